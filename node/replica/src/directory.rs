@@ -1,0 +1,274 @@
+//! Who belongs to the community: a pure function of its set of certificates.
+//!
+//! The order in which certificates arrive never matters. What does not count is listed with the
+//! reason ([`Refusal`]); what may still count once more signatures arrive is [`Refusal::Pending`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
+use crate::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
+
+mod evaluate;
+
+/// A party of the community.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    /// What it is.
+    pub kind: PartyKind,
+    /// Its public name, none for a household.
+    pub name: Option<String>,
+    /// Whether officers put it out.
+    pub expelled: bool,
+}
+
+/// A node of a party.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Whose node it is.
+    pub party: PartyId,
+    /// What that party is.
+    pub kind: PartyKind,
+    /// Its HPKE public key.
+    pub seal_key: [u8; 32],
+    /// Its end date.
+    pub ends: Timestamp,
+    /// The device's name.
+    pub label: String,
+    /// Whether it lends space to entries it cannot read.
+    pub carrier: bool,
+    /// Whether officers put it or its party out.
+    pub expelled: bool,
+}
+
+/// Something a node published to every member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The certificate.
+    pub id: CertificateId,
+    /// Who published it.
+    pub node: NodeId,
+    /// Its party.
+    pub party: PartyId,
+    /// When, by the publisher's clock.
+    pub at: Timestamp,
+    /// The content, in the format of its topic.
+    pub body: Vec<u8>,
+}
+
+/// Why a certificate does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Refusal {
+    /// Another community's.
+    #[error("it belongs to another community")]
+    OtherCommunity,
+    /// More officers must sign.
+    #[error("{signed} of {needed} officers have signed; ask the others to sign")]
+    Pending {
+        /// How many officers have signed.
+        signed: usize,
+        /// How many must.
+        needed: usize,
+    },
+    /// It rests on an officer set that does not stand.
+    #[error("it names a set of officers that does not stand")]
+    UnknownOfficers,
+    /// Two successors of one officer set, neither chosen by enough officers that signed only one.
+    #[error("the officers named two successors; enough of those who signed one must choose")]
+    RivalOfficers,
+    /// The officer set is not sound: m of n with m > n/2, keys in order.
+    #[error("its officers and threshold are not m of n with m more than half")]
+    UnsoundOfficers,
+    /// Its signer is not the party or node it speaks for.
+    #[error("it is not signed by the party or node it speaks for")]
+    WrongSigner,
+    /// The party is not enrolled.
+    #[error("its party is not enrolled")]
+    UnknownParty,
+    /// The node is not certified.
+    #[error("its node is not certified")]
+    UnknownNode,
+    /// Another certificate about the same key came to stand, the one of lower id.
+    #[error("another certificate about the same key stands")]
+    Superseded,
+}
+
+/// Why an endpoint is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum NotMember {
+    /// No certificate names it.
+    #[error("the node is not enrolled here; invite it first")]
+    Unknown,
+    /// Put out by officers.
+    #[error("the node was expelled")]
+    Expelled,
+    /// Past its end date by this node's clock.
+    #[error("the node's certificate has ended; it renews itself when its clock is right")]
+    Ended,
+}
+
+/// The community as its certificates make it.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    community: CommunityId,
+    certificates: BTreeMap<CertificateId, Certificate>,
+    name: String,
+    officers: (CertificateId, OfficerSet),
+    parties: BTreeMap<PartyId, Party>,
+    nodes: BTreeMap<NodeId, Node>,
+    notices: BTreeMap<String, Vec<Notice>>,
+    refused: BTreeMap<CertificateId, Refusal>,
+}
+
+/// The first certificate is not a genesis that enough of its own officers signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this certificate does not begin a community: it is no genesis, or too few officers signed it"
+)]
+pub struct NotGenesis;
+
+impl Directory {
+    /// Begins from a community's genesis certificate.
+    ///
+    /// # Errors
+    /// The certificate is not a genesis, its officer set is unsound, or too few have signed.
+    pub fn new(genesis: Certificate) -> Result<Self, NotGenesis> {
+        let Act::Genesis { name, officers, .. } = &genesis.body().act else {
+            return Err(NotGenesis);
+        };
+        let enough = evaluate::signatures(&genesis, officers) >= usize::from(officers.threshold);
+        if !officers.is_sound() || !enough || genesis.body().community != CommunityId::default() {
+            return Err(NotGenesis);
+        }
+        let id = genesis.id();
+        Ok(Self {
+            community: CommunityId(id.0),
+            name: name.clone(),
+            officers: (id, officers.clone()),
+            certificates: BTreeMap::from([(id, genesis)]),
+            parties: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            refused: BTreeMap::new(),
+        })
+    }
+
+    /// Adds certificates; says which of them brought something: a new one, or new signatures.
+    pub fn add(
+        &mut self,
+        certificates: impl IntoIterator<Item = Certificate>,
+    ) -> Vec<CertificateId> {
+        let mut changed = Vec::new();
+        for certificate in certificates {
+            let id = certificate.id();
+            let news = match self.certificates.get_mut(&id) {
+                Some(held) => held.merge(&certificate),
+                None => self.certificates.insert(id, certificate).is_none(),
+            };
+            if news {
+                changed.push(id);
+            }
+        }
+        if !changed.is_empty() {
+            evaluate::evaluate(self);
+        }
+        changed
+    }
+
+    /// Returns the community's id.
+    #[must_use]
+    pub const fn community(&self) -> CommunityId {
+        self.community
+    }
+
+    /// Returns the community's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the officers in force and the certificate that names them.
+    #[must_use]
+    pub const fn officers(&self) -> &(CertificateId, OfficerSet) {
+        &self.officers
+    }
+
+    /// Looks a party up.
+    #[must_use]
+    pub fn party(&self, party: &PartyId) -> Option<&Party> {
+        self.parties.get(party)
+    }
+
+    /// Lists the parties.
+    pub fn parties(&self) -> impl Iterator<Item = (&PartyId, &Party)> {
+        self.parties.iter()
+    }
+
+    /// Looks a node up, expelled ones too: who wrote an entry stays known.
+    #[must_use]
+    pub fn node(&self, node: &NodeId) -> Option<&Node> {
+        self.nodes.get(node)
+    }
+
+    /// Lists the nodes, expelled ones too.
+    pub fn nodes(&self) -> impl Iterator<Item = (&NodeId, &Node)> {
+        self.nodes.iter()
+    }
+
+    /// Lists the nodes of a party that stand at `now`.
+    pub fn nodes_of(
+        &self,
+        party: PartyId,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&NodeId, &Node)> {
+        self.nodes
+            .iter()
+            .filter(move |(id, node)| node.party == party && self.admits(id, now).is_ok())
+    }
+
+    /// Says whether a node may connect at `now`.
+    ///
+    /// # Errors
+    /// See [`NotMember`].
+    pub fn admits(&self, node: &NodeId, now: Timestamp) -> Result<&Node, NotMember> {
+        let node = self.nodes.get(node).ok_or(NotMember::Unknown)?;
+        if node.expelled {
+            Err(NotMember::Expelled)
+        } else if node.ends < now {
+            Err(NotMember::Ended)
+        } else {
+            Ok(node)
+        }
+    }
+
+    /// Lists what was published under a topic, oldest first.
+    #[must_use]
+    pub fn notices(&self, topic: &str) -> &[Notice] {
+        self.notices.get(topic).map_or(&[], Vec::as_slice)
+    }
+
+    /// Lists the certificates that do not count, with the reason.
+    #[must_use]
+    pub const fn refused(&self) -> &BTreeMap<CertificateId, Refusal> {
+        &self.refused
+    }
+
+    /// Looks a certificate up.
+    #[must_use]
+    pub fn certificate(&self, id: &CertificateId) -> Option<&Certificate> {
+        self.certificates.get(id)
+    }
+
+    /// Lists all certificates, those that do not count too, by id.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.certificates.values()
+    }
+
+    /// Lists the officers of a set who have signed a certificate.
+    #[must_use]
+    pub fn signed_by(certificate: &Certificate, set: &OfficerSet) -> BTreeSet<OfficerId> {
+        evaluate::signers(certificate, set)
+    }
+}
+
+#[cfg(test)]
+mod tests;

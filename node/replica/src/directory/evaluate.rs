@@ -1,0 +1,269 @@
+//! The evaluation, from the officers down to what nodes publish.
+
+use super::{
+    Act, BTreeMap, BTreeSet, Certificate, CertificateId, Directory, Node, NodeId, Notice,
+    OfficerId, OfficerSet, Party, PartyId, Refusal, Subject,
+};
+use crate::id::CommunityId;
+
+pub(super) fn signers(certificate: &Certificate, set: &OfficerSet) -> BTreeSet<OfficerId> {
+    set.officers
+        .iter()
+        .filter(|officer| certificate.envelope().signed_by(officer.as_bytes()))
+        .copied()
+        .collect()
+}
+
+pub(super) fn signatures(certificate: &Certificate, set: &OfficerSet) -> usize {
+    signers(certificate, set).len()
+}
+
+/// Recomputes everything but the certificates themselves.
+pub(super) fn evaluate(directory: &mut Directory) {
+    let mut state = Evaluation {
+        community: directory.community,
+        certificates: &directory.certificates,
+        sets: BTreeMap::new(),
+        parties: BTreeMap::new(),
+        nodes: BTreeMap::new(),
+        notices: BTreeMap::new(),
+        refused: BTreeMap::new(),
+    };
+    let officers = state.officers();
+    state.parties();
+    state.nodes();
+    state.extensions();
+    state.expulsions();
+    state.notices();
+    let Evaluation { parties, nodes, notices, refused, .. } = state;
+    if let Some(officers) = officers {
+        directory.officers = officers;
+    }
+    directory.parties = parties;
+    directory.nodes = nodes;
+    directory.notices = notices;
+    directory.refused = refused;
+}
+
+struct Evaluation<'a> {
+    community: CommunityId,
+    certificates: &'a BTreeMap<CertificateId, Certificate>,
+    sets: BTreeMap<CertificateId, OfficerSet>,
+    parties: BTreeMap<PartyId, Party>,
+    nodes: BTreeMap<NodeId, Node>,
+    notices: BTreeMap<String, Vec<Notice>>,
+    refused: BTreeMap<CertificateId, Refusal>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// The certificates of this community, refusing the others.
+    fn acts(&self) -> Vec<(CertificateId, &'a Certificate, &'a Act)> {
+        self.certificates
+            .iter()
+            .filter(|(_, certificate)| certificate.body().community == self.community)
+            .map(|(id, certificate)| (*id, certificate, &certificate.body().act))
+            .collect()
+    }
+
+    /// Follows the chain of officer sets from the genesis to the one in force.
+    fn officers(&mut self) -> Option<(CertificateId, OfficerSet)> {
+        let mut successors: BTreeMap<
+            CertificateId,
+            Vec<(CertificateId, &Certificate, &OfficerSet)>,
+        > = BTreeMap::new();
+        let mut current = None;
+        for (id, certificate) in self.certificates {
+            match &certificate.body().act {
+                Act::Genesis { officers, .. } if id.0 == self.community.0 => {
+                    current = Some((*id, officers.clone()));
+                }
+                Act::Officers { previous, officers }
+                    if certificate.body().community == self.community =>
+                {
+                    successors.entry(*previous).or_default().push((*id, certificate, officers));
+                    self.refused.insert(*id, Refusal::UnknownOfficers);
+                }
+                Act::Genesis { .. }
+                | Act::Officers { .. }
+                | Act::Enrol { .. }
+                | Act::Expel { .. }
+                | Act::Node { .. }
+                | Act::Extend { .. }
+                | Act::Notice { .. } => {
+                    if certificate.body().community != self.community {
+                        self.refused.insert(*id, Refusal::OtherCommunity);
+                    }
+                }
+            }
+        }
+        let mut current = current?;
+        // A successor's id is the hash of a body that names its predecessor: the chain has no circle.
+        loop {
+            self.sets.insert(current.0, current.1.clone());
+            let rivals = successors.remove(&current.0).unwrap_or_default();
+            match self.succession(&current.1, rivals) {
+                Some(next) => current = next,
+                None => return Some(current),
+            }
+        }
+    }
+
+    /// Picks the one successor that stands, or none.
+    fn succession(
+        &mut self,
+        set: &OfficerSet,
+        mut rivals: Vec<(CertificateId, &Certificate, &OfficerSet)>,
+    ) -> Option<(CertificateId, OfficerSet)> {
+        let needed = usize::from(set.threshold);
+        rivals.retain(|(id, certificate, next)| {
+            let signed = signatures(certificate, set);
+            if !next.is_sound() {
+                self.refused.insert(*id, Refusal::UnsoundOfficers);
+            } else if signed < needed {
+                self.refused.insert(*id, Refusal::Pending { signed, needed });
+            }
+            next.is_sound() && signed >= needed
+        });
+        if let [(id, _, next)] = rivals.as_slice() {
+            self.refused.remove(id);
+            return Some((*id, (*next).clone()));
+        }
+        // Whoever signed two of them is not counted; m of the others choose.
+        let mut counts: BTreeMap<OfficerId, usize> = BTreeMap::new();
+        for officer in rivals.iter().flat_map(|(_, certificate, _)| signers(certificate, set)) {
+            *counts.entry(officer).or_default() += 1;
+        }
+        let mut chosen = None;
+        for (id, certificate, next) in rivals {
+            self.refused.insert(id, Refusal::RivalOfficers);
+            let single =
+                signers(certificate, set).iter().filter(|o| counts.get(o) == Some(&1)).count();
+            if single >= needed {
+                chosen = Some((id, next.clone()));
+            }
+        }
+        if let Some((id, _)) = &chosen {
+            self.refused.remove(id);
+        }
+        chosen
+    }
+
+    /// Checks the officers' signatures under a set that stands, or stood.
+    fn signed(
+        &mut self,
+        id: CertificateId,
+        certificate: &Certificate,
+        under: CertificateId,
+    ) -> bool {
+        let Some(set) = self.sets.get(&under) else {
+            self.refused.insert(id, Refusal::UnknownOfficers);
+            return false;
+        };
+        let (signed, needed) = (signatures(certificate, set), usize::from(set.threshold));
+        if signed < needed {
+            self.refused.insert(id, Refusal::Pending { signed, needed });
+        }
+        signed >= needed
+    }
+
+    fn parties(&mut self) {
+        for (id, certificate, act) in self.acts() {
+            let Act::Enrol { under, party, kind, name } = act else { continue };
+            if !self.signed(id, certificate, *under) {
+                continue;
+            }
+            if self.parties.contains_key(party) {
+                self.refused.insert(id, Refusal::Superseded);
+                continue;
+            }
+            self.parties.insert(*party, Party { kind: *kind, name: name.clone(), expelled: false });
+        }
+    }
+
+    fn nodes(&mut self) {
+        for (id, certificate, act) in self.acts() {
+            let Act::Node { party, node, seal_key, ends, label, carrier } = act else { continue };
+            let refusal = match self.parties.get(party) {
+                None => Refusal::UnknownParty,
+                Some(_) if !certificate.envelope().signed_by(party.as_bytes()) => {
+                    Refusal::WrongSigner
+                }
+                Some(_) if self.nodes.contains_key(node) => Refusal::Superseded,
+                Some(owner) => {
+                    let (label, carrier) = (label.clone(), *carrier);
+                    let record = Node {
+                        party: *party,
+                        kind: owner.kind,
+                        seal_key: **seal_key,
+                        ends: *ends,
+                        label,
+                        carrier,
+                        expelled: false,
+                    };
+                    self.nodes.insert(*node, record);
+                    continue;
+                }
+            };
+            self.refused.insert(id, refusal);
+        }
+    }
+
+    fn extensions(&mut self) {
+        for (id, certificate, act) in self.acts() {
+            let Act::Extend { node, ends } = act else { continue };
+            match self.nodes.get_mut(node) {
+                None => {
+                    self.refused.insert(id, Refusal::UnknownNode);
+                }
+                Some(_) if !certificate.envelope().signed_by(node.as_bytes()) => {
+                    self.refused.insert(id, Refusal::WrongSigner);
+                }
+                Some(record) => record.ends = record.ends.max(*ends),
+            }
+        }
+    }
+
+    fn expulsions(&mut self) {
+        for (id, certificate, act) in self.acts() {
+            let Act::Expel { under, subject } = act else { continue };
+            if !self.signed(id, certificate, *under) {
+                continue;
+            }
+            match subject {
+                Subject::Party(party) => {
+                    if let Some(record) = self.parties.get_mut(party) {
+                        record.expelled = true;
+                    }
+                    for node in self.nodes.values_mut().filter(|node| node.party == *party) {
+                        node.expelled = true;
+                    }
+                }
+                Subject::Node(node) => {
+                    if let Some(record) = self.nodes.get_mut(node) {
+                        record.expelled = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn notices(&mut self) {
+        for (id, certificate, act) in self.acts() {
+            let Act::Notice { node, topic, body } = act else { continue };
+            let Some(record) = self.nodes.get(node) else {
+                self.refused.insert(id, Refusal::UnknownNode);
+                continue;
+            };
+            if !certificate.envelope().signed_by(node.as_bytes()) {
+                self.refused.insert(id, Refusal::WrongSigner);
+                continue;
+            }
+            let (party, at) = (record.party, certificate.body().at);
+            let notice = Notice { id, node: *node, party, at, body: body.to_vec() };
+            self.notices.entry(topic.clone()).or_default().push(notice);
+        }
+        for notices in self.notices.values_mut() {
+            notices.sort_by_key(|notice| (notice.at, notice.id));
+        }
+    }
+}

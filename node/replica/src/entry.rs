@@ -1,0 +1,419 @@
+//! Entries: the sealed, chained, signed batches that are stored, sent and carried.
+//!
+//! `docs/spec/entry.md` is the format. A header is read by everybody; the ciphertext only by the
+//! audience. [`Entry::decode`] bounds and parses, [`Page::verify`] checks chain and signature, and
+//! only a [`VerifiedPage`] can be stored.
+
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use minicbor::bytes::{ByteArray, ByteVec};
+use minicbor::{Decode, Encode};
+
+use crate::id::{DocTag, EntryId, EpochId, LogKey, SpaceTag};
+use crate::limits::{ENTRY_BYTES_MAX, PAD_BUCKET_BYTES, PAGE_ENTRIES_MAX};
+
+const ID_CONTEXT: &str = "linli 1 entry id";
+const SIGN_CONTEXT: &[u8] = b"linli 1 entry";
+const TAG_BYTES: usize = 16;
+
+/// How an entry is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Suite {
+    /// XChaCha20-Poly1305 under the content key of the epoch that the header names.
+    #[n(1)]
+    Epoch,
+    /// HPKE (RFC 9180) base mode, X25519-HKDF-SHA256 and ChaCha20-Poly1305, to the owner of an inbox.
+    #[n(2)]
+    Inbox,
+}
+
+/// How soon an entry must travel; also the lane it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Urgency {
+    /// Alerts, their acknowledgements, heartbeats.
+    #[n(0)]
+    Urgent,
+    /// Everyday work.
+    #[n(1)]
+    Normal,
+    /// Readings by the month, photos, first copies.
+    #[n(2)]
+    Bulk,
+}
+
+/// The clear part of an entry, authenticated with the ciphertext.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Header {
+    /// Format version, 1.
+    #[n(0)]
+    pub version: u8,
+    /// How the ciphertext is sealed.
+    #[n(1)]
+    pub suite: Suite,
+    /// The space as carriers see it.
+    #[n(2)]
+    pub space: SpaceTag,
+    /// The document as carriers see it.
+    #[n(3)]
+    pub document: DocTag,
+    /// The key that signs this log.
+    #[n(4)]
+    pub log: LogKey,
+    /// Place in the log, from 1.
+    #[n(5)]
+    pub sequence: u64,
+    /// The entry before this one; zero at sequence 1.
+    #[n(6)]
+    pub previous: EntryId,
+    /// The epoch whose content key opens the ciphertext; zero in an inbox.
+    #[n(7)]
+    pub epoch: EpochId,
+    /// How soon it must travel.
+    #[n(8)]
+    pub urgency: Urgency,
+    /// The nonce of the suite; zero in an inbox.
+    #[n(9)]
+    pub nonce: ByteArray<24>,
+    /// Bytes of the ciphertext, tag included.
+    #[n(10)]
+    pub length: u32,
+}
+
+impl Header {
+    /// The format version written here.
+    pub const VERSION: u8 = 1;
+
+    /// Encodes the header: the associated data of the seal.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        crate::codec::encode(self)
+    }
+}
+
+/// A sealed entry as received: well formed, but its chain and signature are not yet checked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    id: EntryId,
+    header: Header,
+    wire: Wire,
+}
+
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+struct Wire {
+    #[n(0)]
+    header: ByteVec,
+    #[n(1)]
+    ciphertext: ByteVec,
+    #[n(2)]
+    signature: Option<ByteArray<64>>,
+}
+
+/// Why bytes are not an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// The bytes exceed the cap.
+    #[error("an entry of {0} bytes is larger than the limit of {ENTRY_BYTES_MAX}; split the batch")]
+    TooLarge(usize),
+    /// The bytes are not the CBOR of an entry.
+    #[error("these bytes are not an entry")]
+    Malformed,
+    /// A later format.
+    #[error("this entry has format version {0}; update this node to read it")]
+    Version(u8),
+    /// The length in the header is not that of the ciphertext, or not a padded one.
+    #[error("the ciphertext does not have the padded length its header states")]
+    Length,
+    /// Sequence zero, or a first entry with a predecessor, or the reverse.
+    #[error("the entry's sequence and its predecessor contradict each other")]
+    Sequence,
+}
+
+impl Entry {
+    /// Puts a sealed entry together and signs it with its log's key.
+    ///
+    /// # Errors
+    /// The parts break a rule of the format; see [`EntryError`].
+    pub fn assemble(
+        header: &Header,
+        ciphertext: Vec<u8>,
+        key: &SigningKey,
+    ) -> Result<Self, EntryError> {
+        let mut wire =
+            Wire { header: header.encode().into(), ciphertext: ciphertext.into(), signature: None };
+        let signature = key.sign(&message(wire.id())).to_bytes();
+        wire.signature = Some(signature.into());
+        Self::from_wire(wire)
+    }
+
+    /// Reads an entry, bounded before it is parsed.
+    ///
+    /// # Errors
+    /// See [`EntryError`]; nothing of the bytes is kept.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EntryError> {
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return Err(EntryError::TooLarge(bytes.len()));
+        }
+        Self::from_wire(crate::codec::decode(bytes).map_err(|_| EntryError::Malformed)?)
+    }
+
+    fn from_wire(wire: Wire) -> Result<Self, EntryError> {
+        let header: Header =
+            crate::codec::decode(&wire.header).map_err(|_| EntryError::Malformed)?;
+        if header.version != Header::VERSION {
+            return Err(EntryError::Version(header.version));
+        }
+        let length = wire.ciphertext.len();
+        if length > ENTRY_BYTES_MAX {
+            return Err(EntryError::TooLarge(length));
+        }
+        if usize::try_from(header.length) != Ok(length) || !is_padded(length, header.suite) {
+            return Err(EntryError::Length);
+        }
+        let first = header.previous == EntryId::default();
+        if header.sequence == 0 || (header.sequence == 1) != first {
+            return Err(EntryError::Sequence);
+        }
+        Ok(Self { id: wire.id(), header, wire })
+    }
+
+    /// Returns the entry as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        crate::codec::encode(&self.wire)
+    }
+
+    /// Returns the id: the hash of header and ciphertext.
+    #[must_use]
+    pub const fn id(&self) -> EntryId {
+        self.id
+    }
+
+    /// Returns the clear header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Returns the header as received: the associated data of the seal.
+    #[must_use]
+    pub fn header_bytes(&self) -> &[u8] {
+        &self.wire.header
+    }
+
+    /// Returns the sealed content.
+    #[must_use]
+    pub fn ciphertext(&self) -> &[u8] {
+        &self.wire.ciphertext
+    }
+
+    /// Says whether the entry carries a signature, so that a page may end with it.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        self.wire.signature.is_some()
+    }
+
+    /// Returns about how many bytes the entry takes on the wire.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.wire.header.len() + self.wire.ciphertext.len() + 80
+    }
+
+    /// Says where this entry ends its log.
+    #[must_use]
+    pub const fn tip(&self) -> crate::frontier::Tip {
+        crate::frontier::Tip { sequence: self.header.sequence, id: self.id }
+    }
+
+    fn check_signature(&self) -> Result<(), PageError> {
+        let signature = self.wire.signature.as_ref().ok_or(PageError::Unsigned)?;
+        VerifyingKey::from_bytes(self.header.log.as_bytes())
+            .and_then(|key| key.verify_strict(&message(self.id), &Signature::from_bytes(signature)))
+            .map_err(|_| PageError::BadSignature)
+    }
+}
+
+impl Wire {
+    fn id(&self) -> EntryId {
+        let mut hasher = blake3::Hasher::new_derive_key(ID_CONTEXT);
+        hasher.update(&self.header).update(&self.ciphertext);
+        EntryId(*hasher.finalize().as_bytes())
+    }
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .field("log", &self.header.log)
+            .field("sequence", &self.header.sequence)
+            .finish()
+    }
+}
+
+fn message(id: EntryId) -> Vec<u8> {
+    [SIGN_CONTEXT, id.as_bytes()].concat()
+}
+
+/// Bytes added to the padded content by each suite: the tag, and in an inbox the encapsulated key.
+#[must_use]
+pub const fn suite_overhead_bytes(suite: Suite) -> usize {
+    match suite {
+        Suite::Epoch => TAG_BYTES,
+        Suite::Inbox => TAG_BYTES + 32,
+    }
+}
+
+fn is_padded(length: usize, suite: Suite) -> bool {
+    length
+        .checked_sub(suite_overhead_bytes(suite))
+        .is_some_and(|content| content > 0 && content.is_multiple_of(PAD_BUCKET_BYTES))
+}
+
+/// Consecutive entries of one log, as received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page(pub Vec<Entry>);
+
+/// A page whose chain holds and whose last entry's signature is valid. Only this can be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedPage {
+    entries: Vec<Entry>,
+}
+
+/// Why a page is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// Nothing in it.
+    #[error("the page is empty")]
+    Empty,
+    /// Too much in it.
+    #[error("a page holds at most {PAGE_ENTRIES_MAX} entries")]
+    TooMany,
+    /// The entries are of different logs or do not follow each other.
+    #[error("the entries of the page do not form one chain")]
+    Chain,
+    /// The last entry carries no signature.
+    #[error("the page does not end in a signature")]
+    Unsigned,
+    /// The last signature is wrong.
+    #[error("the signature of the page is wrong; it was damaged or forged")]
+    BadSignature,
+}
+
+impl Page {
+    /// Checks that the entries form one chain of one log and that the last signature is valid.
+    ///
+    /// Signatures before the last are dropped: nobody has checked them, and the last one covers all.
+    ///
+    /// # Errors
+    /// See [`PageError`].
+    pub fn verify(mut self) -> Result<VerifiedPage, PageError> {
+        if self.0.len() > PAGE_ENTRIES_MAX {
+            return Err(PageError::TooMany);
+        }
+        for pair in self.0.windows(2) {
+            let [a, b] = pair else { continue };
+            let (x, y) = (&a.header, &b.header);
+            let same = x.log == y.log && x.document == y.document && x.space == y.space;
+            if !same || y.sequence != x.sequence.saturating_add(1) || y.previous != a.id {
+                return Err(PageError::Chain);
+            }
+        }
+        let Some((last, covered)) = self.0.split_last_mut() else { return Err(PageError::Empty) };
+        last.check_signature()?;
+        for entry in covered {
+            entry.wire.signature = None;
+        }
+        Ok(VerifiedPage { entries: self.0 })
+    }
+}
+
+impl VerifiedPage {
+    /// Returns the entries, in order, at least one.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Takes the entries out.
+    #[must_use]
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn key(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    pub(crate) fn chain(seed: u8, document: DocTag, count: u64, salt: u8) -> Vec<Entry> {
+        let key = key(seed);
+        let mut previous = EntryId::default();
+        let mut entries = Vec::new();
+        for sequence in 1..=count {
+            let header = Header {
+                version: 1,
+                suite: Suite::Epoch,
+                space: SpaceTag([7; 32]),
+                document,
+                log: LogKey(key.verifying_key().to_bytes()),
+                sequence,
+                previous,
+                epoch: EpochId([9; 32]),
+                urgency: Urgency::Normal,
+                nonce: [salt; 24].into(),
+                length: 272,
+            };
+            let entry = Entry::assemble(&header, vec![salt; 272], &key).unwrap();
+            previous = entry.id();
+            entries.push(entry);
+        }
+        entries
+    }
+
+    #[test]
+    fn a_chain_verifies_and_only_its_last_signature_is_kept() {
+        let page = Page(chain(1, DocTag([1; 32]), 5, 0)).verify().unwrap();
+        let signed: Vec<bool> = page.entries().iter().map(Entry::is_signed).collect();
+        assert_eq!(signed, [false, false, false, false, true]);
+        for entry in page.entries() {
+            assert_eq!(Entry::decode(&entry.encode()).unwrap(), *entry);
+        }
+    }
+
+    #[test]
+    fn broken_chains_and_signatures_are_refused() {
+        let good = chain(1, DocTag([1; 32]), 3, 0);
+        let gap = vec![good[0].clone(), good[2].clone()];
+        assert_eq!(Page(gap).verify(), Err(PageError::Chain));
+        assert_eq!(Page(vec![]).verify(), Err(PageError::Empty));
+        let other = chain(2, DocTag([1; 32]), 2, 0);
+        assert_eq!(Page(vec![good[0].clone(), other[1].clone()]).verify(), Err(PageError::Chain));
+        let mut unsigned = good.clone();
+        unsigned[2].wire.signature = None;
+        assert_eq!(Page(unsigned).verify(), Err(PageError::Unsigned));
+        let mut forged = good.clone();
+        forged[2].wire.signature = good[1].wire.signature;
+        assert_eq!(Page(forged).verify(), Err(PageError::BadSignature));
+        let long = chain(1, DocTag([1; 32]), PAGE_ENTRIES_MAX as u64 + 1, 0);
+        assert_eq!(Page(long).verify(), Err(PageError::TooMany));
+    }
+
+    #[test]
+    fn every_flipped_byte_is_noticed() {
+        let good = chain(1, DocTag([1; 32]), 1, 0).remove(0).encode();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x01;
+            let verdict = Entry::decode(&bad).map(|e| Page(vec![e]).verify());
+            assert!(!matches!(verdict, Ok(Ok(_))), "byte {at} was changed unnoticed");
+        }
+        assert_eq!(Entry::decode(&good[..good.len() - 1]), Err(EntryError::Malformed));
+        let huge = vec![0; ENTRY_BYTES_MAX + 1];
+        assert_eq!(Entry::decode(&huge), Err(EntryError::TooLarge(huge.len())));
+    }
+}
