@@ -1,0 +1,70 @@
+//! What is committed together: all of it is durable, or nothing.
+
+use crate::certificate::Certificate;
+use crate::entry::Entry;
+
+/// One atomic addition to the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Entries of verified pages, in order within each log.
+    pub entries: Vec<Entry>,
+    /// Community certificates, or their copies with more signatures.
+    pub certificates: Vec<Certificate>,
+    /// The node's own records, sealed by the store under its storage key.
+    pub records: Vec<Record>,
+    /// Whether this may use the space reserved for alerts, and goes before others.
+    pub urgent: bool,
+}
+
+/// Where a record of the node's own is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shelf {
+    /// Keys, geneses and certificates of spaces this node is a member of.
+    Space,
+    /// What lists show of a document, so that it need not be opened.
+    View,
+    /// Entries that are held but could not be opened yet.
+    Pending,
+    /// What peers have said they hold.
+    Receipt,
+    /// The node's own state: its log keys, timers, people, settings.
+    Own,
+}
+
+impl Shelf {
+    /// Every shelf.
+    pub const ALL: [Self; 5] = [Self::Space, Self::View, Self::Pending, Self::Receipt, Self::Own];
+}
+
+/// One of the node's own records; neither key nor value is ever in clear on disk.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The shelf.
+    pub shelf: Shelf,
+    /// The name on that shelf.
+    pub key: Vec<u8>,
+    /// The content; none removes the record.
+    pub value: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record").field("shelf", &self.shelf).finish_non_exhaustive()
+    }
+}
+
+impl Batch {
+    /// Says whether there is nothing to commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.certificates.is_empty() && self.records.is_empty()
+    }
+
+    /// Adds what another batch holds.
+    pub fn absorb(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.certificates.extend(other.certificates);
+        self.records.extend(other.records);
+        self.urgent |= other.urgent;
+    }
+}
