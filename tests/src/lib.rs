@@ -1,4 +1,4 @@
-//! The simulator and what the tests of the whole house share.
+//! What the tests of nodes, relays and couriers share.
 
 pub mod capability;
 
