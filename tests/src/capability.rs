@@ -146,7 +146,8 @@ fn verdict(extent: Extent, capability: Capability, lack: Option<String>) -> Verd
 /// The test's name as the runner knows it, else where it stands.
 fn test_name(caller: &Location<'_>) -> String {
     if let Ok(name) = env::var("NEXTEST_TEST_NAME") {
-        return name;
+        let binary = env::var("NEXTEST_BINARY_ID").unwrap_or_default();
+        return format!("{binary} {name}").trim_start().to_owned();
     }
     match thread::current().name() {
         Some(name) if name != "main" => name.to_owned(),
