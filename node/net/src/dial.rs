@@ -1,0 +1,228 @@
+//! When a peer is dialled, and what is known about the ways to it. Pure: time is an argument.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+
+use iroh::{EndpointAddr, EndpointId, RelayUrl};
+use tokio::{task::AbortHandle, time::Instant};
+
+use crate::{
+    limits::{
+        ADDRESSES_MAX, BACKOFF_FIRST, BACKOFF_MAX, BACKOFF_REFUSED_FIRST, BACKOFF_REFUSED_MAX,
+        SIMULTANEOUS_WINDOW,
+    },
+    link::{Link, Opened},
+};
+
+/// Which members this node dials by itself. Everybody may always dial this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DialPolicy {
+    /// Every member with a known address, or through the relays.
+    #[default]
+    Everyone,
+    /// Only these.
+    Only(BTreeSet<EndpointId>),
+    /// Nobody: wait to be dialled.
+    Nobody,
+}
+
+impl DialPolicy {
+    pub(crate) fn allows(&self, peer: &EndpointId) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Only(peers) => peers.contains(peer),
+            Self::Nobody => false,
+        }
+    }
+}
+
+/// Why a dial failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DialFailure {
+    /// No answer in time at any known address or relay.
+    #[error("the peer did not answer in time; it may be off or out of reach")]
+    NoAnswer,
+    /// The handshake failed.
+    #[error("the connection could not be made: {what}")]
+    Failed {
+        /// QUIC's word for it.
+        what: String,
+    },
+    /// The peer does not accept this node.
+    #[error(
+        "the peer refuses this node: {words}; ask its privacy officer whether this node is enrolled"
+    )]
+    Refused {
+        /// The peer's reason in words, cut and cleaned.
+        words: String,
+    },
+    /// The peer kept the other connection of a simultaneous dial.
+    #[error("the peer keeps another connection of this pair")]
+    Duplicate,
+    /// A connection stood for less than five seconds.
+    #[error("the connection did not last")]
+    ShortLived,
+    /// The peer broke the protocol.
+    #[error("the peer broke the protocol: {what}")]
+    Garbage {
+        /// What was wrong.
+        what: &'static str,
+    },
+}
+
+/// Everything known about one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    /// Told by the owner.
+    pub(crate) told: BTreeSet<SocketAddr>,
+    /// Found by mDNS; gone when mDNS says so.
+    pub(crate) found: BTreeSet<SocketAddr>,
+    /// Where the last direct connection went.
+    pub(crate) learned: Option<SocketAddr>,
+    /// Relays the owner says the peer uses; empty: this node's own.
+    pub(crate) relays: BTreeSet<RelayUrl>,
+    pub(crate) failures: u32,
+    pub(crate) last_failure: Option<DialFailure>,
+    pub(crate) not_before: Option<Instant>,
+    pub(crate) dialing: Option<AbortHandle>,
+    pub(crate) link: Option<Arc<Link>>,
+    /// Takes over as soon as the present link has ended.
+    pub(crate) successor: Option<Opened>,
+}
+
+impl Peer {
+    /// The addresses to dial, put into the address itself: iroh is slow to pick up changed lookups.
+    pub(crate) fn address(&self, id: EndpointId, own_relays: &BTreeSet<RelayUrl>) -> EndpointAddr {
+        let mut address = EndpointAddr::new(id);
+        for socket in self.sockets() {
+            address = address.with_ip_addr(socket);
+        }
+        let relays = if self.relays.is_empty() { own_relays } else { &self.relays };
+        for relay in relays {
+            address = address.with_relay_url(relay.clone());
+        }
+        address
+    }
+
+    /// Every direct address known.
+    pub(crate) fn sockets(&self) -> BTreeSet<SocketAddr> {
+        self.told.iter().chain(&self.found).chain(&self.learned).copied().collect()
+    }
+
+    /// The dial has failed: the next one waits, longer each time.
+    pub(crate) fn failed(&mut self, failure: DialFailure, now: Instant, seed: &[u8]) {
+        let wait = if failure == DialFailure::Duplicate {
+            BACKOFF_FIRST
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            let (first, max) = if matches!(failure, DialFailure::Refused { .. }) {
+                (BACKOFF_REFUSED_FIRST, BACKOFF_REFUSED_MAX)
+            } else {
+                (BACKOFF_FIRST, BACKOFF_MAX)
+            };
+            backoff(self.failures, first, max)
+        };
+        self.not_before = Some(now + jittered(wait, self.failures, seed));
+        self.last_failure = Some(failure);
+    }
+
+    /// The peer accepted us, for good as it seems.
+    pub(crate) fn succeeded(&mut self) {
+        self.failures = 0;
+        self.not_before = None;
+        self.last_failure = None;
+    }
+
+    /// The addresses changed: whatever failed before says nothing about them, but a refusal does.
+    pub(crate) fn addresses_changed(&mut self) {
+        if !matches!(self.last_failure, Some(DialFailure::Refused { .. })) {
+            self.failures = 0;
+            self.not_before = None;
+        }
+    }
+}
+
+/// The first addresses of a set, as many as are kept.
+pub(crate) fn capped(addresses: impl IntoIterator<Item = SocketAddr>) -> BTreeSet<SocketAddr> {
+    addresses.into_iter().take(ADDRESSES_MAX).collect()
+}
+
+/// Exponential back-off: `first`, twice that, and so on up to `max`.
+pub(crate) fn backoff(failures: u32, first: Duration, max: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    first.saturating_mul(1 << doublings).min(max)
+}
+
+/// Spreads waits by up to a quarter, so that two sides do not dial in step. Drawn from the ids and the count.
+pub(crate) fn jittered(wait: Duration, failures: u32, seed: &[u8]) -> Duration {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(seed).update(&failures.to_be_bytes());
+    let [byte, ..] = *hasher.finalize().as_bytes();
+    wait + wait * u32::from(byte) / 1024
+}
+
+/// A connection of a pair, as the tie-break sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    /// Dialled by the endpoint with the lower id.
+    pub(crate) by_lower: bool,
+    /// How long it has stood.
+    pub(crate) age: Duration,
+}
+
+/// Of two connections of one pair: does the arriving one replace the standing one? Both sides decide alike.
+pub(crate) fn replaces(standing: Candidate, arriving_by_lower: bool) -> bool {
+    standing.by_lower == arriving_by_lower
+        || arriving_by_lower
+        || standing.age >= SIMULTANEOUS_WINDOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_limit() {
+        let waits: Vec<_> = (1..=4).map(|n| backoff(n, BACKOFF_FIRST, BACKOFF_MAX)).collect();
+        let ms = |n| Duration::from_millis(n);
+        assert_eq!(waits, [ms(500), ms(1000), ms(2000), ms(4000)]);
+        assert_eq!(backoff(u32::MAX, BACKOFF_FIRST, BACKOFF_MAX), BACKOFF_MAX);
+    }
+
+    #[test]
+    fn jitter_differs_between_sides_and_stays_within_a_quarter() {
+        let wait = Duration::from_secs(4);
+        let spread: BTreeSet<_> = (0..32_u8).map(|seed| jittered(wait, 3, &[seed])).collect();
+        assert!(spread.len() > 16);
+        assert!(spread.iter().all(|w| *w >= wait && *w <= wait + wait / 4));
+    }
+
+    #[test]
+    fn of_a_simultaneous_pair_the_lower_ids_dial_stands() {
+        let young = Duration::from_millis(10);
+        let by_lower = Candidate { by_lower: true, age: young };
+        let by_higher = Candidate { by_lower: false, age: young };
+        assert!(!replaces(by_lower, false));
+        assert!(replaces(by_higher, true));
+    }
+
+    #[test]
+    fn a_later_dial_means_the_other_side_lost_the_first() {
+        let old = Candidate { by_lower: true, age: SIMULTANEOUS_WINDOW };
+        assert!(replaces(old, false));
+        assert!(replaces(old, true));
+        let young = Candidate { by_lower: false, age: Duration::ZERO };
+        assert!(replaces(young, false), "the same side dialled again: it knows the first is gone");
+    }
+
+    #[test]
+    fn a_refusal_outlives_changed_addresses() {
+        let mut peer = Peer::default();
+        let now = Instant::now();
+        peer.failed(DialFailure::NoAnswer, now, b"");
+        peer.addresses_changed();
+        assert_eq!(peer.not_before, None);
+        peer.failed(DialFailure::Refused { words: String::new() }, now, b"");
+        peer.addresses_changed();
+        assert!(peer.not_before.unwrap() >= now + BACKOFF_REFUSED_FIRST);
+    }
+}
