@@ -1,0 +1,325 @@
+//! What the lab promises, tried with real processes on the network itself.
+//!
+//! A test's body runs in a copy of the test program, which [`enter`] puts inside namespaces and
+//! which helpers are copies of in turn. Where the machine refuses namespaces, the tests that need
+//! them say that they were not run, or fail under `LINLI_TEST_ALL=1`.
+
+use std::{
+    env, fs,
+    fs::OpenOptions,
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    num::NonZeroU32,
+    path::PathBuf,
+    process::{Command, Stdio},
+    thread,
+};
+
+use super::{Ground, Lab, Running, Site, Task, WhyNot, enter, helper, tools};
+
+/// Names the file in which a body says that it ran to its end.
+const DONE: &str = "LINLI_LAB_TEST_DONE";
+const MDNS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+const PORT: u16 = 4_777;
+const FLOOD: u32 = 1_000;
+
+fn build(ground: &Ground) -> Lab {
+    let site = |name, segments| Site { name, segments, udp: &[PORT], tcp: &[PORT] };
+    let sites = [
+        site("hub1", &["lan"]),
+        site("hub2", &["far"]),
+        site("centre", &["lan"]),
+        site("provider", &["lan"]),
+        site("relay", &["lan", "far"]),
+    ];
+    Lab::build(ground, &sites).unwrap()
+}
+
+/// Runs the body in a copy of this program, inside namespaces, unless the machine refuses them.
+fn in_namespaces(test: &str, body: fn(&Ground)) {
+    if let Some(done) = env::var_os(DONE) {
+        let ground = enter();
+        assert_eq!(ground, Ground::Namespaces);
+        body(&ground);
+        fs::write(done, "done").unwrap();
+        return;
+    }
+    let done = done_file();
+    match Command::new(env::current_exe().unwrap())
+        .args(arguments(test))
+        .env(DONE, &done.1)
+        .status()
+    {
+        Ok(status) if status.success() => assert!(done.1.exists(), "the body did not run"),
+        Ok(_) if refusal().is_some() => not_run(test, &refusal().unwrap()),
+        outcome => panic!("{test} failed inside namespaces: {outcome:?}"),
+    }
+}
+
+/// Runs the body in a copy of this program, outside namespaces.
+fn on_loopback(test: &str, body: fn(&Ground)) {
+    if let Some(done) = env::var_os(DONE) {
+        if env::var_os(enter::STEP).is_some() {
+            enter();
+        }
+        body(&Ground::Forwarder(WhyNot::Refused("a test of the forwarder".to_owned())));
+        fs::write(done, "done").unwrap();
+        return;
+    }
+    let done = done_file();
+    let mut copy = Command::new(env::current_exe().unwrap());
+    assert!(copy.args(arguments(test)).env(DONE, &done.1).status().unwrap().success());
+    assert!(done.1.exists(), "the body did not run");
+}
+
+fn done_file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("done");
+    (folder, file)
+}
+
+/// The arguments that make the test program run this one test.
+fn arguments(test: &str) -> [String; 4] {
+    let module = module_path!().split_once("::").unwrap().1;
+    let flags = ["--exact", "--nocapture", "--test-threads=1"].map(str::to_owned);
+    let [exact, nocapture, threads] = flags;
+    [exact, format!("{module}::{test}"), nocapture, threads]
+}
+
+/// Why the machine gives no namespaces, or `None` where it does.
+fn refusal() -> Option<String> {
+    enter::look().err().map(|why| why.to_string())
+}
+
+fn not_run(test: &str, why: &str) {
+    assert_ne!(env::var("LINLI_TEST_ALL").as_deref(), Ok("1"), "{why}");
+    let line = format!("NOT RUN: {test}: {why}\n");
+    match env::var_os("LINLI_NOT_RUN_FILE") {
+        Some(path) => {
+            let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+            file.write_all(line.as_bytes()).unwrap();
+        }
+        None => io::stderr().write_all(line.as_bytes()).unwrap(),
+    }
+}
+
+fn ask(lab: &Lab, from: &str, to: &str, tries: u32) -> String {
+    let to = lab.udp(from, to, PORT).unwrap();
+    ask_at(lab, from, to, tries)
+}
+
+fn ask_at(lab: &Lab, from: &str, to: SocketAddr, tries: u32) -> String {
+    let from_address = lab.bind(from, PORT).unwrap();
+    helper::run(lab, from, &Task::Ask { from: from_address, to, tries }).unwrap()
+}
+
+fn echo(lab: &Lab, site: &str) -> helper::Helper {
+    helper::start(lab, site, &Task::Echo(lab.bind(site, PORT).unwrap())).unwrap()
+}
+
+/// How many of a flood of datagrams from one site arrive at another.
+fn flood(lab: &Lab, from: &str, to: &str) -> u32 {
+    let count = Task::Count { at: lab.bind(to, PORT).unwrap(), group: None };
+    let mut counting = helper::start(lab, to, &count).unwrap();
+    let (at, to) = (lab.bind(from, PORT).unwrap(), lab.udp(from, to, PORT).unwrap());
+    let flood = Task::Flood { from: at, to, count: FLOOD };
+    assert_eq!(helper::run(lab, from, &flood).unwrap(), "sent");
+    counting.answer().unwrap().parse().unwrap()
+}
+
+/// At which sites a multicast datagram from `hub1` arrives.
+fn multicast(lab: &Lab) -> Vec<&'static str> {
+    let count = |site| {
+        let on = lab.address(site).unwrap().to_string().parse().unwrap();
+        let at = SocketAddr::from(([0, 0, 0, 0], 5_353));
+        (site, helper::start(lab, site, &Task::Count { at, group: Some((MDNS, on)) }).unwrap())
+    };
+    let counting = ["centre", "provider", "relay", "hub2"].map(count);
+    let from = SocketAddr::new(lab.address("hub1").unwrap(), 5_353);
+    let task = Task::Flood { from, to: SocketAddr::from((MDNS, 5_353)), count: 5 };
+    assert_eq!(helper::run(lab, "hub1", &task).unwrap(), "sent");
+    let heard =
+        |(site, mut helper): (_, helper::Helper)| (helper.answer().unwrap() == "5").then_some(site);
+    counting.into_iter().filter_map(heard).collect()
+}
+
+fn sites_are_cut_and_healed(ground: &Ground) {
+    let lab = build(ground);
+    lab.self_test().unwrap();
+    let _echo = echo(&lab, "centre");
+    assert_eq!(ask(&lab, "hub1", "centre", 100), "answered");
+    // Long enough for address resolution to give up, if there were any.
+    lab.cut("centre").unwrap();
+    assert_eq!(ask(&lab, "hub1", "centre", 100), "silent");
+    lab.heal("centre").unwrap();
+    assert_eq!(ask(&lab, "hub1", "centre", 100), "answered");
+}
+
+fn groups_hear_only_themselves(ground: &Ground) {
+    let lab = build(ground);
+    let _echoes = [echo(&lab, "provider"), echo(&lab, "centre")];
+    lab.only(&[&["hub1", "provider"]]).unwrap();
+    assert_eq!(ask(&lab, "hub1", "provider", 100), "answered");
+    assert_eq!(ask(&lab, "hub1", "centre", 10), "silent");
+    assert_eq!(ask(&lab, "relay", "centre", 10), "silent");
+    if lab.has_multicast() {
+        assert_eq!(multicast(&lab), ["provider"]);
+    }
+    lab.together().unwrap();
+    assert_eq!(ask(&lab, "hub1", "centre", 100), "answered");
+    if lab.has_multicast() {
+        assert_eq!(multicast(&lab), ["centre", "provider", "relay"]);
+    }
+    lab.only(&[&["hub1"], &["provider"], &["hub2", "relay"]]).unwrap();
+    assert_eq!(ask(&lab, "hub1", "provider", 10), "silent");
+}
+
+fn rates_are_limited_both_ways(ground: &Ground) {
+    let lab = build(ground);
+    let whole = flood(&lab, "hub1", "centre");
+    lab.throttle("hub1", NonZeroU32::new(64)).unwrap();
+    let (sent, received) = (flood(&lab, "hub1", "centre"), flood(&lab, "centre", "hub1"));
+    assert!(sent > 0 && sent * 4 < whole, "{sent} of {whole} pass the limit");
+    assert!(received > 0 && received * 4 < whole, "{received} of {whole} pass the limit");
+    lab.throttle("hub1", None).unwrap();
+    let lifted = flood(&lab, "hub1", "centre");
+    assert!(sent * 4 < lifted, "{lifted} pass without a limit, {sent} with one");
+}
+
+fn a_second_segment_is_reached_through_its_relay_alone(ground: &Ground) {
+    let lab = build(ground);
+    let _echoes = [echo(&lab, "relay"), echo(&lab, "hub1")];
+    assert_eq!(ask(&lab, "hub2", "relay", 100), "answered");
+    assert_eq!(ask(&lab, "centre", "relay", 100), "answered");
+    assert!(lab.udp("hub2", "hub1", PORT).is_err());
+    lab.cut("relay").unwrap();
+    assert_eq!(ask(&lab, "hub2", "relay", 10), "silent");
+    assert_eq!(ask(&lab, "centre", "relay", 10), "silent");
+}
+
+#[test]
+fn lab_namespaces_are_cut_and_healed() {
+    in_namespaces("lab_namespaces_are_cut_and_healed", sites_are_cut_and_healed);
+}
+
+#[test]
+fn lab_namespaces_are_grouped() {
+    in_namespaces("lab_namespaces_are_grouped", groups_hear_only_themselves);
+}
+
+#[test]
+fn lab_namespaces_are_throttled() {
+    in_namespaces("lab_namespaces_are_throttled", rates_are_limited_both_ways);
+}
+
+#[test]
+fn lab_namespaces_have_a_second_segment() {
+    in_namespaces("lab_namespaces_have_a_second_segment", |ground| {
+        a_second_segment_is_reached_through_its_relay_alone(ground);
+        let lab = build(ground);
+        let _echo = echo(&lab, "hub1");
+        let hub1 = SocketAddr::new(lab.address("hub1").unwrap(), PORT);
+        assert!(ask_at(&lab, "hub2", hub1, 10).starts_with("refused"), "hub2 has no route");
+        let relay = lab.udp("hub2", "relay", PORT).unwrap().ip().to_string();
+        let ip = tools::Tools::find().unwrap().ip;
+        let mut route = lab.command("hub2", &ip).unwrap();
+        tools::run(route.args(["route", "add", "10.77.1.0/24", "via", &relay]), "").unwrap();
+        assert_eq!(ask_at(&lab, "hub2", hub1, 10), "silent", "the relay forwards packets");
+        let mut route = lab.command("hub1", &ip).unwrap();
+        tools::run(route.args(["route", "add", "10.0.0.0/8", "dev", "eth0"]), "").unwrap();
+        assert!(lab.self_test().unwrap_err().to_string().contains("hub1 has a way out"));
+    });
+}
+
+#[test]
+fn lab_namespaces_and_processes_end_with_the_program() {
+    let test = "lab_namespaces_and_processes_end_with_the_program";
+    if env::var_os(DONE).is_some() {
+        let lab = build(&enter());
+        let mut sleeping = Running::start(lab.command("hub1", "sleep").unwrap().arg("1000000"));
+        io::stdout().write_all(b"\nsleeping\n").unwrap();
+        sleeping.as_mut().unwrap().child().wait().unwrap();
+        return;
+    }
+    if let Some(why) = refusal() {
+        return not_run(test, &why);
+    }
+    let mut copy = Command::new(env::current_exe().unwrap());
+    copy.args(arguments(test)).env(DONE, "unused").stdout(Stdio::piped());
+    let mut copy = copy.spawn().unwrap();
+    let mut output = copy.stdout.take().unwrap();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("sleeping") {
+        let mut buffer = [0; 1_000];
+        let length = output.read(&mut buffer).unwrap();
+        assert_ne!(length, 0, "the copy ended early");
+        seen.extend_from_slice(&buffer[..length]);
+    }
+    copy.kill().unwrap();
+    copy.wait().unwrap();
+    // The end of its output comes when the last process that inherited it has ended.
+    output.read_to_end(&mut seen).unwrap();
+}
+
+#[test]
+fn lab_processes_are_killed_by_their_own_id() {
+    in_namespaces("lab_processes_are_killed_by_their_own_id", |ground| {
+        let lab = build(ground);
+        let mut command = lab.command("hub1", "sh").unwrap();
+        command.args(["-c", "echo $$; exec sleep 1000000"]).stdout(Stdio::piped());
+        let mut running = Running::start(&mut command).unwrap();
+        let mut output = running.child().stdout.take().unwrap();
+        let mut number = [0; 20];
+        let length = output.read(&mut number).unwrap();
+        let number = String::from_utf8_lossy(&number[..length]).trim().to_owned();
+        assert_eq!(number, running.child().id().to_string());
+        assert!(!running.kill().unwrap().success());
+        assert_eq!(output.read(&mut [0; 1]).unwrap(), 0, "the program lives on");
+    });
+}
+
+#[test]
+fn lab_forwarder_is_cut_and_healed() {
+    on_loopback("lab_forwarder_is_cut_and_healed", sites_are_cut_and_healed);
+}
+
+#[test]
+fn lab_forwarder_is_grouped() {
+    on_loopback("lab_forwarder_is_grouped", groups_hear_only_themselves);
+}
+
+#[test]
+fn lab_forwarder_is_throttled() {
+    on_loopback("lab_forwarder_is_throttled", rates_are_limited_both_ways);
+}
+
+#[test]
+fn lab_forwarder_has_a_second_segment() {
+    on_loopback(
+        "lab_forwarder_has_a_second_segment",
+        a_second_segment_is_reached_through_its_relay_alone,
+    );
+}
+
+#[test]
+fn lab_forwarder_carries_tcp_and_holds_it_during_a_cut() {
+    let lab = build(&Ground::Forwarder(WhyNot::Refused("a test of the forwarder".to_owned())));
+    let listener = TcpListener::bind(lab.bind("relay", PORT).unwrap()).unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        io::copy(&mut stream.try_clone().unwrap(), &mut stream).unwrap();
+    });
+    let mut stream = TcpStream::connect(lab.tcp("hub2", "relay", PORT).unwrap()).unwrap();
+    let mut buffer = [0; 5];
+    stream.write_all(b"first").unwrap();
+    stream.read_exact(&mut buffer).unwrap();
+    assert_eq!(&buffer, b"first");
+    lab.cut("hub2").unwrap();
+    stream.write_all(b"later").unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
+    assert!(stream.read(&mut buffer).is_err(), "bytes pass a cut");
+    lab.heal("hub2").unwrap();
+    stream.set_read_timeout(None).unwrap();
+    stream.read_exact(&mut buffer).unwrap();
+    assert_eq!(&buffer, b"later");
+}
