@@ -122,3 +122,10 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 }
+
+/// Returns the tag of a node's inbox: the reserved space of what is granted to it. Anybody who
+/// knows the node can compute it.
+#[must_use]
+pub fn inbox_tag(node: &NodeId) -> SpaceTag {
+    SpaceTag(blake3::derive_key("linli 1 inbox", node.as_bytes()))
+}

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! bytes → entry::Entry (bounded, well formed) → entry::Page → entry::VerifiedPage (chain, signature)
-//!       → index::Index::admit (what of it is not yet held) → the shell commits → index::Index::insert
+//!       → index::Index::admit (what of it is not yet held) → the shell commits → index::Index::persisted
 //! ```
 //!
 //! What a node may read of its own store comes in through [`held::Held`]; the clock and randomness
@@ -16,8 +16,13 @@ pub mod certificate;
 pub mod codec;
 pub mod directory;
 pub mod entry;
+pub mod fingerprint;
+pub mod frame;
 pub mod frontier;
 pub mod held;
 pub mod id;
+pub mod index;
 pub mod limits;
+pub mod reconcile;
+pub mod replica;
 pub mod signed;

@@ -30,3 +30,44 @@ pub const ROUNDS_MAX: u32 = 64;
 
 /// Clock difference that is forgiven between two nodes: ten minutes.
 pub const CLOCK_SKEW_MS_MAX: u64 = 10 * 60 * 1_000;
+
+/// Bytes of one page on the wire, unless it is a single entry: whatever is cut from a stored log
+/// ends in a signature within this, so that a page always fits a frame.
+pub const PAGE_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes after which a frame of pages, frontiers or certificates is full. An urgent frame waits for
+/// at most this much on a slow line.
+pub const FRAME_BYTES_FULL: usize = 128 << 10;
+
+/// Frames sent on one lane before the shell says that it can take more: enough to keep a line busy,
+/// few enough that an urgent frame is soon at the front.
+pub const LANE_FRAMES_MAX: usize = 4;
+
+/// Entries in one commit of what peers sent. 1,000 to 10,000 entries a transaction cost the same
+/// each; shorter transactions let an alert in sooner.
+pub const COMMIT_ENTRIES_MAX: usize = 2_048;
+
+/// Commits of what peers sent that run at once: one on the disk, one on its way there.
+pub const COMMITS_IN_FLIGHT_MAX: usize = 2;
+
+/// Bytes of one peer that wait to become durable.
+pub const PENDING_BYTES_MAX: usize = 64 << 20;
+
+/// Items of a range that are listed one by one, 8 bytes each, instead of being split further.
+pub const RANGE_ITEMS_MAX: usize = 32;
+
+/// Parts into which a range is split. With 64, 2,000 documents come down to ranges of 31 in one step.
+pub const RANGE_PARTS_MAX: usize = 64;
+
+/// Ranges in one request. Its answer has at most 64 times as many of about 30 bytes: half a frame.
+pub const REQUEST_RANGES_MAX: usize = 256;
+
+/// Items of one list in a frame: as many 16-byte names as fit a frame.
+pub const FRAME_ITEMS_MAX: usize = FRAME_BYTES_MAX / 16;
+
+/// Logs asked for and not yet received in one session, and so logs in one request: at 10 KB a small
+/// document they are 10 MB under way, more than any line holds.
+pub const WANTS_MAX: usize = 1_024;
+
+/// Bytes of a heartbeat's sealed content: the size of a small alert and some more.
+pub const CELL_BYTES_MAX: usize = 4 << 10;
