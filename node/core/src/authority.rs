@@ -1,0 +1,23 @@
+//! Who may do what in a space: its certificates, and what they amount to.
+//!
+//! `docs/spec/space-certificate.md` is the format and the rules. A certificate is an [`Envelope`]
+//! whose body is a [`Body`]; [`SpaceState::evaluate`] judges the set of them, in whatever order they
+//! came. The certificates of a space are sealed entries of a reserved document in it.
+
+mod certificate;
+mod epoch;
+mod evaluate;
+mod graph;
+mod state;
+
+pub use certificate::{
+    Act, Body, CutPoint, Genesis, Grant, Owner, Parent, Revoked, Right, SpaceCertificate,
+    SpaceCertificateError, SpaceCertificates, SpaceId, Under,
+};
+pub use epoch::{Epoch, EpochError, EpochKey, mint, open_parents};
+#[cfg(doc)]
+use linli_replica::signed::Envelope;
+pub use state::{Community, Cut, Death, EpochState, Member, Refusal, SpaceState, StandingGrant};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,472 @@
+//! The evaluation: each certificate judged by its own ancestors, then what of them still stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_replica::id::{CertificateId, EpochId, PartyId, Timestamp};
+use linli_replica::limits::CLOCK_SKEW_MS_MAX;
+
+use super::certificate::{
+    Act, CutPoint, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate, SpaceCertificates,
+    SpaceId, Under,
+};
+use super::graph::Graph;
+use super::state::{Community, Cut, Death, EpochState, Member, Refusal, SpaceState, StandingGrant};
+use crate::limits::DELEGATION_MAX;
+
+/// What a signer acts with.
+#[derive(Debug, Clone)]
+struct Authority {
+    /// As the owner, whom nobody outranks; else as a steward, or less.
+    owner: bool,
+    right: Right,
+    history: bool,
+    ends: Option<Timestamp>,
+    /// The grants it rests on, nearest first; the genesis' place for the steward it names.
+    chain: Vec<usize>,
+}
+
+impl Authority {
+    const fn owner() -> Self {
+        Self { owner: true, right: Right::Steward, history: true, ends: None, chain: Vec::new() }
+    }
+}
+
+struct Evaluation<'a, C> {
+    graph: &'a Graph<'a>,
+    community: &'a C,
+    space: SpaceId,
+    /// The genesis, once it counts.
+    genesis: Option<(usize, &'a Genesis)>,
+    /// The authority behind each certificate that counts.
+    accepted: BTreeMap<usize, Authority>,
+    /// Removals that count, by what they take away.
+    removals: BTreeMap<Revoked, Vec<usize>>,
+    refused: BTreeMap<CertificateId, Refusal>,
+}
+
+/// Judges the set; see `docs/spec/space-certificate.md` for the rules.
+pub(super) fn evaluate(
+    space: SpaceId,
+    certificates: &SpaceCertificates,
+    community: &impl Community,
+) -> SpaceState {
+    let (own, others): (Vec<_>, Vec<_>) =
+        certificates.iter().partition(|(_, certificate)| certificate.space() == space);
+    let graph = Graph::new(own.into_iter().map(|(id, certificate)| (*id, certificate)));
+    let refused = others.into_iter().map(|(id, _)| (*id, Refusal::OtherSpace)).collect();
+    let mut evaluation = Evaluation {
+        graph: &graph,
+        community,
+        space,
+        genesis: None,
+        accepted: BTreeMap::new(),
+        removals: BTreeMap::new(),
+        refused,
+    };
+    for (place, id, certificate) in graph.iter() {
+        match evaluation.judge(place, certificate) {
+            Ok(authority) => evaluation.accept(place, certificate, authority),
+            Err(refusal) => {
+                evaluation.refused.insert(id, refusal);
+            }
+        }
+    }
+    evaluation.state()
+}
+
+impl<'a, C: Community> Evaluation<'a, C> {
+    fn accept(&mut self, place: usize, certificate: &'a SpaceCertificate, authority: Authority) {
+        match certificate.act() {
+            Some(Act::Genesis(genesis)) => self.genesis = Some((place, genesis)),
+            Some(Act::Revoke(revoked)) => self.removals.entry(*revoked).or_default().push(place),
+            Some(Act::Grant(_) | Act::Epoch(_) | Act::Cut { .. } | Act::Admit { .. }) | None => {}
+        }
+        self.accepted.insert(place, authority);
+    }
+
+    /// Judges one certificate by its ancestors, all of which have been judged.
+    fn judge(&self, place: usize, certificate: &SpaceCertificate) -> Result<Authority, Refusal> {
+        let body = certificate.body();
+        let party = self.community.party_of(&body.by).ok_or(Refusal::UnknownNode)?;
+        if party != body.party {
+            return Err(Refusal::WrongParty);
+        }
+        let act = certificate.act().ok_or(Refusal::UnknownAct)?;
+        if let Act::Genesis(genesis) = act {
+            return judge_genesis(genesis, party, body.under);
+        }
+        let (root, genesis) = self.genesis.ok_or(Refusal::NoGenesis)?;
+        if !self.graph.precedes(root, place) {
+            return Err(Refusal::NoGenesis);
+        }
+        let authority = self.authority(place, certificate, genesis)?;
+        if self.chain_death(&authority.chain, Some(place)).is_some() {
+            return Err(Refusal::Removed);
+        }
+        if authority.ends.is_some_and(|ends| body.at > ends.plus_ms(CLOCK_SKEW_MS_MAX)) {
+            return Err(Refusal::Ended);
+        }
+        let needed = if matches!(act, Act::Epoch(_)) { Right::Write } else { Right::Steward };
+        if authority.right < needed {
+            return Err(Refusal::Lacks(needed));
+        }
+        match act {
+            Act::Grant(grant) => judge_grant(grant, &authority)?,
+            Act::Revoke(revoked) => self.judge_removal(place, *revoked, genesis)?,
+            Act::Cut { party, .. } => self.judge_cut(place, *party)?,
+            Act::Genesis(_) | Act::Epoch(_) | Act::Admit { .. } => {}
+        }
+        Ok(authority)
+    }
+
+    /// Finds what the signer acts with, dead or alive.
+    fn authority(
+        &self,
+        place: usize,
+        certificate: &SpaceCertificate,
+        genesis: &Genesis,
+    ) -> Result<Authority, Refusal> {
+        let party = certificate.body().party;
+        match certificate.body().under {
+            Under::Genesis if genesis.owner == Owner::Party(party) => Ok(Authority::owner()),
+            Under::Genesis if genesis.steward == Some(party) => {
+                let chain = self.genesis.iter().map(|(root, _)| *root).collect();
+                Ok(Authority { owner: false, chain, ..Authority::owner() })
+            }
+            Under::Genesis => Err(Refusal::NotOwner),
+            Under::Grant(id) => {
+                let (link, grant) = self.grant(&id, place).ok_or(Refusal::UnknownGrant)?;
+                if grant.party == party {
+                    self.granted(link, grant)
+                } else {
+                    Err(Refusal::NotYours)
+                }
+            }
+            Under::Officers(set) => {
+                if genesis.owner != Owner::Community {
+                    return Err(Refusal::NotOwner);
+                }
+                let set = self.community.officers(&set).ok_or(Refusal::UnknownOfficers)?;
+                let signed = set
+                    .officers
+                    .iter()
+                    .filter(|officer| certificate.envelope().signed_by(officer.as_bytes()))
+                    .count();
+                let needed = usize::from(set.threshold);
+                let enough = signed >= needed;
+                if enough {
+                    Ok(Authority::owner())
+                } else {
+                    Err(Refusal::Pending { signed, needed })
+                }
+            }
+        }
+    }
+
+    /// Looks up a grant that counts among the ancestors of `place`.
+    fn grant(&self, id: &CertificateId, place: usize) -> Option<(usize, &'a Grant)> {
+        let link = self.graph.place_of(id).filter(|link| self.graph.precedes(*link, place))?;
+        self.accepted.get(&link)?;
+        Some((link, self.grant_at(link)?))
+    }
+
+    fn grant_at(&self, place: usize) -> Option<&'a Grant> {
+        match self.graph.certificate(place)?.act() {
+            Some(Act::Grant(grant)) => Some(grant),
+            _ => None,
+        }
+    }
+
+    /// What a grant gives: its own terms within those it was made under.
+    fn granted(&self, link: usize, grant: &Grant) -> Result<Authority, Refusal> {
+        let above = self.accepted.get(&link).ok_or(Refusal::UnknownGrant)?;
+        let ends = [grant.ends, above.ends].into_iter().flatten().min();
+        let chain = [&[link], above.chain.as_slice()].concat();
+        Ok(Authority { owner: false, right: grant.right, history: grant.history, ends, chain })
+    }
+
+    fn judge_removal(
+        &self,
+        place: usize,
+        revoked: Revoked,
+        genesis: &Genesis,
+    ) -> Result<(), Refusal> {
+        match revoked {
+            Revoked::Party(party) if genesis.owner == Owner::Party(party) => {
+                Err(Refusal::OwnerStays)
+            }
+            Revoked::Party(_) => Ok(()),
+            Revoked::Grant(id) if id.0 == self.space.0 => {
+                genesis.steward.map(|_| ()).ok_or(Refusal::OwnerStays)
+            }
+            Revoked::Grant(id) => self.grant(&id, place).map(|_| ()).ok_or(Refusal::UnknownGrant),
+        }
+    }
+
+    /// A cut follows a removal that its signer knew.
+    fn judge_cut(&self, place: usize, party: PartyId) -> Result<(), Refusal> {
+        let removed = self.removals.iter().any(|(revoked, removals)| {
+            self.concerns(*revoked, party)
+                && removals.iter().any(|removal| {
+                    self.in_view(*removal, Some(place))
+                        && self.overruled(*removal, Some(place)).is_none()
+                })
+        });
+        if removed { Ok(()) } else { Err(Refusal::NotRemoved) }
+    }
+
+    fn concerns(&self, revoked: Revoked, party: PartyId) -> bool {
+        match revoked {
+            Revoked::Party(subject) => subject == party,
+            Revoked::Grant(id) => {
+                self.graph.place_of(&id).and_then(|link| self.link_party(link)) == Some(party)
+            }
+        }
+    }
+
+    /// The party that a link of a chain gives a right.
+    fn link_party(&self, link: usize) -> Option<PartyId> {
+        match self.graph.certificate(link)?.act()? {
+            Act::Genesis(genesis) => genesis.steward,
+            Act::Grant(grant) => Some(grant.party),
+            Act::Revoke(_) | Act::Epoch(_) | Act::Cut { .. } | Act::Admit { .. } => None,
+        }
+    }
+
+    /// A view is the ancestors of a certificate, or with none everything.
+    fn in_view(&self, place: usize, view: Option<usize>) -> bool {
+        view.is_none_or(|view| self.graph.precedes(place, view))
+    }
+
+    /// Lists the removals in view that hit one link of a chain and were not known when it was made.
+    fn hits(&self, link: usize, view: Option<usize>) -> impl Iterator<Item = usize> {
+        let party = self.link_party(link).map(Revoked::Party);
+        let grant = self.graph.id(link).map(Revoked::Grant);
+        [party, grant]
+            .into_iter()
+            .flatten()
+            .filter_map(|revoked| self.removals.get(&revoked))
+            .flatten()
+            .copied()
+            .filter(move |removal| {
+                self.in_view(*removal, view) && !self.graph.precedes(*removal, link)
+            })
+    }
+
+    /// Finds the removal by the owner that voids what a steward signed apart from it.
+    fn overruled(&self, place: usize, view: Option<usize>) -> Option<usize> {
+        let authority = self.accepted.get(&place)?;
+        authority
+            .chain
+            .iter()
+            .flat_map(|link| self.hits(*link, view))
+            .filter(|removal| {
+                self.accepted.get(removal).is_some_and(|authority| authority.owner)
+                    && !self.graph.precedes(*removal, place)
+                    && !self.graph.precedes(place, *removal)
+            })
+            .min_by_key(|removal| self.graph.id(*removal))
+    }
+
+    /// Finds what ended one link.
+    fn link_death(&self, link: usize, view: Option<usize>) -> Option<usize> {
+        self.hits(link, view)
+            .filter(|removal| self.overruled(*removal, view).is_none())
+            .min_by_key(|removal| self.graph.id(*removal))
+    }
+
+    fn chain_death(&self, chain: &[usize], view: Option<usize>) -> Option<Death> {
+        chain.iter().find_map(|link| {
+            let removal = self.graph.id(self.link_death(*link, view)?)?;
+            Some(Death { removal, link: self.graph.id(*link)? })
+        })
+    }
+
+    fn state(self) -> SpaceState {
+        let mut state = SpaceState {
+            space: self.space,
+            genesis: self.genesis.map(|(_, genesis)| genesis.clone()),
+            members: BTreeMap::new(),
+            former: BTreeMap::new(),
+            heads: self.heads(),
+            epochs: BTreeMap::new(),
+            removals: BTreeSet::new(),
+            cuts: BTreeMap::new(),
+            admitted: BTreeSet::new(),
+            refused: self.refused.clone(),
+            waiting: self.graph.waiting.clone(),
+            dead: BTreeMap::new(),
+            void: BTreeMap::new(),
+        };
+        self.tell_void(&mut state);
+        self.tell_members(&mut state);
+        self.tell_epochs(&mut state);
+        self.tell_cuts(&mut state);
+        state
+    }
+
+    /// Lists the certificates that count, ancestors first.
+    fn counting(
+        &self,
+    ) -> impl Iterator<Item = (usize, CertificateId, &'a SpaceCertificate, &Authority)> {
+        self.graph.iter().filter_map(|(place, id, certificate)| {
+            Some((place, id, certificate, self.accepted.get(&place)?))
+        })
+    }
+
+    /// What counts and is cited by nothing that counts. Nobody need hold what does not count.
+    fn heads(&self) -> Vec<CertificateId> {
+        let mut heads = BTreeSet::new();
+        let mut places: Vec<usize> = Vec::new();
+        // Ancestors come first, so that going backwards a certificate meets all that follow it.
+        for (place, id, ..) in self.counting().collect::<Vec<_>>().into_iter().rev() {
+            if !places.iter().any(|later| self.graph.precedes(place, *later)) {
+                places.push(place);
+                heads.insert(id);
+            }
+        }
+        heads.into_iter().collect()
+    }
+
+    fn tell_void(&self, state: &mut SpaceState) {
+        for (place, id, certificate, _) in self.counting() {
+            let Some(Act::Revoke(_) | Act::Cut { .. } | Act::Admit { .. }) = certificate.act()
+            else {
+                continue;
+            };
+            if let Some(overruling) = self.overruled(place, None).and_then(|r| self.graph.id(r)) {
+                state.void.insert(id, overruling);
+            } else if matches!(certificate.act(), Some(Act::Revoke(_))) {
+                state.removals.insert(id);
+            }
+        }
+    }
+
+    fn tell_members(&self, state: &mut SpaceState) {
+        for (place, id, certificate, above) in self.counting() {
+            let by = certificate.body().party;
+            let given = match certificate.act() {
+                Some(Act::Genesis(genesis)) => self.given_by_genesis(place, id, by, genesis),
+                Some(Act::Grant(grant)) => {
+                    let chain = [&[place], above.chain.as_slice()].concat();
+                    let standing = StandingGrant {
+                        id,
+                        right: grant.right,
+                        purpose: grant.purpose.clone(),
+                        consent: grant.consent.clone(),
+                        ends: [grant.ends, above.ends].into_iter().flatten().min(),
+                        history: grant.history,
+                        depth: u8::try_from(chain.len()).unwrap_or(u8::MAX),
+                        by,
+                    };
+                    vec![(grant.party, standing, chain)]
+                }
+                Some(Act::Revoke(_) | Act::Epoch(_) | Act::Cut { .. } | Act::Admit { .. })
+                | None => continue,
+            };
+            for (party, standing, chain) in given {
+                let death = self.chain_death(&chain, None);
+                let side = if death.is_some() { &mut state.former } else { &mut state.members };
+                side.entry(party).or_insert_with(Member::default).grants.push(standing);
+                if let Some(death) = death {
+                    state.dead.insert(id, death);
+                }
+            }
+        }
+        for member in state.members.values_mut().chain(state.former.values_mut()) {
+            member.grants.sort_by_key(|grant| (grant.id, grant.depth));
+        }
+    }
+
+    /// The owner's right, and that of the steward whom the genesis names.
+    fn given_by_genesis(
+        &self,
+        place: usize,
+        id: CertificateId,
+        by: PartyId,
+        genesis: &Genesis,
+    ) -> Vec<(PartyId, StandingGrant, Vec<usize>)> {
+        let standing = |depth| StandingGrant {
+            id,
+            right: Right::Steward,
+            purpose: String::new(),
+            consent: None,
+            ends: None,
+            history: true,
+            depth,
+            by,
+        };
+        let owner = match genesis.owner {
+            Owner::Party(party) => Some((party, standing(0), Vec::new())),
+            Owner::Community => None,
+        };
+        let steward = genesis.steward.map(|party| (party, standing(1), vec![place]));
+        owner.into_iter().chain(steward).collect()
+    }
+
+    fn tell_epochs(&self, state: &mut SpaceState) {
+        let removals: Vec<usize> =
+            state.removals.iter().filter_map(|id| self.graph.place_of(id)).collect();
+        let mut covering: Vec<(usize, EpochId)> = Vec::new();
+        for (place, id, certificate, _) in self.counting() {
+            let Some(Act::Epoch(epoch)) = certificate.act() else { continue };
+            let id = EpochId(id.0);
+            let covers = removals.iter().all(|removal| self.graph.precedes(*removal, place));
+            let mut after = BTreeSet::new();
+            if covers {
+                let known = covering.iter().filter(|(at, _)| self.graph.precedes(*at, place));
+                after.extend(known.map(|(_, epoch)| *epoch));
+                covering.push((place, id));
+            }
+            let by = certificate.body().party;
+            state.epochs.insert(id, EpochState { epoch: epoch.clone(), by, covers, after });
+        }
+    }
+
+    fn tell_cuts(&self, state: &mut SpaceState) {
+        let mut admissions: Vec<(usize, &[_])> = Vec::new();
+        let mut cuts: Vec<(usize, CertificateId, PartyId, &[CutPoint])> = Vec::new();
+        for (place, id, certificate, _) in self.counting() {
+            match certificate.act() {
+                Some(_) if state.void.contains_key(&id) => {}
+                Some(Act::Admit { entries }) => admissions.push((place, entries)),
+                Some(Act::Cut { party, logs }) => cuts.push((place, id, *party, logs)),
+                Some(Act::Genesis(_) | Act::Grant(_) | Act::Revoke(_) | Act::Epoch(_)) | None => {}
+            }
+        }
+        state.admitted = admissions.iter().flat_map(|(_, entries)| *entries).copied().collect();
+        cuts.sort_by_key(|(_, id, ..)| *id);
+        for (place, id, party, logs) in cuts {
+            let admitted = admissions
+                .iter()
+                .filter(|(admission, _)| self.graph.precedes(place, *admission))
+                .flat_map(|(_, entries)| *entries)
+                .copied()
+                .collect();
+            let reopened = state.members.get(&party).is_some_and(|member| {
+                let mut places = member.grants.iter().filter_map(|g| self.graph.place_of(&g.id));
+                places.any(|grant| self.graph.precedes(place, grant))
+            });
+            let logs = logs.iter().map(|point| ((point.log, point.document), *point)).collect();
+            state.cuts.entry(party).or_default().push(Cut { id, logs, admitted, reopened });
+        }
+    }
+}
+
+fn judge_genesis(genesis: &Genesis, party: PartyId, under: Under) -> Result<Authority, Refusal> {
+    let begins = match genesis.owner {
+        Owner::Party(owner) => owner == party,
+        Owner::Community => genesis.steward == Some(party),
+    };
+    if begins && under == Under::Genesis { Ok(Authority::owner()) } else { Err(Refusal::NotOwner) }
+}
+
+fn judge_grant(grant: &Grant, authority: &Authority) -> Result<(), Refusal> {
+    if authority.chain.len() >= usize::from(DELEGATION_MAX) {
+        Err(Refusal::TooDeep)
+    } else if grant.history && !authority.history {
+        Err(Refusal::Exceeds)
+    } else {
+        Ok(())
+    }
+}

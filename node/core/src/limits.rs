@@ -1,0 +1,46 @@
+//! Bounds of the core, each with its reason.
+
+/// Bytes an entry's content may take before padding: the largest bucket that leaves room for header,
+/// tag and signature within an entry, less the length prefix. A larger batch is split.
+pub const PLAINTEXT_BYTES_MAX: usize = (240 << 10) - 4;
+
+/// Bytes to which urgent content is padded at least, so that an alert, its acknowledgement and a
+/// heartbeat look alike. An alert with its wrapped keys takes about 2 KiB.
+pub const URGENT_BYTES_MIN: usize = 4 << 10;
+
+/// Changes or certificates in one entry. One commit makes one change; a merged courier file at most
+/// a few hundred.
+pub const BATCH_ITEMS_MAX: usize = 4_096;
+
+/// Bytes of a document's name, such as `readings/2024-01` or `order/` and a UUID.
+pub const NAME_BYTES_MAX: usize = 256;
+
+/// Bytes of a code: purpose, consent, role.
+pub const CODE_BYTES_MAX: usize = 256;
+
+/// Heads one space certificate may name: an entry of them still fits the certificate's own limit.
+pub const HEADS_MAX: usize = 1_024;
+
+/// Parents one epoch may name: as many as minted apart during one long partition.
+pub const PARENTS_MAX: usize = 64;
+
+/// Logs in one cut, so that it fits in a certificate.
+pub const CUT_LOGS_MAX: usize = 400;
+
+/// Grants from the owner down to a member: owner, steward, their steward, member.
+pub const DELEGATION_MAX: u8 = 3;
+
+/// Epoch keys in one inbox item: a space that rotated weekly for five years.
+pub const WRAPS_MAX: usize = 260;
+
+/// KiB of memory a key file may ask Argon2id for: 1 GiB, what a small hub can just spare.
+pub const ARGON_MEMORY_KIB_MAX: u32 = 1 << 20;
+
+/// Passes a key file may ask Argon2id for; together with the memory cap about a minute.
+pub const ARGON_PASSES_MAX: u32 = 16;
+
+/// Lanes a key file may ask Argon2id for.
+pub const ARGON_LANES_MAX: u32 = 16;
+
+/// Bytes of a key file. The largest holds a node's two keys.
+pub const KEY_FILE_BYTES_MAX: usize = 4 << 10;

@@ -1,0 +1,232 @@
+//! Sealing entries and opening them: `docs/spec/keys.md`, and RFC 9180 for inboxes.
+//!
+//! Content is framed as length (4 bytes, little endian) ‖ content ‖ zeros up to a bucket. Buckets
+//! are 256 bytes wide up to 4 KiB; above, as wide as the largest power of two in an eighth of the
+//! size. What a carrier learns of a length is then at most its three leading bits, and padding adds
+//! at most an eighth. Urgent content takes at least one fixed size.
+
+use chacha20poly1305::aead::{Aead as _, Payload as Sealing};
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use ed25519_dalek::SigningKey;
+use hpke::{Deserializable as _, OpModeR, OpModeS, Serializable as _};
+use linli_replica::entry::{Entry, EntryError, Header, Suite, Urgency, suite_overhead_bytes};
+use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, SpaceTag};
+use linli_replica::limits::PAD_BUCKET_BYTES;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::identity::SealKey;
+use crate::limits::{PLAINTEXT_BYTES_MAX, URGENT_BYTES_MIN};
+use crate::secret::{Plaintext, Secret, draw};
+
+pub(crate) type Kem = hpke::kem::X25519HkdfSha256;
+type Kdf = hpke::kdf::HkdfSha256;
+type InboxAead = hpke::aead::ChaCha20Poly1305;
+
+const INBOX_INFO: &[u8] = b"linli 1 inbox";
+const PREFIX_BYTES: usize = 4;
+const ENCAPPED_BYTES: usize = 32;
+
+/// Where an entry goes: all of its header that its maker decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The space as carriers see it.
+    pub space: SpaceTag,
+    /// The document as carriers see it.
+    pub document: DocTag,
+    /// The log's key, which signs.
+    pub log_key: &'a SigningKey,
+    /// Place in the log, from 1.
+    pub sequence: u64,
+    /// The entry before this one; zero at sequence 1.
+    pub previous: EntryId,
+    /// How soon it must travel.
+    pub urgency: Urgency,
+}
+
+/// Why content cannot be sealed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The content exceeds the cap.
+    #[error("{0} bytes do not fit one entry; the limit is {PLAINTEXT_BYTES_MAX}: split the batch")]
+    TooLarge(usize),
+    /// The recipient's HPKE key is not a usable X25519 key.
+    #[error("the recipient's sealing key is not usable; its node must be certified again")]
+    BadRecipient,
+    /// The parts do not make an entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+/// Why an entry cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Sealed to an inbox where an epoch is expected, or the reverse.
+    #[error("this entry is sealed for another purpose")]
+    NotForUs,
+    /// The key of its epoch is not held.
+    #[error("the key of epoch {0:?} has not arrived yet; the entry waits for it")]
+    UnknownEpoch(EpochId),
+    /// It does not open under the key it names.
+    #[error("this entry does not open under its key; it was damaged or sealed by mistake")]
+    Damaged,
+}
+
+/// Seals content under an epoch's content key and signs it for its log.
+///
+/// # Errors
+/// The content is too large, or the place contradicts itself.
+pub fn seal_entry(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    epoch: EpochId,
+    content_key: &Secret,
+    content: &[u8],
+) -> Result<Entry, SealError> {
+    let padded = pad(content, place.urgency)?;
+    let header = header(place, Suite::Epoch, epoch, draw(rng), padded.len())?;
+    let sealing = Sealing { msg: &padded, aad: &header.encode() };
+    let ciphertext = cipher(content_key)
+        .encrypt(&XNonce::from(*header.nonce), sealing)
+        .map_err(|_| SealError::TooLarge(content.len()))?;
+    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+}
+
+/// Opens an entry sealed under an epoch; `key` looks content keys up.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_entry(
+    entry: &Entry,
+    key: impl FnOnce(&EpochId) -> Option<Secret>,
+) -> Result<Plaintext, OpenError> {
+    let header = entry.header();
+    if header.suite != Suite::Epoch {
+        return Err(OpenError::NotForUs);
+    }
+    let key = key(&header.epoch).ok_or(OpenError::UnknownEpoch(header.epoch))?;
+    let sealing = Sealing { msg: entry.ciphertext(), aad: entry.header_bytes() };
+    let padded = cipher(&key)
+        .decrypt(&XNonce::from(*header.nonce), sealing)
+        .map_err(|_| OpenError::Damaged)?;
+    unpad(Zeroizing::new(padded))
+}
+
+/// Seals content to the owner of an inbox (HPKE base mode) and signs it for its log.
+///
+/// # Errors
+/// The content is too large, the recipient's key unusable, or the place contradicts itself.
+pub fn seal_to_inbox(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    recipient: &[u8; 32],
+    content: &[u8],
+) -> Result<Entry, SealError> {
+    let recipient = <Kem as hpke::Kem>::PublicKey::from_bytes(recipient)
+        .map_err(|_| SealError::BadRecipient)?;
+    let padded = pad(content, place.urgency)?;
+    let header = header(place, Suite::Inbox, EpochId::default(), [0; 24], padded.len())?;
+    let (encapped, sealed) = hpke::single_shot_seal_with_rng::<InboxAead, Kdf, Kem>(
+        &OpModeS::Base,
+        &recipient,
+        INBOX_INFO,
+        &padded,
+        &header.encode(),
+        rng,
+    )
+    .map_err(|_| SealError::BadRecipient)?;
+    let ciphertext = [encapped.to_bytes().as_slice(), &sealed].concat();
+    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+}
+
+/// Opens an entry of one's own inbox.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_from_inbox(entry: &Entry, own: &SealKey) -> Result<Plaintext, OpenError> {
+    if entry.header().suite != Suite::Inbox {
+        return Err(OpenError::NotForUs);
+    }
+    let (encapped, sealed) =
+        entry.ciphertext().split_at_checked(ENCAPPED_BYTES).ok_or(OpenError::Damaged)?;
+    let encapped =
+        <Kem as hpke::Kem>::EncappedKey::from_bytes(encapped).map_err(|_| OpenError::Damaged)?;
+    let padded = hpke::single_shot_open::<InboxAead, Kdf, Kem>(
+        &OpModeR::Base,
+        own.private(),
+        &encapped,
+        INBOX_INFO,
+        sealed,
+        entry.header_bytes(),
+    )
+    .map_err(|_| OpenError::Damaged)?;
+    unpad(Zeroizing::new(padded))
+}
+
+fn cipher(key: &Secret) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.expose().into())
+}
+
+fn header(
+    place: &Place<'_>,
+    suite: Suite,
+    epoch: EpochId,
+    nonce: [u8; 24],
+    padded_bytes: usize,
+) -> Result<Header, SealError> {
+    let length = padded_bytes.saturating_add(suite_overhead_bytes(suite));
+    Ok(Header {
+        version: Header::VERSION,
+        suite,
+        space: place.space,
+        document: place.document,
+        log: LogKey(place.log_key.verifying_key().to_bytes()),
+        sequence: place.sequence,
+        previous: place.previous,
+        epoch,
+        urgency: place.urgency,
+        nonce: nonce.into(),
+        length: u32::try_from(length).map_err(|_| SealError::TooLarge(padded_bytes))?,
+    })
+}
+
+/// Returns the bytes that framed content of `bytes` takes in its bucket.
+fn bucket(bytes: usize, urgency: Urgency) -> usize {
+    let least = if urgency == Urgency::Urgent { URGENT_BYTES_MIN } else { PAD_BUCKET_BYTES };
+    let step = match (bytes / 8).checked_ilog2() {
+        Some(bits) => (1_usize << bits).max(PAD_BUCKET_BYTES),
+        None => PAD_BUCKET_BYTES,
+    };
+    bytes.next_multiple_of(step).max(least)
+}
+
+fn pad(content: &[u8], urgency: Urgency) -> Result<Plaintext, SealError> {
+    let too_large = SealError::TooLarge(content.len());
+    if content.len() > PLAINTEXT_BYTES_MAX {
+        return Err(too_large);
+    }
+    let length = u32::try_from(content.len()).map_err(|_| too_large)?;
+    let size = bucket(PREFIX_BYTES + content.len(), urgency);
+    // Sized once: growing would leave copies of the content behind in memory.
+    let mut padded = Zeroizing::new(Vec::with_capacity(size));
+    padded.extend_from_slice(&length.to_le_bytes());
+    padded.extend_from_slice(content);
+    padded.resize(size, 0);
+    Ok(padded)
+}
+
+/// Takes the content out of its frame. The sealer vouches for the frame; a wrong one is its mistake.
+fn unpad(mut padded: Plaintext) -> Result<Plaintext, OpenError> {
+    let (prefix, rest) = padded.split_first_chunk().ok_or(OpenError::Damaged)?;
+    let length = usize::try_from(u32::from_le_bytes(*prefix)).map_err(|_| OpenError::Damaged)?;
+    let (_, padding) = rest.split_at_checked(length).ok_or(OpenError::Damaged)?;
+    if padding.iter().any(|byte| *byte != 0) {
+        return Err(OpenError::Damaged);
+    }
+    padded.drain(..PREFIX_BYTES);
+    padded.truncate(length);
+    Ok(padded)
+}
+
+#[cfg(test)]
+mod tests;
