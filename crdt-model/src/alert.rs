@@ -1,0 +1,289 @@
+//! Alerts: raised → delivered → acknowledged by a named person → responding → resolved (document `alert/<uuid>`).
+//!
+//! The document's id is derived from the cause, so raises of one cause at several nodes are one alert. An
+//! acknowledgement is not a resolution. Of several acknowledgements made apart exactly one owns the alert, the same on
+//! every node; the others see who does. The escalation ladder lies in the raise and runs on every node that holds it.
+
+use std::collections::BTreeMap;
+
+use automerge::Automerge;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::author::{Authors, NodeId, PartyId, PartyKind, Person};
+use crate::document::Schema;
+use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
+use crate::private::Private;
+use crate::time::Timestamp;
+
+mod fold;
+mod ladder;
+
+pub use ladder::{Climb, Ladder, LadderAct, Step};
+
+/// Separates alert ids from every other use of BLAKE3.
+const ALERT_ID_CONTEXT: &str = "linli 1 alert id";
+
+/// What caused an alert: a device's event, an episode of readings, a silence. Equal causes are one alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CauseId(pub String);
+
+/// The id of the alert of a cause, for the document's name `alert/<uuid>`: UUID version 8 of a BLAKE3 hash.
+pub fn alert_id(cause: &CauseId) -> Uuid {
+    crate::event::derived_uuid(ALERT_ID_CONTEXT, cause.0.as_bytes())
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A person pressed the button.
+    Button,
+    /// A fall.
+    Fall,
+    /// Smoke.
+    Smoke,
+    /// Gas.
+    Gas,
+    /// Carbon monoxide.
+    CarbonMonoxide,
+    /// Water where it should not be.
+    Flood,
+    /// The person wandered off.
+    Wandering,
+    /// No movement when there should be some.
+    Inactivity,
+    /// The bed was left and not returned to.
+    BedExit,
+    /// A dose of medicine was missed.
+    MissedDose,
+    /// A reading beyond its threshold.
+    Reading,
+    /// A household fell silent.
+    Silence,
+    /// A device says that its battery is low or its power failed.
+    Power,
+    /// Something else, told in the note.
+    Other,
+}
+
+/// Whom an alert was handed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmergencyService {
+    /// 110.
+    Police,
+    /// 119.
+    Fire,
+    /// 120.
+    Ambulance,
+}
+
+/// How an alert ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Help was given on the spot.
+    Helped,
+    /// The person was taken to hospital.
+    Hospital,
+    /// Nothing had happened.
+    FalseAlarm,
+    /// A test of the chain.
+    Drill,
+    /// The person died.
+    Died,
+}
+
+/// A fact of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum AlertFact {
+    /// It happened. Several raises of the document's cause join.
+    Raised {
+        /// The cause, from which the document's id comes.
+        cause: CauseId,
+        /// What happened.
+        what: AlertKind,
+        /// Who is told, when.
+        ladder: Ladder,
+        /// Where in the home.
+        place: Option<Private>,
+        /// What a reader should know.
+        note: Option<Private>,
+    },
+    /// A node holds the alert and has shown or sounded it.
+    Delivered {
+        /// The raise.
+        raise: FactId,
+    },
+    /// A named person takes care of it.
+    Acknowledged {
+        /// The raise or reopening it answers.
+        raise: FactId,
+    },
+    /// A named person takes over from another.
+    TookOver {
+        /// The acknowledgement or takeover it follows.
+        from: FactId,
+    },
+    /// The owner is acting: somebody is on the way or in contact.
+    Responding {
+        /// The owner's acknowledgement or takeover.
+        ack: FactId,
+    },
+    /// The alert was handed to 110, 119 or 120; it stays the owner's until resolved.
+    HandedTo {
+        /// The owner's acknowledgement or takeover.
+        ack: FactId,
+        /// Whom to.
+        service: EmergencyService,
+    },
+    /// The household says that nothing happened. The alert stays until its owner resolves it.
+    CalledOff {
+        /// The raise or reopening.
+        raise: FactId,
+    },
+    /// It is over.
+    Resolved {
+        /// The owner's acknowledgement or takeover.
+        ack: FactId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What was done.
+        note: Option<Private>,
+    },
+    /// It was not over, or happened again.
+    Reopened {
+        /// The resolution.
+        resolved: FactId,
+        /// Why.
+        note: Option<Private>,
+    },
+}
+
+impl Body for AlertFact {
+    fn builds_on(&self) -> Vec<FactId> {
+        match self {
+            Self::Raised { .. } => Vec::new(),
+            Self::Delivered { raise }
+            | Self::Acknowledged { raise }
+            | Self::CalledOff { raise } => vec![*raise],
+            Self::TookOver { from } => vec![*from],
+            Self::Responding { ack } | Self::HandedTo { ack, .. } | Self::Resolved { ack, .. } => {
+                vec![*ack]
+            }
+            Self::Reopened { resolved, .. } => vec![*resolved],
+        }
+    }
+}
+
+/// How far an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing was raised that stands.
+    Nothing,
+    /// Raised, nobody else is known to have it.
+    Raised,
+    /// Another node has it.
+    Delivered,
+    /// A person owns it.
+    Acknowledged,
+    /// The owner is acting.
+    Responding,
+    /// Over.
+    Resolved,
+}
+
+/// Who takes care of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// The acknowledgement or takeover.
+    pub fact: FactId,
+    /// The person.
+    pub person: Person,
+    /// Their party.
+    pub party: PartyId,
+    /// What that party is.
+    pub kind: PartyKind,
+    /// The node they acted at.
+    pub node: NodeId,
+    /// Since when, by their clock.
+    pub since: Timestamp,
+}
+
+/// The canonical view of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertView {
+    /// The alert's id.
+    pub id: Uuid,
+    /// The document's schema.
+    pub schema: Schema,
+    /// How far it is.
+    pub stage: Stage,
+    /// The cause.
+    pub cause: Option<CauseId>,
+    /// What happened, by the first raise.
+    pub what: Option<AlertKind>,
+    /// The first raise's ladder.
+    pub ladder: Ladder,
+    /// The raise or reopening that an acknowledgement must answer.
+    pub round: Option<FactId>,
+    /// When the round began: the earliest time its raises state.
+    pub since: Option<Timestamp>,
+    /// All raises that joined.
+    pub raises: Vec<FactId>,
+    /// The nodes that have it, and since when.
+    pub delivered: BTreeMap<NodeId, Timestamp>,
+    /// Who takes care of it; `None` is nobody.
+    pub owner: Option<Owner>,
+    /// The owner is acting since.
+    pub responding: Option<Timestamp>,
+    /// Whom it was handed to.
+    pub handed_to: Vec<EmergencyService>,
+    /// The household said that nothing happened.
+    pub called_off: bool,
+    /// The resolution that stands.
+    pub resolved: Option<FactId>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Every fact in order, standing or not.
+    pub timeline: Vec<Entry<AlertFact>>,
+    /// What is no fact.
+    pub refused: Vec<Refused>,
+    /// What acts upon facts that are not here.
+    pub waiting: Vec<Waiting>,
+}
+
+/// Reads the facts of an alert's document, for writing the next one.
+pub fn facts(doc: &Automerge, authors: &impl Authors) -> Facts<AlertFact> {
+    Facts::read(doc, authors)
+}
+
+/// Reads an alert.
+pub fn view(id: Uuid, doc: &Automerge, authors: &impl Authors) -> AlertView {
+    fold::fold(id, &facts(doc, authors))
+}
+
+/// Folds facts that were read before.
+pub fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
+    fold::fold(id, facts)
+}
+
+impl AlertView {
+    /// The fact that a new raise of the cause is: a raise, or a reopening where the alert was resolved.
+    pub fn raise(
+        &self,
+        cause: CauseId,
+        what: AlertKind,
+        ladder: Ladder,
+        note: Option<Private>,
+    ) -> AlertFact {
+        match self.resolved {
+            Some(resolved) => AlertFact::Reopened { resolved, note },
+            None => AlertFact::Raised { cause, what, ladder, place: None, note },
+        }
+    }
+}

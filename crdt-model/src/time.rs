@@ -1,0 +1,180 @@
+//! Points in time, calendar dates and months; the only place that talks to `jiff`, beside [`crate::dates`].
+
+use jiff::tz::{Offset as JiffOffset, TimeZone};
+use serde::{Deserialize, Serialize};
+
+pub use jiff::civil::Date;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(pub u64);
+
+/// One minute in milliseconds.
+pub const MINUTE_MS: u64 = 60_000;
+/// One hour in milliseconds.
+pub const HOUR_MS: u64 = 60 * MINUTE_MS;
+/// One day in milliseconds.
+pub const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// Why a time could not be read or shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// The text is no time of the expected form.
+    #[error("this is no time of the form {expected}: correct it and try again")]
+    Unreadable {
+        /// The form that was expected.
+        expected: &'static str,
+    },
+    /// The time lies before 1970 or after the year 9999.
+    #[error("the time lies outside 1970 to 9999: check the device's clock")]
+    OutOfRange,
+}
+
+/// A fixed offset from UTC in minutes. China keeps +08:00 all the year round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Offset(pub i16);
+
+impl Offset {
+    /// +08:00.
+    pub const CHINA: Self = Self(8 * 60);
+    /// UTC itself.
+    pub const UTC: Self = Self(0);
+
+    fn zone(self) -> Result<TimeZone, TimeError> {
+        JiffOffset::from_seconds(i32::from(self.0) * 60)
+            .map(TimeZone::fixed)
+            .map_err(|_| TimeError::OutOfRange)
+    }
+}
+
+impl Timestamp {
+    /// This time and `ms` milliseconds, at most the largest time there is.
+    #[must_use]
+    pub fn plus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds since `earlier`, or 0 when that is later.
+    pub fn ms_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    fn jiff(self) -> Result<jiff::Timestamp, TimeError> {
+        let ms = i64::try_from(self.0).map_err(|_| TimeError::OutOfRange)?;
+        jiff::Timestamp::from_millisecond(ms).map_err(|_| TimeError::OutOfRange)
+    }
+
+    fn from_jiff(time: jiff::Timestamp) -> Result<Self, TimeError> {
+        u64::try_from(time.as_millisecond()).map(Self).map_err(|_| TimeError::OutOfRange)
+    }
+
+    /// Formats as RFC 3339 in UTC with milliseconds: `2024-01-01T09:18:00.000Z`.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] after the year 9999.
+    pub fn rfc3339(self) -> Result<String, TimeError> {
+        Ok(format!("{:.3}", self.jiff()?))
+    }
+
+    /// Reads an RFC 3339 time, any offset.
+    ///
+    /// # Errors
+    /// [`TimeError::Unreadable`] for another form, [`TimeError::OutOfRange`] before 1970.
+    pub fn parse_rfc3339(text: &str) -> Result<Self, TimeError> {
+        let time = text
+            .parse::<jiff::Timestamp>()
+            .map_err(|_| TimeError::Unreadable { expected: "2024-01-01T09:18:00Z" })?;
+        Self::from_jiff(time)
+    }
+
+    /// Reads a device's wall-clock time `2024-01-01 17:18:00` at the given offset.
+    ///
+    /// # Errors
+    /// [`TimeError::Unreadable`] for another form or an impossible time, [`TimeError::OutOfRange`] before 1970.
+    pub fn parse_local(text: &str, offset: Offset) -> Result<Self, TimeError> {
+        let civil = text
+            .parse::<jiff::civil::DateTime>()
+            .map_err(|_| TimeError::Unreadable { expected: "2024-01-01 17:18:00" })?;
+        let zoned = civil.to_zoned(offset.zone()?).map_err(|_| TimeError::OutOfRange)?;
+        Self::from_jiff(zoned.timestamp())
+    }
+
+    /// The calendar date at the given offset.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] after the year 9999.
+    pub fn date(self, offset: Offset) -> Result<Date, TimeError> {
+        Ok(self.jiff()?.to_zoned(offset.zone()?).date())
+    }
+}
+
+/// A calendar month, written `2024-01`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month {
+    year: i16,
+    month: i8,
+}
+
+impl Month {
+    /// The month of a time, counted in UTC so that every node names the same document.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] after the year 9999.
+    pub fn of(time: Timestamp) -> Result<Self, TimeError> {
+        let date = time.date(Offset::UTC)?;
+        Ok(Self { year: date.year(), month: date.month() })
+    }
+}
+
+impl std::fmt::Display for Month {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+impl std::str::FromStr for Month {
+    type Err = TimeError;
+
+    /// Reads `2024-01`, nothing looser: a month names a document, which must have one name only.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let unreadable = TimeError::Unreadable { expected: "2024-01" };
+        let date = format!("{text}-01").parse::<Date>().map_err(|_| unreadable.clone())?;
+        let month = Self { year: date.year(), month: date.month() };
+        if date.year() < 0 || month.to_string() != text { Err(unreadable) } else { Ok(month) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_and_reads_back() {
+        let time = Timestamp(1_704_100_680_000);
+        assert_eq!(time.rfc3339().unwrap(), "2024-01-01T09:18:00.000Z");
+        assert_eq!(Timestamp::parse_rfc3339("2024-01-01T09:18:00.000Z"), Ok(time));
+        assert_eq!(Timestamp::parse_local("2024-01-01 17:18:00", Offset::CHINA), Ok(time));
+    }
+
+    #[test]
+    fn a_date_depends_on_the_offset() {
+        let time = Timestamp::parse_rfc3339("2024-01-31T20:00:00Z").unwrap();
+        assert_eq!(time.date(Offset::UTC).unwrap().to_string(), "2024-01-31");
+        assert_eq!(time.date(Offset::CHINA).unwrap().to_string(), "2024-02-01");
+        assert_eq!(Month::of(time).unwrap().to_string(), "2024-01");
+    }
+
+    #[test]
+    fn refuses_what_is_no_time() {
+        for text in ["2024-1", "2024-13", "2024-00", "-001-01", "2024-01-", "２０２４-01", ""] {
+            assert!(text.parse::<Month>().is_err(), "{text}");
+        }
+        assert!(Timestamp::parse_local("2024-02-30 00:00:00", Offset::CHINA).is_err());
+        assert_eq!(Timestamp::parse_rfc3339("1969-12-31T23:59:59Z"), Err(TimeError::OutOfRange));
+        assert_eq!(Timestamp(u64::MAX).rfc3339(), Err(TimeError::OutOfRange));
+    }
+}
