@@ -57,7 +57,7 @@ pub async fn start(config: NetConfig) -> Result<(NetHandle, NetEvents), NetError
         endpoint: endpoint.clone(),
         me: endpoint.id(),
         shared: shared.clone(),
-        events: sender,
+        events: sender.clone(),
         commands: command_receiver,
         wish,
         finds,
@@ -70,7 +70,7 @@ pub async fn start(config: NetConfig) -> Result<(NetHandle, NetEvents), NetError
         seekers: Vec::new(),
     };
     tokio::spawn(actor.run());
-    Ok((NetHandle { endpoint, shared, commands }, receiver))
+    Ok((NetHandle { endpoint, shared, events: sender, commands }, receiver))
 }
 
 fn start_mdns(

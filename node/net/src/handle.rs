@@ -17,6 +17,7 @@ use crate::{
     config::RelaySettings,
     dial::{DialPolicy, Peer},
     endpoint::{NetError, relay_config},
+    event::EventSender,
     gate::Gate,
     lane::Lane,
     limits::MAX_FRAME_BYTES,
@@ -87,6 +88,7 @@ pub(crate) enum Command {
 pub struct NetHandle {
     pub(crate) endpoint: Endpoint,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) events: EventSender,
     pub(crate) commands: mpsc::UnboundedSender<Command>,
 }
 
@@ -205,6 +207,12 @@ impl NetHandle {
                 last_error: status.last_error().map(ToString::to_string),
             })
             .collect()
+    }
+
+    /// Bytes of a lane, over all peers, that have arrived and wait in [`NetEvents`](crate::NetEvents); each frame counts
+    /// 64 bytes more than its length.
+    pub fn untaken_bytes(&self, lane: Lane) -> usize {
+        self.events.untaken_bytes(lane)
     }
 
     /// How many connections the gate has turned away since the start.

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc, time::Duration
 
 use iroh::{
     Endpoint, EndpointAddr, EndpointId,
-    endpoint::{Connection, ReadExactError, RecvStream, SendStream, VarInt},
+    endpoint::{Connection, ConnectionError, ReadExactError, RecvStream, SendStream, VarInt},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -19,7 +19,7 @@ use crate::{
     event::ConnectionSecret,
     frame::{FrameError, read_frame, write_frame},
     limits::{CONNECT_TIMEOUT, MAX_PAIR_FRAME_BYTES, PAIR_OPEN_TIMEOUT, PAIR_WRITE_TIMEOUT},
-    reason::{code, printable},
+    reason::{code, printable, words},
 };
 
 /// The byte that opens a pairing stream: QUIC shows a stream to the other side only once it carries something.
@@ -36,7 +36,13 @@ pub enum PairError {
     /// The inviting node does not answer.
     #[error("the inviting node does not answer: check that it is on and within reach")]
     NoAnswer,
-    /// The connection was refused or failed.
+    /// The other side refuses.
+    #[error("the other node refuses: {words}")]
+    Refused {
+        /// Its reason in words, cut and cleaned.
+        words: String,
+    },
+    /// The connection could not be made.
     #[error("the connection to the other node failed: {what}")]
     Failed {
         /// What was said about it.
@@ -129,7 +135,7 @@ impl PairStream {
         }
         match timeout(PAIR_WRITE_TIMEOUT, write_frame(&mut self.send, frame)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(PairError::BrokenOff { what: printable(&error) }),
+            Ok(Err(error)) => Err(lost(&self.connection, &error)),
             Err(_elapsed) => Err(PairError::TimedOut),
         }
     }
@@ -149,9 +155,7 @@ impl PairStream {
             Ok(Err(FrameError::Cut)) => {
                 Err(PairError::BrokenOff { what: "the stream ended inside a frame".to_owned() })
             }
-            Ok(Err(FrameError::Read(error))) => {
-                Err(PairError::BrokenOff { what: printable(&error) })
-            }
+            Ok(Err(FrameError::Read(error))) => Err(lost(&self.connection, &error)),
             Err(_elapsed) => Err(PairError::TimedOut),
         }
     }
@@ -161,12 +165,13 @@ impl PairStream {
     /// # Errors
     /// When the other side did not confirm that it has everything.
     pub async fn finish(mut self) -> Result<(), PairError> {
-        let broken = |what: String| PairError::BrokenOff { what };
-        self.send.finish().map_err(|e| broken(printable(&e)))?;
+        self.send.finish().map_err(|e| lost(&self.connection, &e))?;
         match timeout(PAIR_WRITE_TIMEOUT, self.send.stopped()).await {
             Ok(Ok(None)) => Ok(()),
-            Ok(Ok(Some(_code))) => Err(broken("it stopped reading".to_owned())),
-            Ok(Err(error)) => Err(broken(printable(&error))),
+            Ok(Ok(Some(_code))) => {
+                Err(PairError::BrokenOff { what: "it stopped reading".to_owned() })
+            }
+            Ok(Err(error)) => Err(lost(&self.connection, &error)),
             Err(_elapsed) => Err(PairError::TimedOut),
         }
     }
@@ -193,9 +198,9 @@ pub(crate) async fn dial(
     };
     let opening = async {
         let (mut send, mut receive) =
-            connection.open_bi().await.map_err(|e| PairError::Failed { what: printable(&e) })?;
-        send.write_all(&[OPENING]).await.map_err(|e| PairError::Failed { what: printable(&e) })?;
-        read_opening(&mut receive).await?;
+            connection.open_bi().await.map_err(|e| lost(&connection, &e))?;
+        send.write_all(&[OPENING]).await.map_err(|e| lost(&connection, &e))?;
+        read_opening(&connection, &mut receive).await?;
         stream(connection.clone(), send, receive, true, None)
     };
     timeout(PAIR_OPEN_TIMEOUT, opening).await.unwrap_or(Err(PairError::NoAnswer))
@@ -213,23 +218,35 @@ pub(crate) async fn accept(
     };
     let opening = async {
         let (mut send, mut receive) =
-            connection.accept_bi().await.map_err(|e| PairError::Failed { what: printable(&e) })?;
-        read_opening(&mut receive).await?;
-        send.write_all(&[OPENING]).await.map_err(|e| PairError::Failed { what: printable(&e) })?;
+            connection.accept_bi().await.map_err(|e| lost(&connection, &e))?;
+        read_opening(&connection, &mut receive).await?;
+        send.write_all(&[OPENING]).await.map_err(|e| lost(&connection, &e))?;
         stream(connection.clone(), send, receive, false, Some(permit))
     };
     timeout(PAIR_OPEN_TIMEOUT, opening).await.unwrap_or(Err(PairError::TimedOut))
 }
 
-async fn read_opening(receive: &mut RecvStream) -> Result<(), PairError> {
+async fn read_opening(connection: &Connection, receive: &mut RecvStream) -> Result<(), PairError> {
     let mut byte = [0];
-    let broken = |what: String| PairError::BrokenOff { what };
     match receive.read_exact(&mut byte).await {
         Ok(()) if byte == [OPENING] => Ok(()),
         Ok(()) | Err(ReadExactError::FinishedEarly(_)) => {
-            Err(broken("it does not speak this pairing protocol".to_owned()))
+            Err(PairError::BrokenOff { what: "it does not speak this pairing protocol".to_owned() })
         }
-        Err(ReadExactError::ReadError(error)) => Err(broken(printable(&error))),
+        Err(ReadExactError::ReadError(error)) => Err(lost(connection, &error)),
+    }
+}
+
+/// What ended the connection: the other side's own words, where it gave some.
+fn lost(connection: &Connection, noticed: &impl fmt::Display) -> PairError {
+    let Some(ConnectionError::ApplicationClosed(close)) = connection.close_reason() else {
+        return PairError::BrokenOff { what: printable(noticed) };
+    };
+    let words = words(&close);
+    if close.error_code == VarInt::from_u32(code::REFUSED) {
+        PairError::Refused { words }
+    } else {
+        PairError::BrokenOff { what: words }
     }
 }
 

@@ -28,6 +28,7 @@ async fn each_connection_has_its_own_secret() {
     let mut a = node(config(1, &[1, 2])).await;
     let mut b = node(config(2, &[1, 2])).await;
     a.dial(&b);
+    a.connected().await;
     let (first, _) = b.connected().await;
     a.net.disconnect(id(2));
     assert_eq!(a.disconnected().await, DisconnectReason::Local);

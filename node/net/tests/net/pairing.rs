@@ -63,7 +63,8 @@ async fn without_an_offer_pairing_is_refused_in_words() {
     let mut inviter = node(config(1, &[2])).await;
     let joiner = node(config(2, &[1])).await;
     let error = joiner.net.pair_dial(&target(&inviter)).await.unwrap_err();
-    assert!(error.to_string().contains("pairing is not open"), "{error}");
+    let PairError::Refused { words } = error else { panic!("{error}") };
+    assert!(words.contains("pairing is not open"), "{words}");
     let reason = inviter
         .wait(|event| match event {
             NetEvent::Refused { reason, .. } => Some(reason),

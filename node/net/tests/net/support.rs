@@ -160,3 +160,14 @@ pub(crate) async fn close_code(connection: &Connection) -> u64 {
 pub(crate) fn members(seeds: &[u8]) -> BTreeSet<EndpointId> {
     seeds.iter().map(|seed| id(*seed)).collect()
 }
+
+/// Waits for a condition that no event tells of, letting all tasks run meanwhile.
+pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
+    tokio::time::timeout(LIMIT, async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the condition comes true");
+}
