@@ -1,0 +1,262 @@
+//! The node's core: what arrives is opened and judged, what is written here is sealed.
+//!
+//! [`Core`] does no I/O. It reads what is held through [`World`] and answers with [`Authored`] (pages
+//! and records for the shell to hand to [`linli_replica::replica::Replica`]) or with what has changed.
+//!
+//! ```text
+//! Output::Held ─→ receive ─→ bound, named, keys learned ─→ Changed
+//!                                 document ─→ Authorized ─→ applied, when it is looked at
+//! edit ─→ change ─→ sealed entry ─→ Authored ─→ Input::Authored
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::SigningKey;
+use linli_replica::batch::{Record, Shelf};
+use linli_replica::directory::Directory;
+use linli_replica::entry::VerifiedPage;
+use linli_replica::held::Held;
+use linli_replica::id::{DocTag, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::index::Index;
+use rand_core::CryptoRng;
+
+use crate::document::Document;
+use crate::identity::NodeKeys;
+use crate::limits::OPEN_DOCUMENTS_MAX;
+use crate::secret::Secret;
+use crate::space::{BadSpaceRecord, Space};
+
+mod draft;
+mod edit;
+mod error;
+mod membership;
+mod open;
+mod receive;
+
+pub use edit::{Acting, Edit};
+pub use error::{CoreError, EditError};
+pub use membership::NewSpace;
+pub use receive::{Arrival, Changed};
+
+/// Everything the core reads: the clock, the community, and what is held.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// This node's clock.
+    pub now: Timestamp,
+    /// The community.
+    pub directory: &'a Directory,
+    /// How far each log is held.
+    pub index: &'a Index,
+    /// The entries themselves.
+    pub held: &'a dyn Held,
+}
+
+impl std::fmt::Debug for World<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// What this node wrote: to be committed as one batch, then sent.
+#[derive(Debug, Default)]
+pub struct Authored {
+    /// Pages of this node's own logs.
+    pub pages: Vec<VerifiedPage>,
+    /// Its own records.
+    pub records: Vec<Record>,
+    /// Whether it goes before everything else.
+    pub urgent: bool,
+    /// Spaces this node has become a member of.
+    pub wants: Vec<SpaceTag>,
+}
+
+impl Authored {
+    /// Adds what another act wrote. The two must not write to one log of one document.
+    pub fn absorb(&mut self, other: Self) {
+        self.pages.extend(other.pages);
+        self.records.extend(other.records);
+        self.urgent |= other.urgent;
+        self.wants.extend(other.wants);
+    }
+}
+
+/// The keyed half of a node.
+#[derive(Debug)]
+pub struct Core {
+    keys: NodeKeys,
+    party: PartyId,
+    spaces: BTreeMap<SpaceTag, Slot>,
+    inbox_logs: BTreeMap<NodeId, Secret>,
+    open: BTreeMap<DocTag, Opened>,
+    uses: u64,
+}
+
+/// A space: as stored until somebody looks at it.
+#[derive(Debug)]
+enum Slot {
+    Stored(StoredSpace),
+    Loaded(Box<Space>),
+}
+
+struct StoredSpace(Vec<u8>);
+
+impl std::fmt::Debug for StoredSpace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoredSpace(…)")
+    }
+}
+
+#[derive(Debug)]
+struct Opened {
+    document: Document,
+    used: u64,
+}
+
+const INBOX_LOGS: &[u8] = b"inbox logs";
+
+impl Core {
+    /// Begins with what the store keeps on [`Shelf::Space`] and [`Shelf::Own`].
+    ///
+    /// # Errors
+    /// A record cannot be read.
+    pub fn load(
+        keys: NodeKeys,
+        party: PartyId,
+        records: impl IntoIterator<Item = (Shelf, Vec<u8>, Vec<u8>)>,
+    ) -> Result<Self, BadSpaceRecord> {
+        let mut core = Self {
+            keys,
+            party,
+            spaces: BTreeMap::new(),
+            inbox_logs: BTreeMap::new(),
+            open: BTreeMap::new(),
+            uses: 0,
+        };
+        for (shelf, key, value) in records {
+            match shelf {
+                Shelf::Space => {
+                    let tag = key.try_into().map_err(|_| BadSpaceRecord)?;
+                    core.spaces.insert(SpaceTag(tag), Slot::Stored(StoredSpace(value)));
+                }
+                Shelf::Own if key == INBOX_LOGS => {
+                    core.inbox_logs =
+                        linli_replica::codec::decode(&value).map_err(|_| BadSpaceRecord)?;
+                }
+                Shelf::Own | Shelf::View | Shelf::Pending | Shelf::Receipt => {}
+            }
+        }
+        Ok(core)
+    }
+
+    /// Returns this node's id.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.keys.id()
+    }
+
+    /// Returns this node's party.
+    #[must_use]
+    pub const fn party(&self) -> PartyId {
+        self.party
+    }
+
+    /// Lists the spaces this node is a member of.
+    pub fn spaces(&self) -> impl Iterator<Item = SpaceTag> {
+        self.spaces.keys().copied()
+    }
+
+    /// Says whether this node is a member of a space.
+    #[must_use]
+    pub fn is_member(&self, space: &SpaceTag) -> bool {
+        self.spaces.contains_key(space)
+    }
+
+    /// Looks a space up, reading its record the first time.
+    ///
+    /// # Errors
+    /// This node is no member of it, or its record cannot be read.
+    pub fn space(&mut self, world: World<'_>, tag: SpaceTag) -> Result<&Space, CoreError> {
+        self.space_mut(world.directory, tag).map(|space| &*space)
+    }
+
+    fn space_mut(&mut self, directory: &Directory, tag: SpaceTag) -> Result<&mut Space, CoreError> {
+        let slot = self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)?;
+        if let Slot::Stored(StoredSpace(value)) = slot {
+            *slot = Slot::Loaded(Box::new(Space::from_record(value, directory)?));
+        }
+        match slot {
+            Slot::Loaded(space) => Ok(space),
+            Slot::Stored(_) => Err(CoreError::NoSuchSpace),
+        }
+    }
+
+    /// Judges everything again after certificates of the community arrived.
+    pub fn directory_changed(&mut self, directory: &Directory) {
+        for slot in self.spaces.values_mut() {
+            if let Slot::Loaded(space) = slot {
+                space.judge(directory);
+            }
+        }
+        self.open.clear();
+    }
+
+    /// Forgets what was written and could not be made durable: the documents are opened again from
+    /// what is held, and spaces go back to their records, given by `record`.
+    pub fn lost(
+        &mut self,
+        spaces: BTreeSet<SpaceTag>,
+        record: impl Fn(SpaceTag) -> Option<Vec<u8>>,
+    ) {
+        self.open.clear();
+        for tag in spaces.into_iter().filter(|tag| self.spaces.contains_key(tag)).collect::<Vec<_>>() {
+            match record(tag) {
+                Some(value) => self.spaces.insert(tag, Slot::Stored(StoredSpace(value))),
+                None => self.spaces.remove(&tag),
+            };
+        }
+    }
+
+    /// Gives this node a fresh log in every space: after a backup was restored, or when an entry of
+    /// its own log arrives that it does not hold.
+    ///
+    /// # Errors
+    /// A space's record cannot be read.
+    pub fn renew_logs(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Authored, CoreError> {
+        let mut authored = Authored::default();
+        for tag in self.spaces().collect::<Vec<_>>() {
+            let space = self.space_mut(world.directory, tag)?;
+            space.renew_log(Secret::draw(rng));
+            authored.records.push(space.record());
+        }
+        self.inbox_logs.clear();
+        authored.records.push(self.inbox_record());
+        self.open.clear();
+        Ok(authored)
+    }
+
+    fn inbox_record(&self) -> Record {
+        let value = Some(linli_replica::codec::encode(&self.inbox_logs));
+        Record { shelf: Shelf::Own, key: INBOX_LOGS.to_vec(), value }
+    }
+
+    fn inbox_log(&mut self, node: NodeId, rng: &mut impl CryptoRng) -> SigningKey {
+        let secret = self.inbox_logs.entry(node).or_insert_with(|| Secret::draw(rng));
+        SigningKey::from_bytes(secret.expose())
+    }
+
+    fn remember(&mut self, tag: DocTag, document: Document) -> &mut Document {
+        self.uses += 1;
+        if self.open.len() >= OPEN_DOCUMENTS_MAX {
+            let oldest = self.open.iter().min_by_key(|(_, opened)| opened.used).map(|(tag, _)| *tag);
+            if let Some(oldest) = oldest {
+                self.open.remove(&oldest);
+            }
+        }
+        let used = self.uses;
+        &mut self.open.entry(tag).insert_entry(Opened { document, used }).into_mut().document
+    }
+}

@@ -1,0 +1,54 @@
+//! A batch being written: each entry continues the log it belongs to.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::SigningKey;
+use linli_replica::entry::{Entry, Page, VerifiedPage};
+use linli_replica::id::{DocTag, EntryId, LogKey};
+use linli_replica::limits::PAGE_ENTRIES_MAX;
+
+use super::{CoreError, World};
+
+pub(super) struct Draft<'a> {
+    world: World<'a>,
+    logs: BTreeMap<(DocTag, LogKey), Vec<Entry>>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) const fn new(world: World<'a>) -> Self {
+        Self { world, logs: BTreeMap::new() }
+    }
+
+    pub(super) const fn world(&self) -> World<'a> {
+        self.world
+    }
+
+    /// Returns the sequence number and predecessor of the next entry of a log.
+    pub(super) fn place(&self, document: DocTag, key: &SigningKey) -> Result<(u64, EntryId), CoreError> {
+        let log = crate::identity::log_key(key);
+        if let Some(last) = self.logs.get(&(document, log)).and_then(|entries| entries.last()) {
+            return Ok((last.header().sequence + 1, last.id()));
+        }
+        match self.world.index.admitted_tips(&document, &log).as_slice() {
+            [] => Ok((1, EntryId::default())),
+            [tip] => Ok((tip.sequence + 1, tip.id)),
+            _ => Err(CoreError::ForkedLog),
+        }
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        let key = (entry.header().document, entry.header().log);
+        self.logs.entry(key).or_default().push(entry);
+    }
+
+    /// Makes pages of what was written.
+    pub(super) fn finish(self) -> Result<Vec<VerifiedPage>, CoreError> {
+        let mut pages = Vec::new();
+        for entries in self.logs.into_values() {
+            for part in entries.chunks(PAGE_ENTRIES_MAX) {
+                pages.push(Page(part.to_vec()).verify().map_err(CoreError::Page)?);
+            }
+        }
+        Ok(pages)
+    }
+}

@@ -1,0 +1,56 @@
+//! What can go wrong in the core.
+
+use linli_replica::held::HeldError;
+
+use crate::authority::{EpochError, Right, SpaceCertificateError};
+use crate::seal::SealError;
+use crate::space::BadSpaceRecord;
+
+/// Why the core did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CoreError {
+    /// This node is no member of the space.
+    #[error("this node is not a member of that space; ask a steward for a grant")]
+    NoSuchSpace,
+    /// The certificates do not allow it.
+    #[error("this party may not {0:?} there; ask a steward of the space for a grant")]
+    Forbidden(Right),
+    /// The key of the epoch to write under has not arrived.
+    #[error("the key to write with has not arrived yet; it comes with the next exchange with a member")]
+    NoKey,
+    /// The community has no such party or it has no node.
+    #[error("the party is not enrolled here")]
+    UnknownParty,
+    /// The log this node writes to has another branch: it must start a fresh one.
+    #[error("this device's log has another branch; start fresh logs")]
+    ForkedLog,
+    /// The store cannot be read.
+    #[error(transparent)]
+    Held(#[from] HeldError),
+    /// A space's record cannot be read.
+    #[error(transparent)]
+    Record(#[from] BadSpaceRecord),
+    /// What was written does not make a page.
+    #[error(transparent)]
+    Page(linli_replica::entry::PageError),
+    /// The content cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A certificate cannot be made.
+    #[error(transparent)]
+    Certificate(#[from] SpaceCertificateError),
+    /// An epoch cannot be begun.
+    #[error(transparent)]
+    Epoch(#[from] EpochError),
+}
+
+/// Why an edit was not made: the core's reason, or that of the rules of the document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError<E: std::error::Error> {
+    /// The core's reason.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// The document's rules.
+    #[error("{0}")]
+    Rules(E),
+}

@@ -1,0 +1,319 @@
+//! Spaces: beginning them, granting, revoking, and passing keys on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_replica::entry::Urgency;
+use linli_replica::id::{EpochId, NodeId, PartyId, SpaceTag};
+use rand_core::CryptoRng;
+
+use super::draft::Draft;
+use super::edit::Edit;
+use super::{Authored, Core, CoreError, Slot, World};
+use crate::authority::{
+    Act, CutPoint, EpochKey, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate,
+    SpaceCertificates, mint,
+};
+use crate::identity::draw_signing_key;
+use crate::inbox::{InboxItem, Wrap};
+use crate::payload::Content;
+use crate::seal::{Place, seal_to_inbox};
+use crate::secret::{Secret, draw};
+use crate::space::Space;
+
+/// A space to begin.
+#[derive(Debug, Clone)]
+pub struct NewSpace<'a> {
+    /// What it is for, such as `care`.
+    pub kind: &'a str,
+    /// Whose it is.
+    pub owner: Owner,
+    /// A steward from the beginning, where the owner is the community.
+    pub steward: Option<PartyId>,
+    /// Who else may do what.
+    pub grants: Vec<Grant>,
+}
+
+impl Core {
+    /// Begins a space and passes it to every node of those who are granted a right to read.
+    ///
+    /// # Errors
+    /// A grant is beyond the limits, or a key of a node in the directory is unusable.
+    pub fn begin_space(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        new: NewSpace<'_>,
+    ) -> Result<(SpaceTag, Authored), CoreError> {
+        let signing = self.keys.signing().clone();
+        let carrier = draw_signing_key(rng);
+        let genesis = Genesis {
+            community: world.directory.community(),
+            owner: new.owner,
+            steward: new.steward,
+            kind: new.kind.to_owned(),
+            carrier_key: carrier.verifying_key().to_bytes().into(),
+            nonce: draw::<32>(rng).into(),
+        };
+        let genesis = SpaceCertificate::begin(&signing, self.party, world.now, genesis)?;
+        let certificates: SpaceCertificates = [genesis].into_iter().collect();
+        let log = Secret::draw(rng);
+        let mut space = Space::new(certificates, log, world.directory).ok_or(CoreError::NoSuchSpace)?;
+        space.keep_carrier_key(Secret::new(carrier.to_bytes()));
+        let tag = space.tag();
+        for grant in new.grants {
+            sign(&signing, self.party, world, &mut space, &Act::Grant(grant))?;
+        }
+        space.judge(world.directory);
+        self.spaces.insert(tag, Slot::Loaded(Box::new(space)));
+        let mut draft = Draft::new(world);
+        self.mint(&mut draft, rng, tag)?;
+        let authored = self.published(draft, tag)?;
+        Ok((tag, Authored { wants: vec![tag], ..authored }))
+    }
+
+    /// Gives a party a right, and its nodes the keys.
+    ///
+    /// # Errors
+    /// This party may not grant there.
+    pub fn grant(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        grant: Grant,
+    ) -> Result<Authored, CoreError> {
+        let to = grant.party;
+        let mut draft = Draft::new(world);
+        let certificate = self.act(world, tag, Act::Grant(grant))?;
+        self.publish(&mut draft, rng, tag, vec![certificate])?;
+        let nodes: Vec<NodeId> = world.directory.nodes_of(to, world.now).map(|(id, _)| *id).collect();
+        for node in nodes {
+            self.wrap(&mut draft, rng, tag, node, true)?;
+        }
+        self.published(draft, tag)
+    }
+
+    /// Takes every right from a party, and says how far its writing counts: as far as it is held here.
+    ///
+    /// # Errors
+    /// This party may not revoke there.
+    pub fn revoke(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        party: PartyId,
+    ) -> Result<Authored, CoreError> {
+        let mut draft = Draft::new(world);
+        let revocation = self.act(world, tag, Act::Revoke(Revoked::Party(party)))?;
+        let logs = self.cut_points(world, tag, party)?;
+        let cut = self.act(world, tag, Act::Cut { party, logs })?;
+        self.mint(&mut draft, rng, tag)?;
+        self.publish(&mut draft, rng, tag, vec![revocation, cut])?;
+        self.open.clear();
+        self.published(draft, tag)
+    }
+
+    fn cut_points(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+        party: PartyId,
+    ) -> Result<Vec<CutPoint>, CoreError> {
+        let space = self.space_mut(world.directory, tag)?;
+        let mut points = Vec::new();
+        for (document, _) in world.index.documents(&tag) {
+            for (log, tips) in world.index.frontier(&document).unwrap_or_default().0 {
+                let writer = space.writer(&log).and_then(|node| world.directory.node(&node));
+                if let ([tip], Some(writer)) = (tips.as_slice(), writer)
+                    && writer.party == party
+                {
+                    let (sequence, entry) = (tip.sequence, tip.id);
+                    points.push(CutPoint { log, document, sequence, entry });
+                }
+            }
+        }
+        points.sort();
+        Ok(points)
+    }
+
+    /// Signs an act by the nearest authority this party has, and judges the space again.
+    fn act(&mut self, world: World<'_>, tag: SpaceTag, act: Act) -> Result<SpaceCertificate, CoreError> {
+        let signing = self.keys.signing().clone();
+        let party = self.party;
+        let space = self.space_mut(world.directory, tag)?;
+        let certificate = sign(&signing, party, world, space, &act)?;
+        space.judge(world.directory);
+        Ok(certificate)
+    }
+
+    /// Returns the epoch to write under, beginning one where none fits.
+    pub(super) fn writable_epoch(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+    ) -> Result<EpochId, CoreError> {
+        let world = draft.world();
+        let space = self.space_mut(world.directory, tag)?;
+        let out = space.out(world.directory, world.now);
+        match space.state().writable_epoch(&out) {
+            Some(epoch) if space.content_key(&epoch).is_some() => Ok(epoch),
+            Some(_) | None => self.mint(draft, rng, tag),
+        }
+    }
+
+    /// Begins an epoch and passes its key to everybody who may read.
+    fn mint(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+    ) -> Result<EpochId, CoreError> {
+        let world = draft.world();
+        let me = self.keys.id();
+        let space = self.space_mut(world.directory, tag)?;
+        let out = space.out(world.directory, world.now);
+        let parents = latest_secrets(space);
+        let (epoch, secret) = mint(rng, &parents, out.iter().copied())?;
+        let certificate = self.act(world, tag, Act::Epoch(epoch))?;
+        let id = EpochId(certificate.id().0);
+        let space = self.space_mut(world.directory, tag)?;
+        if !space.learn(id, EpochKey::Secret(secret)) {
+            return Err(CoreError::NoKey);
+        }
+        let readers: BTreeSet<PartyId> = space
+            .state()
+            .members
+            .iter()
+            .filter(|(party, member)| !out.contains(party) && member.right(world.now) >= Some(Right::Read))
+            .map(|(party, _)| *party)
+            .collect();
+        let certificates = if space.knows(me) {
+            vec![certificate]
+        } else {
+            space.certificates().iter().map(|(_, certificate)| certificate.clone()).collect()
+        };
+        space.note_wrap(id, me);
+        self.publish(draft, rng, tag, certificates)?;
+        for party in readers {
+            let nodes: Vec<NodeId> =
+                world.directory.nodes_of(party, world.now).map(|(id, _)| *id).collect();
+            for node in nodes {
+                self.wrap(draft, rng, tag, node, false)?;
+            }
+        }
+        Ok(id)
+    }
+
+    /// Puts certificates into the space's authority document.
+    fn publish(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        space: SpaceTag,
+        certificates: Vec<SpaceCertificate>,
+    ) -> Result<(), CoreError> {
+        let items = certificates.iter().map(|certificate| certificate.encode().into()).collect();
+        let (urgency, isolated) = (Urgency::Normal, false);
+        let what = Edit { space, name: "", urgency, isolated, person: None };
+        self.write(draft, rng, what, Content::Certificates(items))
+    }
+
+    /// Passes a space and the key to write under to a node's inbox. Readers without history get the
+    /// content key; those with history the secret, which opens the former epochs.
+    fn wrap(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        node: NodeId,
+        anew: bool,
+    ) -> Result<(), CoreError> {
+        let world = draft.world();
+        if node == self.keys.id() {
+            return Ok(());
+        }
+        let Some(member) = world.directory.node(&node) else { return Ok(()) };
+        let (party, seal_key) = (member.party, member.seal_key);
+        let signing = self.keys.signing().clone();
+        let space = self.space_mut(world.directory, tag)?;
+        let out = space.out(world.directory, world.now);
+        let Some(epoch) = space.state().writable_epoch(&out) else { return Ok(()) };
+        let Some(key) = space.keys().get(&epoch) else { return Ok(()) };
+        let history =
+            space.state().members.get(&party).is_some_and(|member| member.reads_history(world.now));
+        let wraps = vec![Wrap { epoch, key: key.for_member(history) }];
+        if !space.note_wrap(epoch, node) && !anew {
+            return Ok(());
+        }
+        let Some(genesis) = space.genesis() else { return Ok(()) };
+        let others = space.certificates().iter().filter(|(_, c)| c.genesis().is_none());
+        let items = InboxItem::space(genesis, others.map(|(_, c)| c.encode()), wraps);
+        for item in items {
+            let content = item.sign(&signing, node, tag, world.now);
+            self.post(draft, rng, node, &seal_key, &content)?;
+        }
+        Ok(())
+    }
+
+    /// Seals something to a node's inbox.
+    fn post(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        node: NodeId,
+        seal_key: &[u8; 32],
+        content: &[u8],
+    ) -> Result<(), CoreError> {
+        let (space, document) = crate::kdf::inbox(&node);
+        let key = self.inbox_log(node, rng);
+        let (sequence, previous) = draft.place(document, &key)?;
+        let urgency = Urgency::Normal;
+        let place = Place { space, document, log_key: &key, sequence, previous, urgency };
+        draft.push(seal_to_inbox(rng, &place, seal_key, content)?);
+        Ok(())
+    }
+
+    fn published(&mut self, draft: Draft<'_>, tag: SpaceTag) -> Result<Authored, CoreError> {
+        let record = self.space_mut(draft.world().directory, tag)?.record();
+        let mut authored = Authored { records: vec![record], ..Authored::default() };
+        self.finish(draft, &mut authored)?;
+        Ok(authored)
+    }
+}
+
+fn sign(
+    signing: &ed25519_dalek::SigningKey,
+    party: PartyId,
+    world: World<'_>,
+    space: &mut Space,
+    act: &Act,
+) -> Result<SpaceCertificate, CoreError> {
+    let right = match act {
+        Act::Epoch(_) => Right::Write,
+        Act::Genesis(_) | Act::Grant(_) | Act::Revoke(_) | Act::Cut { .. } | Act::Admit { .. } => {
+            Right::Steward
+        }
+    };
+    let under =
+        space.state().authority(&party, right, world.now).ok_or(CoreError::Forbidden(right))?;
+    let heads = space.state().heads.clone();
+    let certificate =
+        SpaceCertificate::sign(signing, space.id(), party, under, heads, world.now, act)?;
+    space.add(certificate.clone());
+    Ok(certificate)
+}
+
+/// The secrets of known epochs that no other known epoch follows.
+fn latest_secrets(space: &Space) -> BTreeMap<EpochId, Secret> {
+    let followed: BTreeSet<EpochId> =
+        space.state().epochs.values().flat_map(|state| state.epoch.parents.iter().map(|p| p.epoch)).collect();
+    space
+        .keys()
+        .iter()
+        .filter(|(id, _)| !followed.contains(id))
+        .filter_map(|(id, key)| Some((*id, key.secret()?.clone())))
+        .take(crate::limits::PARENTS_MAX)
+        .collect()
+}

@@ -1,0 +1,228 @@
+//! Arrival: inbox items become spaces and keys, certificates are judged, logs are bound and named.
+
+use std::collections::BTreeSet;
+
+use linli_replica::entry::{Entry, Urgency};
+use linli_replica::id::{DocTag, NodeId, SpaceTag};
+use rand_core::CryptoRng;
+
+use super::open::{payload, read_log};
+use super::{Authored, Core, CoreError, Slot, World};
+use crate::authority::{SpaceCertificate, SpaceCertificates};
+use crate::inbox::Given;
+use crate::payload::Content;
+use crate::seal::open_from_inbox;
+use crate::secret::Secret;
+use crate::space::Space;
+
+/// A document that may look different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Changed {
+    /// The space.
+    pub space: SpaceTag,
+    /// The document.
+    pub document: DocTag,
+    /// Whether an urgent entry changed it.
+    pub urgent: bool,
+}
+
+/// What arrived entries amount to.
+#[derive(Debug, Default)]
+pub struct Arrival {
+    /// Records to commit, and spaces to ask for.
+    pub authored: Authored,
+    /// Documents that may look different.
+    pub changed: BTreeSet<Changed>,
+    /// Inbox items that could not be taken, with the reason: nothing of them is shown.
+    pub refused: Vec<String>,
+    /// Whether an entry of this node's own log arrived that it had not written: a disk image was
+    /// restored, and fresh logs must be started ([`Core::renew_logs`]).
+    pub own_log_elsewhere: bool,
+}
+
+impl Core {
+    /// Takes in entries that have become durable. `from` is none for this node's own.
+    ///
+    /// # Errors
+    /// The store or a space's record cannot be read.
+    pub fn receive(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        from: Option<NodeId>,
+        entries: &[Entry],
+    ) -> Result<Arrival, CoreError> {
+        let mut arrival = Arrival::default();
+        let mut news = BTreeSet::new();
+        let (inbox, _) = crate::kdf::inbox(&self.keys.id());
+        for entry in entries {
+            let header = entry.header();
+            let urgent = header.urgency == Urgency::Urgent;
+            let (space, document) = (header.space, header.document);
+            if space == inbox {
+                self.receive_item(world, rng, entry, &mut arrival, &mut news)?;
+            } else if self.is_member(&space) {
+                if from.is_some() {
+                    self.receive_entry(world, entry, &mut arrival, &mut news)?;
+                }
+                arrival.changed.insert(Changed { space, document, urgent });
+            }
+        }
+        self.settle(world, news, &mut arrival)?;
+        Ok(arrival)
+    }
+
+    /// Takes in again everything that is held, after the node was not stopped in order.
+    ///
+    /// # Errors
+    /// The store or a space's record cannot be read.
+    pub fn recover(&mut self, world: World<'_>, rng: &mut impl CryptoRng) -> Result<Arrival, CoreError> {
+        let mut arrival = Arrival::default();
+        let mut news = BTreeSet::new();
+        let (_, inbox) = crate::kdf::inbox(&self.keys.id());
+        for log in world.index.frontier(&inbox).unwrap_or_default().0.keys() {
+            for entry in read_log(world, inbox, *log)? {
+                self.receive_item(world, rng, &entry, &mut arrival, &mut news)?;
+            }
+        }
+        news.extend(self.spaces());
+        self.settle(world, news, &mut arrival)?;
+        Ok(arrival)
+    }
+
+    /// Looks at spaces whose certificates or keys are new, and writes their records.
+    fn settle(
+        &mut self,
+        world: World<'_>,
+        news: BTreeSet<SpaceTag>,
+        arrival: &mut Arrival,
+    ) -> Result<(), CoreError> {
+        for tag in news {
+            self.scan(world, tag, arrival)?;
+            let space = self.space_mut(world.directory, tag)?;
+            arrival.authored.records.push(space.record());
+        }
+        Ok(())
+    }
+
+    fn receive_item(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        entry: &Entry,
+        arrival: &mut Arrival,
+        news: &mut BTreeSet<SpaceTag>,
+    ) -> Result<(), CoreError> {
+        let own = self.keys.id();
+        let given = open_from_inbox(entry, self.keys.seal())
+            .map_err(|error| error.to_string())
+            .and_then(|content| Given::decode(&content, own).map_err(|error| error.to_string()));
+        let given = match given {
+            Ok(given) => given,
+            Err(reason) => {
+                arrival.refused.push(reason);
+                return Ok(());
+            }
+        };
+        let certificates: SpaceCertificates =
+            given.item.certificates().filter_map(|bytes| SpaceCertificate::decode(bytes).ok()).collect();
+        if !self.is_member(&given.space) {
+            match Space::new(certificates.clone(), Secret::draw(rng), world.directory) {
+                Some(space) if space.tag() == given.space => {
+                    self.spaces.insert(given.space, Slot::Loaded(Box::new(space)));
+                    arrival.authored.wants.push(given.space);
+                    news.insert(given.space);
+                }
+                Some(_) | None => return Ok(()),
+            }
+        }
+        let space = self.space_mut(world.directory, given.space)?;
+        let mut changed = false;
+        for (_, certificate) in certificates.iter() {
+            changed |= space.add(certificate.clone());
+        }
+        for wrap in given.item.epochs() {
+            changed |= space.learn(wrap.epoch, wrap.key.clone());
+        }
+        if changed {
+            space.judge(world.directory);
+            news.insert(given.space);
+        }
+        Ok(())
+    }
+
+    fn receive_entry(
+        &mut self,
+        world: World<'_>,
+        entry: &Entry,
+        arrival: &mut Arrival,
+        news: &mut BTreeSet<SpaceTag>,
+    ) -> Result<(), CoreError> {
+        let header = entry.header();
+        let space = self.space_mut(world.directory, header.space)?;
+        let own = crate::identity::log_key(&space.log_key());
+        arrival.own_log_elsewhere |= header.log == own;
+        let authority = header.document == space.authority_document();
+        if authority && take_certificates(space, entry) {
+            space.judge(world.directory);
+            news.insert(header.space);
+        }
+        if header.sequence == 1 && introduce(space, entry) {
+            news.insert(header.space);
+        }
+        self.open.remove(&header.document);
+        Ok(())
+    }
+
+    /// Reads the certificates of a space, and binds and names its logs, as far as its keys reach.
+    fn scan(&mut self, world: World<'_>, tag: SpaceTag, arrival: &mut Arrival) -> Result<(), CoreError> {
+        let documents: Vec<DocTag> = world.index.documents(&tag).map(|(tag, _)| tag).collect();
+        let space = self.space_mut(world.directory, tag)?;
+        let authority = space.authority_document();
+        let mut found = false;
+        for log in world.index.frontier(&authority).unwrap_or_default().0.keys() {
+            for entry in read_log(world, authority, *log)? {
+                found |= take_certificates(space, &entry);
+            }
+        }
+        if found {
+            space.judge(world.directory);
+        }
+        for document in &documents {
+            for log in world.index.frontier(document).unwrap_or_default().0.keys() {
+                let known = space.writer(log).is_some() && space.name_of(document).is_some();
+                if !known && let Some(first) = world.held.entries(*document, *log, 0, 1)?.first() {
+                    introduce(space, first);
+                }
+            }
+        }
+        for document in documents {
+            self.open.remove(&document);
+            arrival.changed.insert(Changed { space: tag, document, urgent: false });
+        }
+        Ok(())
+    }
+}
+
+/// Adds the certificates in an entry of the authority document; says whether any was new.
+fn take_certificates(space: &mut Space, entry: &Entry) -> bool {
+    let Ok(payload) = payload(space, entry) else { return false };
+    let Content::Certificates(items) = payload.content else { return false };
+    let mut news = false;
+    for certificate in items.iter().filter_map(|bytes| SpaceCertificate::decode(bytes).ok()) {
+        news |= space.add(certificate);
+    }
+    news
+}
+
+/// Binds a log to its node and notes the document's name, from the log's first entry.
+pub(super) fn introduce(space: &mut Space, entry: &Entry) -> bool {
+    let header = entry.header();
+    let Ok(payload) = payload(space, entry) else { return false };
+    let bound = payload
+        .binding
+        .and_then(|binding| binding.verify(header.log, header.space).ok())
+        .is_some_and(|node| space.bind(header.log, node));
+    let named = payload.name.is_some_and(|name| space.note(header.document, &name));
+    bound || named
+}

@@ -1,0 +1,313 @@
+//! A space this node is a member of: certificates, keys, its own log key, and who writes which log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::SigningKey;
+use linli_replica::batch::{Record, Shelf};
+use linli_replica::directory::Directory;
+use linli_replica::entry::Entry;
+use linli_replica::id::{CertificateId, DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::limits::CLOCK_SKEW_MS_MAX;
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+
+use crate::authority::{
+    Act, EpochKey, Right, SpaceCertificate, SpaceCertificates, SpaceId, SpaceState, open_parents,
+};
+use crate::document::Withheld;
+use crate::kdf::DocumentSecret;
+use crate::secret::Secret;
+
+/// A space this node is a member of.
+#[derive(Debug)]
+pub struct Space {
+    tag: SpaceTag,
+    id: SpaceId,
+    kind: String,
+    names: DocumentSecret,
+    certificates: SpaceCertificates,
+    state: SpaceState,
+    keys: BTreeMap<EpochId, EpochKey>,
+    log: Secret,
+    bindings: BTreeMap<LogKey, NodeId>,
+    documents: BTreeMap<DocTag, String>,
+    wrapped: BTreeSet<(EpochId, NodeId)>,
+    carrier_key: Option<Secret>,
+}
+
+/// What the store keeps of a space: one record, rewritten when it changes.
+#[derive(Encode, Decode)]
+struct SpaceRecord {
+    #[n(0)]
+    certificates: Vec<ByteVec>,
+    #[n(1)]
+    keys: BTreeMap<EpochId, EpochKey>,
+    #[n(2)]
+    log: Secret,
+    #[n(3)]
+    bindings: BTreeMap<LogKey, NodeId>,
+    #[n(4)]
+    documents: BTreeMap<DocTag, String>,
+    #[n(5)]
+    wrapped: BTreeSet<(EpochId, NodeId)>,
+    #[n(6)]
+    carrier_key: Option<Secret>,
+}
+
+/// A space's record cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the record of a space cannot be read; restore the latest backup")]
+pub struct BadSpaceRecord;
+
+impl Space {
+    /// Begins to keep a space from its certificates; none where they hold no genesis.
+    pub(crate) fn new(
+        certificates: SpaceCertificates,
+        log: Secret,
+        directory: &Directory,
+    ) -> Option<Self> {
+        let (id, kind, (tag, names)) = certificates.iter().find_map(|(_, certificate)| {
+            let genesis = certificate.genesis()?;
+            Some((certificate.space(), genesis.kind.clone(), certificate.tags()?))
+        })?;
+        let state = SpaceState::evaluate(id, &certificates, directory);
+        Some(Self {
+            tag,
+            id,
+            kind,
+            names,
+            certificates,
+            state,
+            keys: BTreeMap::new(),
+            log,
+            bindings: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            wrapped: BTreeSet::new(),
+            carrier_key: None,
+        })
+    }
+
+    /// Reads a record this node wrote before.
+    pub(crate) fn from_record(value: &[u8], directory: &Directory) -> Result<Self, BadSpaceRecord> {
+        let record: SpaceRecord = linli_replica::codec::decode(value).map_err(|_| BadSpaceRecord)?;
+        let certificates = record
+            .certificates
+            .iter()
+            .map(|bytes| SpaceCertificate::decode(bytes))
+            .collect::<Result<SpaceCertificates, _>>()
+            .map_err(|_| BadSpaceRecord)?;
+        let mut space = Self::new(certificates, record.log, directory).ok_or(BadSpaceRecord)?;
+        space.keys = record.keys;
+        space.bindings = record.bindings;
+        space.documents = record.documents;
+        space.wrapped = record.wrapped;
+        space.carrier_key = record.carrier_key;
+        Ok(space)
+    }
+
+    /// Returns the record to store.
+    pub(crate) fn record(&self) -> Record {
+        let record = SpaceRecord {
+            certificates: self.encoded_certificates(),
+            keys: self.keys.clone(),
+            log: self.log.clone(),
+            bindings: self.bindings.clone(),
+            documents: self.documents.clone(),
+            wrapped: self.wrapped.clone(),
+            carrier_key: self.carrier_key.clone(),
+        };
+        let value = Some(linli_replica::codec::encode(&record));
+        Record { shelf: Shelf::Space, key: self.tag.0.to_vec(), value }
+    }
+
+    /// Returns the tag carriers see.
+    #[must_use]
+    pub const fn tag(&self) -> SpaceTag {
+        self.tag
+    }
+
+    /// Returns what the space is for, such as `care`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Returns who may do what, as last judged.
+    #[must_use]
+    pub const fn state(&self) -> &SpaceState {
+        &self.state
+    }
+
+    /// Returns the certificates.
+    #[must_use]
+    pub const fn certificates(&self) -> &SpaceCertificates {
+        &self.certificates
+    }
+
+    /// Lists the documents whose names this node has seen.
+    pub fn documents(&self) -> impl Iterator<Item = (&DocTag, &str)> {
+        self.documents.iter().map(|(tag, name)| (tag, name.as_str()))
+    }
+
+    /// Returns the name of a document, once an entry that states it was opened.
+    #[must_use]
+    pub fn name_of(&self, document: &DocTag) -> Option<&str> {
+        self.documents.get(document).map(String::as_str)
+    }
+
+    /// Returns the tag of a document.
+    #[must_use]
+    pub fn document(&self, name: &str) -> DocTag {
+        self.names.tag(name)
+    }
+
+    /// Returns the tag of the document that holds the certificates.
+    #[must_use]
+    pub fn authority_document(&self) -> DocTag {
+        self.names.authority_tag()
+    }
+
+    /// Returns the node a log is bound to.
+    #[must_use]
+    pub fn writer(&self, log: &LogKey) -> Option<NodeId> {
+        self.bindings.get(log).copied()
+    }
+
+    pub(crate) fn log_key(&self) -> SigningKey {
+        SigningKey::from_bytes(self.log.expose())
+    }
+
+    pub(crate) fn encoded_certificates(&self) -> Vec<ByteVec> {
+        self.certificates.iter().map(|(_, certificate)| certificate.encode().into()).collect()
+    }
+
+    pub(crate) fn keys(&self) -> &BTreeMap<EpochId, EpochKey> {
+        &self.keys
+    }
+
+    /// Keeps the secret that signs orders to carriers: the stewards'.
+    pub(crate) fn keep_carrier_key(&mut self, key: Secret) {
+        self.carrier_key = Some(key);
+    }
+
+    /// Returns the genesis certificate.
+    pub(crate) fn genesis(&self) -> Option<&SpaceCertificate> {
+        self.certificates.get(&CertificateId(self.id.0))
+    }
+
+    /// Returns the id, which only members know.
+    pub(crate) const fn id(&self) -> SpaceId {
+        self.id
+    }
+
+    /// Says whether a node was given any key of the space.
+    pub(crate) fn knows(&self, node: NodeId) -> bool {
+        self.wrapped.iter().any(|(_, wrapped)| *wrapped == node)
+    }
+
+    /// Replaces the log key: this node writes to fresh logs from here on.
+    pub(crate) fn renew_log(&mut self, log: Secret) {
+        self.log = log;
+    }
+
+    /// Judges the certificates again, after they or the community's changed.
+    pub(crate) fn judge(&mut self, directory: &Directory) {
+        self.state = SpaceState::evaluate(self.id, &self.certificates, directory);
+    }
+
+    /// Adds a certificate; says whether it brought something. [`Self::judge`] must follow.
+    pub(crate) fn add(&mut self, certificate: SpaceCertificate) -> bool {
+        self.certificates.add(certificate)
+    }
+
+    /// Takes a key in once the epoch's certificate vouches for it, and the former keys it opens.
+    pub(crate) fn learn(&mut self, epoch: EpochId, key: EpochKey) -> bool {
+        let mut found = vec![(epoch, key)];
+        let mut learned = false;
+        while let Some((id, key)) = found.pop() {
+            let Some(Act::Epoch(epoch)) =
+                self.certificates.get(&CertificateId(id.0)).and_then(SpaceCertificate::act)
+            else {
+                continue;
+            };
+            let better = !matches!(
+                (self.keys.get(&id), &key),
+                (Some(EpochKey::Secret(_)), _) | (Some(_), EpochKey::Content(_))
+            );
+            if !better || key.check(epoch).is_err() {
+                continue;
+            }
+            if let Some(secret) = key.secret() {
+                let parents = open_parents(epoch, secret).into_iter();
+                found.extend(parents.filter_map(|(id, s)| Some((id, EpochKey::Secret(s.ok()?)))));
+            }
+            self.keys.insert(id, key);
+            learned = true;
+        }
+        learned
+    }
+
+    pub(crate) fn content_key(&self, epoch: &EpochId) -> Option<Secret> {
+        self.keys.get(epoch).map(EpochKey::content_key)
+    }
+
+    /// Notes who writes a log; says whether that is news. The first binding stands.
+    pub(crate) fn bind(&mut self, log: LogKey, node: NodeId) -> bool {
+        let news = !self.bindings.contains_key(&log);
+        self.bindings.entry(log).or_insert(node);
+        news
+    }
+
+    /// Notes a document's name where it is the one its tag comes from; says whether that is news.
+    pub(crate) fn note(&mut self, document: DocTag, name: &str) -> bool {
+        let right = self.document(name) == document && !self.documents.contains_key(&document);
+        if right {
+            self.documents.insert(document, name.to_owned());
+        }
+        right
+    }
+
+    /// Notes that a node was given an epoch's key; says whether that is news.
+    pub(crate) fn note_wrap(&mut self, epoch: EpochId, node: NodeId) -> bool {
+        self.wrapped.insert((epoch, node))
+    }
+
+    /// Lists the members that are not to read on: expelled, or past their end by this clock.
+    pub(crate) fn out(&self, directory: &Directory, now: Timestamp) -> BTreeSet<PartyId> {
+        let mut out = self.state.ended(now);
+        let expelled = |party: &&PartyId| directory.party(party).is_some_and(|p| p.expelled);
+        out.extend(self.state.members.keys().filter(expelled));
+        out
+    }
+
+    /// Says whether an entry by a node of `party`, signed at `at`, counts as that party's word.
+    pub(crate) fn counts(&self, party: &PartyId, entry: &Entry, at: Timestamp) -> Result<(), Withheld> {
+        let grants = [self.state.members.get(party), self.state.former.get(party)];
+        if grants.iter().all(Option::is_none) {
+            return Err(Withheld::NoRight);
+        }
+        let right = grants.iter().flatten().filter_map(|member| member.right_when_signed(at)).max();
+        let admitted = self.state.admitted.contains(&entry.id());
+        match right {
+            None if !admitted => return Err(Withheld::Ended),
+            Some(right) if right < Right::Write => return Err(Withheld::NoRight),
+            None | Some(_) => {}
+        }
+        let header = entry.header();
+        for cut in self.state.cuts.get(party).into_iter().flatten() {
+            let past = match cut.logs.get(&(header.log, header.document)) {
+                Some(point) => header.sequence > point.sequence,
+                None => !cut.reopened,
+            };
+            if past && !cut.admitted.contains(&entry.id()) {
+                return Err(Withheld::PastCut);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether a node's own certificate had ended when it signed an entry.
+    pub(crate) fn ended(&self, ends: Timestamp, entry: &Entry, at: Timestamp) -> bool {
+        at > ends.plus_ms(CLOCK_SKEW_MS_MAX) && !self.state.admitted.contains(&entry.id())
+    }
+}

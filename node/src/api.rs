@@ -1,0 +1,125 @@
+//! What the node can be asked through its control socket, as types.
+//!
+//! `POST /v1/<method>` with a JSON body; the answer is the method's JSON, or [`ApiError`] with a
+//! status of 4xx or 5xx. `docs/spec/control.md` lists the methods. Times are milliseconds since the
+//! Unix epoch, UTC; ids are hexadecimal.
+
+use serde::{Deserialize, Serialize};
+
+pub mod care;
+pub mod network;
+
+/// A method of the control interface: its name, what it takes and what it answers.
+pub trait Method: Serialize + serde::de::DeserializeOwned + Send + 'static {
+    /// The name in the path, such as `elder.show`.
+    const NAME: &'static str;
+    /// The answer.
+    type Answer: Serialize + serde::de::DeserializeOwned + Send + 'static;
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:literal $request:ty => $answer:ty;)*) => {
+        $(impl $crate::api::Method for $request {
+            const NAME: &'static str = $name;
+            type Answer = $answer;
+        })*
+        /// The names of this module's methods.
+        pub const NAMES: &[&str] = &[$($name),*];
+    };
+}
+pub(crate) use methods;
+
+/// What went wrong, for a program (`code`) and for a person (the translated message of the code).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// A stable code, such as `not-found`; the key of its translations.
+    pub code: Code,
+    /// What happened, what it means and what to do, in English.
+    pub message: String,
+}
+
+/// The kinds of errors, each with the HTTP status and the exit code of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// The request cannot be read.
+    BadRequest,
+    /// A value breaks a rule, such as a national id with a wrong check digit.
+    Invalid,
+    /// Nothing has this id or name.
+    NotFound,
+    /// The certificates do not allow this party or person to do it.
+    Forbidden,
+    /// The passphrase or PIN is wrong.
+    WrongSecret,
+    /// It is already so, or somebody else did it first.
+    Conflict,
+    /// It has to wait for something that is said in the message; it is stored.
+    Waits,
+    /// The store has no room.
+    Full,
+    /// The node has no community yet.
+    NoCommunity,
+    /// The token is missing or wrong.
+    Unauthorized,
+    /// Something is wrong with the node itself.
+    Internal,
+}
+
+impl Code {
+    /// Returns the HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest | Self::Invalid => 400,
+            Self::Unauthorized | Self::WrongSecret => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Conflict | Self::NoCommunity => 409,
+            Self::Waits => 202,
+            Self::Full => 507,
+            Self::Internal => 500,
+        }
+    }
+
+    /// Returns the exit code of the command line.
+    #[must_use]
+    pub const fn exit(self) -> u8 {
+        match self {
+            Self::BadRequest | Self::Invalid => 2,
+            Self::NotFound => 3,
+            Self::Forbidden | Self::WrongSecret | Self::Unauthorized => 4,
+            Self::Conflict | Self::NoCommunity => 5,
+            Self::Waits => 6,
+            Self::Full => 7,
+            Self::Internal => 1,
+        }
+    }
+}
+
+impl ApiError {
+    /// Makes an error.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Who acts: a person of this party, proved by the PIN.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acting {
+    /// The person's id or name.
+    pub person: String,
+    /// The PIN.
+    pub pin: String,
+}
+
+impl std::fmt::Debug for Acting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Acting(…)")
+    }
+}
+
+/// Nothing to say beyond "done".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Done {}

@@ -1,0 +1,357 @@
+//! Elders, orders, alerts and readings.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Acting, Done, methods};
+
+methods! {
+    "elder.add" ElderAdd => ElderAnswer;
+    "elder.show" ElderShow => Value;
+    "elder.edit" ElderEdit => Done;
+    "elder.list" ElderList => ElderPage;
+    "elder.import" ElderImport => ImportAnswer;
+    "elder.grant" ElderGrant => Done;
+    "join.list" JoinList => JoinAnswer;
+    "join.decide" JoinDecide => Done;
+    "reading.add" ReadingAdd => ReadingAnswer;
+    "photo.add" PhotoAdd => PhotoAnswer;
+    "offer.sign" OfferSign => OfferAnswer;
+    "offer.list" OfferList => Vec<Value>;
+    "order.new" OrderNew => OrderAnswer;
+    "order.list" OrderList => Vec<Value>;
+    "order.show" OrderShow => Value;
+    "order.act" OrderAct => OrderAnswer;
+    "alert.raise" AlertRaise => AlertAnswer;
+    "alert.list" AlertList => Vec<Value>;
+    "alert.show" AlertShow => Value;
+    "alert.act" AlertAct => AlertAnswer;
+}
+
+/// Adds an elder: opens the care space and writes the profile.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderAdd {
+    /// Field names of the profile and their values.
+    pub fields: std::collections::BTreeMap<String, String>,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// The elder's id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderAnswer {
+    /// The id, a UUID.
+    pub elder: String,
+}
+
+/// Asks for everything this node may read of an elder: the views as `crdt-model` makes them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderShow {
+    /// The id, or a part of it or of the name that fits one elder only.
+    pub elder: String,
+}
+
+/// Sets one field of the profile, or of the emergency card (`card/<field>`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderEdit {
+    /// The elder, as in [`ElderShow`].
+    pub elder: String,
+    /// The field.
+    pub field: String,
+    /// The value; empty clears it.
+    pub value: String,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// Lists elders, a page at a time.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ElderList {
+    /// Only those whose name, id or phone holds this.
+    pub find: Option<String>,
+    /// How many to pass over.
+    pub offset: u64,
+    /// How many to list, at most 1,000.
+    pub limit: u64,
+}
+
+/// A page of elders.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderPage {
+    /// How many fit in all.
+    pub total: u64,
+    /// The page.
+    pub elders: Vec<ElderRow>,
+}
+
+/// One elder in a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderRow {
+    /// The id.
+    pub elder: String,
+    /// The name; several where they differ.
+    pub names: Vec<String>,
+    /// The birth date, where it is known and agreed.
+    pub birth_date: Option<String>,
+    /// The address, where it is known and agreed.
+    pub address: Option<String>,
+    /// How many fields hold values that contradict each other.
+    pub conflicts: u64,
+    /// Other records of the same person.
+    pub joined: Vec<String>,
+}
+
+/// Takes in a register.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderImport {
+    /// The file, as a path on the node's machine.
+    pub path: String,
+    /// Only say what would happen.
+    pub dry_run: bool,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// What became of each row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImportAnswer {
+    /// Rows in the file, its heading not counted.
+    pub rows: u64,
+    /// Rows that became elders.
+    pub added: u64,
+    /// Rows that were in the store already.
+    pub known: u64,
+    /// Rows refused: the line and the reason.
+    pub refused: Vec<(u64, String)>,
+    /// The encoding that was found.
+    pub encoding: String,
+}
+
+/// Gives a party a right over one kind of an elder's data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderGrant {
+    /// The elder.
+    pub elder: String,
+    /// The party.
+    pub party: String,
+    /// `care`, `health` or `emergency`.
+    pub scope: String,
+    /// `read` or `write`.
+    pub right: String,
+    /// What for.
+    pub purpose: String,
+    /// The consent it rests on.
+    pub consent: Option<String>,
+    /// When it ends.
+    pub ends_ms: Option<u64>,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// Lists what was joined and what waits for a clerk.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct JoinList {}
+
+/// Joined and doubtful records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JoinAnswer {
+    /// Groups of records that are one person.
+    pub joined: Vec<Vec<String>>,
+    /// Pairs that wait, with the reasons.
+    pub waiting: Vec<(String, String, Vec<String>)>,
+}
+
+/// Decides about a pair that waits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JoinDecide {
+    /// One record.
+    pub left: String,
+    /// The other.
+    pub right: String,
+    /// Whether they are one person.
+    pub same: bool,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// Takes in a measurement.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadingAdd {
+    /// The elder.
+    pub elder: String,
+    /// LOINC code.
+    pub code: String,
+    /// The value as a decimal number.
+    pub value: String,
+    /// UCUM unit.
+    pub unit: String,
+    /// The device's time.
+    pub time_ms: u64,
+    /// The device.
+    pub device: String,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadingAnswer {
+    /// Whether it was new.
+    pub new: bool,
+    /// The alert it raised or joined.
+    pub alert: Option<String>,
+    /// Whether that alert began with this reading.
+    pub raised: bool,
+}
+
+/// Keeps a photo with an order or an elder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PhotoAdd {
+    /// The elder.
+    pub elder: String,
+    /// The file, as a path on the node's machine.
+    pub path: String,
+}
+
+/// The photo's document.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PhotoAnswer {
+    /// BLAKE3 of the file.
+    pub hash: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Signs a standing offer, which hubs may order under while the centre is out of reach.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfferSign {
+    /// The provider party's id or name.
+    pub provider: String,
+    /// The service's code in the catalogue.
+    pub service: String,
+    /// Where it holds, in words.
+    pub area: String,
+    /// The most one order may cost, in fen.
+    pub ceiling_fen: u64,
+    /// When it ends.
+    pub ends_ms: u64,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// The offer's id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfferAnswer {
+    /// The id of the notice that holds it.
+    pub offer: String,
+}
+
+/// Lists the standing offers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct OfferList {}
+
+/// Asks for a service.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderNew {
+    /// The elder.
+    pub elder: String,
+    /// The service's code in the catalogue.
+    pub service: String,
+    /// What else the provider must know.
+    pub note: String,
+    /// By which channel it was asked, such as `phone`.
+    pub channel: String,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// An order's id and state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderAnswer {
+    /// The id, a UUID.
+    pub order: String,
+    /// The state, such as `requested`.
+    pub state: String,
+    /// Why it waits, where it does.
+    pub waits: Option<String>,
+}
+
+/// Lists orders.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct OrderList {
+    /// Closed ones too.
+    pub all: bool,
+}
+
+/// Asks for one order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderShow {
+    /// The order, or a part of its id that fits one only.
+    pub order: String,
+}
+
+/// Does something with an order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderAct {
+    /// The order.
+    pub order: String,
+    /// `offer`, `accept`, `confirm`, `withdraw`, `start`, `done`, `callback`, `close`.
+    pub act: String,
+    /// With `offer` and `confirm`: the provider party's id or name.
+    pub provider: Option<String>,
+    /// With `callback`: satisfaction from 1 to 5.
+    pub rating: Option<u8>,
+    /// A note.
+    pub note: Option<String>,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// Raises an alert.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlertRaise {
+    /// The elder.
+    pub elder: String,
+    /// The kind, such as `button`.
+    pub kind: String,
+    /// What joins repeats of one cause; drawn from kind and elder where it is not given.
+    pub cause: Option<String>,
+    /// Who acts, where somebody does.
+    pub acting: Option<Acting>,
+}
+
+/// An alert's id and state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlertAnswer {
+    /// The id, a UUID.
+    pub alert: String,
+    /// The state, such as `raised`.
+    pub state: String,
+    /// Whether it is on disk; an alert goes out even where it is not yet.
+    pub stored: bool,
+}
+
+/// Lists alerts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AlertList {
+    /// Resolved ones too.
+    pub all: bool,
+}
+
+/// Asks for one alert with its timeline.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlertShow {
+    /// The alert, or a part of its id that fits one only.
+    pub alert: String,
+}
+
+/// Does something with an alert.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlertAct {
+    /// The alert.
+    pub alert: String,
+    /// `ack`, `take-over`, `respond`, `arrive`, `resolve`, `false-alarm`, `reopen`.
+    pub act: String,
+    /// With `resolve`: the outcome.
+    pub outcome: Option<String>,
+    /// Who acts: an acknowledgement needs a named person.
+    pub acting: Option<Acting>,
+}
