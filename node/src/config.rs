@@ -1,0 +1,278 @@
+//! The configuration: `linli.toml` in the data directory, then the `LINLI_*` variables over it.
+//!
+//! Every key and variable is described in `docs/operations.md`. A key nobody knows is an error, so
+//! that a misspelt one is not passed over in silence.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use axum::http::Uri;
+use linli_replica::id::NodeId;
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use serde::Deserialize;
+
+mod environment;
+mod parse;
+
+pub use environment::{Environment, VARIABLES};
+
+/// The largest configuration that is read, in bytes: thousands of peers fit.
+pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// The largest certificate file that is read, in bytes: the whole public list of authorities fits.
+pub const MAX_CA_BYTES: u64 = 1 << 20;
+
+/// What a node is started with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// UDP address to listen on; none: any free port on all interfaces.
+    pub listen: Option<SocketAddr>,
+    /// No UDP at all: everything goes through relays.
+    pub relay_only: bool,
+    /// Where mDNS works.
+    pub mdns: Mdns,
+    /// Loopback TCP address of the device interface; none: there is none.
+    pub api: Option<SocketAddr>,
+    /// What is logged.
+    pub log: Log,
+    /// Relays to stay connected to.
+    pub relays: Vec<Relay>,
+    /// Where nodes are that mDNS and relays do not find.
+    pub peers: Vec<StaticPeer>,
+}
+
+/// A relay of the community.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// `https://relay.example:443` or, in a closed network, `http://10.0.0.2:3340`.
+    pub url: String,
+    /// The bearer token it asks for.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// UDP port where it tells a node its public address (QUIC address discovery).
+    #[serde(default)]
+    pub quic_port: Option<u16>,
+    /// A file with the certificates of further authorities (PEM or DER) to trust, for a relay that signs its
+    /// own; a relative path starts at the data directory.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay")
+            .field("url", &self.url)
+            .field("has_token", &self.token.is_some())
+            .field("quic_port", &self.quic_port)
+            .field("ca_file", &self.ca_file)
+            .finish()
+    }
+}
+
+/// Where mDNS speaks and listens.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Mdns {
+    /// On every interface but loopback: `"all"`.
+    #[default]
+    All,
+    /// On loopback only, for several nodes of one machine: `"loopback"`.
+    Loopback,
+    /// Nowhere: `"off"`.
+    Off,
+    /// On these interfaces only: `["eth0"]`.
+    Interfaces(Vec<String>),
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Which events: directives of `tracing`, such as `info` or `linli_net=debug,warn`.
+    pub filter: String,
+    /// How they are written.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::default() }
+    }
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For a person.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Where a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaticPeer {
+    /// The node's id.
+    #[serde(deserialize_with = "parse::node")]
+    pub node: NodeId,
+    /// Its UDP addresses.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not TOML, or holds what nobody knows.
+    #[error("{file}:{line}: {what}: correct the line; docs/operations.md lists the keys")]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A value that cannot be used.
+    #[error("{origin}: {what}")]
+    Value {
+        /// The file and key, or the variable.
+        origin: String,
+        /// What is wrong, and what to write.
+        what: String,
+    },
+    /// The file is too large to be a configuration.
+    #[error("{file} is larger than {max} bytes: it is not what it should be")]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// The limit.
+        max: u64,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {file}: check that it is there and that its permissions allow it")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Config {
+    /// Reads the configuration of a data directory: `linli.toml`, where there is one, then the
+    /// variables.
+    ///
+    /// # Errors
+    /// When a file or a variable cannot be read or used.
+    pub fn load(file: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        let mut config = match read_capped(file, MAX_CONFIG_BYTES) {
+            Err(ConfigError::Unreadable { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                Self::default()
+            }
+            Err(error) => return Err(error),
+            Ok(bytes) => parse::file(file, &bytes)?,
+        };
+        environment.apply(&mut config)?;
+        config.check(file)?;
+        let base = file.parent().unwrap_or(Path::new(""));
+        for relay in &mut config.relays {
+            relay.ca_file = relay.ca_file.take().map(|path| base.join(path));
+        }
+        Ok(config)
+    }
+
+    /// Reads the further certificate authorities of all relays, as X.509 DER.
+    ///
+    /// # Errors
+    /// When a file cannot be read or holds no certificate.
+    pub fn authorities(&self) -> Result<Vec<Vec<u8>>, ConfigError> {
+        let mut authorities = Vec::new();
+        for file in self.relays.iter().filter_map(|relay| relay.ca_file.as_deref()) {
+            for authority in certificates(file)? {
+                if !authorities.contains(&authority) {
+                    authorities.push(authority);
+                }
+            }
+        }
+        Ok(authorities)
+    }
+
+    /// Refuses values that can be read and make no sense.
+    fn check(&self, file: &Path) -> Result<(), ConfigError> {
+        let wrong = |key: &str, what: String| ConfigError::Value {
+            origin: format!("{}: {key}", file.display()),
+            what,
+        };
+        if let Some(api) = self.api.filter(|address| !address.ip().is_loopback()) {
+            let what = format!("{api} can be reached from outside: use 127.0.0.1 or [::1]");
+            return Err(wrong("api", what));
+        }
+        for relay in &self.relays {
+            if !is_web_address(&relay.url) {
+                let what =
+                    format!("`{}` is no address of a relay: write https://host:port", relay.url);
+                return Err(wrong("relays", what));
+            }
+        }
+        if self.relay_only && self.relays.is_empty() {
+            let what = "there is no relay to go through: name one under [[relays]]".to_owned();
+            return Err(wrong("relay_only", what));
+        }
+        if let Some(peer) = self.peers.iter().find(|peer| peer.addresses.is_empty()) {
+            let what =
+                format!("the peer {} has no address: write one such as 10.0.0.7:4400", peer.node);
+            return Err(wrong("peers", what));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the text is `http` or `https` with a host.
+fn is_web_address(text: &str) -> bool {
+    text.parse::<Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+    })
+}
+
+/// The certificates of a PEM or DER file, as DER.
+fn certificates(file: &Path) -> Result<Vec<Vec<u8>>, ConfigError> {
+    /// The first byte of every DER certificate: a sequence (X.690, 8.9).
+    const SEQUENCE: u8 = 0x30;
+    let bytes = read_capped(file, MAX_CA_BYTES)?;
+    if bytes.first() == Some(&SEQUENCE) {
+        return Ok(vec![bytes]);
+    }
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes)
+        .map(|certificate| certificate.map(|certificate| certificate.as_ref().to_vec()))
+        .collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) | Err(_) => Err(ConfigError::Value {
+            origin: file.display().to_string(),
+            what: "holds no certificate: give a file in PEM or DER".to_owned(),
+        }),
+    }
+}
+
+/// Reads a file whole, up to a limit.
+fn read_capped(file: &Path, max: u64) -> Result<Vec<u8>, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
+    let mut reader = io::Read::take(fs::File::open(file).map_err(unreadable)?, max + 1);
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut reader, &mut bytes).map_err(unreadable)?;
+    match u64::try_from(bytes.len()).is_ok_and(|length| length <= max) {
+        true => Ok(bytes),
+        false => Err(ConfigError::TooLarge { file: file.to_owned(), max }),
+    }
+}

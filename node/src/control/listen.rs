@@ -1,0 +1,74 @@
+//! Takes connections, each within its limits, until the node stops.
+
+use std::{pin::pin, sync::Arc};
+
+use axum::{Router, serve::Listener};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::limits::{MAX_CONNECTIONS, REQUEST_TIMEOUT, STOP_TIMEOUT};
+
+/// Serves a listener until `stop` turns true; requests under way then have [`STOP_TIMEOUT`] to end.
+pub(super) async fn serve<L: Listener>(
+    mut listener: L,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let next = async {
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, (io, _)) = tokio::select! {
+            () = stopped(&mut stop) => break,
+            next = next => next,
+        };
+        // The semaphore is never closed.
+        let Ok(permit) = permit else { break };
+        connections.spawn(connection(TokioIo::new(io), router.clone(), stop.clone(), permit));
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(STOP_TIMEOUT, ended).await.is_err() {
+        tracing::warn!(connections = connections.len(), "requests did not end in time");
+    }
+}
+
+async fn connection<I>(
+    io: TokioIo<I>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+) where
+    TokioIo<I>: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
+    let mut served = pin!(http.serve_connection(io, TowerToHyperService::new(router)));
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a control connection broke off");
+    }
+}
+
+/// Waits until the node stops, or nobody is left who could stop it.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

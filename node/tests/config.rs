@@ -1,0 +1,188 @@
+//! The configuration: every key, every variable, and what a mistake is answered.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected has failed")]
+
+use std::{fs, path::PathBuf};
+
+use linli_node::config::{
+    Config, ConfigError, Environment, LogFormat, MAX_CONFIG_BYTES, Mdns, VARIABLES,
+};
+use tempfile::TempDir;
+
+const NODE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Names and values.
+type Variables = &'static [(&'static str, &'static str)];
+
+fn file(text: &str) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("linli.toml");
+    fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let (_dir, path) = file(text);
+    Config::load(&path, &Environment::of(variables))
+}
+
+#[test]
+fn without_a_file_everything_has_its_default() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("linli.toml");
+    let config = Config::load(&path, &Environment::default()).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!((config.mdns, config.log.filter.as_str()), (Mdns::All, "info"));
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = format!(
+        r#"
+listen = "0.0.0.0:4400"
+relay_only = true
+mdns = ["eth0", "wlan0"]
+api = "127.0.0.1:4480"
+
+[log]
+filter = "linli_net=debug"
+format = "json"
+
+[[relays]]
+url = "https://relay.example:443"
+token = "secret"
+quic_port = 7842
+ca_file = "relay.pem"
+
+[[peers]]
+node = "{NODE}"
+addresses = ["10.0.0.7:4400", "[fd00::7]:4400"]
+"#
+    );
+    let (dir, path) = file(&text);
+    let config = Config::load(&path, &Environment::default()).unwrap();
+    assert_eq!(config.listen, Some("0.0.0.0:4400".parse().unwrap()));
+    assert!(config.relay_only);
+    assert_eq!(config.mdns, Mdns::Interfaces(vec!["eth0".to_owned(), "wlan0".to_owned()]));
+    assert_eq!(config.api, Some("127.0.0.1:4480".parse().unwrap()));
+    assert_eq!(
+        (config.log.filter.as_str(), config.log.format),
+        ("linli_net=debug", LogFormat::Json)
+    );
+    let relay = config.relays.first().unwrap();
+    assert_eq!((relay.token.as_deref(), relay.quic_port), (Some("secret"), Some(7842)));
+    assert_eq!(relay.ca_file, Some(dir.path().join("relay.pem")));
+    assert!(!format!("{config:?}").contains("secret"));
+    let peer = config.peers.first().unwrap();
+    assert_eq!((peer.node.to_string().as_str(), peer.addresses.len()), (NODE, 2));
+}
+
+#[test]
+fn every_variable_stands_over_its_key() {
+    let peers = format!("{NODE}@10.0.0.7:1,10.0.0.8:2");
+    let values = [
+        ("LINLI_LISTEN", "127.0.0.1:1"),
+        ("LINLI_RELAY_ONLY", "true"),
+        ("LINLI_MDNS", "loopback"),
+        ("LINLI_API", "[::1]:5"),
+        ("LINLI_LOG", "debug"),
+        ("LINLI_LOG_FORMAT", "json"),
+        ("LINLI_RELAYS", "https://a.example http://10.0.0.1:3340"),
+        ("LINLI_RELAY_TOKEN", "secret"),
+        ("LINLI_RELAY_CA", "/etc/relay.pem"),
+        ("LINLI_PEERS", peers.as_str()),
+    ];
+    assert!(VARIABLES.iter().map(|(name, _)| name).eq(values.iter().map(|(name, _)| name)));
+    let text = "listen = \"0.0.0.0:9\"\nmdns = \"off\"\n[[relays]]\nurl = \"https://b.example\"\n";
+    let config = load(text, &values).unwrap();
+    assert_eq!(config.listen, Some("127.0.0.1:1".parse().unwrap()));
+    assert!(config.relay_only);
+    assert_eq!(config.mdns, Mdns::Loopback);
+    assert_eq!(config.api, Some("[::1]:5".parse().unwrap()));
+    assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
+    let urls: Vec<&str> = config.relays.iter().map(|relay| relay.url.as_str()).collect();
+    assert_eq!(urls, ["https://a.example", "http://10.0.0.1:3340"]);
+    for relay in &config.relays {
+        assert_eq!(relay.token.as_deref(), Some("secret"));
+        assert_eq!(relay.ca_file, Some(PathBuf::from("/etc/relay.pem")));
+    }
+    assert_eq!(config.peers.first().unwrap().addresses.len(), 2);
+    // An empty variable is one that is not set.
+    let config = load(text, &[("LINLI_LISTEN", "")]).unwrap();
+    assert_eq!(config.listen, Some("0.0.0.0:9".parse().unwrap()));
+}
+
+#[test]
+fn a_mistake_in_the_file_names_file_and_line() {
+    let cases = [
+        ("listne = \"0.0.0.0:1\"", 1, "listne"),
+        ("\n\nlisten = 7", 3, "socket address"),
+        ("listen = \"here\"", 1, ""),
+        ("[log]\nformat = \"xml\"", 2, "xml"),
+        ("mdns = \"eth0\"", 1, "eth0"),
+        ("mdns = []", 1, "interfaces"),
+        ("relays = [", 1, ""),
+        ("[[relays]]\ntoken = \"t\"", 1, "url"),
+        ("[[peers]]\nnode = \"12\"\naddresses = []", 2, "64 hexadecimal"),
+    ];
+    for (text, expected, word) in cases {
+        let (_dir, path) = file(text);
+        let error = Config::load(&path, &Environment::default()).unwrap_err();
+        let shown = error.to_string();
+        let ConfigError::Syntax { file, line, .. } = error else { panic!("{text}: {shown}") };
+        assert_eq!((file, line), (path, expected), "{text}: {shown}");
+        assert!(shown.contains(word) && shown.contains("docs/operations.md"), "{text}: {shown}");
+    }
+    let (_dir, path) = file("");
+    fs::write(&path, b"api = \"\n\xff\"").unwrap();
+    let error = Config::load(&path, &Environment::default()).unwrap_err();
+    assert!(matches!(error, ConfigError::Syntax { line: 2, .. }), "{error:?}");
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_with_what_to_write() {
+    let cases: [(&str, Variables, &str); 9] = [
+        ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
+        ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
+        ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),
+        ("relay_only = true", &[], "[[relays]]"),
+        ("", &[("LINLI_LISTEN", "4400")], "0.0.0.0:4400"),
+        ("", &[("LINLI_RELAY_ONLY", "yes")], "true or false"),
+        ("", &[("LINLI_MDNS", ",")], "\"all\""),
+        ("", &[("LINLI_LOG_FORMAT", "xml")], "text or json"),
+        ("", &[("LINLI_PEERS", "here@10.0.0.1:1")], "the node's id"),
+    ];
+    for (text, variables, word) in cases {
+        let error = load(text, variables).unwrap_err();
+        assert!(matches!(error, ConfigError::Value { .. }), "{text}{variables:?}: {error:?}");
+        assert!(error.to_string().contains(word), "{text}{variables:?}: {error}");
+    }
+    let peer = format!("[[peers]]\nnode = \"{NODE}\"\naddresses = []");
+    assert!(matches!(load(&peer, &[]).unwrap_err(), ConfigError::Value { .. }));
+}
+
+#[test]
+fn a_huge_file_is_not_read() {
+    let (_dir, path) = file("");
+    fs::File::options().write(true).open(&path).unwrap().set_len(MAX_CONFIG_BYTES + 1).unwrap();
+    let error = Config::load(&path, &Environment::default()).unwrap_err();
+    assert!(matches!(error, ConfigError::TooLarge { .. }), "{error:?}");
+}
+
+#[test]
+fn authorities_are_read_as_pem_and_as_der() {
+    // Not a certificate, but a DER sequence of the integer 5: its form is what is looked at here.
+    let der = [0x30, 0x03, 0x02, 0x01, 0x05];
+    let pem = "-----BEGIN CERTIFICATE-----\nMAMCAQU=\n-----END CERTIFICATE-----\n";
+    let (dir, path) = file("[[relays]]\nurl = \"https://a.example\"\nca_file = \"ca\"\n");
+    let ca = dir.path().join("ca");
+    let config = Config::load(&path, &Environment::default()).unwrap();
+    for bytes in [der.as_slice(), pem.as_bytes(), format!("{pem}{pem}").as_bytes()] {
+        fs::write(&ca, bytes).unwrap();
+        assert_eq!(config.authorities().unwrap(), [der.to_vec()]);
+    }
+    fs::write(&ca, "no certificate").unwrap();
+    assert!(matches!(config.authorities().unwrap_err(), ConfigError::Value { .. }));
+    fs::remove_file(&ca).unwrap();
+    assert!(matches!(config.authorities().unwrap_err(), ConfigError::Unreadable { .. }));
+}
