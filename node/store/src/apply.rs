@@ -1,0 +1,273 @@
+//! Writes batches into a transaction of the main file.
+
+use std::collections::{BTreeMap, HashMap};
+
+use linli_replica::batch::{Batch, Record, Shelf};
+use linli_replica::certificate::Certificate;
+use linli_replica::entry::Entry;
+use linli_replica::frontier::Tip;
+use rand_core::CryptoRng;
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use crate::chain::{ChainId, Chains, Plan, Step, plan};
+use crate::error::StoreError;
+use crate::key::{Place, Sealer};
+use crate::layout::{self as rows, ChainRow};
+
+/// One transaction's tables, and the chains it has touched.
+pub(crate) struct Applier<'t> {
+    meta: Table<'t, &'static str, &'static [u8]>,
+    documents: Table<'t, &'static [u8; 64], u64>,
+    tags: Table<'t, u64, &'static [u8; 64]>,
+    spaces: Table<'t, &'static [u8; 40], ()>,
+    logs: Table<'t, &'static [u8; 32], u32>,
+    log_keys: Table<'t, u32, &'static [u8; 32]>,
+    tips: Table<'t, &'static ChainRow, &'static [u8]>,
+    entries: Table<'t, &'static rows::EntryRow, &'static [u8]>,
+    certificates: Table<'t, &'static [u8; 32], &'static [u8]>,
+    records: Table<'t, &'static rows::RecordRow, &'static [u8]>,
+    sealer: &'t Sealer,
+    chains: HashMap<ChainId, Chain>,
+    entry_bytes: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Chain {
+    row: Option<ChainRow>,
+    tips: Vec<Tip>,
+    changed: bool,
+}
+
+impl<'t> Applier<'t> {
+    /// Opens the tables, making those that are missing.
+    pub(crate) fn new(txn: &'t WriteTransaction, sealer: &'t Sealer) -> Result<Self, StoreError> {
+        let meta = txn.open_table(rows::META)?;
+        let entry_bytes = read_number(&meta, rows::META_ENTRY_BYTES)?;
+        Ok(Self {
+            meta,
+            documents: txn.open_table(rows::DOCUMENTS)?,
+            tags: txn.open_table(rows::TAGS)?,
+            spaces: txn.open_table(rows::SPACES)?,
+            logs: txn.open_table(rows::LOGS)?,
+            log_keys: txn.open_table(rows::LOG_KEYS)?,
+            tips: txn.open_table(rows::TIPS)?,
+            entries: txn.open_table(rows::ENTRIES)?,
+            certificates: txn.open_table(rows::CERTIFICATES)?,
+            records: txn.open_table(rows::RECORDS)?,
+            sealer,
+            chains: HashMap::new(),
+            entry_bytes,
+        })
+    }
+
+    /// Returns the number of the last urgent batch that is in this file.
+    pub(crate) fn settled(&self) -> Result<u64, StoreError> {
+        read_number(&self.meta, rows::META_SETTLED)
+    }
+
+    /// Adds a batch whole, or leaves the transaction as it was and returns [`StoreError::Gap`].
+    ///
+    /// Any other error leaves the transaction half written: it must be dropped.
+    pub(crate) fn apply(
+        &mut self,
+        batch: &Batch,
+        strict: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StoreError> {
+        let plan = plan(self, &batch.entries, strict)?;
+        self.write_entries(&batch.entries, plan)?;
+        for certificate in &batch.certificates {
+            self.write_certificate(certificate, rng)?;
+        }
+        for record in &batch.records {
+            self.write_record(record, rng)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the tips and the facts about the file; the transaction can be committed afterwards.
+    pub(crate) fn finish(mut self, settled: u64) -> Result<(), StoreError> {
+        let changed: BTreeMap<ChainRow, &[Tip]> = self
+            .chains
+            .values()
+            .filter(|chain| chain.changed)
+            .filter_map(|chain| Some((chain.row?, chain.tips.as_slice())))
+            .collect();
+        for (row, tips) in changed {
+            self.tips.insert(&row, rows::encode_tips(tips).as_slice())?;
+        }
+        self.meta.insert(rows::META_SETTLED, settled.to_le_bytes().as_slice())?;
+        self.meta.insert(rows::META_ENTRY_BYTES, self.entry_bytes.to_le_bytes().as_slice())?;
+        Ok(())
+    }
+
+    fn write_entries(&mut self, entries: &[Entry], plan: Plan) -> Result<(), StoreError> {
+        for (entry, step) in entries.iter().zip(&plan.steps) {
+            if *step == Step::Skip {
+                continue;
+            }
+            let chain = ChainId::of(entry);
+            let row = match self.chains.get(&chain).and_then(|known| known.row) {
+                Some(row) => row,
+                None => self.number(&chain)?,
+            };
+            let bytes = entry.encode();
+            self.entry_bytes = self.entry_bytes.saturating_add(size(&bytes));
+            let old = self.entries.insert(&rows::entry_row(&row, entry.tip()), bytes.as_slice())?;
+            if let Some(old) = old {
+                self.entry_bytes = self.entry_bytes.saturating_sub(size(old.value()));
+            }
+        }
+        for (id, tips) in plan.tips {
+            let chain = self.chains.entry(id).or_default();
+            chain.changed |= chain.tips != tips;
+            chain.tips = tips;
+        }
+        Ok(())
+    }
+
+    /// Gives the document and the log of a chain their numbers, in order of arrival.
+    fn number(&mut self, chain: &ChainId) -> Result<ChainRow, StoreError> {
+        let name = rows::document_row(chain.space, chain.document);
+        let known = self.documents.get(&name)?.map(|number| number.value());
+        let document = match known {
+            Some(number) => number,
+            None => {
+                let last = self.tags.last()?.map_or(0, |(number, _)| number.value());
+                let number = last.saturating_add(1);
+                self.documents.insert(&name, number)?;
+                self.tags.insert(number, &rows::join(&chain.space.0, &chain.document.0))?;
+                self.spaces.insert(&rows::join(&chain.space.0, &number.to_be_bytes()), ())?;
+                number
+            }
+        };
+        let known = self.logs.get(&chain.log.0)?.map(|number| number.value());
+        let log = match known {
+            Some(number) => number,
+            None => {
+                let last = self.log_keys.last()?.map_or(0, |(number, _)| number.value());
+                let number = last.checked_add(1).ok_or(StoreError::Full)?;
+                self.logs.insert(&chain.log.0, number)?;
+                self.log_keys.insert(number, &chain.log.0)?;
+                number
+            }
+        };
+        let row = rows::chain_row(document, log);
+        self.chains.entry(*chain).or_default().row = Some(row);
+        Ok(row)
+    }
+
+    fn load(&mut self, id: &ChainId) -> Result<&Chain, StoreError> {
+        if !self.chains.contains_key(id) {
+            let name = rows::document_row(id.space, id.document);
+            let document = self.documents.get(&name)?.map(|number| number.value());
+            let log = self.logs.get(&id.log.0)?.map(|number| number.value());
+            let row = document.zip(log).map(|(document, log)| rows::chain_row(document, log));
+            let mut tips = Vec::new();
+            if let Some(row) = row
+                && let Some(bytes) = self.tips.get(&row)?
+            {
+                tips = rows::decode_tips(bytes.value())
+                    .ok_or(StoreError::Corrupted { table: "tips" })?;
+            }
+            self.chains.insert(*id, Chain { row, tips, changed: false });
+        }
+        self.chains.get(id).ok_or(StoreError::Corrupted { table: "tips" })
+    }
+
+    fn write_certificate(
+        &mut self,
+        certificate: &Certificate,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StoreError> {
+        let id = certificate.id();
+        let name = self.sealer.name(CERTIFICATE_TABLE, id.as_bytes());
+        let held = self.certificates.get(&name)?.map(|sealed| sealed.value().to_vec());
+        let mut joined = match &held {
+            Some(sealed) => open_certificate(self.sealer, &name, sealed)?,
+            None => certificate.clone(),
+        };
+        if held.is_some() && !joined.merge(certificate) {
+            return Ok(());
+        }
+        let place = Place { table: CERTIFICATE_TABLE, row: &name };
+        let sealed = self.sealer.seal(rng, &place, id.as_bytes(), &joined.encode());
+        self.certificates.insert(&name, sealed.as_slice())?;
+        Ok(())
+    }
+
+    fn write_record(
+        &mut self,
+        record: &Record,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StoreError> {
+        let row = record_row(self.sealer, record.shelf, &record.key);
+        match &record.value {
+            Some(value) => {
+                let place = Place { table: rows::shelf_table(record.shelf), row: &row };
+                let sealed = self.sealer.seal(rng, &place, &record.key, value);
+                self.records.insert(&row, sealed.as_slice())?;
+            }
+            None => {
+                self.records.remove(&row)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Chains for Applier<'_> {
+    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError> {
+        Ok(self.load(chain)?.tips.clone())
+    }
+
+    fn held(&mut self, chain: &ChainId, tip: Tip) -> Result<Option<bool>, StoreError> {
+        let Some(row) = self.load(chain)?.row else { return Ok(None) };
+        held_entry(&self.entries, &row, tip)
+    }
+}
+
+/// Says whether the entry at `tip` of the chain at `row` is held, and whether it is signed.
+pub(crate) fn held_entry(
+    entries: &impl ReadableTable<&'static rows::EntryRow, &'static [u8]>,
+    row: &ChainRow,
+    tip: Tip,
+) -> Result<Option<bool>, StoreError> {
+    let row = rows::entry_row(row, tip);
+    let Some(bytes) = entries.get(&row)? else { return Ok(None) };
+    let entry = rows::decode_entry(&row, bytes.value())
+        .ok_or(StoreError::Corrupted { table: "entries" })?;
+    Ok((entry.id() == tip.id).then(|| entry.is_signed()))
+}
+
+/// The table named in a certificate's seal.
+pub(crate) const CERTIFICATE_TABLE: &str = "certificates";
+
+pub(crate) fn record_row(sealer: &Sealer, shelf: Shelf, key: &[u8]) -> rows::RecordRow {
+    rows::join(&[rows::shelf_byte(shelf)], &sealer.name(rows::shelf_table(shelf), key))
+}
+
+pub(crate) fn open_certificate(
+    sealer: &Sealer,
+    name: &[u8; 32],
+    sealed: &[u8],
+) -> Result<Certificate, StoreError> {
+    sealer
+        .open(&Place { table: CERTIFICATE_TABLE, row: name }, sealed)
+        .and_then(|(_, bytes)| Certificate::decode(&bytes).ok())
+        .ok_or(StoreError::Corrupted { table: "certificates" })
+}
+
+/// Reads a number of the meta table; one that was never written is zero.
+pub(crate) fn read_number(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    name: &str,
+) -> Result<u64, StoreError> {
+    let Some(bytes) = meta.get(name)? else { return Ok(0) };
+    let bytes = bytes.value().try_into().map_err(|_| StoreError::Corrupted { table: "meta" })?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}

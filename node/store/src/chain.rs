@@ -1,0 +1,113 @@
+//! How a batch of entries joins the chains that are held: shared by every kind of store.
+
+use std::collections::{BTreeMap, HashSet};
+
+use linli_replica::entry::Entry;
+use linli_replica::frontier::Tip;
+use linli_replica::id::{DocTag, EntryId, LogKey, SpaceTag};
+
+use crate::error::StoreError;
+
+/// One chain: a log's entries in one document of one space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ChainId {
+    pub(crate) space: SpaceTag,
+    pub(crate) document: DocTag,
+    pub(crate) log: LogKey,
+}
+
+impl ChainId {
+    pub(crate) const fn of(entry: &Entry) -> Self {
+        let header = entry.header();
+        Self { space: header.space, document: header.document, log: header.log }
+    }
+}
+
+/// What is held already, as far as joining needs to know.
+pub(crate) trait Chains {
+    /// Returns the branch tips of a chain, in order; none where nothing of it is held.
+    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError>;
+
+    /// Says whether the entry at `tip` is held, and if so whether with its signature.
+    fn held(&mut self, chain: &ChainId, tip: Tip) -> Result<Option<bool>, StoreError>;
+}
+
+/// What happens to one entry of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is stored.
+    Insert,
+    /// It replaces the same entry held without a signature.
+    Sign,
+    /// It is held already.
+    Skip,
+}
+
+/// How a batch joins: a step for each entry, and the tips afterwards.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) tips: BTreeMap<ChainId, Vec<Tip>>,
+}
+
+/// Plans how `entries` join. With `strict`, an entry whose predecessor is neither held nor in the
+/// batch is a [`StoreError::Gap`]; nothing is changed either way.
+pub(crate) fn plan(
+    held: &mut impl Chains,
+    entries: &[Entry],
+    strict: bool,
+) -> Result<Plan, StoreError> {
+    let mut plan = Plan { steps: Vec::with_capacity(entries.len()), tips: BTreeMap::new() };
+    let mut fresh: HashSet<EntryId> = HashSet::new();
+    for entry in entries {
+        let chain = ChainId::of(entry);
+        let tips = match plan.tips.entry(chain) {
+            std::collections::btree_map::Entry::Occupied(tips) => tips.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => place.insert(held.tips(&chain)?),
+        };
+        let step = step(held, &chain, tips, &fresh, entry, strict)?;
+        if step == Step::Insert {
+            advance(tips, entry);
+            fresh.insert(entry.id());
+        }
+        plan.steps.push(step);
+    }
+    Ok(plan)
+}
+
+fn step(
+    held: &mut impl Chains,
+    chain: &ChainId,
+    tips: &[Tip],
+    fresh: &HashSet<EntryId>,
+    entry: &Entry,
+    strict: bool,
+) -> Result<Step, StoreError> {
+    let header = entry.header();
+    // Nothing held follows a tip, so what does is not held: the usual case needs no look-up.
+    if tips.iter().any(|tip| tip.id == header.previous) {
+        return Ok(Step::Insert);
+    }
+    if fresh.contains(&entry.id()) {
+        return Ok(Step::Skip);
+    }
+    if !tips.is_empty()
+        && let Some(signed) = held.held(chain, entry.tip())?
+    {
+        return Ok(if entry.is_signed() && !signed { Step::Sign } else { Step::Skip });
+    }
+    let before = Tip { sequence: header.sequence.saturating_sub(1), id: header.previous };
+    let follows = before.sequence == 0
+        || fresh.contains(&before.id)
+        || (!tips.is_empty() && held.held(chain, before)?.is_some());
+    if follows || !strict { Ok(Step::Insert) } else { Err(StoreError::Gap) }
+}
+
+/// Moves the tip that `entry` follows, or adds a branch; `entry` was not held before.
+pub(crate) fn advance(tips: &mut Vec<Tip>, entry: &Entry) {
+    match tips.iter_mut().find(|tip| tip.id == entry.header().previous) {
+        Some(tip) => *tip = entry.tip(),
+        None => tips.push(entry.tip()),
+    }
+    tips.sort_unstable();
+}

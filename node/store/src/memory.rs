@@ -1,0 +1,175 @@
+//! A store in memory, for tests: the same rules, nothing durable.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use linli_replica::batch::{Batch, Shelf};
+use linli_replica::certificate::Certificate;
+use linli_replica::entry::Entry;
+use linli_replica::frontier::Tip;
+use linli_replica::held::{Held, HeldError};
+use linli_replica::id::{CertificateId, DocTag, EntryId, LogKey, SpaceTag};
+
+use crate::chain::{ChainId, Chains, Step, plan};
+use crate::error::StoreError;
+use crate::key::KeyValue;
+use crate::store::{Stats, in_order};
+
+/// Holds what a [`crate::Store`] holds, in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    content: RwLock<Content>,
+}
+
+#[derive(Default)]
+struct Content {
+    entries: BTreeMap<(DocTag, LogKey), BTreeMap<(u64, EntryId), Entry>>,
+    tips: BTreeMap<ChainId, Vec<Tip>>,
+    /// In order of arrival.
+    documents: Vec<(SpaceTag, DocTag)>,
+    certificates: BTreeMap<CertificateId, Certificate>,
+    records: BTreeMap<(Shelf, Vec<u8>), Vec<u8>>,
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Content").field("chains", &self.tips.len()).finish_non_exhaustive()
+    }
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Commits a batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Gap`] where a log would have a hole.
+    pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut content = self.content.write().unwrap_or_else(PoisonError::into_inner);
+        let plan = plan(&mut *content, &batch.entries, true)?;
+        for (entry, step) in batch.entries.into_iter().zip(plan.steps) {
+            if step != Step::Skip {
+                content.insert(entry);
+            }
+        }
+        content.tips.extend(plan.tips);
+        for certificate in batch.certificates {
+            match content.certificates.entry(certificate.id()) {
+                std::collections::btree_map::Entry::Occupied(mut held) => {
+                    held.get_mut().merge(&certificate);
+                }
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(certificate);
+                }
+            }
+        }
+        for record in batch.records {
+            let key = (record.shelf, record.key);
+            match record.value {
+                Some(value) => content.records.insert(key, value),
+                None => content.records.remove(&key),
+            };
+        }
+        Ok(())
+    }
+
+    /// Lists the branch tips of every chain held.
+    #[must_use]
+    pub fn tips(&self) -> Vec<(SpaceTag, DocTag, LogKey, Tip)> {
+        let content = self.read();
+        let all = content.tips.iter().flat_map(|(chain, tips)| {
+            tips.iter().map(|tip| (chain.space, chain.document, chain.log, *tip))
+        });
+        all.collect()
+    }
+
+    /// Returns all certificates, in order of id.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<Certificate> {
+        self.read().certificates.values().cloned().collect()
+    }
+
+    /// Returns the records of a shelf as key and value, in order of key.
+    #[must_use]
+    pub fn records(&self, shelf: Shelf) -> Vec<KeyValue> {
+        let content = self.read();
+        let shelf = content.records.iter().filter(|((on, _), _)| *on == shelf);
+        shelf.map(|((_, key), value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Returns one record, none where there is none.
+    #[must_use]
+    pub fn record(&self, shelf: Shelf, key: &[u8]) -> Option<Vec<u8>> {
+        self.read().records.get(&(shelf, key.to_vec())).cloned()
+    }
+
+    /// Returns the documents held of a space, in order of arrival.
+    #[must_use]
+    pub fn documents(&self, space: SpaceTag) -> Vec<DocTag> {
+        let content = self.read();
+        let of_space = content.documents.iter().filter(|(of, _)| *of == space);
+        of_space.map(|(_, document)| *document).collect()
+    }
+
+    /// Counts what is held.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let content = self.read();
+        let documents = u64::try_from(content.documents.len()).unwrap_or(u64::MAX);
+        let mut stats = Stats { documents, ..Stats::default() };
+        for entry in content.entries.values().flat_map(BTreeMap::values) {
+            stats.entries += 1;
+            stats.entry_bytes += u64::try_from(entry.encode().len()).unwrap_or(0);
+        }
+        stats
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.content.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    fn insert(&mut self, entry: Entry) {
+        let header = entry.header();
+        let document = (header.space, header.document);
+        if !self.documents.contains(&document) {
+            self.documents.push(document);
+        }
+        let log = self.entries.entry((header.document, header.log)).or_default();
+        log.insert((header.sequence, entry.id()), entry);
+    }
+}
+
+impl Chains for Content {
+    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError> {
+        Ok(self.tips.get(chain).cloned().unwrap_or_default())
+    }
+
+    fn held(&mut self, chain: &ChainId, tip: Tip) -> Result<Option<bool>, StoreError> {
+        let log = self.entries.get(&(chain.document, chain.log));
+        let entry = log.and_then(|log| log.get(&(tip.sequence, tip.id)));
+        let entry = entry.filter(|entry| entry.header().space == chain.space);
+        Ok(entry.map(Entry::is_signed))
+    }
+}
+
+impl Held for MemoryStore {
+    fn entries(
+        &self,
+        document: DocTag,
+        log: LogKey,
+        after: u64,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, HeldError> {
+        let content = self.read();
+        let Some(log) = content.entries.get(&(document, log)) else { return Ok(Vec::new()) };
+        let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
+        let after = log.range((first, EntryId([0; 32]))..).map(|(_, entry)| entry.clone());
+        Ok(in_order(after, bytes_max))
+    }
+}

@@ -1,0 +1,226 @@
+//! The two lanes of batches on their way to the writers.
+//!
+//! Every batch gets a number when it is submitted; the order of the numbers is the order in which
+//! batches take effect. A lane is bounded in bytes: a submitter waits while it is full.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use linli_replica::batch::Batch;
+
+use crate::error::StoreError;
+use crate::limits::{
+    QUEUE_BYTES_MAX, SETTLE_AT_BATCHES, SETTLE_IDLE_MS, TRANSACTION_BYTES_MAX,
+    TRANSACTION_ENTRIES_MAX, URGENT_QUEUE_BYTES_MAX,
+};
+use crate::unsettled::{Numbered, batch_bytes};
+
+/// What is told about a batch once it is durable, or refused.
+pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+pub(crate) struct Job {
+    pub(crate) number: u64,
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) done: Done,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LaneName {
+    Normal,
+    Urgent,
+}
+
+#[derive(Default)]
+struct Lane {
+    waiting: VecDeque<Job>,
+    running: Vec<Numbered>,
+    bytes: usize,
+    closed: bool,
+}
+
+struct State {
+    next: u64,
+    normal: Lane,
+    urgent: Lane,
+    /// Urgent batches are unsettled.
+    unsettled: bool,
+    /// They are to be settled without waiting for idle time.
+    settle: bool,
+}
+
+/// Both lanes, shared by submitters and writers.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Queue(..)")
+    }
+}
+
+impl State {
+    const fn lane(&mut self, name: LaneName) -> &mut Lane {
+        match name {
+            LaneName::Normal => &mut self.normal,
+            LaneName::Urgent => &mut self.urgent,
+        }
+    }
+}
+
+impl Lane {
+    fn bytes_max(name: LaneName) -> usize {
+        match name {
+            LaneName::Normal => QUEUE_BYTES_MAX,
+            LaneName::Urgent => URGENT_QUEUE_BYTES_MAX,
+        }
+    }
+
+    /// Says whether a batch below `number` is not yet answered.
+    fn owes_before(&self, number: u64) -> bool {
+        let first = self.running.first().map(|(n, _)| *n);
+        first.or_else(|| self.waiting.front().map(|job| job.number)).is_some_and(|n| n < number)
+    }
+
+    /// Moves jobs from waiting to running until a transaction is full.
+    fn start(&mut self) -> Vec<Job> {
+        let (mut jobs, mut entries, mut bytes) = (Vec::new(), 0, 0);
+        while entries < TRANSACTION_ENTRIES_MAX && bytes < TRANSACTION_BYTES_MAX {
+            let Some(next) = self.waiting.front() else { break };
+            entries += next.batch.entries.len() + next.batch.records.len();
+            bytes += batch_bytes(&next.batch);
+            // A batch may exceed the cap alone, never in company: it is atomic.
+            if !jobs.is_empty() && entries > TRANSACTION_ENTRIES_MAX {
+                break;
+            }
+            let Some(job) = self.waiting.pop_front() else { break };
+            self.running.push((job.number, Arc::clone(&job.batch)));
+            jobs.push(job);
+        }
+        jobs
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(next: u64, unsettled: bool) -> Self {
+        let (normal, urgent) = (Lane::default(), Lane::default());
+        let state = Mutex::new(State { next, normal, urgent, unsettled, settle: unsettled });
+        Self { state, changed: Condvar::new() }
+    }
+
+    /// Numbers a batch and queues it, waiting while its lane is full.
+    pub(crate) fn submit(&self, batch: Batch, done: Done) {
+        let name = if batch.urgent { LaneName::Urgent } else { LaneName::Normal };
+        let bytes = batch_bytes(&batch);
+        let full = |state: &mut State| {
+            let lane = state.lane(name);
+            !lane.closed && lane.bytes > 0 && lane.bytes + bytes > Lane::bytes_max(name)
+        };
+        let mut state =
+            self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
+        let number = state.next;
+        let lane = state.lane(name);
+        if lane.closed {
+            drop(state);
+            return done(Err(StoreError::Closed));
+        }
+        lane.bytes += bytes;
+        lane.waiting.push_back(Job { number, batch: Arc::new(batch), done });
+        state.next = number.saturating_add(1);
+        self.changed.notify_all();
+    }
+
+    /// Waits for normal batches to commit together, and for every urgent batch submitted before
+    /// them. An empty group asks to settle urgent batches; none means the lane is closed and empty.
+    pub(crate) fn next_normal(&self) -> Option<Vec<Job>> {
+        let idle = Duration::from_millis(SETTLE_IDLE_MS);
+        let mut state = self.lock();
+        loop {
+            if !state.normal.waiting.is_empty() {
+                break;
+            }
+            if std::mem::take(&mut state.settle) {
+                return Some(Vec::new());
+            }
+            if state.normal.closed {
+                return None;
+            }
+            if state.unsettled {
+                let (guard, waited) =
+                    self.changed.wait_timeout(state, idle).unwrap_or_else(PoisonError::into_inner);
+                state = guard;
+                if waited.timed_out() && state.normal.waiting.is_empty() && state.unsettled {
+                    return Some(Vec::new());
+                }
+            } else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        let jobs = state.normal.start();
+        let last = jobs.last().map_or(0, |job| job.number);
+        drop(
+            self.changed
+                .wait_while(state, |state| state.urgent.owes_before(last))
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        Some(jobs)
+    }
+
+    /// Waits for urgent batches. Returns them with the normal batches that are not yet durable;
+    /// none when the lane is closed and empty.
+    pub(crate) fn next_urgent(&self) -> Option<(Vec<Job>, Vec<Numbered>)> {
+        let idle = |state: &mut State| state.urgent.waiting.is_empty() && !state.urgent.closed;
+        let mut state =
+            self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let jobs = state.urgent.start();
+        if jobs.is_empty() {
+            return None;
+        }
+        let waiting = state.normal.waiting.iter().map(|job| (job.number, Arc::clone(&job.batch)));
+        let pending = state.normal.running.iter().cloned().chain(waiting).collect();
+        Some((jobs, pending))
+    }
+
+    /// Forgets the batches a writer had taken and makes room. `unsettled` counts the urgent batches
+    /// left to settle, and is called with the queue held so that no count overtakes another.
+    pub(crate) fn finish(&self, name: LaneName, unsettled: impl FnOnce() -> usize) {
+        let mut state = self.lock();
+        let unsettled = unsettled();
+        let lane = state.lane(name);
+        let bytes: usize =
+            std::mem::take(&mut lane.running).iter().map(|(_, batch)| batch_bytes(batch)).sum();
+        lane.bytes = lane.bytes.saturating_sub(bytes);
+        state.unsettled = unsettled > 0;
+        state.settle |= unsettled >= SETTLE_AT_BATCHES && name == LaneName::Urgent;
+        self.changed.notify_all();
+    }
+
+    /// Takes no further batch in a lane; what waits in it is still written.
+    pub(crate) fn close(&self, name: LaneName) {
+        let mut state = self.lock();
+        state.lane(name).closed = true;
+        state.settle |= state.unsettled;
+        self.changed.notify_all();
+    }
+
+    /// Closes a lane whose writer has stopped, and answers what waits in it.
+    pub(crate) fn abandon(&self, name: LaneName) {
+        let mut state = self.lock();
+        let lane = state.lane(name);
+        lane.closed = true;
+        lane.running.clear();
+        lane.bytes = 0;
+        let waiting = std::mem::take(&mut lane.waiting);
+        self.changed.notify_all();
+        drop(state);
+        for job in waiting {
+            (job.done)(Err(StoreError::Closed));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
