@@ -13,4 +13,6 @@ mod hostile;
 mod lanes;
 mod mdns;
 mod pairing;
+mod relay;
 mod support;
+mod vanish;

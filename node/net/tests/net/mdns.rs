@@ -36,3 +36,14 @@ async fn without_mdns_an_inviter_is_not_found_and_that_is_said() {
     let outcome = joiner.net.find_inviter([0; 10], Duration::from_millis(10)).await;
     assert!(matches!(outcome, Err(PairError::NotFound)));
 }
+
+#[tokio::test]
+async fn an_interface_that_does_not_exist_stops_nothing() {
+    let mut lonely = on_loopback(35, &[35, 36]);
+    lonely.interfaces = Interfaces::Named(vec!["nonesuch0".to_owned()]);
+    let mut a = node(lonely).await;
+    let b = node(config(36, &[35, 36])).await;
+    a.dial(&b);
+    a.connected().await;
+    assert!(!a.status(id(36)).on_lan);
+}

@@ -1,0 +1,94 @@
+//! Through a relay, with no direct path at all.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use iroh_relay::server::{Access, AccessControl, ClientRequest, RelayConfig, Server, ServerConfig};
+use linli_net::{DialPolicy, Lane, NetConfig, PairTarget, PeerPath, RelaySettings};
+
+use crate::support::{LIMIT, config, id, node};
+
+#[derive(Debug)]
+struct Token;
+
+impl AccessControl for Token {
+    async fn on_connect(&self, request: &ClientRequest) -> Access {
+        if request.auth_token().as_deref() == Some("key") {
+            Access::Allow
+        } else {
+            Access::Deny { reason: Some("not one of ours".to_owned()) }
+        }
+    }
+}
+
+async fn relay() -> (Server, String) {
+    let mut relay = RelayConfig::new((Ipv4Addr::LOCALHOST, 0));
+    relay.access = Arc::new(Token);
+    let mut server = ServerConfig::default();
+    server.relay = Some(relay);
+    let server = Server::spawn(server).await.unwrap();
+    let url = format!("http://{}", server.http_addr().unwrap());
+    (server, url)
+}
+
+fn behind(url: &str, token: &str, seed: u8, members: &[u8]) -> NetConfig {
+    let mut config = config(seed, members);
+    config.bind = None;
+    config.relay_only = true;
+    config.dial = DialPolicy::Everyone;
+    config.relays = vec![RelaySettings {
+        url: url.to_owned(),
+        auth_token: Some(token.to_owned()),
+        quic_port: None,
+    }];
+    config
+}
+
+#[tokio::test]
+async fn members_without_any_address_meet_at_their_relay() {
+    let (_server, url) = relay().await;
+    let mut a = node(behind(&url, "key", 41, &[41, 42])).await;
+    let mut b = node(behind(&url, "key", 42, &[41, 42])).await;
+    a.connected().await;
+    b.connected().await;
+    let path = a.status(id(42)).connected.unwrap().path;
+    assert!(matches!(&path, PeerPath::Relayed(relay) if relay.starts_with(&url)), "{path:?}");
+    a.net.try_send(&id(42), Lane::Urgent, vec![1; 100_000]).unwrap();
+    assert_eq!(b.frame().await.1.len(), 100_000);
+    assert!(a.net.relays().iter().all(|relay| relay.connected));
+
+    b.net.offer_pairing(true);
+    let target =
+        PairTarget { id: id(42), addresses: std::iter::empty().collect(), relays: vec![url] };
+    let stream = a.net.pair_dial(&target).await.unwrap();
+    assert_eq!(stream.remote(), id(42));
+}
+
+#[tokio::test]
+async fn a_relay_that_denies_the_token_says_so() {
+    let (_server, url) = relay().await;
+    let a = node(behind(&url, "wrong", 43, &[43])).await;
+    let denied = tokio::time::timeout(LIMIT, async {
+        loop {
+            if let Some(reason) = a.net.relays().into_iter().find_map(|relay| relay.denied) {
+                break reason;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
+    assert!(denied.contains("not one of ours"), "{denied}");
+}
+
+#[tokio::test]
+async fn a_relay_can_be_added_while_running() {
+    let (_server, url) = relay().await;
+    let mut b = node(behind(&url, "key", 45, &[44, 45])).await;
+    let mut late = behind(&url, "key", 44, &[44, 45]);
+    let relays = std::mem::take(&mut late.relays);
+    let mut a = node(late).await;
+    assert!(a.net.relays().is_empty());
+    a.net.set_relays(&relays).unwrap();
+    a.connected().await;
+    b.connected().await;
+}
