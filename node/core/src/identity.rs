@@ -138,3 +138,6 @@ impl std::fmt::Debug for NodeKeys {
         f.debug_struct("NodeKeys").field("id", &self.id()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

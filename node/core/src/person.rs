@@ -252,3 +252,6 @@ pub fn open_person_key(
         Err(error) => Err(PinError::Unusable(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,14 +205,18 @@ impl<'a, C: Community> Evaluation<'a, C> {
 
     /// A cut follows a removal that its signer knew.
     fn judge_cut(&self, place: usize, party: PartyId) -> Result<(), Refusal> {
-        let removed = self.removals.iter().any(|(revoked, removals)| {
-            self.concerns(*revoked, party)
-                && removals.iter().any(|removal| {
-                    self.in_view(*removal, Some(place))
-                        && self.overruled(*removal, Some(place)).is_none()
-                })
-        });
-        if removed { Ok(()) } else { Err(Refusal::NotRemoved) }
+        let mut known = self.known_removals(place, party);
+        let stands = known.any(|removal| self.overruled(removal, Some(place)).is_none());
+        if stands { Ok(()) } else { Err(Refusal::NotRemoved) }
+    }
+
+    /// Lists the removals of a party, or of a grant of it, among the ancestors of `place`.
+    fn known_removals(&self, place: usize, party: PartyId) -> impl Iterator<Item = usize> {
+        self.removals
+            .iter()
+            .filter(move |(revoked, _)| self.concerns(**revoked, party))
+            .flat_map(|(_, removals)| removals.iter().copied())
+            .filter(move |removal| self.graph.precedes(*removal, place))
     }
 
     fn concerns(&self, revoked: Revoked, party: PartyId) -> bool {
@@ -330,16 +334,26 @@ impl<'a, C: Community> Evaluation<'a, C> {
 
     fn tell_void(&self, state: &mut SpaceState) {
         for (place, id, certificate, _) in self.counting() {
-            let Some(Act::Revoke(_) | Act::Cut { .. } | Act::Admit { .. }) = certificate.act()
-            else {
-                continue;
+            let overruling = match certificate.act() {
+                Some(Act::Revoke(_) | Act::Admit { .. }) => self.overruled(place, None),
+                Some(Act::Cut { party, .. }) => {
+                    self.overruled(place, None).or_else(|| self.groundless(place, *party))
+                }
+                Some(Act::Genesis(_) | Act::Grant(_) | Act::Epoch(_)) | None => continue,
             };
-            if let Some(overruling) = self.overruled(place, None).and_then(|r| self.graph.id(r)) {
+            if let Some(overruling) = overruling.and_then(|removal| self.graph.id(removal)) {
                 state.void.insert(id, overruling);
             } else if matches!(certificate.act(), Some(Act::Revoke(_))) {
                 state.removals.insert(id);
             }
         }
+    }
+
+    /// Finds what voided every removal that a cut followed.
+    fn groundless(&self, cut: usize, party: PartyId) -> Option<usize> {
+        let overruling: Option<Vec<usize>> =
+            self.known_removals(cut, party).map(|removal| self.overruled(removal, None)).collect();
+        overruling?.into_iter().min_by_key(|removal| self.graph.id(*removal))
     }
 
     fn tell_members(&self, state: &mut SpaceState) {

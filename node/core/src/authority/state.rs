@@ -227,7 +227,8 @@ pub struct SpaceState {
     pub waiting: BTreeMap<CertificateId, Vec<CertificateId>>,
     /// Grants that counted and were ended.
     pub dead: BTreeMap<CertificateId, Death>,
-    /// Removals, cuts and admissions of stewards whom the owner removed meanwhile, with that removal.
+    /// Removals, cuts and admissions of stewards whom the owner removed meanwhile, and cuts that
+    /// follow only such removals; each with the owner's removal.
     pub void: BTreeMap<CertificateId, CertificateId>,
 }
 
