@@ -109,6 +109,16 @@ struct Wire {
     signature: Option<ByteArray<64>>,
 }
 
+#[derive(Encode)]
+struct Unsigned<'a> {
+    #[n(0)]
+    header: &'a ByteVec,
+    #[n(1)]
+    ciphertext: &'a ByteVec,
+    #[n(2)]
+    signature: Option<ByteArray<64>>,
+}
+
 /// Why bytes are not an entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
@@ -181,6 +191,16 @@ impl Entry {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         crate::codec::encode(&self.wire)
+    }
+
+    /// Returns the entry as bytes without its signature, for a page whose later signature covers it.
+    #[must_use]
+    pub fn encode_unsigned(&self) -> Vec<u8> {
+        crate::codec::encode(&Unsigned {
+            header: &self.wire.header,
+            ciphertext: &self.wire.ciphertext,
+            signature: None,
+        })
     }
 
     /// Returns the id: the hash of header and ciphertext.

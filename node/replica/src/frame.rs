@@ -3,6 +3,7 @@
 //! A frame is the CBOR array `[kind, body]`. Bodies are indexed: fields that this version does not
 //! know are ignored. [`Frame::decode`] bounds the size before it parses and the counts after.
 
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
@@ -71,6 +72,9 @@ pub struct Hello {
     /// them, the dialling side where both have as many.
     #[n(3)]
     pub spaces: u32,
+    /// Whether the sender keeps entries it cannot read: it names nothing but its own inbox.
+    #[n(4)]
+    pub carrier: bool,
 }
 
 /// What a list of names is for.
@@ -218,9 +222,43 @@ pub struct Cell {
     /// The sealed content, in the size of an alert.
     #[n(3)]
     pub content: ByteVec,
-    /// Ed25519 over `linli 1 cell` and the BLAKE3 hash of space, log, counter and content.
+    /// Ed25519 over `linli 1 cell` and the BLAKE3 hash (derive-key context `linli 1 cell id`) of
+    /// space, log, counter (8 bytes, little-endian) and content.
     #[n(4)]
     pub signature: ByteArray<64>,
+}
+
+impl Cell {
+    /// Makes a cell and signs it with the writer's log key.
+    #[must_use]
+    pub fn new(space: SpaceTag, counter: u64, content: Vec<u8>, key: &SigningKey) -> Self {
+        let mut cell = Self {
+            space,
+            log: LogKey(key.verifying_key().to_bytes()),
+            counter,
+            content: content.into(),
+            signature: [0; 64].into(),
+        };
+        cell.signature = key.sign(&cell.message()).to_bytes().into();
+        cell
+    }
+
+    /// Says whether the signature is the log key's.
+    #[must_use]
+    pub fn verify(&self) -> bool {
+        VerifyingKey::from_bytes(self.log.as_bytes())
+            .and_then(|key| {
+                key.verify_strict(&self.message(), &Signature::from_bytes(&self.signature))
+            })
+            .is_ok()
+    }
+
+    fn message(&self) -> Vec<u8> {
+        let mut hasher = blake3::Hasher::new_derive_key("linli 1 cell id");
+        hasher.update(self.space.as_bytes()).update(self.log.as_bytes());
+        hasher.update(&self.counter.to_le_bytes()).update(&self.content);
+        [b"linli 1 cell".as_slice(), hasher.finalize().as_bytes()].concat()
+    }
 }
 
 /// Why the sender ends the session.

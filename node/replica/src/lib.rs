@@ -25,4 +25,5 @@ pub mod index;
 pub mod limits;
 pub mod reconcile;
 pub mod replica;
+mod session;
 pub mod signed;

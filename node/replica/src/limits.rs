@@ -71,3 +71,48 @@ pub const WANTS_MAX: usize = 1_024;
 
 /// Bytes of a heartbeat's sealed content: the size of a small alert and some more.
 pub const CELL_BYTES_MAX: usize = 4 << 10;
+
+/// Heartbeats kept in one space: a household's hub and its helpers.
+pub const CELLS_MAX: usize = 64;
+
+/// Space names in one frame: 512 KiB.
+pub const FRAME_NAMES_MAX: usize = 32_768;
+
+/// Space tags in one frame: 340 KiB.
+pub const FRAME_TAGS_MAX: usize = 10_000;
+
+/// Frames that answer a peer and wait for its lane. A peer that asks on and never reads is let go.
+pub const CONTROL_FRAMES_MAX: usize = 64;
+
+/// Lists of names and comparisons that a peer may demand in a second: each costs a look at every
+/// shared space or document.
+pub const DEMANDS_MAX: usize = 64;
+
+/// Things of a peer that are refused in a second before its session ends.
+pub const REFUSALS_MAX: usize = 1_024;
+
+/// Questions of reconciliation under way at once.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 8;
+
+/// Time after which an open connection is compared again, as a net under what was pushed: 5 minutes.
+pub const COMPARE_INTERVAL_MS: u64 = 5 * 60 * 1_000;
+
+/// Certificates of a community: a district's 545 nodes with years of renewals and offers.
+pub const CERTIFICATES_MAX: usize = 65_536;
+
+/// Logs remembered of what a peer has and this node lacks: 7 MB. What is beyond is found again by
+/// the next comparison.
+pub const OFFERS_MAX: usize = 65_536;
+
+/// Time without a page after which a peer's wants are asked of others: 20 seconds.
+pub const WANT_PATIENCE_MS: u64 = 20_000;
+
+/// Logs that are still to be sent to one peer. What is beyond is found by the next comparison.
+pub const CURSORS_MAX: usize = 65_536;
+
+/// Bytes read at once of a log whose branches must be told apart.
+pub const FORK_BYTES_MAX: usize = 8 * PAGE_BYTES_MAX;
+
+/// Bytes of one log that are sent on at once when a peer has just made them. More is announced: the
+/// others may have it from elsewhere.
+pub const FORWARD_BYTES_MAX: usize = 16 << 10;

@@ -34,6 +34,15 @@ pub struct Range {
     pub claim: Claim,
 }
 
+impl Range {
+    /// Says whether this is the fingerprint of everything.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let whole = self.start.is_empty() && self.end.is_empty();
+        whole && matches!(self.claim, Claim::Fingerprint(_))
+    }
+}
+
 /// What one end says about a range.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]

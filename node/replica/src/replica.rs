@@ -4,322 +4,217 @@
 //! [`Replica::handle`], carries all outputs out in order, and waits for the next input. Nothing is
 //! receipted, forwarded or counted in a frontier before the shell has said [`Input::Persisted`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::batch::{Batch, Record};
-use crate::certificate::Certificate;
-use crate::directory::{Directory, NotMember};
+use crate::directory::Directory;
 use crate::entry::{Entry, Urgency, VerifiedPage};
-use crate::frontier::Frontier;
+use crate::frame::{Cell, Frame, Pages};
 use crate::held::Held;
-use crate::id::{CertificateId, DocTag, NodeId, SpaceTag, Timestamp, inbox_tag};
-use crate::index::{Admission, AdmissionRefusal, Index};
+use crate::id::{DocTag, LogKey, NodeId, SpaceTag, Timestamp, inbox_tag};
+use crate::index::{Admission, Index};
+use crate::limits::FORWARD_BYTES_MAX;
+use crate::session::Session;
 
-mod commits;
+pub mod api;
+pub(crate) mod commits;
+pub(crate) mod world;
 
-use commits::{Commits, Parcel};
-
-/// Numbers the commits of one run; what the shell answers with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// What a node takes in for others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// Whether it keeps sealed entries of spaces it is no member of.
-    pub carrier: bool,
-    /// Bytes of such entries kept for each sending endpoint.
-    pub quota_bytes: u64,
-    /// Spaces kept for each sending endpoint.
-    pub spaces_max: usize,
-}
-
-impl Policy {
-    /// A member's node: keeps only what it wants itself.
-    pub const MEMBER: Self = Self { carrier: false, quota_bytes: 0, spaces_max: 0 };
-
-    /// A carrier with the quota to begin with: 1 GiB and 65,536 spaces a sending endpoint.
-    pub const CARRIER: Self = Self { carrier: true, quota_bytes: 1 << 30, spaces_max: 1 << 16 };
-}
-
-/// What happened outside.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A connection is open, both ends proven.
-    Connected {
-        /// Who is at the other end.
-        peer: NodeId,
-        /// The TLS exporter's secret, equal at both ends.
-        secret: [u8; 32],
-        /// Whether this side dialled. Exactly one side has.
-        initiator: bool,
-    },
-    /// The connection is gone, and with it every frame not yet delivered.
-    Disconnected {
-        /// Who was at the other end.
-        peer: NodeId,
-    },
-    /// A frame arrived. Frames of one lane arrive in order; lanes overtake each other.
-    Frame {
-        /// From whom.
-        peer: NodeId,
-        /// On which lane.
-        lane: Urgency,
-        /// The frame, at most [`FRAME_BYTES_MAX`](crate::limits::FRAME_BYTES_MAX) bytes.
-        bytes: Vec<u8>,
-    },
-    /// The network has taken every frame sent so far on a lane: the session may send
-    /// [`LANE_FRAMES_MAX`](crate::limits::LANE_FRAMES_MAX) more. Said after the outputs of a
-    /// `handle` were carried out, or when a full lane is free again.
-    Writable {
-        /// To whom.
-        peer: NodeId,
-        /// On which lane.
-        lane: Urgency,
-    },
-    /// The batch of this ticket is durable.
-    Persisted {
-        /// The ticket of its [`Output::Commit`].
-        ticket: Ticket,
-    },
-    /// The batch of this ticket could not be committed; nothing of it is durable.
-    Failed {
-        /// The ticket of its [`Output::Commit`].
-        ticket: Ticket,
-    },
-    /// An urgent batch of this node's own has not become durable within a second: it is sent ahead
-    /// (promise 1's one exception). `Persisted` or `Failed` still follows.
-    Overdue {
-        /// The ticket of its [`Output::Commit`].
-        ticket: Ticket,
-    },
-    /// The core made something: it is committed as one batch, then sent to all who share it.
-    Authored {
-        /// Pages of this node's logs; their entries are all signed.
-        pages: Vec<VerifiedPage>,
-        /// Community certificates.
-        certificates: Vec<Certificate>,
-        /// The node's own records.
-        records: Vec<Record>,
-        /// Whether it goes before everything and into the space reserved for alerts.
-        urgent: bool,
-    },
-    /// This node is a member of a space and wants all of it.
-    Want(SpaceTag),
-    /// This node wants a space no longer. What it holds stays.
-    Forget(SpaceTag),
-    /// Time has passed; a second is a good interval.
-    Tick,
-}
-
-/// What the shell is to do, or to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Send a frame. At most [`LANE_FRAMES_MAX`](crate::limits::LANE_FRAMES_MAX) come for a lane
-    /// between two [`Input::Writable`].
-    Send {
-        /// To whom.
-        peer: NodeId,
-        /// On which lane.
-        lane: Urgency,
-        /// The frame.
-        bytes: Vec<u8>,
-    },
-    /// Make a batch durable, and answer [`Input::Persisted`] or [`Input::Failed`].
-    Commit {
-        /// What to answer with.
-        ticket: Ticket,
-        /// What to commit, all or nothing.
-        batch: Batch,
-    },
-    /// Entries are durable; the core may open them.
-    Held {
-        /// The ticket they were committed under.
-        ticket: Ticket,
-        /// Who sent them; none where this node wrote them.
-        from: Option<NodeId>,
-        /// The entries, in order within each log.
-        entries: Vec<Entry>,
-    },
-    /// Entries could not be made durable and are forgotten. A peer's are asked for again; this
-    /// node's own were sent to nobody, unless overdue, and their author writes them again.
-    Lost {
-        /// The ticket they were to be committed under.
-        ticket: Ticket,
-        /// Who sent them; none where this node wrote them.
-        from: Option<NodeId>,
-        /// The entries.
-        entries: Vec<Entry>,
-    },
-    /// The directory has changed: these certificates are new, or have more signatures.
-    Directory {
-        /// The certificates.
-        changed: Vec<CertificateId>,
-    },
-    /// A peer says that it holds part of a document durably.
-    Receipt {
-        /// Who says so.
-        peer: NodeId,
-        /// The document.
-        document: DocTag,
-        /// How far, for the logs it speaks of; of others it says nothing.
-        frontier: Frontier,
-    },
-    /// A log has branches: its node wrote two entries at one place, as a restored disk image does.
-    Forked {
-        /// The document.
-        document: DocTag,
-        /// The first entry of the branch that was found.
-        entry: Entry,
-    },
-    /// Nothing is left to fetch from a peer or to tell it: of what both share, both hold the same.
-    Synced {
-        /// The peer.
-        peer: NodeId,
-    },
-    /// Close the connection.
-    Disconnect {
-        /// To whom.
-        peer: NodeId,
-        /// Why.
-        reason: Ending,
-    },
-    /// Something of a peer was not taken; its session goes on.
-    Refused {
-        /// The peer; none where it was this node's own.
-        peer: Option<NodeId>,
-        /// Why.
-        reason: Refused,
-    },
-}
-
-/// Why a session ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Ending {
-    /// The directory does not admit the peer.
-    #[error(transparent)]
-    NotMember(NotMember),
-    /// The peer belongs to another community.
-    #[error("the peer belongs to another community")]
-    OtherCommunity,
-    /// The peer speaks another version of the protocol.
-    #[error("the peer speaks protocol version {0}; update the older of the two nodes")]
-    Version(u8),
-    /// The bytes are not a frame.
-    #[error("the peer sent bytes that are not a frame")]
-    Malformed,
-    /// A frame exceeds its cap, or a count in it does.
-    #[error("the peer sent a frame beyond the limits")]
-    TooLarge,
-    /// A frame that has no place here.
-    #[error("the peer sent a frame out of turn")]
-    OutOfTurn,
-    /// More rounds, wants or refusals than an honest peer needs.
-    #[error("the peer asked for more than an honest peer needs")]
-    TooMuch,
-    /// The peer said goodbye.
-    #[error("the peer ended the session")]
-    Goodbye,
-}
-
-/// Why something of a peer was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Refused {
-    /// A page does not verify, or holds bytes that are no entry.
-    #[error("a page was damaged or forged")]
-    BadPage,
-    /// The entries belong to a space that is neither wanted nor kept here.
-    #[error("entries of a space that this node does not keep")]
-    UnknownSpace,
-    /// The peer asked for a space that is not shared with it.
-    #[error("the peer asked for a space that is not shared with it")]
-    NotShared,
-    /// The index does not take the page.
-    #[error(transparent)]
-    Admission(AdmissionRefusal),
-    /// The peer has used up what is kept for it.
-    #[error("the quota of the sending endpoint is used up")]
-    Quota,
-    /// Too much of this peer waits to become durable; it is asked for again.
-    #[error("too much waits to become durable; it is asked for again")]
-    Congested,
-    /// A certificate does not verify.
-    #[error("a certificate was damaged or forged")]
-    BadCertificate,
-    /// The store could not be read.
-    #[error("the store could not be read")]
-    Store,
-    /// One of this node's own pages does not continue what it holds.
-    #[error("a page of this node's own does not continue what it holds")]
-    OwnChain,
-}
+pub use api::{Ending, Input, Output, Policy, Refused, Ticket};
+use commits::Parcel;
+use world::World;
 
 /// A node's part in replication.
 #[derive(Debug)]
 pub struct Replica {
-    me: NodeId,
-    policy: Policy,
-    directory: Directory,
-    index: Index,
-    wanted: BTreeSet<SpaceTag>,
-    commits: Commits,
+    world: World,
+    sessions: BTreeMap<NodeId, Session>,
+}
+
+/// How a session stands, for people who look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionStatus {
+    /// Whether both have said who they are.
+    pub open: bool,
+    /// The spaces shared.
+    pub shared: BTreeSet<SpaceTag>,
+    /// Logs asked for that have not all come.
+    pub asked: usize,
+    /// Logs that the peer has and that are still to be asked for.
+    pub offered: usize,
+    /// Logs that are being sent to the peer.
+    pub sending: usize,
 }
 
 impl Replica {
     /// Begins with what the store holds. The node's own inbox is always wanted.
     #[must_use]
     pub fn new(me: NodeId, directory: Directory, index: Index, policy: Policy) -> Self {
-        let wanted = BTreeSet::from([inbox_tag(&me)]);
-        Self { me, policy, directory, index, wanted, commits: Commits::default() }
+        Self { world: World::new(me, directory, index, policy), sessions: BTreeMap::new() }
+    }
+
+    /// Takes up what a carrier had counted against its senders' quotas: the node's own records, as
+    /// they were committed. Other records are passed over.
+    pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
+        for (key, value) in records {
+            self.world.restore(key, value);
+        }
+    }
+
+    /// Returns whose part this is.
+    #[must_use]
+    pub const fn me(&self) -> NodeId {
+        self.world.me
     }
 
     /// Returns the community as its certificates make it.
     #[must_use]
     pub const fn directory(&self) -> &Directory {
-        &self.directory
+        &self.world.directory
     }
 
     /// Returns what is held.
     #[must_use]
     pub const fn index(&self) -> &Index {
-        &self.index
+        &self.world.index
     }
-}
 
-impl Replica {
+    /// Lists the spaces this node wants, its own inbox among them.
+    pub fn wanted(&self) -> impl Iterator<Item = SpaceTag> {
+        self.world.wanted.keys().copied()
+    }
+
+    /// Lists the peers with a session.
+    pub fn peers(&self) -> impl Iterator<Item = NodeId> {
+        self.sessions.keys().copied()
+    }
+
+    /// Says how the session with a peer stands.
+    #[must_use]
+    pub fn status(&self, peer: &NodeId) -> Option<SessionStatus> {
+        self.sessions.get(peer).map(Session::status)
+    }
+
+    /// Returns the bytes of sealed entries that a carrier keeps for a sending endpoint.
+    #[must_use]
+    pub fn carried_bytes(&self, peer: &NodeId) -> u64 {
+        self.world.usage.get(peer).map_or(0, |usage| usage.bytes)
+    }
+
     /// Takes one input in at time `now` and says what is to be done. `held` is what the store holds
     /// at this moment, with everything that was said to be persisted.
     pub fn handle(&mut self, now: Timestamp, held: &dyn Held, input: Input) -> Vec<Output> {
         let mut outputs = Vec::new();
+        let out = &mut outputs;
+        self.world.now = now;
         match input {
-            Input::Authored { pages, certificates, records, urgent } => {
-                let parcel = Parcel { certificates, records, urgent, ..Parcel::default() };
-                self.authored(held, pages, parcel, &mut outputs);
+            Input::Connected { peer, secret, initiator } => {
+                self.connected(peer, &secret, initiator, out);
             }
-            Input::Persisted { ticket } => self.persisted(ticket, &mut outputs),
-            Input::Failed { ticket } => self.failed(ticket, &mut outputs),
-            Input::Want(space) => {
-                self.wanted.insert(space);
-            }
-            Input::Forget(space) => {
-                self.wanted.remove(&space);
-            }
-            Input::Connected { peer, .. } => {
-                if let Err(reason) = self.directory.admits(&peer, now) {
-                    let reason = Ending::NotMember(reason);
-                    outputs.push(Output::Disconnect { peer, reason });
+            Input::Disconnected { peer } => self.close(&peer),
+            Input::Frame { peer, bytes, .. } => self.frame(peer, held, &bytes, out),
+            Input::Writable { peer, lane } => {
+                if let Some(session) = self.sessions.get_mut(&peer) {
+                    session.writable(lane);
                 }
             }
-            Input::Disconnected { .. }
-            | Input::Frame { .. }
-            | Input::Writable { .. }
-            | Input::Overdue { .. }
-            | Input::Tick => {}
+            Input::Persisted { ticket } => self.persisted(ticket, out),
+            Input::Failed { ticket } => self.failed(ticket, out),
+            Input::Overdue { ticket } => self.overdue(ticket, out),
+            Input::Authored { pages, certificates, records, urgent } => {
+                let live = true;
+                let parcel = Parcel { certificates, records, urgent, live, ..Parcel::default() };
+                self.authored(held, pages, parcel, out);
+            }
+            Input::Want(space) => self.want(space),
+            Input::Forget(space) => self.forget(&space),
+            Input::Reconcile { peer } => {
+                if let Some(session) = self.sessions.get_mut(&peer) {
+                    session.compare_again();
+                }
+            }
+            Input::Heartbeat(cell) => self.heartbeat(&cell, None),
+            Input::Tick => self.tick(now, out),
         }
-        for (ticket, batch) in self.commits.due() {
-            outputs.push(Output::Commit { ticket, batch });
+        self.pump(held, out);
+        for (ticket, batch) in self.world.commits.due() {
+            out.push(Output::Commit { ticket, batch });
         }
         outputs
+    }
+
+    fn pump(&mut self, held: &dyn Held, outputs: &mut Vec<Output>) {
+        for session in self.sessions.values_mut().filter(|session| session.dirty) {
+            session.pump(&mut self.world, held, outputs);
+        }
+    }
+
+    fn connected(
+        &mut self,
+        peer: NodeId,
+        secret: &[u8; 32],
+        initiator: bool,
+        outputs: &mut Vec<Output>,
+    ) {
+        self.close(&peer);
+        match self.world.directory.admits(&peer, self.world.now) {
+            Ok(_) => {
+                let session = Session::new(&self.world, peer, secret, initiator);
+                self.sessions.insert(peer, session);
+            }
+            Err(reason) => {
+                outputs.push(Output::Disconnect { peer, reason: Ending::NotMember(reason) });
+            }
+        }
+    }
+
+    /// Forgets a session, and remembers what was agreed in it.
+    fn close(&mut self, peer: &NodeId) {
+        let Some(mut session) = self.sessions.remove(peer) else { return };
+        session.abandon(&mut self.world);
+        if let Some(agreement) = session.agreement() {
+            self.world.agreements.insert(*peer, agreement);
+        }
+        for other in self.sessions.values_mut() {
+            other.unblock();
+        }
+    }
+
+    /// Ends a session for a reason of this side's.
+    fn end(&mut self, peer: &NodeId, reason: Ending, outputs: &mut Vec<Output>) {
+        if let Some(bytes) = self.sessions.get_mut(peer).and_then(|s| s.goodbye(reason)) {
+            outputs.push(Output::Send { peer: *peer, lane: Urgency::Normal, bytes });
+        }
+        self.close(peer);
+        outputs.push(Output::Disconnect { peer: *peer, reason });
+    }
+
+    fn frame(&mut self, peer: NodeId, held: &dyn Held, bytes: &[u8], outputs: &mut Vec<Output>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let before = outputs.len();
+        if let Err(reason) = session.frame(&mut self.world, held, bytes, outputs) {
+            return self.end(&peer, reason, outputs);
+        }
+        let cells: Vec<Cell> = outputs
+            .iter()
+            .skip(before)
+            .filter_map(|output| {
+                if let Output::Heartbeat { cell, .. } = output { Some(cell.clone()) } else { None }
+            })
+            .collect();
+        for cell in cells {
+            self.heartbeat(&cell, Some(peer));
+        }
+    }
+
+    fn heartbeat(&mut self, cell: &Cell, from: Option<NodeId>) {
+        if from.is_none() && !self.world.cell(cell) {
+            return;
+        }
+        for (peer, session) in &mut self.sessions {
+            if Some(*peer) != from && session.shares(&cell.space) {
+                session.owe_cell(cell.space, cell.log);
+            }
+        }
     }
 
     fn authored(
@@ -329,48 +224,174 @@ impl Replica {
         mut parcel: Parcel,
         outputs: &mut Vec<Output>,
     ) {
+        let mut refuse = |reason| outputs.push(Output::Refused { peer: None, reason });
         for page in pages {
-            match self.index.admit(page, held) {
+            match self.world.index.admit(page, held) {
                 Ok(Admission::New(entries)) => parcel.entries.extend(entries),
                 Ok(Admission::Known) => {}
-                Ok(Admission::Refused(reason)) => {
-                    let reason = Refused::Admission(reason);
-                    outputs.push(Output::Refused { peer: None, reason });
-                }
+                Ok(Admission::Refused(reason)) => refuse(Refused::Admission(reason)),
                 Ok(Admission::Fork(entries)) => {
-                    self.index.failed(&entries);
-                    outputs.push(Output::Refused { peer: None, reason: Refused::OwnChain });
+                    self.world.index.failed(&entries);
+                    refuse(Refused::OwnChain);
                 }
-                Ok(Admission::Gap) => {
-                    outputs.push(Output::Refused { peer: None, reason: Refused::OwnChain });
-                }
-                Err(_) => outputs.push(Output::Refused { peer: None, reason: Refused::Store }),
+                Ok(Admission::Gap) => refuse(Refused::OwnChain),
+                Err(_) => refuse(Refused::Store),
             }
         }
-        self.commits.push(parcel);
+        self.world.commits.push(parcel);
     }
 
     fn persisted(&mut self, ticket: Ticket, outputs: &mut Vec<Output>) {
         let mut certificates = Vec::new();
-        for parcel in self.commits.persisted(ticket) {
-            self.index.persisted(&parcel.entries);
+        let mut sources = BTreeSet::new();
+        for parcel in self.world.commits.persisted(ticket) {
+            self.world.index.persisted(&parcel.entries);
+            self.spread(&parcel);
+            sources.extend(parcel.certificates.iter().map(|c| (parcel.from, c.id())));
             certificates.extend(parcel.certificates);
             if !parcel.entries.is_empty() {
                 let (from, entries) = (parcel.from, parcel.entries);
                 outputs.push(Output::Held { ticket, from, entries });
             }
         }
-        let changed = self.directory.add(certificates);
-        if !changed.is_empty() {
-            outputs.push(Output::Directory { changed });
+        let changed = self.world.directory.add(certificates);
+        if changed.is_empty() {
+            return;
+        }
+        for (peer, session) in &mut self.sessions {
+            for id in changed.iter().filter(|id| !sources.contains(&(Some(*peer), **id))) {
+                session.owe_certificate(*id);
+            }
+        }
+        self.world.directory_changed();
+        self.expel(outputs);
+        outputs.push(Output::Directory { changed });
+    }
+
+    /// Owes receipts for what has become durable, and sends or announces it to the others.
+    fn spread(&mut self, parcel: &Parcel) {
+        let mut grown: BTreeMap<(DocTag, LogKey), Grown> = BTreeMap::new();
+        for entry in &parcel.entries {
+            let header = entry.header();
+            let new = || Grown::new(header.space, header.sequence - 1);
+            let log = grown.entry((header.document, header.log)).or_insert_with(new);
+            log.after = log.after.min(header.sequence - 1);
+            log.lane = log.lane.min(header.urgency);
+            log.bytes += entry.size_bytes();
+        }
+        for ((document, log), grown) in grown {
+            self.world.note_outbox(grown.space);
+            let urgent = grown.lane == Urgency::Urgent;
+            let small = parcel.from.is_none() || grown.bytes <= FORWARD_BYTES_MAX;
+            for (peer, session) in &mut self.sessions {
+                let source = Some(*peer) == parcel.from;
+                if source {
+                    session.owe_receipt(document, log, urgent);
+                } else if session.shares(&grown.space) {
+                    if parcel.live && (small || urgent) {
+                        session.push(document, log, grown.after, grown.lane);
+                    } else {
+                        session.announce(document, log);
+                    }
+                    if parcel.from.is_some() && parcel.live {
+                        session.owe_receipt(document, log, urgent);
+                    }
+                }
+                session.dirty = true;
+            }
         }
     }
 
     fn failed(&mut self, ticket: Ticket, outputs: &mut Vec<Output>) {
-        for parcel in self.commits.failed(ticket) {
-            self.index.failed(&parcel.entries);
+        for parcel in self.world.commits.failed(ticket) {
+            self.world.index.failed(&parcel.entries);
+            if let Some(from) = parcel.from {
+                self.world.dropped(&from, &parcel.entries);
+                if let Some(session) = self.sessions.get_mut(&from) {
+                    session.lost();
+                }
+            }
             let (from, entries) = (parcel.from, parcel.entries);
             outputs.push(Output::Lost { ticket, from, entries });
         }
+    }
+
+    /// Sends an urgent batch of this node's own ahead of its commit.
+    fn overdue(&mut self, ticket: Ticket, outputs: &mut Vec<Output>) {
+        let entries: Vec<Entry> = self.world.commits.own(ticket).cloned().collect();
+        for session in self.sessions.values_mut() {
+            for entry in &entries {
+                if entry.header().urgency == Urgency::Urgent
+                    && session.shares(&entry.header().space)
+                {
+                    let frame = Frame::Pages(Pages { pages: vec![vec![entry.encode().into()]] });
+                    session.send_urgent(&frame, outputs);
+                }
+            }
+        }
+    }
+
+    fn want(&mut self, space: SpaceTag) {
+        if !self.world.wanted.contains_key(&space) {
+            self.world.revision += 1;
+            self.world.wanted.insert(space, self.world.revision);
+            self.world.outboxes.remove(&space);
+            self.all_dirty();
+        }
+    }
+
+    fn forget(&mut self, space: &SpaceTag) {
+        if *space == inbox_tag(&self.world.me) || self.world.wanted.remove(space).is_none() {
+            return;
+        }
+        for agreement in self.world.agreements.values_mut() {
+            agreement.shared.remove(space);
+        }
+        for session in self.sessions.values_mut() {
+            session.forget(space);
+        }
+    }
+
+    fn all_dirty(&mut self) {
+        for session in self.sessions.values_mut() {
+            session.dirty = true;
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        self.expel(outputs);
+        for session in self.sessions.values_mut() {
+            session.tick(&mut self.world, now);
+        }
+    }
+
+    /// Ends the sessions of those whom the directory admits no longer.
+    fn expel(&mut self, outputs: &mut Vec<Output>) {
+        let now = self.world.now;
+        let out: Vec<(NodeId, Ending)> = self
+            .sessions
+            .keys()
+            .filter_map(|peer| {
+                let verdict = self.world.directory.admits(peer, now);
+                verdict.err().map(|reason| (*peer, Ending::NotMember(reason)))
+            })
+            .collect();
+        for (peer, reason) in out {
+            self.end(&peer, reason, outputs);
+        }
+    }
+}
+
+/// What has become durable of one log.
+struct Grown {
+    space: SpaceTag,
+    after: u64,
+    lane: Urgency,
+    bytes: usize,
+}
+
+impl Grown {
+    const fn new(space: SpaceTag, after: u64) -> Self {
+        Self { space, after, lane: Urgency::Bulk, bytes: 0 }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::Ticket;
+use super::api::Ticket;
 use crate::batch::{Batch, Record};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
@@ -22,6 +22,8 @@ pub(crate) struct Parcel {
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) records: Vec<Record>,
     pub(crate) urgent: bool,
+    /// Whether it was just made, rather than fetched from what a peer has long held.
+    pub(crate) live: bool,
 }
 
 /// One commit that the shell was asked for.

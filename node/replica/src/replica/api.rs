@@ -1,0 +1,269 @@
+//! What goes into a [`Replica`](super::Replica) and what comes out.
+
+use crate::batch::{Batch, Record};
+use crate::certificate::Certificate;
+use crate::directory::NotMember;
+use crate::entry::{Entry, Urgency, VerifiedPage};
+use crate::frame::{Cell, FrameError};
+use crate::frontier::Frontier;
+use crate::id::{CertificateId, DocTag, NodeId, SpaceTag};
+use crate::index::AdmissionRefusal;
+
+/// Numbers the commits of one run; what the shell answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What a node takes in for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether it keeps sealed entries of spaces it is no member of.
+    pub carrier: bool,
+    /// Bytes of such entries kept for each sending endpoint.
+    pub quota_bytes: u64,
+    /// Spaces kept for each sending endpoint.
+    pub spaces_max: usize,
+}
+
+impl Policy {
+    /// A member's node: keeps only what it wants itself.
+    pub const MEMBER: Self = Self { carrier: false, quota_bytes: 0, spaces_max: 0 };
+
+    /// A carrier with the quota to begin with: 1 GiB and 65,536 spaces a sending endpoint.
+    pub const CARRIER: Self = Self { carrier: true, quota_bytes: 1 << 30, spaces_max: 1 << 16 };
+}
+
+/// What happened outside.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A connection is open, both ends proven.
+    Connected {
+        /// Who is at the other end.
+        peer: NodeId,
+        /// The TLS exporter's secret, equal at both ends.
+        secret: [u8; 32],
+        /// Whether this side dialled. Exactly one side has.
+        initiator: bool,
+    },
+    /// The connection is gone, and with it every frame not yet delivered.
+    Disconnected {
+        /// Who was at the other end.
+        peer: NodeId,
+    },
+    /// A frame arrived. Frames of one lane arrive in order; lanes overtake each other.
+    Frame {
+        /// From whom.
+        peer: NodeId,
+        /// On which lane.
+        lane: Urgency,
+        /// The frame, at most [`FRAME_BYTES_MAX`](crate::limits::FRAME_BYTES_MAX) bytes.
+        bytes: Vec<u8>,
+    },
+    /// The network has taken every frame sent so far on a lane: the session may send
+    /// [`LANE_FRAMES_MAX`](crate::limits::LANE_FRAMES_MAX) more. Said after the outputs of a
+    /// `handle` were carried out, or when a full lane is free again.
+    Writable {
+        /// To whom.
+        peer: NodeId,
+        /// On which lane.
+        lane: Urgency,
+    },
+    /// The batch of this ticket is durable.
+    Persisted {
+        /// The ticket of its [`Output::Commit`].
+        ticket: Ticket,
+    },
+    /// The batch of this ticket could not be committed; nothing of it is durable.
+    Failed {
+        /// The ticket of its [`Output::Commit`].
+        ticket: Ticket,
+    },
+    /// An urgent batch of this node's own has not become durable within a second: it is sent ahead
+    /// (promise 1's one exception). `Persisted` or `Failed` still follows.
+    Overdue {
+        /// The ticket of its [`Output::Commit`].
+        ticket: Ticket,
+    },
+    /// The core made something: it is committed as one batch, then sent to all who share it.
+    Authored {
+        /// Pages of this node's logs; their entries are all signed.
+        pages: Vec<VerifiedPage>,
+        /// Community certificates.
+        certificates: Vec<Certificate>,
+        /// The node's own records.
+        records: Vec<Record>,
+        /// Whether it goes before everything and into the space reserved for alerts.
+        urgent: bool,
+    },
+    /// This node is a member of a space and wants all of it.
+    Want(SpaceTag),
+    /// This node wants a space no longer. What it holds stays.
+    Forget(SpaceTag),
+    /// Compares with a peer again, as happens by itself every five minutes.
+    Reconcile {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// A heartbeat that this node made: given to all who share its space. Not stored.
+    Heartbeat(Cell),
+    /// Time has passed; a second is the expected interval.
+    Tick,
+}
+
+/// What the shell is to do, or to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a frame. At most [`LANE_FRAMES_MAX`](crate::limits::LANE_FRAMES_MAX) come for a lane
+    /// between two [`Input::Writable`].
+    Send {
+        /// To whom.
+        peer: NodeId,
+        /// On which lane.
+        lane: Urgency,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// Make a batch durable, and answer [`Input::Persisted`] or [`Input::Failed`].
+    Commit {
+        /// What to answer with.
+        ticket: Ticket,
+        /// What to commit, all or nothing.
+        batch: Batch,
+    },
+    /// Entries are durable; the core may open them.
+    Held {
+        /// The ticket they were committed under.
+        ticket: Ticket,
+        /// Who sent them; none where this node wrote them.
+        from: Option<NodeId>,
+        /// The entries, in order within each log.
+        entries: Vec<Entry>,
+    },
+    /// Entries could not be made durable and are forgotten. A peer's are asked for again; this
+    /// node's own were sent to nobody, unless overdue, and their author writes them again.
+    Lost {
+        /// The ticket they were to be committed under.
+        ticket: Ticket,
+        /// Who sent them; none where this node wrote them.
+        from: Option<NodeId>,
+        /// The entries.
+        entries: Vec<Entry>,
+    },
+    /// The directory has changed: these certificates are new, or have more signatures.
+    Directory {
+        /// The certificates.
+        changed: Vec<CertificateId>,
+    },
+    /// A peer says that it holds part of a document durably.
+    Receipt {
+        /// Who says so.
+        peer: NodeId,
+        /// The document.
+        document: DocTag,
+        /// How far, for the logs it speaks of; of others it says nothing.
+        frontier: Frontier,
+    },
+    /// A log has branches: its node wrote two entries at one place, as a restored disk image does.
+    Forked {
+        /// The document.
+        document: DocTag,
+        /// The first entry of the branch that was found.
+        entry: Entry,
+    },
+    /// The latest heartbeat of a writer arrived.
+    Heartbeat {
+        /// Who sent it on.
+        peer: NodeId,
+        /// The heartbeat; its signature by the log key is checked.
+        cell: Cell,
+    },
+    /// A comparison with a peer has ended: what it has of the shared spaces is held here, and what
+    /// it lacked was sent.
+    Synced {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// Close the connection.
+    Disconnect {
+        /// To whom.
+        peer: NodeId,
+        /// Why.
+        reason: Ending,
+    },
+    /// Something of a peer was not taken; its session goes on.
+    Refused {
+        /// The peer; none where it was this node's own.
+        peer: Option<NodeId>,
+        /// Why.
+        reason: Refused,
+    },
+}
+
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Ending {
+    /// The directory does not admit the peer.
+    #[error(transparent)]
+    NotMember(NotMember),
+    /// The peer belongs to another community.
+    #[error("the peer belongs to another community")]
+    OtherCommunity,
+    /// The peer speaks another version of the protocol.
+    #[error("the peer speaks protocol version {0}; update the older of the two nodes")]
+    Version(u8),
+    /// The bytes are not a frame.
+    #[error("the peer sent bytes that are not a frame")]
+    Malformed,
+    /// A frame exceeds its cap, or a count in it does.
+    #[error("the peer sent a frame beyond the limits")]
+    TooLarge,
+    /// A frame that has no place here.
+    #[error("the peer sent a frame out of turn")]
+    OutOfTurn,
+    /// More rounds, wants or refusals than an honest peer needs.
+    #[error("the peer asked for more than an honest peer needs")]
+    TooMuch,
+    /// The peer said goodbye.
+    #[error("the peer ended the session")]
+    Goodbye,
+}
+
+impl From<FrameError> for Ending {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Malformed => Self::Malformed,
+            FrameError::TooLarge(_) | FrameError::TooMany => Self::TooLarge,
+        }
+    }
+}
+
+/// Why something of a peer was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Refused {
+    /// A page does not verify, or holds bytes that are no entry.
+    #[error("a page was damaged or forged")]
+    BadPage,
+    /// The entries belong to a space that is neither wanted nor kept here.
+    #[error("entries of a space that this node does not keep")]
+    UnknownSpace,
+    /// The peer asked for a space that is not shared with it.
+    #[error("the peer asked for a space that is not shared with it")]
+    NotShared,
+    /// The index does not take the page.
+    #[error(transparent)]
+    Admission(AdmissionRefusal),
+    /// The peer has used up what is kept for it.
+    #[error("the quota of the sending endpoint is used up")]
+    Quota,
+    /// Too much of this peer waits to become durable; it is asked for again.
+    #[error("too much waits to become durable; it is asked for again")]
+    Congested,
+    /// A certificate does not verify.
+    #[error("a certificate was damaged or forged")]
+    BadCertificate,
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Store,
+    /// One of this node's own pages does not continue what it holds.
+    #[error("a page of this node's own does not continue what it holds")]
+    OwnChain,
+}

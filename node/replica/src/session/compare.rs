@@ -1,0 +1,293 @@
+//! Comparing: which certificates and documents differ, and telling the peer how far ours go.
+//!
+//! One side drives: it asks about ranges and ends with an empty question, which the other answers
+//! when it has told all its frontiers. Both directions may run at once.
+
+use std::collections::VecDeque;
+
+use super::{Session, frontier_bytes, part};
+use crate::certificate::Certificate;
+use crate::entry::Urgency;
+use crate::frame::{Certificates, Frame, Frontiers, Offer, Ranges};
+use crate::frontier::Frontier;
+use crate::held::Held;
+use crate::id::{CertificateId, DocTag, Timestamp};
+use crate::limits::{
+    CERTIFICATES_MAX, COMPARE_INTERVAL_MS, DEMANDS_MAX, FRAME_BYTES_FULL, REQUEST_RANGES_MAX,
+    REQUESTS_IN_FLIGHT_MAX, ROUNDS_MAX,
+};
+use crate::reconcile::{Range, Snapshot};
+use crate::replica::api::{Ending, Output, Refused};
+use crate::replica::commits::Parcel;
+use crate::replica::world::World;
+
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    /// A comparison is to begin.
+    pub(super) due: bool,
+    /// A comparison has begun that was not yet reported as ended.
+    running: bool,
+    driver: Option<Driver>,
+    responder: Option<Responder>,
+    /// Comparisons begun here since the last tick.
+    begun: usize,
+    last: Timestamp,
+}
+
+#[derive(Debug)]
+struct Snapshots {
+    certificates: Snapshot,
+    documents: Snapshot,
+    /// Frames that an honest comparison of these sets can take.
+    frames_left: usize,
+}
+
+#[derive(Debug)]
+struct Driver {
+    snapshots: Snapshots,
+    certificates: VecDeque<Range>,
+    documents: VecDeque<Range>,
+    in_flight: usize,
+    opened: bool,
+    finishing: bool,
+}
+
+#[derive(Debug)]
+struct Responder {
+    snapshots: Snapshots,
+    finishing: bool,
+}
+
+impl Snapshots {
+    fn take(session: &Session, world: &World) -> Self {
+        let certificates = world
+            .directory
+            .certificates()
+            .map(|c| (c.id().0, *blake3::hash(&c.encode()).as_bytes()));
+        let certificates = Snapshot::new(&session.salt, certificates);
+        let documents = session.shared.iter().flat_map(|space| world.index.documents(space));
+        let documents =
+            Snapshot::new(&session.salt, documents.map(|(tag, digest)| (tag.0, digest)));
+        let items = certificates.len() + documents.len();
+        let rounds = usize::try_from(ROUNDS_MAX).unwrap_or(usize::MAX);
+        Self { certificates, documents, frames_left: rounds.saturating_add(items) }
+    }
+}
+
+impl Ranges {
+    fn is_empty(&self) -> bool {
+        self.certificates.is_empty() && self.documents.is_empty()
+    }
+
+    /// Says whether this begins a comparison: it is about everything at once.
+    fn is_opening(&self) -> bool {
+        let whole = |ranges: &[Range]| matches!(ranges, [range] if range.is_whole());
+        whole(&self.certificates) && whole(&self.documents)
+    }
+}
+
+impl Session {
+    /// Judges ranges against snapshots; notes what differs and returns what is to be said.
+    fn judge(&mut self, snapshots: &mut Snapshots, ranges: &Ranges) -> Result<Ranges, Ending> {
+        snapshots.frames_left = snapshots.frames_left.checked_sub(1).ok_or(Ending::TooMuch)?;
+        let malformed = |_| Ending::Malformed;
+        let certificates =
+            snapshots.certificates.answer(&ranges.certificates).map_err(malformed)?;
+        let documents = snapshots.documents.answer(&ranges.documents).map_err(malformed)?;
+        self.certificates.extend(certificates.differing.into_iter().map(CertificateId));
+        self.offering.extend(documents.differing.into_iter().map(DocTag));
+        let (certificates, documents) = (certificates.ranges, documents.ranges);
+        Ok(Ranges { answer: true, certificates, documents })
+    }
+
+    pub(super) fn on_ranges(&mut self, world: &World, ranges: &Ranges) -> Result<(), Ending> {
+        if ranges.answer { self.on_answer(ranges) } else { self.on_question(world, ranges) }
+    }
+
+    fn on_question(&mut self, world: &World, ranges: &Ranges) -> Result<(), Ending> {
+        let opening = ranges.is_opening();
+        let mut responder = match self.compare.responder.take() {
+            Some(responder) if !opening => responder,
+            _ if opening => {
+                self.demand()?;
+                self.compare.running = true;
+                Responder { snapshots: Snapshots::take(self, world), finishing: false }
+            }
+            Some(_) | None => return Err(Ending::OutOfTurn),
+        };
+        if ranges.is_empty() {
+            responder.finishing = true;
+            self.compare.responder = Some(responder);
+            return Ok(());
+        }
+        let answer = self.judge(&mut responder.snapshots, ranges)?;
+        if !(opening && answer.is_empty()) {
+            self.compare.responder = Some(responder);
+        }
+        self.say(&Frame::Ranges(answer));
+        Ok(())
+    }
+
+    fn on_answer(&mut self, ranges: &Ranges) -> Result<(), Ending> {
+        let mut driver = self.compare.driver.take().ok_or(Ending::OutOfTurn)?;
+        driver.in_flight = driver.in_flight.checked_sub(1).ok_or(Ending::OutOfTurn)?;
+        let opened = std::mem::replace(&mut driver.opened, true);
+        if driver.finishing || (!opened && ranges.is_empty()) {
+            return Ok(());
+        }
+        let next = self.judge(&mut driver.snapshots, ranges)?;
+        driver.certificates.extend(next.certificates);
+        driver.documents.extend(next.documents);
+        self.compare.driver = Some(driver);
+        Ok(())
+    }
+
+    /// Begins a comparison where one is due.
+    pub(super) fn begin(&mut self, world: &World) {
+        let waits = self.asks > 0 || self.compare.driver.is_some();
+        if !self.compare.due || waits || self.compare.begun >= DEMANDS_MAX / 8 {
+            return;
+        }
+        self.compare.due = false;
+        self.compare.running = true;
+        self.compare.begun += 1;
+        self.compare.last = world.now;
+        let snapshots = Snapshots::take(self, world);
+        let certificates = VecDeque::from([snapshots.certificates.opening()]);
+        let documents = VecDeque::from([snapshots.documents.opening()]);
+        self.compare.driver = Some(Driver {
+            snapshots,
+            certificates,
+            documents,
+            in_flight: 0,
+            opened: false,
+            finishing: false,
+        });
+    }
+
+    pub(crate) fn compare_again(&mut self) {
+        self.compare.due = true;
+        self.dirty = true;
+    }
+
+    pub(super) fn tick_compare(&mut self, now: Timestamp) {
+        self.compare.begun = 0;
+        let old = now.since_ms(self.compare.last) >= COMPARE_INTERVAL_MS;
+        let lost = std::mem::take(&mut self.fetch.again) | std::mem::take(&mut self.serve.again);
+        self.compare.due |= self.is_open() && ((self.initiator && old) || lost);
+    }
+
+    pub(super) fn next_ranges(&mut self) -> Option<Frame> {
+        let told = self.offering.is_empty() && self.certificates.is_empty();
+        let nothing = |answer| {
+            let (certificates, documents) = (Vec::new(), Vec::new());
+            Some(Frame::Ranges(Ranges { answer, certificates, documents }))
+        };
+        if told && self.compare.responder.as_ref().is_some_and(|r| r.finishing) {
+            self.compare.responder = None;
+            return nothing(true);
+        }
+        let driver = self.compare.driver.as_mut()?;
+        if driver.certificates.is_empty() && driver.documents.is_empty() {
+            if driver.in_flight > 0 || driver.finishing || !told {
+                return None;
+            }
+            driver.finishing = true;
+            driver.in_flight = 1;
+            return nothing(false);
+        }
+        if driver.in_flight >= REQUESTS_IN_FLIGHT_MAX {
+            return None;
+        }
+        driver.in_flight += 1;
+        let take = |queue: &mut VecDeque<Range>| -> Vec<Range> {
+            let count = queue.len().min(REQUEST_RANGES_MAX);
+            let mut ranges: Vec<Range> = queue.drain(..count).collect();
+            ranges.sort_by(|a, b| a.start.cmp(&b.start));
+            ranges
+        };
+        let (certificates, documents) =
+            (take(&mut driver.certificates), take(&mut driver.documents));
+        Some(Frame::Ranges(Ranges { answer: false, certificates, documents }))
+    }
+
+    pub(super) fn next_frontiers(&mut self, world: &World, held: &dyn Held) -> Option<Frame> {
+        let mut documents = Vec::new();
+        let mut bytes = 0;
+        while bytes < FRAME_BYTES_FULL {
+            let (document, frontier) = if let Some((document, logs)) = self.announcing.pop_first() {
+                (document, part(world, document, &logs))
+            } else if let Some(document) = self.offering.pop_first() {
+                (document, world.index.frontier(&document).unwrap_or_default())
+            } else {
+                break;
+            };
+            let shared = world.index.space_of(&document).is_some_and(|space| self.shares(&space));
+            if shared && !frontier.0.is_empty() {
+                bytes += frontier_bytes(&frontier);
+                let urgent = is_urgent(document, &frontier, held);
+                documents.push(Offer { document, frontier, urgent });
+            }
+        }
+        (!documents.is_empty()).then_some(Frame::Frontiers(Frontiers { documents }))
+    }
+
+    pub(super) fn on_certificates(
+        &mut self,
+        world: &mut World,
+        list: Certificates,
+        outputs: &mut Vec<Output>,
+    ) {
+        let mut parcel = Parcel { from: Some(self.peer), ..Parcel::default() };
+        for bytes in list.certificates {
+            let Ok(certificate) = Certificate::decode(&bytes) else {
+                self.refuse(Refused::BadCertificate, outputs);
+                continue;
+            };
+            let community = world.directory.community();
+            let ours = certificate.body().community == community
+                || certificate.id() == CertificateId(community.0);
+            let news = match world.directory.certificate(&certificate.id()) {
+                Some(known) => known.clone().merge(&certificate),
+                None => true,
+            };
+            if !ours || world.directory.certificates().count() >= CERTIFICATES_MAX {
+                self.refuse(Refused::BadCertificate, outputs);
+            } else if news {
+                parcel.certificates.push(certificate);
+            }
+        }
+        if !parcel.certificates.is_empty() {
+            world.commits.push(parcel);
+        }
+    }
+
+    /// Reports the end of a comparison once all it found is fetched, durable and sent.
+    pub(super) fn settle(&mut self, world: &World, outputs: &mut Vec<Output>) {
+        let compared = self.compare.driver.is_none() && self.compare.responder.is_none();
+        let told = self.offering.is_empty() && self.certificates.is_empty() && self.serve.is_idle();
+        if self.compare.running
+            && !self.compare.due
+            && compared
+            && told
+            && self.control.is_empty()
+            && self.fetch.is_idle()
+            && world.commits.is_clear_of(&self.peer)
+        {
+            self.compare.running = false;
+            outputs.push(Output::Synced { peer: self.peer });
+        }
+    }
+}
+
+/// Says whether a log ends in an urgent entry. A store that cannot be read makes nothing urgent.
+fn is_urgent(document: DocTag, frontier: &Frontier, held: &dyn Held) -> bool {
+    frontier.0.iter().flat_map(|(log, tips)| tips.iter().map(move |tip| (log, tip))).any(
+        |(log, tip)| {
+            let last = held.entries(document, *log, tip.sequence.saturating_sub(1), 1);
+            last.is_ok_and(|entries| {
+                entries.iter().any(|entry| entry.header().urgency == Urgency::Urgent)
+            })
+        },
+    )
+}

@@ -1,0 +1,298 @@
+//! Fetching: what the peer has and we lack, what we asked it for, and the pages that come.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::Session;
+use crate::entry::{Entry, Page, Urgency, VerifiedPage};
+use crate::frame::{Frame, Frontiers, Offer, Pages, Want, WantLog};
+use crate::frontier::Tip;
+use crate::held::{Held, HeldError};
+use crate::id::{DocTag, LogKey, NodeId, Timestamp};
+use crate::index::{Admission, Index};
+use crate::limits::{OFFERS_MAX, PAGE_BYTES_MAX, PENDING_BYTES_MAX, WANT_PATIENCE_MS, WANTS_MAX};
+use crate::replica::api::{Output, Refused};
+use crate::replica::commits::Parcel;
+use crate::replica::world::World;
+
+type Key = (DocTag, LogKey);
+
+#[derive(Debug, Default)]
+pub(super) struct Fetch {
+    /// What the peer has and we lacked when it said so.
+    offers: BTreeMap<Key, Vec<Tip>>,
+    /// Offers to look at, the urgent apart.
+    fresh: [VecDeque<Key>; 2],
+    /// Offers of logs that another peer was asked for.
+    blocked: BTreeSet<Key>,
+    /// What this peer was asked for, with the tips it offered.
+    asked: BTreeMap<Key, Vec<Tip>>,
+    /// When something last came, or was asked with nothing else under way.
+    progress: Timestamp,
+    /// Something was lost: only a comparison finds it again.
+    pub(super) again: bool,
+}
+
+/// Pages of one frame that are committed together: whether urgent, whether just made.
+type Parcels = BTreeMap<(bool, bool), Vec<Entry>>;
+
+fn has_all(
+    index: &Index,
+    (document, log): Key,
+    tips: &[Tip],
+    held: &dyn Held,
+) -> Result<bool, HeldError> {
+    for tip in tips {
+        if !index.has(document, log, *tip, held)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+impl Fetch {
+    fn offer(&mut self, key: Key, tips: Vec<Tip>, urgent: bool) {
+        if self.offers.len() >= OFFERS_MAX && !self.offers.contains_key(&key) {
+            self.again = true;
+            return;
+        }
+        let [fast, slow] = &mut self.fresh;
+        if self.offers.insert(key, tips).is_none() || urgent {
+            if urgent { fast } else { slow }.push_back(key);
+        }
+    }
+
+    /// Settles what was asked for once all of it has come.
+    fn came(&mut self, world: &mut World, key: Key, held: &dyn Held) -> Result<(), HeldError> {
+        self.progress = world.now;
+        let Some(tips) = self.asked.get(&key) else { return Ok(()) };
+        if has_all(&world.index, key, tips, held)? {
+            self.release(world, key);
+        }
+        Ok(())
+    }
+
+    /// Gives up waiting for a log; what else the peer offered of it is looked at again.
+    fn release(&mut self, world: &mut World, key: Key) {
+        if self.asked.remove(&key).is_some() {
+            world.asked.remove(&key);
+        }
+        if self.offers.contains_key(&key) {
+            let [_, slow] = &mut self.fresh;
+            slow.push_back(key);
+        }
+    }
+
+    pub(super) fn tick(&mut self, world: &mut World, now: Timestamp) {
+        if !self.asked.is_empty() && now.since_ms(self.progress) >= WANT_PATIENCE_MS {
+            self.drop_asked(world);
+            self.again = true;
+        }
+        self.unblock();
+    }
+
+    /// Looks again at logs that another peer was asked for.
+    pub(super) fn unblock(&mut self) {
+        let [_, slow] = &mut self.fresh;
+        slow.extend(std::mem::take(&mut self.blocked));
+    }
+
+    pub(super) fn drop_asked(&mut self, world: &mut World) {
+        for key in std::mem::take(&mut self.asked).into_keys() {
+            world.asked.remove(&key);
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.offers.is_empty() && self.asked.is_empty()
+    }
+
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.asked.len(), self.offers.len())
+    }
+
+    /// The next logs to ask for, within the window.
+    fn wants(
+        &mut self,
+        world: &mut World,
+        peer: NodeId,
+        urgent: bool,
+        held: &dyn Held,
+    ) -> Result<Vec<WantLog>, HeldError> {
+        let mut logs = Vec::new();
+        while self.asked.len() < WANTS_MAX {
+            let [fast, slow] = &mut self.fresh;
+            let Some(key) = if urgent { fast } else { slow }.pop_front() else { break };
+            let Some(tips) = self.offers.get(&key) else { continue };
+            if self.asked.contains_key(&key) {
+                continue;
+            }
+            if has_all(&world.index, key, tips, held)? {
+                self.offers.remove(&key);
+                continue;
+            }
+            if world.asked.get(&key).is_some_and(|other| *other != peer) && !urgent {
+                self.blocked.insert(key);
+                continue;
+            }
+            if self.asked.is_empty() {
+                self.progress = world.now;
+            }
+            let tips = self.offers.remove(&key).unwrap_or_default();
+            self.asked.insert(key, tips);
+            world.asked.insert(key, peer);
+            let (document, log) = key;
+            let after = world.index.admitted_tips(&document, &log);
+            logs.push(WantLog { document, log, after });
+        }
+        Ok(logs)
+    }
+}
+
+impl Session {
+    pub(super) fn on_frontiers(
+        &mut self,
+        world: &World,
+        held: &dyn Held,
+        frontiers: Frontiers,
+        outputs: &mut Vec<Output>,
+    ) {
+        for Offer { document, frontier, urgent } in frontiers.documents {
+            let space = world.index.space_of(&document);
+            if space.is_some_and(|space| !self.shares(&space)) {
+                self.refuse(Refused::NotShared, outputs);
+                continue;
+            }
+            for (log, tips) in &frontier.0 {
+                match has_all(&world.index, (document, *log), tips, held) {
+                    Ok(true) => {}
+                    Ok(false) => self.fetch.offer((document, *log), tips.clone(), urgent),
+                    Err(_) => {
+                        self.fetch.again = true;
+                        self.refuse(Refused::Store, outputs);
+                    }
+                }
+            }
+            outputs.push(Output::Receipt { peer: self.peer, document, frontier });
+        }
+    }
+
+    pub(super) fn next_want(
+        &mut self,
+        world: &mut World,
+        held: &dyn Held,
+        urgent: bool,
+    ) -> Option<Frame> {
+        let Ok(logs) = self.fetch.wants(world, self.peer, urgent, held) else {
+            self.fetch.again = true;
+            return None;
+        };
+        (!logs.is_empty()).then_some(Frame::Want(Want { logs }))
+    }
+
+    pub(super) fn on_pages(
+        &mut self,
+        world: &mut World,
+        held: &dyn Held,
+        pages: Pages,
+        outputs: &mut Vec<Output>,
+    ) {
+        let mut parcels = Parcels::new();
+        for page in pages.pages {
+            match verify(&page) {
+                Some(page) => self.on_page(world, held, page, &mut parcels, outputs),
+                None => self.refuse(Refused::BadPage, outputs),
+            }
+        }
+        for ((urgent, live), entries) in parcels {
+            let from = Some(self.peer);
+            let records = world.carried(&self.peer, &entries);
+            world.commits.push(Parcel {
+                from,
+                entries,
+                records,
+                urgent,
+                live,
+                ..Parcel::default()
+            });
+        }
+    }
+
+    fn on_page(
+        &mut self,
+        world: &mut World,
+        held: &dyn Held,
+        page: VerifiedPage,
+        parcels: &mut Parcels,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(last) = page.entries().last() else { return };
+        let (space, tip) = (last.header().space, last.tip());
+        let key = (last.header().document, last.header().log);
+        let urgent = page.entries().iter().any(|e| e.header().urgency == Urgency::Urgent);
+        let live = !self.fetch.asked.contains_key(&key);
+        let bytes: usize = page.entries().iter().map(Entry::size_bytes).sum();
+        if let Err(reason) = self.room(world, space, bytes) {
+            self.fetch.release(world, key);
+            self.fetch.again |= reason == Refused::Congested;
+            return self.refuse(reason, outputs);
+        }
+        match world.index.admit(page, held) {
+            Ok(Admission::Known) => {
+                if world.index.tips(&key.0, &key.1).iter().any(|held| held.sequence >= tip.sequence)
+                {
+                    self.owe_receipt(key.0, key.1, urgent);
+                }
+            }
+            Ok(Admission::New(entries)) => {
+                parcels.entry((urgent, live)).or_default().extend(entries);
+            }
+            Ok(Admission::Fork(entries)) => {
+                if let Some(entry) = entries.first().cloned() {
+                    outputs.push(Output::Forked { document: key.0, entry });
+                }
+                parcels.entry((urgent, live)).or_default().extend(entries);
+            }
+            Ok(Admission::Gap) => {
+                // What is urgent does not wait for the answer to an earlier request.
+                if urgent && self.fetch.asked.remove(&key).is_some() {
+                    world.asked.remove(&key);
+                }
+                return self.fetch.offer(key, vec![tip], urgent);
+            }
+            Ok(Admission::Refused(reason)) => {
+                self.fetch.offers.remove(&key);
+                self.fetch.release(world, key);
+                return self.refuse(Refused::Admission(reason), outputs);
+            }
+            Err(_) => {
+                self.fetch.again = true;
+                return self.refuse(Refused::Store, outputs);
+            }
+        }
+        self.fetch.again |= self.fetch.came(world, key, held).is_err();
+    }
+
+    /// Says whether there is room for entries of this peer.
+    fn room(&self, world: &World, space: crate::id::SpaceTag, bytes: usize) -> Result<(), Refused> {
+        if !world.keeps(&space) {
+            return Err(Refused::UnknownSpace);
+        }
+        if !world.has_quota(&self.peer, &space, bytes) {
+            return Err(Refused::Quota);
+        }
+        if world.commits.bytes_of(&self.peer) + bytes > PENDING_BYTES_MAX {
+            return Err(Refused::Congested);
+        }
+        Ok(())
+    }
+}
+
+/// Checks a page from the wire: its size, its entries, their chain and the last signature.
+fn verify(page: &[minicbor::bytes::ByteVec]) -> Option<VerifiedPage> {
+    let bytes: usize = page.iter().map(|entry| entry.len()).sum();
+    if bytes > PAGE_BYTES_MAX && page.len() > 1 {
+        return None;
+    }
+    let entries: Result<Vec<Entry>, _> = page.iter().map(|entry| Entry::decode(entry)).collect();
+    Page(entries.ok()?).verify().ok()
+}

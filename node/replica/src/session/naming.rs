@@ -1,0 +1,170 @@
+//! The opening: who speaks, and which spaces both share.
+//!
+//! Where both remember the same spaces of each other, only what has come since is named. Otherwise
+//! one side names all it wants and the other says which of them it shares: the side with fewer
+//! names, never a carrier.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Session;
+use crate::fingerprint::{NAME_BYTES, SpaceName};
+use crate::frame::{Adopt, Frame, Hello, Naming, Spaces};
+use crate::id::SpaceTag;
+use crate::limits::{DEMANDS_MAX, FRAME_NAMES_MAX, FRAME_TAGS_MAX};
+use crate::replica::api::{Ending, Output, Refused};
+use crate::replica::world::{Agreement, World};
+
+const NOTHING: SpaceName = [0; NAME_BYTES];
+
+impl Session {
+    pub(super) fn hello(&self, world: &World) -> Hello {
+        let agreement = world.agreements.get(&self.peer).filter(|a| !a.shared.is_empty());
+        let agreed = agreement.map_or(NOTHING, |a| self.salt.agreement(&a.shared));
+        let names = world.nameable(&self.peer, 0).len();
+        Hello {
+            version: Frame::VERSION,
+            community: world.directory.community(),
+            agreed: agreed.into(),
+            spaces: u32::try_from(names).unwrap_or(u32::MAX),
+            carrier: world.policy.carrier,
+        }
+    }
+
+    pub(super) fn on_hello(&mut self, world: &mut World, theirs: Hello) -> Result<(), Ending> {
+        if self.hello.is_some() {
+            return Err(Ending::OutOfTurn);
+        }
+        if theirs.version != Frame::VERSION {
+            return Err(Ending::Version(theirs.version));
+        }
+        if theirs.community != world.directory.community() {
+            return Err(Ending::OtherCommunity);
+        }
+        self.hello = Some(theirs);
+        let ours = self.own;
+        let remembered = world.agreements.remove(&self.peer);
+        if *ours.agreed != NOTHING
+            && ours.agreed == theirs.agreed
+            && let Some(Agreement { shared, named_through }) = remembered
+        {
+            self.owe_cells_of(world, shared.iter().copied());
+            self.shared = shared;
+            self.named_through = named_through;
+            self.compare.due = self.initiator;
+            return Ok(());
+        }
+        let lists = if ours.carrier == theirs.carrier {
+            match ours.spaces.cmp(&theirs.spaces) {
+                std::cmp::Ordering::Less => true,
+                std::cmp::Ordering::Equal => self.initiator,
+                std::cmp::Ordering::Greater => false,
+            }
+        } else {
+            !ours.carrier
+        };
+        self.named_through = if lists { 0 } else { world.revision };
+        Ok(())
+    }
+
+    /// Names what has come since the last list, one list at a time.
+    pub(super) fn pump_naming(&mut self, world: &World) {
+        if self.asks > 0 || self.named_through >= world.revision || self.asked_lists >= LISTS_MAX {
+            return;
+        }
+        let spaces = world.nameable(&self.peer, self.named_through);
+        self.named_through = world.revision;
+        if spaces.is_empty() {
+            return;
+        }
+        self.asked_lists += 1;
+        let spaces: Vec<SpaceTag> = spaces.into_iter().collect();
+        if world.is_carrier(&self.peer) {
+            for tags in spaces.chunks(FRAME_TAGS_MAX) {
+                self.say(&Frame::Adopt(Adopt { tags: tags.to_vec() }));
+            }
+        }
+        for tags in spaces.chunks(FRAME_NAMES_MAX) {
+            let names: Vec<u8> = tags.iter().flat_map(|tag| self.salt.name(tag)).collect();
+            self.asks += 1;
+            self.say(&Frame::Spaces(Spaces { naming: Naming::Ask, names: names.into() }));
+        }
+    }
+
+    fn look_up(&self, spaces: BTreeSet<SpaceTag>, names: &Spaces) -> Vec<(SpaceName, SpaceTag)> {
+        let named: BTreeSet<SpaceName> = names.names.as_chunks().0.iter().copied().collect();
+        let known: BTreeMap<SpaceName, SpaceTag> =
+            spaces.into_iter().map(|tag| (self.salt.name(&tag), tag)).collect();
+        named.into_iter().filter_map(|name| Some((name, *known.get(&name)?))).collect()
+    }
+
+    pub(super) fn on_spaces(&mut self, world: &World, spaces: &Spaces) -> Result<(), Ending> {
+        match spaces.naming {
+            Naming::Ask => {
+                self.demand()?;
+                let found = self.look_up(world.served(&self.peer), spaces);
+                let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
+                self.share(world, found);
+                self.say(&Frame::Spaces(Spaces { naming: Naming::Answer, names: names.into() }));
+            }
+            Naming::Answer => {
+                self.asks = self.asks.checked_sub(1).ok_or(Ending::OutOfTurn)?;
+                let found = self.look_up(world.nameable(&self.peer, 0), spaces);
+                self.share(world, found);
+                self.compare.due |= self.asks == 0;
+            }
+            Naming::Gone => {
+                for (_, tag) in self.look_up(self.shared.clone(), spaces) {
+                    self.shared.remove(&tag);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn share(&mut self, world: &World, found: Vec<(SpaceName, SpaceTag)>) {
+        let tags: Vec<SpaceTag> = found.into_iter().map(|(_, tag)| tag).collect();
+        self.owe_cells_of(world, tags.iter().copied());
+        self.shared.extend(tags);
+    }
+
+    fn owe_cells_of(&mut self, world: &World, spaces: impl Iterator<Item = SpaceTag>) {
+        if !world.cells.is_empty() {
+            let spaces: BTreeSet<SpaceTag> = spaces.collect();
+            self.cells.extend(world.cells.keys().filter(|(space, _)| spaces.contains(space)));
+        }
+    }
+
+    /// Counts what costs this side work each time the peer asks for it.
+    pub(super) fn demand(&mut self) -> Result<(), Ending> {
+        self.demands += 1;
+        if self.demands > DEMANDS_MAX { Err(Ending::TooMuch) } else { Ok(()) }
+    }
+
+    pub(super) fn on_adopt(&mut self, world: &mut World, adopt: Adopt, outputs: &mut Vec<Output>) {
+        let mut full = false;
+        for space in adopt.tags {
+            full |= !world.adopt(space, &self.peer);
+        }
+        if full {
+            self.refuse(Refused::Quota, outputs);
+        }
+    }
+
+    /// Stops sharing a space.
+    pub(crate) fn forget(&mut self, space: &SpaceTag) {
+        if self.shared.remove(space) {
+            let names = self.salt.name(space).to_vec().into();
+            self.say(&Frame::Spaces(Spaces { naming: Naming::Gone, names }));
+        }
+    }
+
+    /// What is to be remembered of the peer once the connection is gone.
+    pub(crate) fn agreement(self) -> Option<Agreement> {
+        let settled = self.hello.is_some() && self.asks == 0;
+        let Self { shared, named_through, .. } = self;
+        settled.then_some(Agreement { shared, named_through })
+    }
+}
+
+/// Lists sent between two ticks: well below what a peer takes, whose ticks fall otherwise.
+const LISTS_MAX: usize = DEMANDS_MAX / 8;

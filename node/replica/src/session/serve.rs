@@ -1,0 +1,285 @@
+//! Serving: a cursor for each log that is to be sent, read from the store as the lanes can take it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use minicbor::bytes::ByteVec;
+
+use super::{Session, slot};
+use crate::entry::{Entry, Urgency};
+use crate::frame::{Frame, Pages, Want};
+use crate::frontier::Tip;
+use crate::held::{Held, HeldError};
+use crate::id::{DocTag, EntryId, LogKey};
+use crate::limits::{
+    CURSORS_MAX, FORK_BYTES_MAX, FRAME_BYTES_FULL, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, WANTS_MAX,
+};
+use crate::replica::api::{Ending, Output, Refused};
+use crate::replica::world::World;
+
+type Key = (DocTag, LogKey);
+
+/// A page as it goes into a frame, and its bytes.
+type Encoded = (Vec<ByteVec>, usize);
+
+#[derive(Debug)]
+struct Cursor {
+    /// Everything up to this sequence was sent, or is held by the peer.
+    after: u64,
+    lane: Urgency,
+    /// Pages that were read and wait for the next frame.
+    ready: VecDeque<Encoded>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Serve {
+    cursors: BTreeMap<Key, Cursor>,
+    /// Keys by lane; one that moved to another lane is skipped.
+    queues: [VecDeque<Key>; 3],
+    /// Something was dropped: only a comparison finds it again.
+    pub(super) again: bool,
+}
+
+impl Serve {
+    /// Sends a log from after a sequence on; a log already being sent moves to the faster lane.
+    fn add(&mut self, key: Key, after: u64, lane: Urgency) {
+        let full = self.cursors.len() >= CURSORS_MAX;
+        let mut queued = false;
+        let cursor = match self.cursors.get_mut(&key) {
+            Some(cursor) => cursor,
+            None if full => {
+                self.again = true;
+                return;
+            }
+            None => {
+                queued = true;
+                self.cursors.entry(key).or_insert(Cursor { after, lane, ready: VecDeque::new() })
+            }
+        };
+        if after < cursor.after {
+            cursor.after = after;
+            cursor.ready.clear();
+        }
+        if lane < cursor.lane {
+            cursor.lane = lane;
+            queued = true;
+        }
+        if queued && let Some(queue) = self.queues.get_mut(slot(lane)) {
+            queue.push_back(key);
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.cursors.is_empty()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.cursors.len()
+    }
+}
+
+impl Session {
+    /// Sends what has become durable of a log, from the entry after `after` on.
+    pub(crate) fn push(&mut self, document: DocTag, log: LogKey, after: u64, lane: Urgency) {
+        self.serve.add((document, log), after, lane);
+        self.dirty = true;
+    }
+
+    /// Tells the peer that a log has grown.
+    pub(crate) fn announce(&mut self, document: DocTag, log: LogKey) {
+        self.announcing.entry(document).or_default().insert(log);
+        self.dirty = true;
+    }
+
+    pub(super) fn on_want(
+        &mut self,
+        world: &World,
+        held: &dyn Held,
+        want: Want,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Ending> {
+        if self.serve.cursors.len() + want.logs.len() > CURSORS_MAX + WANTS_MAX {
+            return Err(Ending::TooMuch);
+        }
+        for wanted in want.logs {
+            let (document, log) = (wanted.document, wanted.log);
+            let space = world.index.space_of(&document);
+            if !space.is_some_and(|space| self.shares(&space)) {
+                self.refuse(Refused::NotShared, outputs);
+                continue;
+            }
+            match start(world, held, (document, log), &wanted.after) {
+                Ok(Some((after, lane))) => self.serve.add((document, log), after, lane),
+                Ok(None) => {}
+                Err(_) => self.refuse(Refused::Store, outputs),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn next_pages(
+        &mut self,
+        world: &World,
+        held: &dyn Held,
+        lane: Urgency,
+        outputs: &mut Vec<Output>,
+    ) -> Option<Frame> {
+        let mut pages = Vec::new();
+        let mut bytes = 0;
+        while let Some(key) = self.serve.queues.get(slot(lane)).and_then(VecDeque::front).copied() {
+            let Some(cursor) = self.serve.cursors.get_mut(&key).filter(|c| c.lane == lane) else {
+                self.advance(lane);
+                continue;
+            };
+            let space = world.index.space_of(&key.0);
+            if !space.is_some_and(|space| self.shared.contains(&space)) {
+                self.serve.cursors.remove(&key);
+                self.advance(lane);
+                continue;
+            }
+            if cursor.ready.is_empty() && refill(world, held, key, cursor).is_err() {
+                self.serve.again = true;
+                self.refuse(Refused::Store, outputs);
+                self.serve.cursors.remove(&key);
+                self.advance(lane);
+                continue;
+            }
+            let Some((_, size)) = cursor.ready.front() else {
+                self.serve.cursors.remove(&key);
+                self.advance(lane);
+                continue;
+            };
+            if bytes > 0 && bytes + size > FRAME_BYTES_FULL {
+                break;
+            }
+            bytes += size;
+            pages.extend(cursor.ready.pop_front().map(|(page, _)| page));
+        }
+        (!pages.is_empty()).then_some(Frame::Pages(Pages { pages }))
+    }
+
+    fn advance(&mut self, lane: Urgency) {
+        if let Some(queue) = self.serve.queues.get_mut(slot(lane)) {
+            queue.pop_front();
+        }
+    }
+}
+
+/// Where to begin for a peer that holds `tips` of a log, and on which lane; none where we hold
+/// nothing of it. A peer on a branch that we do not know gets the whole log.
+fn start(
+    world: &World,
+    held: &dyn Held,
+    (document, log): Key,
+    tips: &[Tip],
+) -> Result<Option<(u64, Urgency)>, HeldError> {
+    let ours = world.index.tips(&document, &log);
+    let Some(last) = ours.iter().map(|tip| tip.sequence).max() else { return Ok(None) };
+    let mut after = tips.iter().map(|tip| tip.sequence).min().unwrap_or_default();
+    for tip in tips {
+        if !world.index.has(document, log, *tip, held)? {
+            after = 0;
+        }
+    }
+    // Branches may part before the peer's tip.
+    if ours.len() > 1 {
+        after = 0;
+    }
+    let mut lane = Urgency::Bulk;
+    for place in [after, last - 1] {
+        for entry in held.entries(document, log, place, 1)? {
+            lane = lane.min(entry.header().urgency);
+        }
+    }
+    Ok(Some((after, lane)))
+}
+
+/// Reads on from a cursor and cuts what was read into pages, each ending in a signature.
+fn refill(
+    world: &World,
+    held: &dyn Held,
+    (document, log): Key,
+    cursor: &mut Cursor,
+) -> Result<(), HeldError> {
+    let tips = world.index.tips(&document, &log);
+    let last = tips.iter().map(|tip| tip.sequence).max().unwrap_or_default();
+    if cursor.after >= last {
+        return Ok(());
+    }
+    let bytes_max = if tips.len() > 1 { FORK_BYTES_MAX } else { 2 * PAGE_BYTES_MAX };
+    let mut entries = held.entries(document, log, cursor.after, bytes_max)?;
+    entries.retain(|entry| entry.header().sequence <= last);
+    let mut reached = None;
+    for chain in chains(entries) {
+        let Some(first) = chain.first() else { continue };
+        let mut sent = Tip { sequence: first.header().sequence - 1, id: first.header().previous };
+        for page in cut(chain) {
+            sent = page.last().map_or(sent, Entry::tip);
+            cursor.ready.push_back(encode(&page));
+        }
+        // A branch that ends in this chunk is done; of the others the shortest decides.
+        if !tips.contains(&sent) {
+            let least = reached.unwrap_or(sent.sequence);
+            reached = Some(sent.sequence.min(least));
+        }
+    }
+    let reached = reached.unwrap_or(last);
+    cursor.after = if cursor.ready.is_empty() { last } else { reached.max(cursor.after + 1) };
+    Ok(())
+}
+
+/// Sorts the entries of a log, lower sequences first, into chains that each continue by one.
+fn chains(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut chains: Vec<Vec<Entry>> = Vec::new();
+    let mut ends: BTreeMap<EntryId, usize> = BTreeMap::new();
+    for entry in entries {
+        let at = ends.remove(&entry.header().previous).unwrap_or(chains.len());
+        ends.insert(entry.id(), at);
+        match chains.get_mut(at) {
+            Some(chain) => chain.push(entry),
+            None => chains.push(vec![entry]),
+        }
+    }
+    chains
+}
+
+/// Cuts a chain into pages. What follows the last signature is left for the next reading.
+fn cut(chain: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut pages = Vec::new();
+    let mut page: Vec<Entry> = Vec::new();
+    let mut signed = 0;
+    let mut bytes = 0;
+    for entry in chain {
+        let size = entry.size_bytes();
+        let full = page.len() >= PAGE_ENTRIES_MAX || bytes + size > PAGE_BYTES_MAX;
+        if full && signed > 0 {
+            let rest = page.split_off(signed);
+            pages.push(std::mem::replace(&mut page, rest));
+            bytes = page.iter().map(Entry::size_bytes).sum();
+            signed = 0;
+        }
+        bytes += size;
+        let is_signed = entry.is_signed();
+        page.push(entry);
+        if is_signed {
+            signed = page.len();
+        }
+    }
+    page.truncate(signed);
+    if !page.is_empty() {
+        pages.push(page);
+    }
+    pages
+}
+
+/// Encodes a page; only its last signature is checked, so only that one travels.
+fn encode(page: &[Entry]) -> Encoded {
+    let last = page.len().saturating_sub(1);
+    let encoded: Vec<ByteVec> = page
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| if at == last { entry.encode() } else { entry.encode_unsigned() })
+        .map(ByteVec::from)
+        .collect();
+    let bytes = encoded.iter().map(|entry| entry.len() + 5).sum();
+    (encoded, bytes)
+}
