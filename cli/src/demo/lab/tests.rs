@@ -10,9 +10,10 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     num::NonZeroU32,
-    path::PathBuf,
     process::{Command, Stdio},
+    sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use super::{Ground, Lab, Running, Site, Task, WhyNot, enter, helper, tools};
@@ -22,6 +23,8 @@ const DONE: &str = "LINLI_LAB_TEST_DONE";
 const MDNS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const PORT: u16 = 4_777;
 const FLOOD: u32 = 1_000;
+/// Far more than the kernel needs to end a process.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn build(ground: &Ground) -> Lab {
     let site = |name, segments| Site { name, segments, udp: &[PORT], tcp: &[PORT] };
@@ -44,16 +47,10 @@ fn in_namespaces(test: &str, body: fn(&Ground)) {
         fs::write(done, "done").unwrap();
         return;
     }
-    let done = done_file();
-    match Command::new(env::current_exe().unwrap())
-        .args(arguments(test))
-        .env(DONE, &done.1)
-        .status()
-    {
-        Ok(status) if status.success() => assert!(done.1.exists(), "the body did not run"),
-        Ok(_) if refusal().is_some() => not_run(test, &refusal().unwrap()),
-        outcome => panic!("{test} failed inside namespaces: {outcome:?}"),
+    if let Some(why) = refusal() {
+        return not_run(test, &why);
     }
+    run_copy(test);
 }
 
 /// Runs the body in a copy of this program, outside namespaces.
@@ -66,16 +63,16 @@ fn on_loopback(test: &str, body: fn(&Ground)) {
         fs::write(done, "done").unwrap();
         return;
     }
-    let done = done_file();
-    let mut copy = Command::new(env::current_exe().unwrap());
-    assert!(copy.args(arguments(test)).env(DONE, &done.1).status().unwrap().success());
-    assert!(done.1.exists(), "the body did not run");
+    run_copy(test);
 }
 
-fn done_file() -> (tempfile::TempDir, PathBuf) {
+/// Runs this one test in a copy of this program; fails if it fails or its body did not run.
+fn run_copy(test: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("done");
-    (folder, file)
+    let done = folder.path().join("done");
+    let mut copy = Command::new(env::current_exe().unwrap());
+    assert!(copy.args(arguments(test)).env(DONE, &done).status().unwrap().success());
+    assert!(done.exists(), "the body did not run");
 }
 
 /// The arguments that make the test program run this one test.
@@ -258,7 +255,9 @@ fn lab_namespaces_and_processes_end_with_the_program() {
     copy.kill().unwrap();
     copy.wait().unwrap();
     // The end of its output comes when the last process that inherited it has ended.
-    output.read_to_end(&mut seen).unwrap();
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(output.read_to_end(&mut seen).is_ok()));
+    assert_eq!(end.recv_timeout(PATIENCE), Ok(true), "processes outlive the program");
 }
 
 #[test]
@@ -316,7 +315,7 @@ fn lab_forwarder_carries_tcp_and_holds_it_during_a_cut() {
     assert_eq!(&buffer, b"first");
     lab.cut("hub2").unwrap();
     stream.write_all(b"later").unwrap();
-    stream.set_read_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     assert!(stream.read(&mut buffer).is_err(), "bytes pass a cut");
     lab.heal("hub2").unwrap();
     stream.set_read_timeout(None).unwrap();
