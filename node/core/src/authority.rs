@@ -8,18 +8,20 @@ mod certificate;
 mod epoch;
 mod evaluate;
 mod graph;
+mod set;
 mod state;
 mod verdict;
 
 pub use certificate::{
     Act, Body, CutPoint, Genesis, Grant, Owner, Parent, Revoked, Right, SpaceCertificate,
-    SpaceCertificateError, SpaceCertificates, SpaceId, Under,
+    SpaceCertificateError, SpaceId, Under,
 };
 pub use epoch::{Epoch, EpochError, EpochKey, mint, open_parents};
 pub use verdict::{Verdict, Written};
 
 #[cfg(doc)]
 use linli_replica::signed::Envelope;
+pub use set::SpaceCertificates;
 pub use state::{Community, Cut, Death, EpochState, Member, Refusal, SpaceState, StandingGrant};
 
 #[cfg(test)]

@@ -1,17 +1,19 @@
 //! The evaluation: each certificate judged by its own ancestors, then what of them still stands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use linli_replica::id::{CertificateId, EpochId, PartyId, Timestamp};
+use linli_replica::id::{CertificateId, PartyId, Timestamp};
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 
 use super::certificate::{
-    Act, CutPoint, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate, SpaceCertificates,
-    SpaceId, Under,
+    Act, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate, SpaceId, Under,
 };
 use super::graph::Graph;
-use super::state::{Community, Cut, Death, EpochState, Member, Refusal, SpaceState, StandingGrant};
+use super::set::SpaceCertificates;
+use super::state::{Community, Death, Refusal, SpaceState};
 use crate::limits::DELEGATION_MAX;
+
+mod report;
 
 /// What a signer acts with.
 #[derive(Debug, Clone)]
@@ -284,186 +286,6 @@ impl<'a, C: Community> Evaluation<'a, C> {
             let removal = self.graph.id(self.link_death(*link, view)?)?;
             Some(Death { removal, link: self.graph.id(*link)? })
         })
-    }
-
-    fn state(self) -> SpaceState {
-        let mut state = SpaceState {
-            space: self.space,
-            genesis: self.genesis.map(|(_, genesis)| genesis.clone()),
-            members: BTreeMap::new(),
-            former: BTreeMap::new(),
-            heads: self.heads(),
-            epochs: BTreeMap::new(),
-            removals: BTreeSet::new(),
-            cuts: BTreeMap::new(),
-            admitted: BTreeSet::new(),
-            refused: self.refused.clone(),
-            waiting: self.graph.waiting.clone(),
-            dead: BTreeMap::new(),
-            void: BTreeMap::new(),
-        };
-        self.tell_void(&mut state);
-        self.tell_members(&mut state);
-        self.tell_epochs(&mut state);
-        self.tell_cuts(&mut state);
-        state
-    }
-
-    /// Lists the certificates that count, ancestors first.
-    fn counting(
-        &self,
-    ) -> impl Iterator<Item = (usize, CertificateId, &'a SpaceCertificate, &Authority)> {
-        self.graph.iter().filter_map(|(place, id, certificate)| {
-            Some((place, id, certificate, self.accepted.get(&place)?))
-        })
-    }
-
-    /// What counts and is cited by nothing that counts. Nobody need hold what does not count.
-    fn heads(&self) -> Vec<CertificateId> {
-        let mut heads = BTreeSet::new();
-        let mut places: Vec<usize> = Vec::new();
-        // Ancestors come first, so that going backwards a certificate meets all that follow it.
-        for (place, id, ..) in self.counting().collect::<Vec<_>>().into_iter().rev() {
-            if !places.iter().any(|later| self.graph.precedes(place, *later)) {
-                places.push(place);
-                heads.insert(id);
-            }
-        }
-        heads.into_iter().collect()
-    }
-
-    fn tell_void(&self, state: &mut SpaceState) {
-        for (place, id, certificate, _) in self.counting() {
-            let overruling = match certificate.act() {
-                Some(Act::Revoke(_) | Act::Admit { .. }) => self.overruled(place, None),
-                Some(Act::Cut { party, .. }) => {
-                    self.overruled(place, None).or_else(|| self.groundless(place, *party))
-                }
-                Some(Act::Genesis(_) | Act::Grant(_) | Act::Epoch(_)) | None => continue,
-            };
-            if let Some(overruling) = overruling.and_then(|removal| self.graph.id(removal)) {
-                state.void.insert(id, overruling);
-            } else if matches!(certificate.act(), Some(Act::Revoke(_))) {
-                state.removals.insert(id);
-            }
-        }
-    }
-
-    /// Finds what voided every removal that a cut followed.
-    fn groundless(&self, cut: usize, party: PartyId) -> Option<usize> {
-        let overruling: Option<Vec<usize>> =
-            self.known_removals(cut, party).map(|removal| self.overruled(removal, None)).collect();
-        overruling?.into_iter().min_by_key(|removal| self.graph.id(*removal))
-    }
-
-    fn tell_members(&self, state: &mut SpaceState) {
-        for (place, id, certificate, above) in self.counting() {
-            let by = certificate.body().party;
-            let given = match certificate.act() {
-                Some(Act::Genesis(genesis)) => self.given_by_genesis(place, id, by, genesis),
-                Some(Act::Grant(grant)) => {
-                    let chain = [&[place], above.chain.as_slice()].concat();
-                    let standing = StandingGrant {
-                        id,
-                        right: grant.right,
-                        purpose: grant.purpose.clone(),
-                        consent: grant.consent.clone(),
-                        ends: [grant.ends, above.ends].into_iter().flatten().min(),
-                        history: grant.history,
-                        depth: u8::try_from(chain.len()).unwrap_or(u8::MAX),
-                        by,
-                    };
-                    vec![(grant.party, standing, chain)]
-                }
-                Some(Act::Revoke(_) | Act::Epoch(_) | Act::Cut { .. } | Act::Admit { .. })
-                | None => continue,
-            };
-            for (party, standing, chain) in given {
-                let death = self.chain_death(&chain, None);
-                let side = if death.is_some() { &mut state.former } else { &mut state.members };
-                side.entry(party).or_insert_with(Member::default).grants.push(standing);
-                if let Some(death) = death {
-                    state.dead.insert(id, death);
-                }
-            }
-        }
-        for member in state.members.values_mut().chain(state.former.values_mut()) {
-            member.grants.sort_by_key(|grant| (grant.id, grant.depth));
-        }
-    }
-
-    /// The owner's right, and that of the steward whom the genesis names.
-    fn given_by_genesis(
-        &self,
-        place: usize,
-        id: CertificateId,
-        by: PartyId,
-        genesis: &Genesis,
-    ) -> Vec<(PartyId, StandingGrant, Vec<usize>)> {
-        let standing = |depth| StandingGrant {
-            id,
-            right: Right::Steward,
-            purpose: String::new(),
-            consent: None,
-            ends: None,
-            history: true,
-            depth,
-            by,
-        };
-        let owner = match genesis.owner {
-            Owner::Party(party) => Some((party, standing(0), Vec::new())),
-            Owner::Community => None,
-        };
-        let steward = genesis.steward.map(|party| (party, standing(1), vec![place]));
-        owner.into_iter().chain(steward).collect()
-    }
-
-    fn tell_epochs(&self, state: &mut SpaceState) {
-        let removals: Vec<usize> =
-            state.removals.iter().filter_map(|id| self.graph.place_of(id)).collect();
-        let mut covering: Vec<(usize, EpochId)> = Vec::new();
-        for (place, id, certificate, _) in self.counting() {
-            let Some(Act::Epoch(epoch)) = certificate.act() else { continue };
-            let id = EpochId(id.0);
-            let covers = removals.iter().all(|removal| self.graph.precedes(*removal, place));
-            let mut after = BTreeSet::new();
-            if covers {
-                let known = covering.iter().filter(|(at, _)| self.graph.precedes(*at, place));
-                after.extend(known.map(|(_, epoch)| *epoch));
-                covering.push((place, id));
-            }
-            let by = certificate.body().party;
-            state.epochs.insert(id, EpochState { epoch: epoch.clone(), by, covers, after });
-        }
-    }
-
-    fn tell_cuts(&self, state: &mut SpaceState) {
-        let mut admissions: Vec<(usize, &[_])> = Vec::new();
-        let mut cuts: Vec<(usize, CertificateId, PartyId, &[CutPoint])> = Vec::new();
-        for (place, id, certificate, _) in self.counting() {
-            match certificate.act() {
-                Some(_) if state.void.contains_key(&id) => {}
-                Some(Act::Admit { entries }) => admissions.push((place, entries)),
-                Some(Act::Cut { party, logs }) => cuts.push((place, id, *party, logs)),
-                Some(Act::Genesis(_) | Act::Grant(_) | Act::Revoke(_) | Act::Epoch(_)) | None => {}
-            }
-        }
-        state.admitted = admissions.iter().flat_map(|(_, entries)| *entries).copied().collect();
-        cuts.sort_by_key(|(_, id, ..)| *id);
-        for (place, id, party, logs) in cuts {
-            let admitted = admissions
-                .iter()
-                .filter(|(admission, _)| self.graph.precedes(place, *admission))
-                .flat_map(|(_, entries)| *entries)
-                .copied()
-                .collect();
-            let reopened = state.members.get(&party).is_some_and(|member| {
-                let mut places = member.grants.iter().filter_map(|g| self.graph.place_of(&g.id));
-                places.any(|grant| self.graph.precedes(place, grant))
-            });
-            let logs = logs.iter().map(|point| ((point.log, point.document), *point)).collect();
-            state.cuts.entry(party).or_default().push(Cut { id, logs, admitted, reopened });
-        }
     }
 }
 

@@ -9,8 +9,9 @@ use linli_replica::id::{
 };
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 
-use super::certificate::{CutPoint, Genesis, Right, SpaceCertificates, SpaceId, Under};
+use super::certificate::{CutPoint, Genesis, Right, SpaceId, Under};
 use super::epoch::Epoch;
+use super::set::SpaceCertificates;
 
 /// What the rules of a space ask of the community.
 pub trait Community {

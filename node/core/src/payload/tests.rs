@@ -91,7 +91,7 @@ fn a_binding_holds_for_its_node_log_and_space_only() {
     let bad = Err(PayloadError::BadBinding);
     assert_eq!(good.verify(log_id, SpaceTag([2; 32])), bad);
     assert_eq!(good.verify(LogKey([9; 32]), space), bad);
-    let thief = Binding { node: NodeId(key(3).verifying_key().to_bytes()), ..good.clone() };
+    let thief = Binding { node: NodeId(key(3).verifying_key().to_bytes()), ..good };
     assert_eq!(thief.verify(log_id, space), bad, "a node cannot claim a log");
     let theirs = Binding::new(&key(3), &log, space);
     let mixed = Binding { log_signature: theirs.log_signature, ..good };

@@ -131,7 +131,7 @@ impl<'a> Model<'a> {
                 Some(Act::Grant(grant)) if grant.party == body.party => grant.right,
                 _ => return false,
             },
-            _ => return false,
+            Under::Genesis | Under::Grant(_) | Under::Officers(_) => return false,
         };
         let links = self.rests_on(id);
         if links.iter().any(|link| self.is_hit(*link, view)) {

@@ -220,7 +220,7 @@ fn a_space_begins_only_by_its_owner_or_its_first_steward() {
         carrier_key: [1; 32].into(),
         nonce: [2; 32].into(),
     };
-    let stolen = SpaceCertificate::begin(&key(1), party(1), Timestamp(1), genesis.clone()).unwrap();
+    let stolen = SpaceCertificate::begin(&key(1), party(1), Timestamp(1), genesis).unwrap();
     let set: SpaceCertificates = [stolen.clone()].into_iter().collect();
     let state = SpaceState::evaluate(stolen.space(), &set, &Town::new());
     assert_eq!(state.refused[&stolen.id()], Refusal::NotOwner);
