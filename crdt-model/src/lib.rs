@@ -25,7 +25,7 @@
 //! Views serialise to one sequence of bytes ([`document::canonical`]) for the same writes and authors, whatever the
 //! order in which the changes arrived.
 //!
-//! Beside the documents stand the things an office deals with: [`national_id`], [`phone`], [`dates`], the registers
+//! Beside the documents stand the things an office deals with: [`national_id`], [`phone`], [`dates`], the [`register`] files
 //! of stations, and [`matching`], which says which rows are certainly one person and what a clerk must decide.
 //! [`rule`] turns readings into causes for alerts, [`catalogue`] names the services.
 
@@ -49,6 +49,7 @@ pub mod phone;
 pub mod private;
 pub mod profile;
 pub mod readings;
+pub mod register;
 pub mod rule;
 pub mod standing;
 pub mod time;

@@ -7,12 +7,18 @@ use crate::codes::Sex;
 use crate::private::Private;
 
 /// A valid number in its 18-character form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NationalId {
     text: Private,
     birth: Date,
     sex: Sex,
+}
+
+impl std::fmt::Debug for NationalId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NationalId").finish_non_exhaustive()
+    }
 }
 
 /// Why a text is no national id.

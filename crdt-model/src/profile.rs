@@ -63,6 +63,8 @@ fields! {
         Sex = "sex" |v| Sex::of_code(v).is_some(),
         /// Date of birth, `1936-05-23`.
         BirthDate = "birth_date" iso_date,
+        /// A date of birth as it was typed, which is no date; kept for the clerk.
+        BirthDateUnchecked = "birth_date_unchecked" text,
         /// National id, 18 digits with a valid check digit (GB 11643).
         NationalId = "national_id" |v| NationalId::parse(v).is_ok_and(|id| id.as_str() == v),
         /// A national id as it was typed, which does not check; kept for the clerk.
