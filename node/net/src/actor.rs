@@ -37,7 +37,7 @@ use crate::{
 
 /// Starts the network and returns its handle and its events.
 ///
-/// It runs until [`NetHandle::shutdown`] is called or the last handle is dropped.
+/// It runs until [`NetHandle::shutdown`] is called, or the last handle or the events are dropped.
 ///
 /// # Errors
 /// When the address cannot be bound or a relay URL makes no sense. mDNS never makes it fail.
@@ -158,6 +158,7 @@ impl Actor {
                 Some(Ok(ended)) = self.links.join_next() => self.ended(ended),
                 found = next_find(&mut self.finds) => self.found(found),
                 () = until(next_dial) => {}
+                () = self.events.closed() => break None,
             }
         };
         self.stop().await;

@@ -139,6 +139,11 @@ impl EventSender {
         let _ = self.control.send(event);
     }
 
+    /// Waits until the owner has dropped its end.
+    pub(crate) async fn closed(&self) {
+        self.control.closed().await;
+    }
+
     /// Bytes of a lane that have arrived and that the owner has not taken, 64 more for each frame.
     pub(crate) fn untaken_bytes(&self, lane: Lane) -> usize {
         INBOX_BYTES.saturating_sub(self.lanes.get(lane).budget.available_permits())

@@ -51,8 +51,9 @@ pub(crate) const SIMULTANEOUS_WINDOW: Duration = Duration::from_secs(3);
 pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(5);
 /// First wait after a failed dial; doubles with each failure.
 pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-/// Longest wait between dials of a peer that does not answer.
-pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Longest wait between dials of a peer that does not answer: how much later than the healed network an alert may
+/// leave. Both sides dial, and one dial costs a few packets.
+pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(15);
 /// First wait after a peer refused this node: it will not change its mind in seconds. Doubles with each refusal.
 pub(crate) const BACKOFF_REFUSED_FIRST: Duration = Duration::from_secs(30);
 /// Longest wait between dials of a peer that refuses this node.
@@ -81,6 +82,8 @@ pub(crate) const PAIR_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Wait before mDNS is started again after it failed.
 pub(crate) const MDNS_RETRY: Duration = Duration::from_secs(30);
+/// Time after which a further trouble of the mDNS daemon is reported: an interface that is down fails every second.
+pub(crate) const MDNS_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// How often mDNS looks at the clock for a new day and the daemon at the machine's addresses.
 pub(crate) const MDNS_TICK: Duration = Duration::from_secs(60);
 /// Seconds between two looks of the mDNS daemon at the machine's addresses.

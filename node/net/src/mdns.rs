@@ -15,14 +15,14 @@ use mdns_sd::{
 };
 use tokio::{
     sync::{mpsc, watch},
-    time::interval,
+    time::{Instant, interval},
 };
 
 use crate::{
     alias::{alias, aliases_at, day_of},
     config::Interfaces,
     dial::capped,
-    limits::{MDNS_INSTANCES_MAX, MDNS_IP_CHECK_SECS, MDNS_RETRY, MDNS_TICK},
+    limits::{MDNS_INSTANCES_MAX, MDNS_IP_CHECK_SECS, MDNS_REPORT_INTERVAL, MDNS_RETRY, MDNS_TICK},
 };
 
 const MEMBER_SERVICE: &str = "_linli._udp.local.";
@@ -86,6 +86,7 @@ async fn session(
     let troubles = daemon.0.monitor()?;
     let mut state = State::new(setup, &daemon.0);
     let mut ticks = interval(MDNS_TICK);
+    let mut quiet_until = Instant::now();
     loop {
         let wish = wishes.borrow_and_update().clone();
         for news in state.follow(&wish, now_ms())? {
@@ -97,7 +98,10 @@ async fn session(
             event = next(state.members.as_ref()) => state.member_event(event?),
             event = next(state.inviters.as_ref()) => State::inviter_event(event?),
             trouble = troubles.recv_async() => match trouble {
-                Ok(DaemonEvent::Error(error)) => Some(Found::Failed { what: error.to_string() }),
+                Ok(DaemonEvent::Error(error)) if quiet_until <= Instant::now() => {
+                    quiet_until = Instant::now() + MDNS_REPORT_INTERVAL;
+                    Some(Found::Failed { what: error.to_string() })
+                }
                 Ok(_) => None,
                 Err(_disconnected) => return Err(Error::DaemonShutdown),
             },
@@ -286,4 +290,100 @@ fn addresses(service: &ResolvedService) -> BTreeSet<SocketAddr> {
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use iroh::SecretKey;
+
+    use super::*;
+
+    const SECRET: [u8; 32] = [7; 32];
+    const NOON_MS: u64 = 1_704_067_200_000 + 12 * 60 * 60 * 1000;
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+    fn id(seed: u8) -> EndpointId {
+        SecretKey::from_bytes(&[seed; 32]).public()
+    }
+
+    fn setup() -> Setup {
+        Setup { me: id(1), port: 4000, interfaces: Interfaces::Loopback }
+    }
+
+    fn wish(members: &[u8]) -> Wish {
+        Wish {
+            discovery_secret: Some(SECRET),
+            members: members.iter().map(|seed| id(*seed)).collect(),
+            ..Wish::default()
+        }
+    }
+
+    fn shown(seed: u8, now_ms: u64, address: &str) -> ServiceEvent {
+        let name = alias(&SECRET, &id(seed), day_of(now_ms));
+        let text: &[(String, String)] = &[];
+        let host = format!("{name}.local.");
+        let info = ServiceInfo::new(MEMBER_SERVICE, &name, &host, address, 5000, text).unwrap();
+        ServiceEvent::ServiceResolved(Box::new(info.as_resolved_service()))
+    }
+
+    fn member(found: Option<Found>) -> (EndpointId, Vec<String>) {
+        let Some(Found::Member { id, addresses }) = found else { panic!("{found:?}") };
+        (id, addresses.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_advertised_alias_follows_the_day_and_falls_silent_without_a_secret() {
+        let (setup, daemon) = (setup(), Daemon(start(&Interfaces::Loopback).unwrap()));
+        let mut state = State::new(&setup, &daemon.0);
+        let name = |now| format!("{}.{MEMBER_SERVICE}", alias(&SECRET, &id(1), day_of(now)));
+        for now in [NOON_MS, NOON_MS + DAY_MS] {
+            state.follow(&wish(&[1, 2]), now).unwrap();
+            assert_eq!(state.own_alias, Some(name(now)));
+            assert!(state.members.is_some());
+        }
+        state.follow(&Wish::default(), NOON_MS).unwrap();
+        assert_eq!(state.own_alias, None);
+        assert!(state.members.is_none() && state.inviters.is_none() && state.offer.is_none());
+    }
+
+    #[test]
+    fn who_was_seen_before_being_enrolled_is_found_on_enrolment() {
+        let (setup, daemon) = (setup(), Daemon(start(&Interfaces::Loopback).unwrap()));
+        let mut state = State::new(&setup, &daemon.0);
+        assert!(state.follow(&wish(&[1]), NOON_MS).unwrap().is_empty());
+        assert!(state.member_event(shown(2, NOON_MS, "10.0.0.2")).is_none(), "a stranger");
+        assert!(state.member_event(shown(1, NOON_MS, "10.0.0.1")).is_none(), "ourselves");
+        let found = state.follow(&wish(&[1, 2]), NOON_MS).unwrap();
+        let found: Vec<_> = found.into_iter().map(|found| member(Some(found))).collect();
+        assert!(found.contains(&(id(2), vec!["10.0.0.2:5000".to_owned()])), "{found:?}");
+    }
+
+    #[test]
+    fn around_midnight_both_aliases_are_one_member_and_a_goodbye_takes_one_away() {
+        let (setup, daemon) = (setup(), Daemon(start(&Interfaces::Loopback).unwrap()));
+        let mut state = State::new(&setup, &daemon.0);
+        state.follow(&wish(&[1, 2]), NOON_MS).unwrap();
+        state.member_event(shown(2, NOON_MS - DAY_MS, "10.0.0.2"));
+        let both = member(state.member_event(shown(2, NOON_MS, "10.0.0.3")));
+        assert_eq!(both, (id(2), vec!["10.0.0.2:5000".to_owned(), "10.0.0.3:5000".to_owned()]));
+        let old = format!("{}.{MEMBER_SERVICE}", alias(&SECRET, &id(2), day_of(NOON_MS) - 1));
+        let left = member(
+            state.member_event(ServiceEvent::ServiceRemoved(MEMBER_SERVICE.to_owned(), old)),
+        );
+        assert_eq!(left, (id(2), vec!["10.0.0.3:5000".to_owned()]));
+        let forged = ServiceEvent::ServiceRemoved(MEMBER_SERVICE.to_owned(), "x".to_owned());
+        assert!(state.member_event(forged).is_none());
+    }
+
+    #[test]
+    fn a_flood_of_instances_is_cut_off_but_members_are_still_found() {
+        let (setup, daemon) = (setup(), Daemon(start(&Interfaces::Loopback).unwrap()));
+        let mut state = State::new(&setup, &daemon.0);
+        state.follow(&wish(&[1, 2]), NOON_MS).unwrap();
+        for day in 0..2 * u64::try_from(MDNS_INSTANCES_MAX).unwrap() {
+            state.member_event(shown(9, day * DAY_MS, "10.0.0.9"));
+        }
+        assert_eq!(state.seen.len(), MDNS_INSTANCES_MAX);
+        assert_eq!(member(state.member_event(shown(2, NOON_MS, "10.0.0.2"))).0, id(2));
+    }
 }

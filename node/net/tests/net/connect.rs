@@ -172,3 +172,13 @@ async fn nobody_is_dialled_against_the_policy() {
     a.connected().await;
     assert_eq!(a.status(id(2)).failures, 0);
 }
+
+#[tokio::test]
+async fn dropping_the_events_stops_the_network() {
+    let (a, mut b) = pair().await;
+    drop(a.events);
+    assert_eq!(b.disconnected().await, DisconnectReason::Shutdown);
+    // It answers no longer, rather than waiting for an actor that is gone.
+    a.net.shutdown().await;
+    assert!(a.net.peers().is_empty());
+}
