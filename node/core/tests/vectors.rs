@@ -3,7 +3,12 @@
 //!
 //! Each file is read and judged; and it must be what the seeds below make, byte for byte, so that
 //! no format changes unnoticed. A file that differs is written anew beside the test binaries.
-#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; a panic is a failed test"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -202,7 +202,7 @@ pub enum Under {
 }
 
 /// The signed content of a space certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Body {
     /// Format version, 1.
     #[n(0)]
@@ -232,11 +232,35 @@ pub struct Body {
 }
 
 /// A space certificate that its node has signed: a parsed body and the envelope it came in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SpaceCertificate {
     body: Body,
     act: Option<Act>,
     envelope: Envelope,
+}
+
+// Neither prints the bytes of the act: a genesis holds the space's nonce.
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Body")
+            .field("space", &self.space)
+            .field("by", &self.by)
+            .field("party", &self.party)
+            .field("under", &self.under)
+            .field("heads", &self.heads)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SpaceCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SpaceCertificate")
+            .field("id", &self.id())
+            .field("body", &self.body)
+            .field("act", &self.act)
+            .finish()
+    }
 }
 
 /// Why bytes are not a space certificate.

@@ -73,7 +73,7 @@ fn out(who: u8) -> Act {
 fn stories() -> Vec<(&'static str, Story)> {
     let one = Story::new().then(0, None, &[0], &steward(1));
     let two = one.clone().then(0, None, &[1], &steward(2));
-    let deep = one.clone().then(1, Some(1), &[1], &steward(2));
+    let deep = one.then(1, Some(1), &[1], &steward(2));
     let deep = deep.then(2, Some(2), &[2], &steward(3)).then(3, Some(3), &[3], &steward(4));
     let mutual = two.clone().then(1, Some(1), &[2], &out(2)).then(2, Some(2), &[2], &out(1));
     let overruled = two.clone().then(1, Some(1), &[2], &out(2)).then(0, None, &[2], &out(1));

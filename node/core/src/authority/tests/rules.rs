@@ -264,3 +264,11 @@ fn an_act_of_a_later_version_keeps_its_place() {
     world.grant(0, Under::Genesis, &[id], 1);
     assert!(world.is_member(1), "what follows it counts");
 }
+
+#[test]
+fn a_genesis_is_not_printed_with_its_nonce() {
+    let world = World::owned();
+    let genesis = world.set.get(&world.root).unwrap();
+    let nonce = format!("{:?}", [2; 32]);
+    assert!(!format!("{genesis:?} {:?}", world.state()).contains(&nonce[1..20]));
+}
