@@ -23,6 +23,12 @@ pub(crate) fn node(n: u8, kind: PartyKind, role: Option<Role>) -> Node {
     Node { author, actor: ActorId::from([n; 16].as_slice()) }
 }
 
+/// Another node of the same party.
+pub(crate) fn sibling(of: &Node, n: u8) -> Node {
+    let author = Author { node: NodeId([n; 32]), ..of.author.clone() };
+    Node { author, actor: ActorId::from([n; 16].as_slice()) }
+}
+
 impl Node {
     /// The author as the directory proves it: the person is the node's word.
     fn proved(&self) -> Author {

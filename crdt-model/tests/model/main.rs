@@ -1,6 +1,15 @@
 //! Tests of the documents over real Automerge documents of several authors.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail loudly"
+)]
 
+mod alerts;
 mod community;
+mod convergence;
 mod facts;
 mod fields;
+mod joins;
+mod orders;
+mod readings;
