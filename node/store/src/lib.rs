@@ -15,6 +15,7 @@
 //! All but the entries' own bytes and the tags carriers see is sealed under a [`StorageKey`], which
 //! a passphrase unlocks ([`keyring`]). `docs/spec/store.md` is the format.
 
+pub mod backup;
 pub mod error;
 pub mod key;
 pub mod keyring;

@@ -76,7 +76,7 @@ impl Store {
     /// # Errors
     /// As [`Store::create`].
     pub fn create_on(medium: Arc<dyn Medium>, key: &StorageKey) -> Result<Self, StoreError> {
-        if medium.exists(Part::Main)? {
+        if medium.exists(Part::Main)? || medium.exists(Part::Urgent)? {
             return Err(StoreError::AlreadyExists);
         }
         let sealer = Sealer::new(key);

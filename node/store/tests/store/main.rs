@@ -1,9 +1,11 @@
 //! The store as its users meet it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod backup;
 mod conformance;
+mod disk;
+mod full_disk;
+mod keyring;
+mod opening;
 mod support;
+mod torn_writes;
