@@ -260,6 +260,8 @@ impl<'a, C: Community> Evaluation<'a, C> {
     }
 
     /// Finds the removal by the owner that voids what a steward signed apart from it.
+    ///
+    /// Had the steward known of it, what it signed would not count in the first place.
     fn overruled(&self, place: usize, view: Option<usize>) -> Option<usize> {
         let authority = self.accepted.get(&place)?;
         authority
@@ -268,7 +270,6 @@ impl<'a, C: Community> Evaluation<'a, C> {
             .flat_map(|link| self.hits(*link, view))
             .filter(|removal| {
                 self.accepted.get(removal).is_some_and(|authority| authority.owner)
-                    && !self.graph.precedes(*removal, place)
                     && !self.graph.precedes(place, *removal)
             })
             .min_by_key(|removal| self.graph.id(*removal))

@@ -117,6 +117,9 @@ proptest! {
         if let Some(epoch) = state.writable_epoch(&BTreeSet::new()) {
             let id = CertificateId(epoch.0);
             prop_assert!(state.removals.iter().all(|removal| model.knows(id, *removal)));
+            // Whoever knows the chosen one covers what it covers; it would have been chosen.
+            let mut others = state.epochs.keys().map(|other| CertificateId(other.0));
+            prop_assert!(!others.any(|other| model.knows(other, id)));
         } else {
             let covers = |epoch: &EpochId| {
                 state.removals.iter().all(|r| model.knows(CertificateId(epoch.0), *r))
