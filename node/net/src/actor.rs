@@ -162,6 +162,8 @@ impl Actor {
             }
         };
         self.stop().await;
+        // Lets go of the endpoint first: whoever waited may want its port.
+        drop(self);
         if let Some(done) = done {
             let _ = done.send(());
         }

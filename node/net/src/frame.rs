@@ -16,10 +16,11 @@ pub(crate) enum FrameError {
     Read(#[source] ReadError),
 }
 
-/// Reads one frame; `None` when the stream ended between frames.
+/// Reads one frame, telling of each piece as it arrives; `None` when the stream ended between frames.
 pub(crate) async fn read_frame(
     stream: &mut RecvStream,
     cap_bytes: usize,
+    progress: impl Fn(),
 ) -> Result<Option<Vec<u8>>, FrameError> {
     let mut prefix = [0; 4];
     match stream.read_exact(&mut prefix).await {
@@ -31,8 +32,14 @@ pub(crate) async fn read_frame(
     if announced_bytes > cap_bytes {
         return Err(FrameError::TooLarge { announced_bytes, cap_bytes });
     }
+    progress();
     let mut frame = vec![0; announced_bytes];
-    stream.read_exact(&mut frame).await.map_err(cut_or_read)?;
+    let mut rest = frame.as_mut_slice();
+    while !rest.is_empty() {
+        let read = stream.read(rest).await.map_err(FrameError::Read)?.ok_or(FrameError::Cut)?;
+        progress();
+        rest = rest.get_mut(read..).unwrap_or_default();
+    }
     Ok(Some(frame))
 }
 

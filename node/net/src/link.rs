@@ -306,7 +306,7 @@ async fn read_lane(
     events: EventSender,
 ) -> DisconnectReason {
     loop {
-        let frame = match read_frame(&mut stream, MAX_FRAME_BYTES).await {
+        let frame = match read_frame(&mut stream, MAX_FRAME_BYTES, || link.heard()).await {
             Ok(Some(frame)) => frame,
             Ok(None) => return DisconnectReason::Garbage { what: "it ended a lane" },
             Err(FrameError::Cut) => {
@@ -319,7 +319,6 @@ async fn read_lane(
                 return DisconnectReason::Lost { what: printable(&error) };
             }
         };
-        link.heard();
         if frame.is_empty() {
             if lane == Lane::Urgent {
                 continue;

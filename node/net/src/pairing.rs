@@ -145,7 +145,7 @@ impl PairStream {
     /// # Errors
     /// When nothing comes in time, the frame is too large, or the connection is gone.
     pub async fn receive(&mut self, within: Duration) -> Result<Option<Vec<u8>>, PairError> {
-        let reading = read_frame(&mut self.receive, MAX_PAIR_FRAME_BYTES);
+        let reading = read_frame(&mut self.receive, MAX_PAIR_FRAME_BYTES, || {});
         match timeout(within, reading).await {
             Ok(Ok(frame)) => Ok(frame),
             Ok(Err(FrameError::TooLarge { announced_bytes, .. })) => {

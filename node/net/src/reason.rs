@@ -6,8 +6,6 @@ use crate::{lane::Lane, limits::WORDS_MAX_BYTES};
 
 /// Close codes of `linli/1` and `linli-pair/1`, after the HTTP codes people know.
 pub mod code {
-    /// The node stops in good order.
-    pub const SHUTDOWN: u32 = 0;
     /// The bytes made no sense.
     pub const GARBAGE: u32 = 400;
     /// The endpoint is not a member, or pairing is not open.
@@ -22,6 +20,10 @@ pub mod code {
     pub const TOO_LARGE: u32 = 413;
     /// Too much at once; try later.
     pub const BUSY: u32 = 429;
+    /// The node stops in good order.
+    pub const SHUTDOWN: u32 = 503;
+    /// The connection was dropped without a word: a dial was given up, or the program ended.
+    pub const DROPPED: u32 = 0;
 }
 
 /// Why a connection ended.
@@ -109,6 +111,7 @@ impl DisconnectReason {
         let words = words(close);
         match u32::try_from(close.error_code.into_inner()) {
             Ok(code::SHUTDOWN) => Self::Shutdown,
+            Ok(code::DROPPED) => Self::Lost { what: "the peer let go of it".to_owned() },
             Ok(code::REFUSED) => Self::RefusedByPeer { words },
             Ok(code::DUPLICATE) => Self::Replaced,
             _ => Self::ClosedByPeer { code: close.error_code.into_inner(), words },

@@ -2,7 +2,7 @@
 
 use linli_net::{Lane, MAX_FRAME_BYTES, NetEvent, SendError};
 
-use crate::support::{LIMIT, id, pair, until};
+use crate::support::{LIMIT, Node, id, pair, until};
 
 #[tokio::test]
 async fn frames_of_every_size_arrive_in_order_on_every_lane() {
@@ -43,9 +43,7 @@ async fn urgent_overtakes_a_saturated_bulk_lane() {
     // The receiver takes nothing, so bulk fills its budget there and the queue here, and can go no further.
     let mut sent = 0;
     until(|| {
-        while a.net.try_send(&id(2), Lane::Bulk, numbered(sent)).is_ok() {
-            sent += 1;
-        }
+        sent = fill(&a, Lane::Bulk, sent);
         b.net.untaken_bytes(Lane::Bulk) >= 7 * MAX_FRAME_BYTES
     })
     .await;
@@ -63,9 +61,7 @@ async fn an_owner_that_takes_nothing_for_long_keeps_its_connections() {
     let (a, mut b) = pair().await;
     let mut sent = 0;
     until(|| {
-        while a.net.try_send(&id(2), Lane::Urgent, numbered(sent)).is_ok() {
-            sent += 1;
-        }
+        sent = fill(&a, Lane::Urgent, sent);
         b.net.untaken_bytes(Lane::Urgent) >= 7 * MAX_FRAME_BYTES
     })
     .await;
@@ -111,6 +107,15 @@ async fn a_full_lane_becomes_writable_when_the_receiver_takes() {
     .await;
     a.net.try_send(&id(2), Lane::Bulk, refused).unwrap();
     tokio::time::timeout(LIMIT, taker).await.unwrap().unwrap();
+}
+
+/// Sends numbered frames until one waits in the queue; hands back the next number.
+fn fill(sender: &Node, lane: Lane, mut next: u32) -> u32 {
+    while sender.status(id(2)).connected.unwrap().bytes_queued < MAX_FRAME_BYTES {
+        sender.net.try_send(&id(2), lane, numbered(next)).unwrap();
+        next += 1;
+    }
+    next
 }
 
 fn numbered(number: u32) -> Vec<u8> {

@@ -7,8 +7,8 @@ use iroh::{
     endpoint::{Connection, ConnectionError, SendStream, presets},
 };
 use linli_net::{
-    DialPolicy, EndpointId, Interfaces, Lane, MEMBER_ALPN, NetConfig, NetEvent, NetEvents,
-    NetHandle, PeerStatus, SecretKey, start,
+    DialPolicy, EndpointId, Interfaces, Lane, MEMBER_ALPN, NetConfig, NetError, NetEvent,
+    NetEvents, NetHandle, PeerStatus, SecretKey, start,
 };
 
 /// Far longer than anything here takes; a test that reaches it has failed.
@@ -88,6 +88,7 @@ impl Node {
     pub(crate) async fn frame(&mut self) -> (Lane, Vec<u8>) {
         self.wait(|event| match event {
             NetEvent::Frame { lane, bytes, .. } => Some((lane, bytes)),
+            NetEvent::Disconnected { reason, .. } => panic!("disconnected: {reason:?}"),
             _ => None,
         })
         .await
@@ -98,6 +99,21 @@ impl Node {
     }
 }
 
+/// A node on an address that another had until just now: the system may still hold it for a moment.
+pub(crate) async fn node_again(config: NetConfig) -> Node {
+    tokio::time::timeout(LIMIT, async {
+        loop {
+            match start(config.clone()).await {
+                Ok((net, events)) => break Node { net, events },
+                Err(NetError::PortInUse { .. }) => tokio::task::yield_now().await,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    })
+    .await
+    .expect("the address becomes free")
+}
+
 /// Two nodes, connected; the first dialled.
 pub(crate) async fn pair() -> (Node, Node) {
     let mut a = node(config(1, &[1, 2])).await;
@@ -106,6 +122,31 @@ pub(crate) async fn pair() -> (Node, Node) {
     a.connected().await;
     b.connected().await;
     (a, b)
+}
+
+/// Waits until a frame of `a` reaches `b`. The connection may be replaced meanwhile: both may have dialled.
+pub(crate) async fn reaches(a: &mut Node, b: &mut Node) {
+    let to = b.id();
+    let send = |net: &NetHandle| drop(net.try_send(&to, Lane::Urgent, vec![1]));
+    send(&a.net);
+    tokio::time::timeout(LIMIT, async {
+        loop {
+            tokio::select! {
+                event = a.events.recv() => {
+                    if matches!(event.unwrap(), NetEvent::Connected { .. }) {
+                        send(&a.net);
+                    }
+                }
+                event = b.events.recv() => {
+                    if matches!(event.unwrap(), NetEvent::Frame { .. }) {
+                        break;
+                    }
+                }
+            }
+        }
+    })
+    .await
+    .expect("a frame arrives");
 }
 
 /// A member that speaks QUIC and whatever the test wants.
@@ -165,7 +206,7 @@ pub(crate) fn members(seeds: &[u8]) -> BTreeSet<EndpointId> {
 pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     tokio::time::timeout(LIMIT, async {
         while !condition() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     })
     .await

@@ -1,9 +1,11 @@
 //! A peer whose machine loses power: no goodbye, and it comes back under the same key and port.
 
+use std::net::SocketAddr;
+
 use linli_net::{DialPolicy, DisconnectReason, NetConfig};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Node, config, id, node};
+use crate::support::{Node, config, id, node, node_again, reaches};
 
 /// A node on a runtime of its own; dropping the runtime kills it in the middle of whatever it does.
 fn on_own_runtime(config: NetConfig) -> (Runtime, Node) {
@@ -17,7 +19,10 @@ fn survives(stays: u8, vanishes: u8, stayer_dials: bool) {
     let everyone = [stays, vanishes];
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let mut a = runtime.block_on(node(config(stays, &everyone)));
-    let (power, mut b) = on_own_runtime(config(vanishes, &everyone));
+    let mut vanishing = config(vanishes, &everyone);
+    // An address of its own, so that no other test takes the port meanwhile.
+    vanishing.bind = Some(SocketAddr::from(([127, 0, 1, vanishes], 0)));
+    let (power, mut b) = on_own_runtime(vanishing);
     let address = b.net.bound_addresses()[0];
     if stayer_dials {
         a.dial(&b)
@@ -34,15 +39,7 @@ fn survives(stays: u8, vanishes: u8, stayer_dials: bool) {
     let mut again = config(vanishes, &everyone);
     again.bind = Some(address);
     again.dial = DialPolicy::Everyone;
-    let mut b = runtime.block_on(async {
-        loop {
-            match linli_net::start(again.clone()).await {
-                Ok((net, events)) => break Node { net, events },
-                Err(linli_net::NetError::PortInUse { .. }) => tokio::task::yield_now().await,
-                Err(other) => panic!("{other}"),
-            }
-        }
-    });
+    let mut b = runtime.block_on(node_again(again));
     b.dial(&a);
     runtime.block_on(async {
         let reason = a.disconnected().await;
@@ -56,10 +53,7 @@ fn survives(stays: u8, vanishes: u8, stayer_dials: bool) {
             ),
             "{reason:?}"
         );
-        a.connected().await;
-        b.connected().await;
-        a.net.try_send(&id(vanishes), linli_net::Lane::Urgent, vec![1]).unwrap();
-        assert_eq!(b.frame().await.1, [1]);
+        reaches(&mut a, &mut b).await;
     });
 }
 
