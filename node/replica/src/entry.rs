@@ -9,7 +9,7 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use crate::id::{DocTag, EntryId, EpochId, LogKey, SpaceTag};
-use crate::limits::{ENTRY_BYTES_MAX, PAD_BUCKET_BYTES, PAGE_ENTRIES_MAX};
+use crate::limits::{ENTRY_BYTES_MAX, PAD_BUCKET_BYTES, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX};
 
 const ID_CONTEXT: &str = "linli 1 entry id";
 const SIGN_CONTEXT: &[u8] = b"linli 1 entry";
@@ -309,6 +309,9 @@ pub enum PageError {
     /// Too much in it.
     #[error("a page holds at most {PAGE_ENTRIES_MAX} entries")]
     TooMany,
+    /// Too many bytes in it: it could not be sent on.
+    #[error("a page of several entries holds at most {PAGE_BYTES_MAX} bytes")]
+    TooLarge,
     /// The entries are of different logs or do not follow each other.
     #[error("the entries of the page do not form one chain")]
     Chain,
@@ -330,6 +333,10 @@ impl Page {
     pub fn verify(mut self) -> Result<VerifiedPage, PageError> {
         if self.0.len() > PAGE_ENTRIES_MAX {
             return Err(PageError::TooMany);
+        }
+        let bytes: usize = self.0.iter().map(Entry::size_bytes).sum();
+        if bytes > PAGE_BYTES_MAX && self.0.len() > 1 {
+            return Err(PageError::TooLarge);
         }
         for pair in self.0.windows(2) {
             let [a, b] = pair else { continue };

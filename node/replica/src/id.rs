@@ -127,5 +127,5 @@ impl Timestamp {
 /// knows the node can compute it.
 #[must_use]
 pub fn inbox_tag(node: &NodeId) -> SpaceTag {
-    SpaceTag(blake3::derive_key("linli 1 inbox", node.as_bytes()))
+    SpaceTag(blake3::derive_key("linli 1 inbox space tag", node.as_bytes()))
 }

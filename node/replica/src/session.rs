@@ -144,6 +144,8 @@ impl Session {
             Frame::Bye(_) => return Err(Ending::Goodbye),
             // Urgent pages may overtake the other lanes, even the hello.
             Frame::Pages(pages) => self.on_pages(world, held, pages, outputs),
+            // So may these; there is nothing yet that they could be about.
+            Frame::Receipt(_) | Frame::Cell(_) if self.hello.is_none() => {}
             _ if self.hello.is_none() => return Err(Ending::OutOfTurn),
             Frame::Spaces(spaces) => self.on_spaces(world, &spaces)?,
             Frame::Adopt(adopt) => self.on_adopt(world, adopt, outputs),

@@ -85,7 +85,7 @@ pub enum Input {
     },
     /// The core made something: it is committed as one batch, then sent to all who share it.
     Authored {
-        /// Pages of this node's logs; their entries are all signed.
+        /// Pages of this node's logs, best of one entry each: then every entry keeps its signature.
         pages: Vec<VerifiedPage>,
         /// Community certificates.
         certificates: Vec<Certificate>,

@@ -1,0 +1,77 @@
+//! A community of a centre, homes and carriers, all keys from small numbers.
+
+use ed25519_dalek::SigningKey;
+use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
+use linli_replica::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
+
+pub(crate) const ENDS: Timestamp = Timestamp(1_000_000_000);
+
+pub(crate) fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+fn public(seed: u8) -> [u8; 32] {
+    key(seed).verifying_key().to_bytes()
+}
+
+/// Nodes 1..=99 belong to a party whose key is 100 more.
+pub(crate) fn node(number: u8) -> NodeId {
+    NodeId(public(number))
+}
+
+const OFFICER: u8 = 250;
+
+pub(crate) struct Community {
+    pub(crate) genesis: Certificate,
+}
+
+impl Community {
+    pub(crate) fn new(name: &str) -> Self {
+        let act = Act::Genesis {
+            name: name.into(),
+            officers: OfficerSet { officers: vec![OfficerId(public(OFFICER))], threshold: 1 },
+            nonce: [0; 32].into(),
+        };
+        let genesis = Certificate::new(CommunityId::default(), Timestamp(1), act);
+        Self { genesis: genesis.signed(&key(OFFICER)) }
+    }
+
+    fn make(&self, act: Act, signer: u8) -> Certificate {
+        let community = CommunityId(self.genesis.id().0);
+        Certificate::new(community, Timestamp(1), act).signed(&key(signer))
+    }
+
+    fn under(&self) -> CertificateId {
+        self.genesis.id()
+    }
+
+    /// The certificates that make a node a member.
+    pub(crate) fn member(&self, number: u8, carrier: bool) -> [Certificate; 2] {
+        let party = PartyId(public(number + 100));
+        let kind = if carrier { PartyKind::Carrier } else { PartyKind::Household };
+        let enrol = Act::Enrol { under: self.under(), party, kind, name: None };
+        let certify = Act::Node {
+            party,
+            node: node(number),
+            seal_key: [3; 32].into(),
+            ends: ENDS,
+            label: "box".into(),
+            carrier,
+        };
+        [self.make(enrol, OFFICER), self.make(certify, number + 100)]
+    }
+
+    pub(crate) fn expel(&self, number: u8) -> Certificate {
+        let subject = Subject::Node(node(number));
+        self.make(Act::Expel { under: self.under(), subject }, OFFICER)
+    }
+
+    pub(crate) fn notice(&self, number: u8, text: &str) -> Certificate {
+        let act = Act::Notice {
+            node: node(number),
+            topic: "test".into(),
+            body: text.as_bytes().to_vec().into(),
+        };
+        self.make(act, number)
+    }
+}

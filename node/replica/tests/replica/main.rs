@@ -1,0 +1,16 @@
+//! Replicas in memory, over a modelled wire.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod community;
+mod convergence;
+mod cost;
+mod hostile;
+mod lanes;
+mod network;
+mod store;

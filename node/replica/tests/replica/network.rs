@@ -1,0 +1,523 @@
+//! Nodes and the wire between them: lossy (a loss is a disconnect), with lanes that overtake each
+//! other, and commits that take their time. Every frame that is sent is checked.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ed25519_dalek::SigningKey;
+use linli_replica::batch::Batch;
+use linli_replica::certificate::Certificate;
+use linli_replica::directory::Directory;
+use linli_replica::entry::{Entry, Header, Page, Suite, Urgency};
+use linli_replica::frame::Frame;
+use linli_replica::frontier::Frontier;
+use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag, Timestamp};
+use linli_replica::limits::{FRAME_BYTES_MAX, LANE_FRAMES_MAX};
+use linli_replica::replica::{Ending, Input, Output, Policy, Refused, Replica, Ticket};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+use crate::community::{Community, node};
+use crate::store::Store;
+
+pub(crate) const LANES: [Urgency; 3] = [Urgency::Urgent, Urgency::Normal, Urgency::Bulk];
+
+pub(crate) fn space(number: u8) -> SpaceTag {
+    SpaceTag([number; 32])
+}
+
+pub(crate) fn document(space: u8, number: u32) -> DocTag {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[space]).update(&number.to_le_bytes());
+    DocTag(*hasher.finalize().as_bytes())
+}
+
+/// What a node has been told, beyond frames and commits.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) held: Vec<(Option<NodeId>, Entry)>,
+    pub(crate) receipts: Vec<(NodeId, DocTag, Frontier)>,
+    pub(crate) refused: Vec<(Option<NodeId>, Refused)>,
+    pub(crate) ended: Vec<(NodeId, Ending)>,
+    pub(crate) synced: Vec<NodeId>,
+    pub(crate) forked: usize,
+    pub(crate) heartbeats: usize,
+}
+
+pub(crate) struct Node {
+    pub(crate) replica: Replica,
+    pub(crate) store: Store,
+    pub(crate) told: Told,
+    commits: VecDeque<(Ticket, Batch)>,
+    policy: Policy,
+    wanted: BTreeSet<SpaceTag>,
+    /// The own log of each document, as far as it was written.
+    writing: BTreeMap<DocTag, (u64, EntryId)>,
+    /// Sends on each lane since the last `Writable`.
+    sent: BTreeMap<(NodeId, Urgency), usize>,
+    overdue: bool,
+}
+
+/// Frames under way from one node to another, by lane.
+type Way = [VecDeque<Vec<u8>>; 3];
+
+pub(crate) struct Network {
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) now: Timestamp,
+    pub(crate) links: BTreeSet<(NodeId, NodeId)>,
+    ways: BTreeMap<(NodeId, NodeId), Way>,
+    community: Community,
+    rng: ChaCha8Rng,
+    connections: u64,
+    /// What was sent on the wire, in order.
+    pub(crate) log: Vec<(NodeId, NodeId, Urgency, Frame)>,
+    pub(crate) bytes: usize,
+    /// How many statements of holding were checked.
+    pub(crate) checked: usize,
+    /// One commit in this many fails; zero for none.
+    pub(crate) failures: u64,
+}
+
+impl Network {
+    pub(crate) fn new(seed: u64, members: &[u8], carriers: &[u8]) -> Self {
+        let mut network = Self {
+            nodes: BTreeMap::new(),
+            now: Timestamp(10),
+            links: BTreeSet::new(),
+            ways: BTreeMap::new(),
+            community: Community::new("North"),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            connections: 0,
+            log: Vec::new(),
+            bytes: 0,
+            checked: 0,
+            failures: 0,
+        };
+        let all = members.iter().map(|n| (*n, false)).chain(carriers.iter().map(|n| (*n, true)));
+        let certificates: Vec<Certificate> =
+            all.clone().flat_map(|(n, carrier)| network.community.member(n, carrier)).collect();
+        for (number, carrier) in all {
+            let policy = if carrier { Policy::CARRIER } else { Policy::MEMBER };
+            network.add(number, policy, &certificates);
+        }
+        network
+    }
+
+    pub(crate) const fn community(&self) -> &Community {
+        &self.community
+    }
+
+    fn add(&mut self, number: u8, policy: Policy, certificates: &[Certificate]) {
+        let mut store = Store::default();
+        let mut batch = Batch::default();
+        batch.certificates.push(self.community.genesis.clone());
+        batch.certificates.extend_from_slice(certificates);
+        store.commit(batch);
+        let id = node(number);
+        let replica = self.replica(id, &store, policy);
+        let node = Node {
+            replica,
+            store,
+            told: Told::default(),
+            commits: VecDeque::new(),
+            policy,
+            wanted: BTreeSet::new(),
+            writing: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            overdue: false,
+        };
+        self.nodes.insert(id, node);
+    }
+
+    pub(crate) fn set_policy(&mut self, id: NodeId, policy: Policy) {
+        self.nodes.get_mut(&id).unwrap().policy = policy;
+        self.crash(id);
+    }
+
+    fn replica(&self, id: NodeId, store: &Store, policy: Policy) -> Replica {
+        let mut directory = Directory::new(self.community.genesis.clone()).unwrap();
+        directory.add(store.certificates.values().cloned());
+        Replica::new(id, directory, store.index(), policy)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.rng.next_u64() % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    }
+
+    pub(crate) fn want(&mut self, id: NodeId, space: SpaceTag) {
+        self.nodes.get_mut(&id).unwrap().wanted.insert(space);
+        self.input(id, Input::Want(space));
+    }
+
+    pub(crate) fn forget(&mut self, id: NodeId, space: SpaceTag) {
+        self.nodes.get_mut(&id).unwrap().wanted.remove(&space);
+        self.input(id, Input::Forget(space));
+    }
+
+    /// Gives a node one input and carries its outputs out.
+    pub(crate) fn input(&mut self, id: NodeId, input: Input) {
+        let now = self.now;
+        let node = self.nodes.get_mut(&id).unwrap();
+        node.overdue = matches!(input, Input::Overdue { .. });
+        let outputs = node.replica.handle(now, &node.store, input);
+        for output in outputs {
+            self.carry(id, output);
+        }
+    }
+
+    fn carry(&mut self, id: NodeId, output: Output) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        match output {
+            Output::Send { peer, lane, bytes } => self.send(id, peer, lane, bytes),
+            Output::Commit { ticket, batch } => {
+                assert!(!batch.is_empty() || !batch.urgent, "an empty urgent commit");
+                if batch.urgent {
+                    node.commits.push_front((ticket, batch));
+                } else {
+                    node.commits.push_back((ticket, batch));
+                }
+            }
+            Output::Held { from, entries, .. } => {
+                for entry in entries {
+                    let header = entry.header();
+                    assert!(node.store.contains(header.document, header.log, entry.tip()));
+                    node.told.held.push((from, entry));
+                }
+            }
+            Output::Lost { from, entries, .. } => {
+                for entry in entries.iter().filter(|_| from.is_none()) {
+                    node.writing.remove(&entry.header().document);
+                }
+            }
+            Output::Receipt { peer, document, frontier } => {
+                // Honest peers say only what is true.
+                self.nodes.get_mut(&id).unwrap().told.receipts.push((peer, document, frontier));
+            }
+            Output::Disconnect { peer, reason } => {
+                node.told.ended.push((peer, reason));
+                self.cut(id, peer);
+            }
+            Output::Refused { peer, reason } => node.told.refused.push((peer, reason)),
+            Output::Synced { peer } => node.told.synced.push(peer),
+            Output::Forked { .. } => node.told.forked += 1,
+            Output::Heartbeat { .. } => node.told.heartbeats += 1,
+            Output::Directory { .. } => {}
+        }
+    }
+
+    /// Checks what an honest node says, and puts it on the wire.
+    fn send(&mut self, id: NodeId, peer: NodeId, lane: Urgency, bytes: Vec<u8>) {
+        assert!(bytes.len() <= FRAME_BYTES_MAX, "a frame of {} bytes", bytes.len());
+        let frame = Frame::decode(&bytes).expect("nodes send what they take");
+        let node = self.nodes.get_mut(&id).unwrap();
+        let sent = node.sent.entry((peer, lane)).or_default();
+        *sent += 1;
+        assert!(*sent <= LANE_FRAMES_MAX, "more frames than the lane has credit for");
+        let store = &node.store;
+        let mut holds = |document: DocTag, frontier: &Frontier| {
+            for (log, tips) in &frontier.0 {
+                for tip in tips {
+                    assert!(store.contains(document, *log, *tip), "said before it is durable");
+                    self.checked += 1;
+                }
+            }
+        };
+        match &frame {
+            Frame::Receipt(receipt) => {
+                receipt.documents.iter().for_each(|held| holds(held.document, &held.frontier));
+            }
+            Frame::Frontiers(frontiers) => {
+                frontiers.documents.iter().for_each(|offer| holds(offer.document, &offer.frontier));
+            }
+            Frame::Pages(pages) if !node.overdue => {
+                for bytes in pages.pages.iter().flatten() {
+                    let entry = Entry::decode(bytes).unwrap();
+                    let tips = vec![entry.tip()];
+                    let frontier = Frontier([(entry.header().log, tips)].into());
+                    holds(entry.header().document, &frontier);
+                }
+            }
+            _ => {}
+        }
+        if self.links.contains(&link(id, peer)) {
+            self.bytes += bytes.len();
+            self.ways.entry((id, peer)).or_default()[lane_slot(lane)].push_back(bytes);
+            self.log.push((id, peer, lane, frame));
+        }
+    }
+
+    pub(crate) fn connect(&mut self, a: NodeId, b: NodeId) {
+        if !self.links.insert(link(a, b)) {
+            return;
+        }
+        self.connections += 1;
+        let secret = *blake3::hash(&self.connections.to_le_bytes()).as_bytes();
+        for (id, peer, initiator) in [(a, b, true), (b, a, false)] {
+            for lane in LANES {
+                self.nodes.get_mut(&id).unwrap().sent.insert((peer, lane), 0);
+            }
+            self.input(id, Input::Connected { peer, secret, initiator });
+        }
+    }
+
+    /// The connection breaks; what was under way is lost.
+    pub(crate) fn cut(&mut self, a: NodeId, b: NodeId) {
+        if self.links.remove(&link(a, b)) {
+            self.ways.remove(&(a, b));
+            self.ways.remove(&(b, a));
+            self.input(a, Input::Disconnected { peer: b });
+            self.input(b, Input::Disconnected { peer: a });
+        }
+    }
+
+    /// The power fails: what was not durable is gone.
+    pub(crate) fn crash(&mut self, id: NodeId) {
+        let peers: Vec<NodeId> = self.nodes.keys().copied().filter(|peer| *peer != id).collect();
+        for peer in peers {
+            if self.links.remove(&link(id, peer)) {
+                self.ways.remove(&(id, peer));
+                self.ways.remove(&(peer, id));
+                self.input(peer, Input::Disconnected { peer: id });
+            }
+        }
+        let node = &self.nodes[&id];
+        let replica = self.replica(id, &node.store, node.policy);
+        let node = self.nodes.get_mut(&id).unwrap();
+        node.replica = replica;
+        node.commits.clear();
+        node.writing.clear();
+        for space in node.wanted.clone() {
+            self.input(id, Input::Want(space));
+        }
+    }
+
+    /// The key of a node's log in a space.
+    pub(crate) fn log_key(id: NodeId, space: SpaceTag) -> SigningKey {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(id.as_bytes()).update(space.as_bytes());
+        SigningKey::from_bytes(hasher.finalize().as_bytes())
+    }
+
+    /// Makes entries of `content` bytes in a node's log of a document.
+    pub(crate) fn write(
+        &mut self,
+        id: NodeId,
+        space: SpaceTag,
+        document: DocTag,
+        urgency: Urgency,
+        count: usize,
+        content: usize,
+    ) -> Vec<Entry> {
+        let key = Self::log_key(id, space);
+        let log = LogKey(key.verifying_key().to_bytes());
+        let node = self.nodes.get_mut(&id).unwrap();
+        let last = node.store.logs.get(&(document, log)).and_then(|log| log.keys().last().copied());
+        let (mut sequence, mut previous) =
+            node.writing.get(&document).copied().or(last).unwrap_or_default();
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            sequence += 1;
+            let salt = u8::try_from(self.rng.next_u64() % 256).unwrap();
+            let entry = entry(&key, space, document, sequence, previous, (urgency, content, salt));
+            previous = entry.id();
+            entries.push(entry);
+        }
+        let node = self.nodes.get_mut(&id).unwrap();
+        node.writing.insert(document, (sequence, previous));
+        let pages =
+            entries.iter().map(|entry| Page(vec![entry.clone()]).verify().unwrap()).collect();
+        let urgent = urgency == Urgency::Urgent;
+        let (certificates, records) = (Vec::new(), Vec::new());
+        self.input(id, Input::Authored { pages, certificates, records, urgent });
+        entries
+    }
+
+    pub(crate) fn certify(&mut self, id: NodeId, certificates: Vec<Certificate>) {
+        let (pages, records, urgent) = (Vec::new(), Vec::new(), false);
+        self.input(id, Input::Authored { pages, certificates, records, urgent });
+    }
+
+    /// Finishes one of a node's commits, whichever; says whether there was one.
+    pub(crate) fn persist(&mut self, id: NodeId) -> bool {
+        let count = self.nodes[&id].commits.len();
+        let at = self.below(count);
+        let fails = self.failures > 0 && self.rng.next_u64().is_multiple_of(self.failures);
+        let node = self.nodes.get_mut(&id).unwrap();
+        let Some((ticket, batch)) = node.commits.remove(at) else { return false };
+        if fails {
+            self.input(id, Input::Failed { ticket });
+        } else {
+            node.store.commit(batch);
+            self.input(id, Input::Persisted { ticket });
+        }
+        true
+    }
+
+    pub(crate) fn pending(&self, id: NodeId) -> Vec<Ticket> {
+        self.nodes[&id].commits.iter().map(|(ticket, _)| *ticket).collect()
+    }
+
+    /// Delivers the next frame of one lane; says whether there was one.
+    pub(crate) fn deliver(&mut self, from: NodeId, to: NodeId, lane: Urgency) -> bool {
+        let Some(way) = self.ways.get_mut(&(from, to)) else { return false };
+        let Some(bytes) = way[lane_slot(lane)].pop_front() else { return false };
+        let empty = way[lane_slot(lane)].is_empty();
+        self.input(to, Input::Frame { peer: from, lane, bytes });
+        if empty && self.links.contains(&link(from, to)) {
+            self.writable(from, to, lane);
+        }
+        true
+    }
+
+    /// Delivers all that is under way, and nothing that it causes; says how many frames it was.
+    pub(crate) fn round(&mut self) -> usize {
+        let mut under_way = Vec::new();
+        for ((from, to), way) in &self.ways {
+            for lane in LANES {
+                under_way.push((*from, *to, lane, way[lane_slot(lane)].len()));
+            }
+        }
+        let mut moved = 0;
+        for (from, to, lane, count) in under_way {
+            for _ in 0..count {
+                moved += usize::from(self.deliver(from, to, lane));
+            }
+        }
+        moved
+    }
+
+    /// A second device goes on from `image`, an old image of `writer`'s disk, and gives `count`
+    /// entries to `friend`. Returns how many entries `friend` holds then.
+    pub(crate) fn fork(
+        &mut self,
+        writer: NodeId,
+        friend: NodeId,
+        image: &[Entry],
+        count: u64,
+    ) -> usize {
+        let last = image.last().unwrap();
+        let (space, document) = (last.header().space, last.header().document);
+        let key = Self::log_key(writer, space);
+        let mut entries = image.to_vec();
+        for _ in 0..count {
+            let last = entries.last().unwrap();
+            let (sequence, previous) = (last.header().sequence + 1, last.id());
+            let how = (Urgency::Normal, 3_000, 77);
+            entries.push(entry(&key, space, document, sequence, previous, how));
+        }
+        let pages =
+            entries.iter().map(|entry| Page(vec![entry.clone()]).verify().unwrap()).collect();
+        let (certificates, records) = (Vec::new(), Vec::new());
+        self.input(friend, Input::Authored { pages, certificates, records, urgent: false });
+        while self.persist(friend) {}
+        self.nodes[&friend].store.entries().count()
+    }
+
+    pub(crate) fn writable(&mut self, id: NodeId, peer: NodeId, lane: Urgency) {
+        self.nodes.get_mut(&id).unwrap().sent.insert((peer, lane), 0);
+        self.input(id, Input::Writable { peer, lane });
+    }
+
+    /// One thing happens, chosen by chance; says whether anything could.
+    pub(crate) fn step(&mut self) -> bool {
+        let mut choices: Vec<(NodeId, NodeId, Option<Urgency>)> = Vec::new();
+        for ((from, to), way) in &self.ways {
+            for lane in LANES.into_iter().filter(|lane| !way[lane_slot(*lane)].is_empty()) {
+                choices.push((*from, *to, Some(lane)));
+            }
+        }
+        let busy = self.nodes.iter().filter(|(_, node)| !node.commits.is_empty());
+        choices.extend(busy.map(|(id, _)| (*id, *id, None)));
+        if choices.is_empty() {
+            return false;
+        }
+        let at = self.below(choices.len());
+        match choices[at] {
+            (from, to, Some(lane)) => self.deliver(from, to, lane),
+            (id, _, None) => self.persist(id),
+        }
+    }
+
+    pub(crate) fn tick(&mut self, ms: u64) {
+        self.now = self.now.plus_ms(ms);
+        let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+        for id in ids {
+            self.input(id, Input::Tick);
+        }
+    }
+
+    /// Runs until nothing is under way, through a few ticks.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..4 {
+            let mut steps = 0;
+            while self.step() {
+                steps += 1;
+                assert!(steps < 2_000_000, "it never ends");
+            }
+            self.tick(1_000);
+        }
+        while self.step() {}
+    }
+
+    /// Runs until nothing is under way, without ticks.
+    pub(crate) fn drain(&mut self) {
+        while self.step() {}
+    }
+
+    /// Checks that two nodes hold the same of some spaces; returns how many entries it compared.
+    pub(crate) fn check_equal(&self, a: NodeId, b: NodeId, spaces: &[SpaceTag]) -> usize {
+        let spaces: BTreeSet<SpaceTag> = spaces.iter().copied().collect();
+        let (x, y) = (&self.nodes[&a], &self.nodes[&b]);
+        let ids = x.store.ids(&spaces);
+        let others = y.store.ids(&spaces);
+        let missing = (others.difference(&ids).count(), ids.difference(&others).count());
+        assert_eq!(missing, (0, 0), "of {} and {} entries", ids.len(), others.len());
+        for space in &spaces {
+            let left: Vec<_> = x.replica.index().documents(space).collect();
+            let right: Vec<_> = y.replica.index().documents(space).collect();
+            assert_eq!(left, right, "two nodes have different frontiers");
+            for (document, digest) in left {
+                let frontier = x.replica.index().frontier(&document).unwrap();
+                assert_eq!(frontier.digest(), digest);
+                assert_eq!(x.store.index().frontier(&document), Some(frontier));
+            }
+        }
+        ids.len()
+    }
+}
+
+pub(crate) fn entry(
+    key: &SigningKey,
+    space: SpaceTag,
+    document: DocTag,
+    sequence: u64,
+    previous: EntryId,
+    (urgency, content, salt): (Urgency, usize, u8),
+) -> Entry {
+    let length = content.div_ceil(256).max(1) * 256 + 16;
+    let header = Header {
+        version: 1,
+        suite: Suite::Epoch,
+        space,
+        document,
+        log: LogKey(key.verifying_key().to_bytes()),
+        sequence,
+        previous,
+        epoch: EpochId([9; 32]),
+        urgency,
+        nonce: [salt; 24].into(),
+        length: u32::try_from(length).unwrap(),
+    };
+    Entry::assemble(&header, vec![salt; length], key).unwrap()
+}
+
+pub(crate) const fn lane_slot(lane: Urgency) -> usize {
+    match lane {
+        Urgency::Urgent => 0,
+        Urgency::Normal => 1,
+        Urgency::Bulk => 2,
+    }
+}
+
+fn link(a: NodeId, b: NodeId) -> (NodeId, NodeId) {
+    if a < b { (a, b) } else { (b, a) }
+}

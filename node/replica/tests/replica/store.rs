@@ -1,0 +1,89 @@
+//! A store in memory: what is in it is durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_replica::batch::Batch;
+use linli_replica::certificate::Certificate;
+use linli_replica::entry::Entry;
+use linli_replica::frontier::Tip;
+use linli_replica::held::{Held, HeldError};
+use linli_replica::id::{CertificateId, DocTag, EntryId, LogKey, SpaceTag};
+use linli_replica::index::Index;
+
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) logs: BTreeMap<(DocTag, LogKey), BTreeMap<(u64, EntryId), Entry>>,
+    pub(crate) certificates: BTreeMap<CertificateId, Certificate>,
+    pub(crate) broken: bool,
+}
+
+impl Store {
+    pub(crate) fn commit(&mut self, batch: Batch) {
+        for entry in batch.entries {
+            let header = entry.header();
+            let log = self.logs.entry((header.document, header.log)).or_default();
+            let previous = (header.sequence - 1, header.previous);
+            assert!(
+                header.sequence == 1 || log.contains_key(&previous),
+                "a hole in a chain: sequence {} has no predecessor",
+                header.sequence
+            );
+            let old = log.insert((header.sequence, entry.id()), entry);
+            assert!(old.is_none(), "an entry was committed twice");
+        }
+        for certificate in batch.certificates {
+            let held = self.certificates.entry(certificate.id());
+            held.or_insert_with(|| certificate.clone()).merge(&certificate);
+        }
+    }
+
+    pub(crate) fn contains(&self, document: DocTag, log: LogKey, tip: Tip) -> bool {
+        self.logs.get(&(document, log)).is_some_and(|log| log.contains_key(&(tip.sequence, tip.id)))
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.logs.values().flat_map(BTreeMap::values)
+    }
+
+    pub(crate) fn ids(&self, spaces: &BTreeSet<SpaceTag>) -> BTreeSet<EntryId> {
+        let within = self.entries().filter(|entry| spaces.contains(&entry.header().space));
+        within.map(Entry::id).collect()
+    }
+
+    pub(crate) fn index(&self) -> Index {
+        let mut tips = Vec::new();
+        for ((document, log), entries) in &self.logs {
+            let continued: BTreeSet<EntryId> =
+                entries.values().map(|entry| entry.header().previous).collect();
+            for entry in entries.values().filter(|entry| !continued.contains(&entry.id())) {
+                tips.push((entry.header().space, *document, *log, entry.tip()));
+            }
+        }
+        Index::load(tips)
+    }
+}
+
+impl Held for Store {
+    fn entries(
+        &self,
+        document: DocTag,
+        log: LogKey,
+        after: u64,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, HeldError> {
+        if self.broken {
+            return Err(HeldError("the test broke it".into()));
+        }
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        let Some(entries) = self.logs.get(&(document, log)) else { return Ok(found) };
+        for entry in entries.range((after + 1, EntryId([0; 32]))..).map(|(_, entry)| entry) {
+            if bytes >= bytes_max {
+                break;
+            }
+            bytes += entry.size_bytes();
+            found.push(entry.clone());
+        }
+        Ok(found)
+    }
+}
