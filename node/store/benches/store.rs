@@ -31,7 +31,7 @@ const ENTRIES_EACH: u64 = 20;
 const PAIRS: usize = 5;
 
 fn main() {
-    let directory = tempfile::tempdir_in(".").unwrap();
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let key = SigningKey::from_bytes(&[1; 32]);
     let batches: Vec<Batch> =
         (0..DOCUMENTS).map(|n| page(&key, n, ENTRIES_EACH, Urgency::Bulk)).collect();
@@ -80,12 +80,12 @@ fn create(path: &Path) -> Store {
 }
 
 /// Submits everything and waits until the last answer.
-fn write_all(store: &Store, batches: &[Batch]) {
+fn write_all(store: &Store, batches: Vec<Batch>) {
     let (answer, answered) = mpsc::channel();
     for batch in batches {
         let answer = answer.clone();
         let done = Box::new(move |result: Result<(), _>| answer.send(result).unwrap());
-        store.submit(batch.clone(), done);
+        store.submit(batch, done);
     }
     drop(answer);
     for result in answered {
@@ -95,6 +95,7 @@ fn write_all(store: &Store, batches: &[Batch]) {
 
 fn bulk(path: &Path, batches: &[Batch]) -> Duration {
     let store = create(path);
+    let batches = batches.to_vec();
     let start = Instant::now();
     write_all(&store, batches);
     start.elapsed()
@@ -154,7 +155,7 @@ fn alerts(path: &Path, key: &SigningKey, batches: &[Batch]) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for part in batches.chunks(100) {
-                write_all(&store, part);
+                write_all(&store, part.to_vec());
             }
             busy_for.store(false, Ordering::Release);
         });
@@ -195,7 +196,7 @@ fn many_documents(path: &Path, key: &SigningKey) {
             batch
         })
         .collect();
-    write_all(&create(path), &batches);
+    write_all(&create(path), batches);
     start(path);
 }
 
