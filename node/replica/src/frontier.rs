@@ -28,15 +28,7 @@ impl Frontier {
     /// Hashes the frontier. Equal digests mean equal frontiers, hence the same entries held.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key(DIGEST_CONTEXT);
-        for (log, tips) in &self.0 {
-            hasher.update(log.as_bytes());
-            hasher.update(&u64::try_from(tips.len()).unwrap_or(u64::MAX).to_le_bytes());
-            for tip in tips {
-                hasher.update(&tip.sequence.to_le_bytes()).update(tip.id.as_bytes());
-            }
-        }
-        *hasher.finalize().as_bytes()
+        digest(self.0.iter().map(|(log, tips)| (log, tips.iter())))
     }
 
     /// Counts the entries behind the frontier, each branch of a fork up to its tip.
@@ -62,6 +54,22 @@ impl Frontier {
             (own, theirs) => theirs.iter().all(|tip| own.contains(tip)),
         })
     }
+}
+
+/// Hashes the tips of a document's logs, both in order.
+pub(crate) fn digest<'a, T>(logs: impl Iterator<Item = (&'a LogKey, T)>) -> [u8; 32]
+where
+    T: ExactSizeIterator<Item = &'a Tip>,
+{
+    let mut hasher = blake3::Hasher::new_derive_key(DIGEST_CONTEXT);
+    for (log, tips) in logs {
+        hasher.update(log.as_bytes());
+        hasher.update(&u64::try_from(tips.len()).unwrap_or(u64::MAX).to_le_bytes());
+        for tip in tips {
+            hasher.update(&tip.sequence.to_le_bytes()).update(tip.id.as_bytes());
+        }
+    }
+    *hasher.finalize().as_bytes()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entry::{Entry, VerifiedPage};
-use crate::frontier::{Frontier, Tip};
+use crate::frontier::{Frontier, Tip, digest};
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey, SpaceTag};
 use crate::limits::{BRANCHES_MAX, ENTRY_BYTES_MAX, LOGS_MAX};
@@ -348,7 +348,11 @@ impl Document {
         branches.sort_unstable();
         branches.dedup();
         self.branches = branches.into_boxed_slice();
-        self.digest = self.frontier().digest();
+        let logs = self.branches.chunk_by(|(a, _), (b, _)| a == b);
+        self.digest = digest(logs.filter_map(|tips| {
+            let (log, _) = tips.first()?;
+            Some((log, tips.iter().map(|(_, tip)| tip)))
+        }));
     }
 }
 

@@ -45,6 +45,10 @@ enum Kind {
 pub(crate) struct Commits {
     last: u64,
     flights: BTreeMap<Ticket, Flight>,
+    /// The logs in them.
+    flying: Logs,
+    /// How many of them are of what peers sent.
+    remote: usize,
     waiting: VecDeque<Parcel>,
     /// How many of those that wait are urgent or local.
     prompt: usize,
@@ -93,8 +97,7 @@ impl Commits {
 
     /// The batches that may go to the shell, the urgent first.
     pub(crate) fn due(&mut self) -> Vec<(Ticket, Batch)> {
-        let remote = self.flights.values().filter(|flight| flight.kind == Kind::Remote).count();
-        let remote_waits = remote >= COMMITS_IN_FLIGHT_MAX;
+        let remote_waits = self.remote >= COMMITS_IN_FLIGHT_MAX;
         if self.waiting.is_empty() || (remote_waits && self.prompt == 0) {
             return Vec::new();
         }
@@ -113,15 +116,17 @@ impl Commits {
     /// Takes what may go out of the queue. What continues a log that is under way stays, so does
     /// what continues a log taken into another commit.
     fn take(&mut self, remote_waits: bool) -> BTreeMap<Kind, Vec<Parcel>> {
-        let flying = self.flights.values().flat_map(|flight| &flight.parcels);
-        let mut logs: BTreeMap<(DocTag, LogKey), Option<Kind>> =
-            flying.flat_map(Parcel::logs).map(|log| (log, None)).collect();
+        // What was met so far: taken for a commit of some kind, or waiting.
+        let mut logs: BTreeMap<(DocTag, LogKey), Option<Kind>> = BTreeMap::new();
         let mut taken: BTreeMap<Kind, Vec<Parcel>> = BTreeMap::new();
         let mut remote_entries = 0;
         for parcel in std::mem::take(&mut self.waiting) {
             let kind = parcel.kind();
             let full = remote_waits || remote_entries >= COMMIT_ENTRIES_MAX;
-            let blocked = |log| logs.get(&log).is_some_and(|taken| *taken != Some(kind));
+            let blocked = |log| {
+                self.flying.contains(&log)
+                    || logs.get(&log).is_some_and(|taken| *taken != Some(kind))
+            };
             let waits = parcel.logs().any(blocked) || (kind == Kind::Remote && full);
             logs.extend(parcel.logs().map(|log| (log, (!waits).then_some(kind))));
             if waits {
@@ -157,21 +162,22 @@ impl Commits {
             batch.certificates.extend(parcel.certificates.iter().cloned());
             batch.records.extend(parcel.records.iter().cloned());
         }
+        self.flying.extend(parcels.iter().flat_map(Parcel::logs));
+        self.remote += usize::from(kind == Kind::Remote);
         self.flights.insert(ticket, Flight { parcels, kind });
         (ticket, batch)
     }
 
     /// The parcels of a commit that became durable.
     pub(crate) fn persisted(&mut self, ticket: Ticket) -> Vec<Parcel> {
-        let parcels = self.flights.remove(&ticket).map_or_else(Vec::new, |flight| flight.parcels);
+        let parcels = self.land(ticket);
         self.account(&parcels);
         parcels
     }
 
     /// The parcels of a commit that failed, and those that continue them.
     pub(crate) fn failed(&mut self, ticket: Ticket) -> Vec<Parcel> {
-        let Some(flight) = self.flights.remove(&ticket) else { return Vec::new() };
-        let mut lost = flight.parcels;
+        let mut lost = self.land(ticket);
         let mut logs: Logs = lost.iter().flat_map(Parcel::logs).collect();
         for parcel in std::mem::take(&mut self.waiting) {
             if parcel.logs().any(|log| logs.contains(&log)) {
@@ -183,6 +189,15 @@ impl Commits {
         }
         self.account(&lost);
         lost
+    }
+
+    fn land(&mut self, ticket: Ticket) -> Vec<Parcel> {
+        let Some(flight) = self.flights.remove(&ticket) else { return Vec::new() };
+        for log in flight.parcels.iter().flat_map(Parcel::logs) {
+            self.flying.remove(&log);
+        }
+        self.remote -= usize::from(flight.kind == Kind::Remote);
+        flight.parcels
     }
 
     fn account(&mut self, done: &[Parcel]) {

@@ -9,7 +9,7 @@ use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, LogKey, NodeId, Timestamp};
 use crate::index::{Admission, Index};
-use crate::limits::{OFFERS_MAX, PAGE_BYTES_MAX, PENDING_BYTES_MAX, WANT_PATIENCE_MS, WANTS_MAX};
+use crate::limits::{OFFERS_MAX, PENDING_BYTES_MAX, WANT_PATIENCE_MS, WANTS_MAX};
 use crate::replica::api::{Output, Refused};
 use crate::replica::commits::Parcel;
 use crate::replica::world::World;

@@ -19,8 +19,8 @@ fn synced() -> (Network, NodeId, NodeId) {
     network.want(b, space(7));
     for number in 0..DOCUMENTS {
         network.write(a, space(7), document(7, number), Urgency::Bulk, 1, 100);
+        while network.persist(a) {}
     }
-    network.drain();
     network.connect(a, b);
     network.settle();
     assert_eq!(network.check_equal(a, b, &[space(7)]), 2_000);

@@ -362,13 +362,18 @@ fn fork_bombs_and_log_bombs_stop_at_the_limit() {
     let full = Refused::Admission(AdmissionRefusal::TooManyBranches);
     assert_eq!(attack.refused(), [full; 16]);
 
+    let mut pages = Vec::new();
     for number in 0..LOGS_MAX + 3 {
         let mut seed = [1; 32];
         seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);
         let how = (Urgency::Normal, 1, 1);
         let one = entry(&key, space(7), document(7, 10), 1, EntryId::default(), how);
-        attack.page(&[one]);
+        pages.push(vec![one.encode().into()]);
+    }
+    for pages in pages.chunks(1_000) {
+        attack.frame(&Frame::Pages(Pages { pages: pages.to_vec() }));
+        attack.persist();
     }
     let full = Refused::Admission(AdmissionRefusal::TooManyLogs);
     assert_eq!(attack.refused()[16..], [full; 3]);

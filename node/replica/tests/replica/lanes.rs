@@ -24,7 +24,7 @@ fn loaded() -> (Network, NodeId, NodeId) {
 /// Delivers and persists by urgency, one thing at a time, until `done`.
 fn by_urgency(network: &mut Network, a: NodeId, b: NodeId, done: impl Fn(&Network) -> bool) {
     while !done(network) {
-        let mut deliver = |network: &mut Network, lane| {
+        let deliver = |network: &mut Network, lane| {
             network.deliver(a, b, lane) || network.deliver(b, a, lane)
         };
         let moved = deliver(network, Urgency::Urgent)
@@ -97,9 +97,9 @@ fn what_an_alert_continues_becomes_urgent_with_it() {
         .log
         .iter()
         .filter(|(from, _, lane, _)| *from == a && *lane == Urgency::Urgent)
-        .map(|(.., frame)| match frame {
-            Frame::Pages(pages) => pages.pages.iter().map(Vec::len).sum(),
-            _ => 0,
+        .map(|(.., frame)| {
+            let Frame::Pages(pages) = frame else { return 0 };
+            pages.pages.iter().map(Vec::len).sum()
         })
         .sum();
     assert!(urgent > 30, "only {urgent} entries took the urgent lane");

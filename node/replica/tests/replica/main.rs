@@ -14,3 +14,4 @@ mod hostile;
 mod lanes;
 mod network;
 mod store;
+mod vectors;

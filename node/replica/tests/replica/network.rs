@@ -221,22 +221,20 @@ impl Network {
                 }
             }
         };
-        match &frame {
-            Frame::Receipt(receipt) => {
-                receipt.documents.iter().for_each(|held| holds(held.document, &held.frontier));
+        if let Frame::Receipt(receipt) = &frame {
+            receipt.documents.iter().for_each(|held| holds(held.document, &held.frontier));
+        }
+        if let Frame::Frontiers(frontiers) = &frame {
+            frontiers.documents.iter().for_each(|offer| holds(offer.document, &offer.frontier));
+        }
+        if let Frame::Pages(pages) = &frame
+            && !node.overdue
+        {
+            for bytes in pages.pages.iter().flatten() {
+                let entry = Entry::decode(bytes).unwrap();
+                let frontier = Frontier([(entry.header().log, vec![entry.tip()])].into());
+                holds(entry.header().document, &frontier);
             }
-            Frame::Frontiers(frontiers) => {
-                frontiers.documents.iter().for_each(|offer| holds(offer.document, &offer.frontier));
-            }
-            Frame::Pages(pages) if !node.overdue => {
-                for bytes in pages.pages.iter().flatten() {
-                    let entry = Entry::decode(bytes).unwrap();
-                    let tips = vec![entry.tip()];
-                    let frontier = Frontier([(entry.header().log, tips)].into());
-                    holds(entry.header().document, &frontier);
-                }
-            }
-            _ => {}
         }
         if self.links.contains(&link(id, peer)) {
             self.bytes += bytes.len();

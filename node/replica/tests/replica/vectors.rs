@@ -1,0 +1,281 @@
+//! The vectors of `docs/spec`: what must be accepted, and what must be refused and why.
+//!
+//! Each line of a file is `name verdict bytes`: the verdict is `accept` or the reason of the refusal
+//! as the code names it, the bytes are hexadecimal. The accepted ones are also rebuilt from their
+//! recipe, so that a change of the format cannot pass unnoticed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use ed25519_dalek::SigningKey;
+use linli_replica::certificate::{Certificate, CertificateError};
+use linli_replica::entry::{Entry, EntryError, Header, Page, PageError, Suite, Urgency};
+use linli_replica::frame::{
+    Adopt, Bye, ByeReason, Cell, Certificates, Frame, FrameError, Frontiers, Held, Hello, Naming,
+    Offer, Pages, Ranges, Receipt, Spaces, Want, WantLog,
+};
+use linli_replica::frontier::{Frontier, Tip};
+use linli_replica::id::{CommunityId, DocTag, EntryId, EpochId, LogKey, SpaceTag};
+use linli_replica::reconcile::{Claim, Range};
+use linli_replica::signed::EnvelopeError;
+
+use crate::community::{Community, key};
+use crate::network::{document, entry, space};
+
+/// Name → verdict and bytes.
+type Vectors = BTreeMap<String, (String, Vec<u8>)>;
+
+fn path(file: &str) -> String {
+    format!("{}/tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> Vectors {
+    let text = std::fs::read_to_string(path(file)).unwrap();
+    let mut vectors = Vectors::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let parts: Vec<&str> = line.split(' ').collect();
+        let [name, verdict, bytes] = parts[..] else { panic!("{line}") };
+        let bytes = hex::decode(bytes).unwrap();
+        assert!(vectors.insert(name.into(), (verdict.into(), bytes)).is_none(), "{name} twice");
+    }
+    vectors
+}
+
+/// Compares a file with what the code makes and says. With `LINLI_WRITE_VECTORS` it is written.
+fn check(file: &str, made: &[(&str, Vec<u8>)], verdict: impl Fn(&[u8]) -> String) {
+    if option_env!("LINLI_WRITE_VECTORS").is_some() {
+        let mut text = String::from("# name verdict bytes; see docs/spec\n");
+        for (name, bytes) in made {
+            writeln!(text, "{name} {} {}", verdict(bytes), hex::encode(bytes)).unwrap();
+        }
+        std::fs::write(path(file), text).unwrap();
+    }
+    let vectors = read(file);
+    assert_eq!(vectors.len(), made.len());
+    let accepted = vectors.values().filter(|(verdict, _)| verdict == "accept").count();
+    assert!(accepted > 0 && accepted < vectors.len(), "some of each");
+    for (name, bytes) in made {
+        let (expected, stored) = vectors.get(*name).expect(name);
+        assert_eq!(stored, bytes, "{name}: the format has changed");
+        assert_eq!(verdict(stored), *expected, "{name}");
+    }
+}
+
+fn header() -> Header {
+    Header {
+        version: 1,
+        suite: Suite::Epoch,
+        space: SpaceTag([1; 32]),
+        document: DocTag([2; 32]),
+        log: LogKey(key(3).verifying_key().to_bytes()),
+        sequence: 1,
+        previous: EntryId::default(),
+        epoch: EpochId([4; 32]),
+        urgency: Urgency::Normal,
+        nonce: [5; 24].into(),
+        length: 272,
+    }
+}
+
+/// The CBOR of an entry from any parts, sound or not.
+fn raw(header: &Header, ciphertext: &[u8], key: &SigningKey) -> Vec<u8> {
+    let header = header.encode();
+    let mut hasher = blake3::Hasher::new_derive_key("linli 1 entry id");
+    hasher.update(&header).update(ciphertext);
+    let message = [b"linli 1 entry".as_slice(), hasher.finalize().as_bytes()].concat();
+    let signature = ed25519_dalek::Signer::sign(key, &message).to_bytes();
+    let mut bytes = Vec::new();
+    let mut encoder = minicbor::Encoder::new(&mut bytes);
+    encoder.array(3).unwrap().bytes(&header).unwrap().bytes(ciphertext).unwrap();
+    encoder.bytes(&signature).unwrap();
+    bytes
+}
+
+#[test]
+fn entries() {
+    let good = raw(&header(), &[6; 272], &key(3));
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let with = |change: &dyn Fn(&mut Header), length: usize| {
+        let mut header = header();
+        header.length = u32::try_from(length).unwrap();
+        change(&mut header);
+        raw(&header, &vec![6; length], &key(3))
+    };
+    let inbox = |h: &mut Header| {
+        (h.suite, h.epoch, h.nonce) = (Suite::Inbox, EpochId::default(), [0; 24].into());
+    };
+    let made = [
+        ("first", good.clone()),
+        ("inbox", with(&inbox, 304)),
+        ("urgent", with(&|h| h.urgency = Urgency::Urgent, 272)),
+        ("later", with(&|h| (h.sequence, h.previous) = (9, EntryId([8; 32])), 528)),
+        ("version-2", with(&|h| h.version = 2, 272)),
+        ("sequence-0", with(&|h| h.sequence = 0, 272)),
+        ("first-with-predecessor", with(&|h| h.previous = EntryId([8; 32]), 272)),
+        ("second-without-predecessor", with(&|h| h.sequence = 2, 272)),
+        ("unpadded", with(&|_| {}, 271)),
+        ("no-content", with(&|_| {}, 16)),
+        ("inbox-padded-as-epoch", with(&inbox, 272)),
+        ("length-differs", with(&|h| h.length = 528, 272)),
+        ("truncated", good[..good.len() - 1].to_vec()),
+        ("trailing-byte", [good.clone(), vec![0]].concat()),
+        ("signature-flipped", flipped(good.len() - 1)),
+        ("ciphertext-flipped", flipped(300)),
+        ("empty", Vec::new()),
+    ];
+    check("entry.txt", &made, |bytes| match Entry::decode(bytes) {
+        Ok(entry) => match Page(vec![entry]).verify() {
+            Ok(_) => "accept".into(),
+            Err(PageError::BadSignature) => "BadSignature".into(),
+            Err(error) => format!("{error:?}"),
+        },
+        Err(EntryError::Version(_)) => "Version".into(),
+        Err(error) => format!("{error:?}"),
+    });
+}
+
+#[test]
+fn certificates() {
+    let community = Community::new("North");
+    let [enrol, certify] = community.member(1, true);
+    let mut two = community.notice(1, "open on Sunday");
+    two.sign(&key(9));
+    let body = |bytes: &[u8]| {
+        let mut envelope = linli_replica::signed::Envelope::new(bytes.to_vec());
+        envelope.sign(&key(1));
+        envelope.encode()
+    };
+    let good = community.genesis.encode();
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    // A signature with its key takes 101 bytes at the end.
+    let mut unsorted = two.encode();
+    let at = unsorted.len() - 202;
+    unsorted[at..].rotate_left(101);
+    let made = [
+        ("genesis", good.clone()),
+        ("enrol", enrol.encode()),
+        ("node", certify.encode()),
+        ("expel", community.expel(1).encode()),
+        ("notice-signed-by-two", two.encode()),
+        ("signatures-unsorted", unsorted),
+        ("body-flipped", flipped(10)),
+        ("signature-flipped", flipped(good.len() - 1)),
+        ("truncated", good[..good.len() - 1].to_vec()),
+        ("trailing-byte", [good.clone(), vec![0]].concat()),
+        ("body-is-no-body", body(&[0xf6])),
+        ("version-2", body(&[&[0x84, 2][..], &certify.envelope().body()[2..]].concat())),
+        ("empty", Vec::new()),
+    ];
+    check("certificate.txt", &made, |bytes| match Certificate::decode(bytes) {
+        Ok(_) => "accept".into(),
+        Err(CertificateError::Version(_)) => "Version".into(),
+        Err(CertificateError::Envelope(EnvelopeError::BadSignature)) => "BadSignature".into(),
+        Err(CertificateError::Envelope(error)) => format!("Envelope{error:?}"),
+        Err(CertificateError::Malformed) => "Malformed".into(),
+    });
+}
+
+fn sound_frames() -> Vec<(&'static str, Frame)> {
+    let tip = |sequence, id| Tip { sequence, id: EntryId([id; 32]) };
+    let frontier = Frontier([(LogKey([3; 32]), vec![tip(5, 1), tip(5, 2)])].into());
+    let one =
+        entry(&key(3), space(7), document(7, 1), 1, EntryId::default(), (Urgency::Urgent, 1, 1));
+    let range = |start: &[u8], end: &[u8], claim| Range {
+        start: start.to_vec().into(),
+        end: end.to_vec().into(),
+        claim,
+    };
+    let community = Community::new("North");
+    let ranges = Ranges {
+        answer: true,
+        certificates: vec![range(&[], &[], Claim::Fingerprint([1; 16].into()))],
+        documents: vec![
+            range(&[], &[8], Claim::Items(vec![2; 16].into())),
+            range(&[8], &[9, 1], Claim::Missing(vec![3; 8].into())),
+        ],
+    };
+    let hello = Hello {
+        version: 1,
+        community: CommunityId([1; 32]),
+        agreed: [2; 16].into(),
+        spaces: 300,
+        carrier: true,
+    };
+    let offer = Offer { document: DocTag([2; 32]), frontier: frontier.clone(), urgent: true };
+    let after = vec![tip(4, 9)];
+    let wanted = WantLog { document: DocTag([2; 32]), log: LogKey([3; 32]), after };
+    let held = Held { document: DocTag([2; 32]), frontier };
+    let certificates = vec![community.genesis.encode().into()];
+    vec![
+        ("hello", Frame::Hello(hello)),
+        ("spaces", Frame::Spaces(Spaces { naming: Naming::Answer, names: vec![4; 32].into() })),
+        ("adopt", Frame::Adopt(Adopt { tags: vec![SpaceTag([1; 32])] })),
+        ("ranges", Frame::Ranges(ranges)),
+        ("certificates", Frame::Certificates(Certificates { certificates })),
+        ("frontiers", Frame::Frontiers(Frontiers { documents: vec![offer] })),
+        ("want", Frame::Want(Want { logs: vec![wanted] })),
+        ("pages", Frame::Pages(Pages { pages: vec![vec![one.encode().into()]] })),
+        ("receipt", Frame::Receipt(Receipt { documents: vec![held], signature: None })),
+        ("cell", Frame::Cell(Cell::new(space(7), 3, vec![1; 272], &key(3)))),
+        ("bye", Frame::Bye(Bye { reason: ByeReason::Closing })),
+    ]
+}
+
+#[test]
+fn frames() {
+    let sound = sound_frames();
+    let mut made: Vec<(&str, Vec<u8>)> =
+        sound.iter().map(|(name, frame)| (*name, frame.encode())).collect();
+    assert_eq!(made.len(), 11, "every kind of frame");
+    let tip = |sequence, id| Tip { sequence, id: EntryId([id; 32]) };
+    let offers = |tips| {
+        let frontier = Frontier([(LogKey([3; 32]), tips)].into());
+        let offer = Offer { document: DocTag([2; 32]), frontier, urgent: false };
+        Frame::Frontiers(Frontiers { documents: vec![offer] }).encode()
+    };
+    let names = Spaces { naming: Naming::Ask, names: vec![4; 17].into() };
+    let bye = Frame::Bye(Bye { reason: ByeReason::Closing }).encode();
+    let extra = Frame::Hello(Hello {
+        version: 1,
+        community: CommunityId([1; 32]),
+        agreed: [2; 16].into(),
+        spaces: 1,
+        carrier: false,
+    });
+    // A later version's sixth field of the hello is ignored.
+    let mut later = extra.encode();
+    assert_eq!(later[2], 0x85);
+    later[2] = 0x86;
+    later.push(0x07);
+    made.extend([
+        ("hello-with-a-later-field", later),
+        ("unknown-kind", vec![0x82, 0x18, 99, 0x80]),
+        ("names-of-17-bytes", Frame::Spaces(names).encode()),
+        ("tips-unordered", offers(vec![tip(5, 2), tip(5, 1)])),
+        ("tip-twice", offers(vec![tip(5, 1), tip(5, 1)])),
+        ("tip-zero", offers(vec![tip(0, 1)])),
+        ("no-tips", offers(Vec::new())),
+        ("five-branches", offers((1..=5).map(|id| tip(5, id)).collect())),
+        ("page-of-65", Frame::Pages(Pages { pages: vec![vec![Vec::new().into(); 65]] }).encode()),
+        ("truncated", bye[..bye.len() - 1].to_vec()),
+        ("trailing-byte", [bye, vec![0]].concat()),
+        ("empty", Vec::new()),
+        ("not-cbor", vec![0xff]),
+    ]);
+    check("frame.txt", &made, |bytes| match Frame::decode(bytes) {
+        Ok(_) => "accept".into(),
+        Err(FrameError::TooLarge(_)) => "TooLarge".into(),
+        Err(error) => format!("{error:?}"),
+    });
+    for (name, frame) in sound {
+        assert_eq!(Frame::decode(&frame.encode()), Ok(frame), "{name}");
+    }
+}
