@@ -1,0 +1,239 @@
+//! The carrier: a replica without content keys over a store, and how its outputs are carried out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use iroh_relay::server::Server;
+use linli_net::{EndpointId, Lane, NetHandle, SendError};
+use linli_replica::certificate::{Act, Certificate};
+use linli_replica::entry::Urgency;
+use linli_replica::id::NodeId;
+use linli_replica::replica::{Input, Output, Refused, Replica, Ticket};
+use linli_store::{Store, StoreError};
+use tokio::sync::mpsc;
+
+use crate::clock::now;
+use crate::gate::Gate;
+use crate::limits::{NODE_TERM_MS, RENEW_BEFORE_MS};
+
+/// What has become of a commit.
+pub(crate) type Stored = (Ticket, Result<(), StoreError>);
+
+/// A running carrier, beside the relay server whose gate it keeps.
+pub(crate) struct Carrier {
+    pub(crate) replica: Replica,
+    pub(crate) store: Store,
+    pub(crate) net: NetHandle,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) problem: Option<StoreError>,
+    pub(crate) over_quota: u64,
+    key: SigningKey,
+    members: BTreeSet<NodeId>,
+    backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
+    in_flight: usize,
+    stored: mpsc::UnboundedSender<Stored>,
+}
+
+impl Carrier {
+    pub(crate) fn new(
+        replica: Replica,
+        store: Store,
+        net: NetHandle,
+        gate: Arc<Gate>,
+        key: SigningKey,
+        stored: mpsc::UnboundedSender<Stored>,
+    ) -> Self {
+        Self {
+            replica,
+            store,
+            net,
+            gate,
+            problem: None,
+            over_quota: 0,
+            key,
+            members: BTreeSet::new(),
+            backlog: BTreeMap::new(),
+            in_flight: 0,
+            stored,
+        }
+    }
+
+    /// Says whether a commit is still under way.
+    pub(crate) const fn is_storing(&self) -> bool {
+        self.in_flight > 0
+    }
+
+    /// Gives the replica one input and carries all outputs out, in order.
+    pub(crate) fn feed(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut sent = BTreeSet::new();
+            for output in self.replica.handle(now(), &self.store, input) {
+                if let Output::Send { peer, lane, .. } = &output {
+                    sent.insert((*peer, *lane));
+                }
+                self.carry_out(output);
+            }
+            let free = sent.into_iter().filter(|way| !self.backlog.contains_key(way));
+            inputs.extend(free.map(|(peer, lane)| Input::Writable { peer, lane }));
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { peer, lane, bytes } => self.send(peer, lane, bytes),
+            Output::Commit { ticket, batch } => {
+                self.in_flight += 1;
+                let stored = self.stored.clone();
+                let done = move |result| {
+                    // Nobody listens only where stopping took too long.
+                    let _ = stored.send((ticket, result));
+                };
+                self.store.submit(batch, Box::new(done));
+            }
+            Output::Directory { .. } => self.gate.update(self.replica.directory()),
+            Output::Disconnect { peer, reason } => {
+                tracing::warn!(?peer, %reason, "session ended");
+                if let Some(endpoint) = endpoint(&peer) {
+                    self.net.disconnect(endpoint);
+                }
+            }
+            Output::Refused { peer, reason } => {
+                self.over_quota += u64::from(reason == Refused::Quota);
+                tracing::warn!(?peer, %reason, "something was refused");
+            }
+            Output::Forked { entry, .. } => {
+                tracing::warn!(log = ?entry.header().log, "a log has two branches");
+            }
+            // Stewards judge receipts, and only those who can open an entry act on it.
+            Output::Held { .. }
+            | Output::Lost { .. }
+            | Output::Receipt { .. }
+            | Output::Heartbeat { .. }
+            | Output::Synced { .. } => {}
+        }
+    }
+
+    /// Takes up what has become of a commit.
+    pub(crate) fn stored(&mut self, (ticket, result): Stored) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match result {
+            Ok(()) => {
+                self.problem = None;
+                self.feed(Input::Persisted { ticket });
+            }
+            Err(error) => {
+                tracing::error!(%error, "a batch could not be stored");
+                self.problem = Some(error);
+                self.feed(Input::Failed { ticket });
+            }
+        }
+    }
+
+    fn send(&mut self, peer: NodeId, urgency: Urgency, bytes: Vec<u8>) {
+        if let Some(waiting) = self.backlog.get_mut(&(peer, urgency)) {
+            waiting.push_back(bytes);
+            return;
+        }
+        let Some(endpoint) = endpoint(&peer) else { return };
+        match self.net.try_send(&endpoint, lane(urgency), bytes) {
+            Err(SendError::Full(bytes)) => {
+                self.backlog.insert((peer, urgency), VecDeque::from([bytes]));
+            }
+            Err(error @ (SendError::TooLarge { .. } | SendError::Empty)) => {
+                tracing::error!(%error, "the replica made a frame that no lane takes");
+            }
+            // A peer that is gone asks again when it is back.
+            Ok(()) | Err(SendError::NotConnected(_)) => {}
+        }
+    }
+
+    /// A lane takes frames again.
+    pub(crate) fn writable(&mut self, peer: NodeId, on: Lane) {
+        let urgency = urgency(on);
+        for bytes in self.backlog.remove(&(peer, urgency)).unwrap_or_default() {
+            self.send(peer, urgency, bytes);
+        }
+        if !self.backlog.contains_key(&(peer, urgency)) {
+            self.feed(Input::Writable { peer, lane: urgency });
+        }
+    }
+
+    pub(crate) fn disconnected(&mut self, peer: NodeId) {
+        self.backlog.retain(|(to, _), _| *to != peer);
+        self.feed(Input::Disconnected { peer });
+    }
+
+    pub(crate) fn frame(&mut self, peer: NodeId, on: Lane, bytes: Vec<u8>) {
+        self.feed(Input::Frame { peer, lane: urgency(on), bytes });
+    }
+
+    /// What is done each second: sessions, the certificate, and who may be here.
+    pub(crate) fn tick(&mut self, server: &Server) {
+        self.feed(Input::Tick);
+        self.renew();
+        self.admit(server);
+    }
+
+    /// Tells the endpoint who may connect, and the relay server who may stay.
+    pub(crate) fn admit(&mut self, server: &Server) {
+        let members = self.gate.members(now());
+        if let Some(service) = server.relay_service() {
+            for gone in self.gate.connected().difference(&members).filter_map(endpoint) {
+                service.clients().disconnect(gone, None);
+            }
+        }
+        if members != self.members {
+            let me = self.replica.me();
+            let others = members.iter().filter(|node| **node != me).filter_map(endpoint);
+            self.net.set_members(others.collect());
+            self.members = members;
+        }
+    }
+
+    /// Extends the relay's own certificate, so that it serves on when nobody looks after it.
+    pub(crate) fn renew(&mut self) {
+        let (me, at) = (self.replica.me(), now());
+        let directory = self.replica.directory();
+        let Some(own) = directory.node(&me) else { return };
+        // One attempt at a time.
+        if own.expelled || own.ends.since_ms(at) > RENEW_BEFORE_MS || self.is_storing() {
+            return;
+        }
+        let act = Act::Extend { node: me, ends: at.plus_ms(NODE_TERM_MS) };
+        let certificate = Certificate::new(directory.community(), at, act).signed(&self.key);
+        self.feed(Input::Authored {
+            pages: Vec::new(),
+            certificates: vec![certificate],
+            records: Vec::new(),
+            urgent: false,
+        });
+    }
+}
+
+/// Returns the network's name of a node.
+pub(crate) fn endpoint(node: &NodeId) -> Option<EndpointId> {
+    EndpointId::from_bytes(node.as_bytes()).ok()
+}
+
+/// Returns the node behind an endpoint.
+pub(crate) fn node_id(endpoint: &EndpointId) -> NodeId {
+    NodeId(*endpoint.as_bytes())
+}
+
+const fn lane(urgency: Urgency) -> Lane {
+    match urgency {
+        Urgency::Urgent => Lane::Urgent,
+        Urgency::Normal => Lane::Normal,
+        Urgency::Bulk => Lane::Bulk,
+    }
+}
+
+const fn urgency(lane: Lane) -> Urgency {
+    match lane {
+        Lane::Urgent => Urgency::Urgent,
+        Lane::Normal => Urgency::Normal,
+        Lane::Bulk => Urgency::Bulk,
+    }
+}

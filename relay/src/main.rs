@@ -1,0 +1,136 @@
+//! `linli-relay`: runs the relay of a community from its data directory.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, ValueEnum};
+use linli_net::Interfaces;
+use linli_relay::{Certificate, Https, Options, Relay};
+use linli_replica::replica::Policy;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
+
+/// Forwards live connections between members of a community and keeps sealed entries for those who
+/// are away. It cannot read what it carries.
+///
+/// The data directory is made and enrolled with `linli relay join CODE`.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The data directory
+    #[arg(long, env = "LINLI_DATA", value_name = "DIR")]
+    data: PathBuf,
+    /// A file whose first line unlocks the data directory; else LINLI_PASSPHRASE does
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// TCP address of the relay over plain HTTP
+    #[arg(long, default_value = "127.0.0.1:3340", value_name = "ADDRESS")]
+    http: SocketAddr,
+    /// TCP address of the relay over HTTPS
+    #[arg(long, value_name = "ADDRESS")]
+    https: Option<SocketAddr>,
+    /// UDP address of QUIC address discovery
+    #[arg(long, requires = "https", value_name = "ADDRESS")]
+    quic: Option<SocketAddr>,
+    /// Host name or IP address under which members reach the relay over HTTPS; may be repeated
+    #[arg(long, requires = "https", value_name = "NAME")]
+    name: Vec<String>,
+    /// PEM file of the certificate chain; without one the relay signs its own
+    #[arg(long, requires_all = ["https", "key", "name"], value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// PEM file of the certificate's private key
+    #[arg(long, requires = "certificate", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// UDP address of the carrier [default: any free port]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where mDNS works
+    #[arg(long, value_enum, default_value = "all")]
+    mdns: Mdns,
+    /// Network interfaces mDNS is limited to, by name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    interface: Vec<String>,
+    /// Loopback TCP address of GET /health and GET /status
+    #[arg(long, value_name = "ADDRESS")]
+    status: Option<SocketAddr>,
+    /// Megabytes (MiB) kept for each member
+    #[arg(long, default_value_t = 1024, value_name = "MIB")]
+    quota: u32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mdns {
+    All,
+    Loopback,
+    Off,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let relay = Relay::start(options(Arguments::parse())?).await?;
+    tracing::info!(
+        node = %relay.node(),
+        url = relay.url(),
+        certificate_sha256 = relay.fingerprint(),
+        "relay started"
+    );
+    relay.serve(stop).await?;
+    tracing::info!("relay stopped; everything accepted is stored");
+    Ok(())
+}
+
+fn options(arguments: Arguments) -> anyhow::Result<Options> {
+    let passphrase = passphrase(&arguments)?;
+    let mdns = match arguments.mdns {
+        Mdns::All if !arguments.interface.is_empty() => Interfaces::Named(arguments.interface),
+        Mdns::All => Interfaces::All,
+        Mdns::Loopback => Interfaces::Loopback,
+        Mdns::Off => Interfaces::Off,
+    };
+    let names = arguments.name;
+    let certificate = match (arguments.certificate, arguments.key, names.first()) {
+        (Some(chain), Some(key), Some(name)) => {
+            Certificate::Files { chain, key, name: name.clone() }
+        }
+        _ => Certificate::SelfSigned { names },
+    };
+    let quic = arguments.quic;
+    let https = arguments.https.map(|listen| Https { listen, quic, certificate });
+    let quota_bytes = u64::from(arguments.quota) << 20;
+    Ok(Options {
+        https,
+        listen: arguments.listen,
+        mdns,
+        status: arguments.status,
+        policy: Policy { quota_bytes, ..Policy::CARRIER },
+        passphrase,
+        ..Options::new(arguments.data, String::new(), arguments.http)
+    })
+}
+
+fn passphrase(arguments: &Arguments) -> anyhow::Result<Zeroizing<String>> {
+    let text = match &arguments.passphrase_file {
+        Some(path) => {
+            let bytes = linli_relay::read_small_file(path)?;
+            let text = std::str::from_utf8(&bytes).context("the passphrase file is not text")?;
+            Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
+        }
+        None => Zeroizing::new(std::env::var("LINLI_PASSPHRASE").unwrap_or_default()),
+    };
+    if text.is_empty() {
+        bail!("no passphrase: set LINLI_PASSPHRASE, or pass --passphrase-file FILE");
+    }
+    Ok(text)
+}

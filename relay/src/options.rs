@@ -1,0 +1,93 @@
+//! What a relay is started with.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use linli_net::Interfaces;
+use linli_replica::replica::Policy;
+use zeroize::Zeroizing;
+
+/// What a relay is started with. Whatever is not named here is never contacted.
+#[derive(Clone)]
+pub struct Options {
+    /// The data directory, made and enrolled before; only one program may use it at a time.
+    pub data: PathBuf,
+    /// Unlocks the data directory.
+    pub passphrase: Zeroizing<String>,
+    /// TCP address of the relay over plain HTTP, for closed networks. With `https` it answers only
+    /// the probe for captive portals. The relayed connections are encrypted end to end either way.
+    pub http: SocketAddr,
+    /// The relay over HTTPS.
+    pub https: Option<Https>,
+    /// UDP address of the carrier's endpoint; none: any free port on all interfaces.
+    pub listen: Option<SocketAddr>,
+    /// Where the carrier's mDNS works.
+    pub mdns: Interfaces,
+    /// Loopback TCP address of `GET /health` and `GET /status`; none: they are not served.
+    pub status: Option<SocketAddr>,
+    /// What is kept for members.
+    pub policy: Policy,
+}
+
+impl Options {
+    /// A relay over plain HTTP that keeps what [`Policy::CARRIER`] says and has no status page.
+    #[must_use]
+    pub fn new(data: PathBuf, passphrase: String, http: SocketAddr) -> Self {
+        Self {
+            data,
+            passphrase: Zeroizing::new(passphrase),
+            http,
+            https: None,
+            listen: None,
+            mdns: Interfaces::All,
+            status: None,
+            policy: Policy::CARRIER,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("http", &self.http)
+            .field("https", &self.https)
+            .field("listen", &self.listen)
+            .field("mdns", &self.mdns)
+            .field("status", &self.status)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The relay over HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Https {
+    /// TCP address.
+    pub listen: SocketAddr,
+    /// UDP address of QUIC address discovery, by which members behind NAT learn their public
+    /// address and find direct paths; none: all their traffic stays on the relay.
+    pub quic: Option<SocketAddr>,
+    /// What proves the relay's name.
+    pub certificate: Certificate,
+}
+
+/// What proves the relay's name to TLS clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// PEM files of a certificate chain and its key (PKCS #8, SEC 1 or PKCS #1).
+    Files {
+        /// The chain, the relay's own certificate first.
+        chain: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+        /// The host name it is for, under which the carrier reaches its own relay.
+        name: String,
+    },
+    /// A certificate that the relay makes once and keeps. Members trust it by the file
+    /// `relay.cert.pem` that is written into the data directory.
+    SelfSigned {
+        /// Host names and IP addresses under which members reach the relay; loopback is added.
+        names: Vec<String>,
+    },
+}

@@ -1,0 +1,214 @@
+//! A relay from start to stop: the one loop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use iroh_relay::server::Server;
+use linli_net::{NetConfig, NetEvent, NetEvents, RelaySettings, SecretKey};
+use linli_replica::id::NodeId;
+use linli_replica::replica::{Input, Policy};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, timeout_at};
+use zeroize::Zeroizing;
+
+use crate::carrier::{Carrier, Stored, endpoint, node_id};
+use crate::error::RelayError;
+use crate::gate::Gate;
+use crate::identity::{self, Identity};
+use crate::limits::{QUESTIONS_MAX, STOP_TIMEOUT, TICK};
+use crate::options::Options;
+use crate::server::{self, Relaying};
+use crate::status::{self, Question};
+use crate::tls;
+
+/// A relay that has started and waits to be served.
+pub struct Relay {
+    carrier: Carrier,
+    server: Server,
+    events: NetEvents,
+    stored: mpsc::UnboundedReceiver<Stored>,
+    policy: Policy,
+    status: Option<(TcpListener, SocketAddr)>,
+    url: String,
+    fingerprint: Option<String>,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").field("node", &self.node()).finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    /// Opens the data directory, starts the relay server and the carrier's endpoint.
+    ///
+    /// # Errors
+    /// See [`RelayError`].
+    pub async fn start(options: Options) -> Result<Self, RelayError> {
+        let status = match options.status {
+            None => None,
+            Some(address) => Some(status::bind(address).await?),
+        };
+        let opened = {
+            let (data, passphrase) = (options.data.clone(), options.passphrase.clone());
+            tokio::task::spawn_blocking(move || identity::open(&data, &passphrase))
+        };
+        let store = opened.await.map_err(|_| RelayError::Damaged)??;
+        let identity = identity::identity(&store)?;
+        let replica = identity::replica(&store, identity.node(), options.policy)?;
+        let gate = Arc::new(Gate::new(replica.directory()));
+        let tls = options.https.as_ref();
+        let tls = tls.map(|https| tls::prepare(https, &store, &options.data)).transpose()?;
+        let relaying = server::start(&options, tls, Arc::clone(&gate)).await?;
+        let (net, events) = linli_net::start(network(&options, &identity, &relaying)).await?;
+        if let Some((peer, addresses)) = &identity.inviter
+            && let Some(peer) = endpoint(peer)
+        {
+            net.set_addresses(peer, addresses.iter().copied(), &[])?;
+        }
+        let (sender, stored) = mpsc::unbounded_channel();
+        let mut carrier = Carrier::new(replica, store, net, gate, identity.key, sender);
+        carrier.renew();
+        carrier.admit(&relaying.server);
+        let Relaying { server, url, fingerprint, .. } = relaying;
+        let policy = options.policy;
+        Ok(Self { carrier, server, events, stored, policy, status, url, fingerprint })
+    }
+
+    /// The carrier's node id.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        self.carrier.replica.me()
+    }
+
+    /// UDP addresses of the carrier's endpoint.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.carrier.net.bound_addresses()
+    }
+
+    /// The URL under which this machine reaches the relay server.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The loopback address of the status pages.
+    #[must_use]
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.status.as_ref().map(|(_, address)| *address)
+    }
+
+    /// SHA-256 of the self-signed certificate, 64 hex digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    /// Serves until `stop` is done. Then nothing more is taken in, what was accepted becomes durable
+    /// and is receipted, connections are closed, and at last the store.
+    ///
+    /// # Errors
+    /// [`RelayError::ServerEnded`] where the relay server ended by itself; the order is kept.
+    pub async fn serve(mut self, stop: impl Future<Output = ()>) -> Result<(), RelayError> {
+        let mut pages = JoinSet::new();
+        let (ask, mut questions) = mpsc::channel::<Question>(QUESTIONS_MAX);
+        if let Some((listener, _)) = self.status.take() {
+            pages.spawn(status::serve(listener, ask.clone()));
+        }
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stop = std::pin::pin!(stop);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break Ok(()),
+                _ = self.server.join() => break Err(RelayError::ServerEnded),
+                Some(stored) = self.stored.recv() => self.carrier.stored(stored),
+                Some(question) = questions.recv() => {
+                    // Whoever asked may have gone.
+                    let _ = question.send(status::look(&self.carrier, self.policy));
+                }
+                event = self.events.recv() => match event {
+                    Some(event) => self.event(event),
+                    None => break Err(linli_net::NetError::Stopped.into()),
+                },
+                _ = tick.tick() => self.carrier.tick(&self.server),
+            }
+        };
+        pages.shutdown().await;
+        self.close(ended.is_ok()).await;
+        ended
+    }
+
+    fn event(&mut self, event: NetEvent) {
+        let carrier = &mut self.carrier;
+        match event {
+            NetEvent::Connected { peer, connection_secret, initiator, .. } => {
+                tracing::info!(peer = %peer.fmt_short(), "connected");
+                let (peer, secret) = (node_id(&peer), connection_secret.0);
+                carrier.feed(Input::Connected { peer, secret, initiator });
+            }
+            NetEvent::Disconnected { peer, reason, .. } => {
+                tracing::info!(peer = %peer.fmt_short(), %reason, "disconnected");
+                carrier.disconnected(node_id(&peer));
+            }
+            NetEvent::Frame { peer, lane, bytes } => carrier.frame(node_id(&peer), lane, bytes),
+            NetEvent::Writable { peer, lane } => carrier.writable(node_id(&peer), lane),
+            NetEvent::Refused { endpoint, reason, count } => {
+                tracing::warn!(endpoint = %endpoint.fmt_short(), %reason, count, "refused an endpoint");
+            }
+            NetEvent::RefusedBy { peer, words } => {
+                tracing::warn!(peer = %peer.fmt_short(), %words, "refused by a peer");
+            }
+            NetEvent::MdnsFailed { what } => {
+                tracing::warn!(%what, "mDNS does not work; other ways go on");
+            }
+            // A relay never opens pairing.
+            NetEvent::Pairing(_) | NetEvent::PathChanged { .. } => {}
+        }
+    }
+
+    async fn close(self, server_runs: bool) {
+        let Self { mut carrier, server, mut stored, .. } = self;
+        let end = Instant::now() + STOP_TIMEOUT;
+        while carrier.is_storing() {
+            match timeout_at(end, stored.recv()).await {
+                Ok(Some(done)) => carrier.stored(done),
+                Ok(None) | Err(_) => {
+                    tracing::warn!(
+                        "the store is slow: what was accepted is written, but not receipted"
+                    );
+                    break;
+                }
+            }
+        }
+        carrier.net.shutdown().await;
+        if server_runs && let Err(error) = server.shutdown().await {
+            tracing::warn!(%error, "the relay server did not end in order");
+        }
+        // Dropping the store waits for its writers.
+        if tokio::task::spawn_blocking(move || drop(carrier)).await.is_err() {
+            tracing::error!("the store did not close in order");
+        }
+    }
+}
+
+fn network(options: &Options, identity: &Identity, relaying: &Relaying) -> NetConfig {
+    let seed = Zeroizing::new(identity.key.to_bytes());
+    let own = RelaySettings {
+        url: relaying.url.clone(),
+        auth_token: None,
+        quic_port: relaying.quic_port,
+    };
+    NetConfig {
+        bind: options.listen,
+        relays: vec![own],
+        relay_ca_der: relaying.authorities.clone(),
+        interfaces: options.mdns.clone(),
+        discovery_secret: Some(identity.discovery),
+        ..NetConfig::new(SecretKey::from_bytes(&seed))
+    }
+}
