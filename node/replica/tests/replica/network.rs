@@ -469,6 +469,7 @@ impl Network {
         let others = y.store.ids(&spaces);
         let missing = (others.difference(&ids).count(), ids.difference(&others).count());
         assert_eq!(missing, (0, 0), "of {} and {} entries", ids.len(), others.len());
+        let durable = x.store.index();
         for space in &spaces {
             let left: Vec<_> = x.replica.index().documents(space).collect();
             let right: Vec<_> = y.replica.index().documents(space).collect();
@@ -476,7 +477,7 @@ impl Network {
             for (document, digest) in left {
                 let frontier = x.replica.index().frontier(&document).unwrap();
                 assert_eq!(frontier.digest(), digest);
-                assert_eq!(x.store.index().frontier(&document), Some(frontier));
+                assert_eq!(durable.frontier(&document), Some(frontier));
             }
         }
         ids.len()
