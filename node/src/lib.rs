@@ -1,7 +1,262 @@
-//! The node: one running device of a party. It keeps documents in its store, exchanges entries with other
-//! nodes, and is asked and told through its control interface.
+//! The node: one running device of a party. It keeps documents in its store, exchanges entries with
+//! other nodes, and is asked and told through its control interface.
+//!
+//! [`run`] opens the data directory and drives one loop (`driver.rs`): take one input (a frame, a
+//! stored batch, a request), let the [replica](linli_replica) and the [core](linli_core) answer, carry
+//! all outputs out, wait. Nothing else touches the documents. A request is answered when what it wrote
+//! is durable.
+
+use std::sync::Arc;
+
+use linli_core::engine::Core;
+use linli_net::{DialPolicy, Interfaces, NetConfig, NetError, RelaySettings, SecretKey};
+use linli_replica::batch::Shelf;
+use linli_replica::index::Index;
+use linli_replica::replica::{Input, Policy, Replica};
+use linli_store::Store;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
 
 pub mod api;
 pub mod config;
 pub mod control;
 pub mod home;
+pub mod setup;
+
+mod catalogue;
+mod driver;
+mod handle;
+mod invitation;
+mod ladder;
+mod node;
+mod people;
+mod reactions;
+mod receipts;
+mod upkeep;
+mod views;
+
+use config::{Config, ConfigError, Mdns};
+use driver::{Job, Sources, drive};
+use home::HomeLock;
+use node::{Node, Parts, endpoint, world};
+use setup::SetupError;
+
+/// Requests that may wait for the node at once.
+const JOBS_MAX: usize = 256;
+
+/// The mark of a node that was stopped in order: without it everything held is looked at again.
+const CLEAN: &[u8] = b"stopped in order";
+
+/// Why a node cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its data.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Its network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// Its control interface.
+    #[error(transparent)]
+    Control(#[from] control::ControlError),
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What it keeps cannot be opened.
+    #[error(transparent)]
+    Core(#[from] linli_core::space::BadSpaceRecord),
+}
+
+/// Answers the control interface by asking the driver.
+struct Asker(mpsc::Sender<Job>);
+
+impl control::Handler for Asker {
+    async fn call(&self, method: String, body: Value) -> Result<Value, api::ApiError> {
+        let stopping = || api::ApiError::new(api::Code::Internal, "the node is stopping");
+        let (reply, replied) = oneshot::channel();
+        self.0.send(Job { method, body, reply }).await.map_err(|_| stopping())?;
+        replied.await.unwrap_or_else(|_| Err(stopping()))
+    }
+}
+
+/// Runs the node of a data directory until `stop` is done or it is asked to stop.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(
+    lock: HomeLock,
+    config: Config,
+    passphrase: &str,
+    stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let (store, identity) = setup::open(lock.home(), passphrase)?;
+    let server = control::Server::bind(&lock, config.api).await?;
+    let (stored, stored_rx) = mpsc::unbounded_channel();
+    let (node, net_events) = begin(&lock, &config, store, identity, stored).await?;
+    let (jobs, jobs_rx) = mpsc::channel(JOBS_MAX);
+    let (call, calls) = mpsc::unbounded_channel();
+    let sources = Sources { net: net_events, jobs: jobs_rx, calls, call, stored: stored_rx };
+    let (ended, end) = oneshot::channel::<()>();
+    let serving = server.serve(Arc::new(Asker(jobs)), async {
+        // The driver has ended either way.
+        let _ = end.await;
+    });
+    let driving = async {
+        let node = drive(node, sources, stop).await;
+        drop(ended);
+        node
+    };
+    let ((), node) = tokio::join!(serving, driving);
+    close(&node).map_err(SetupError::from)?;
+    Ok(())
+}
+
+/// Puts a node together from what its store keeps.
+async fn begin(
+    lock: &HomeLock,
+    config: &Config,
+    store: Store,
+    identity: setup::Identity,
+    stored: mpsc::UnboundedSender<(
+        linli_replica::replica::Ticket,
+        Result<(), linli_store::StoreError>,
+    )>,
+) -> Result<(Node, linli_net::NetEvents), RunError> {
+    let directory = setup::directory(&store)?;
+    let discovery = identity.discovery.ok_or(SetupError::NoCommunity)?;
+    let rng = setup::generator()?;
+    let tips = store.tips().map_err(SetupError::from)?;
+    let tips: Vec<_> = tips.collect::<Result<_, _>>().map_err(SetupError::from)?;
+    let carrier = directory.node(&identity.keys.id()).is_some_and(|node| node.carrier);
+    let provider = directory
+        .party(&identity.party)
+        .is_some_and(|p| p.kind == linli_replica::certificate::PartyKind::Provider);
+    let policy = if carrier || provider { Policy::CARRIER } else { Policy::MEMBER };
+    let replica = Replica::new(identity.keys.id(), directory, Index::load(tips), policy);
+    let records = |shelf| store.records(shelf).map_err(SetupError::from);
+    let mut kept = Vec::new();
+    for shelf in [Shelf::Space, Shelf::Own] {
+        kept.extend(records(shelf)?.into_iter().map(|(key, value)| (shelf, key, value)));
+    }
+    let (signing, _) = identity.keys.to_secrets();
+    let core = Core::load(identity.keys, identity.party, kept)?;
+    let net_config = network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
+    let net_config = NetConfig { discovery_secret: Some(discovery), ..net_config };
+    let (net, net_events) = linli_net::start(net_config).await?;
+    let inviter = setup::inviter(&store)?;
+    for (peer, addresses) in
+        config.peers.iter().map(|peer| (peer.node, peer.addresses.clone())).chain(inviter)
+    {
+        if let Some(peer) = endpoint(&peer) {
+            net.set_addresses(peer, addresses, &[])?;
+        }
+    }
+    let clean = store.record(Shelf::Own, CLEAN).map_err(SetupError::from)?.is_some();
+    let restored = store
+        .record(Shelf::Own, linli_store::backup::RESTORED_KEY)
+        .map_err(SetupError::from)?
+        .is_some();
+    let parts = Parts {
+        people: people::People::load(records(Shelf::Own)?),
+        catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
+        receipts: receipts::Receipts::load(records(Shelf::Receipt)?),
+        replica,
+        core,
+        store: Arc::new(store),
+        net,
+        label: identity.label,
+        pepper: identity.pepper,
+        home: lock.home().clone(),
+        relays: relay_urls(config, &identity.relays),
+        discovery,
+        rng,
+        stored,
+    };
+    let mut node = Node::new(parts);
+    wake(&mut node, clean, restored);
+    Ok((node, net_events))
+}
+
+/// Asks for what the node is a member of, and looks again at what a crash may have left half done.
+fn wake(node: &mut Node, clean: bool, restored: bool) {
+    node.tell_members();
+    for space in node.core.spaces().collect::<Vec<_>>() {
+        node.feed(Input::Want(space));
+    }
+    if restored {
+        let world = world(&node.replica, &node.store);
+        match node.core.renew_logs(world, &mut node.rng) {
+            Ok(authored) => drop(node.author(authored)),
+            Err(error) => tracing::error!(%error, "fresh logs could not be started"),
+        }
+        forget(node, linli_store::backup::RESTORED_KEY);
+    }
+    if clean {
+        forget(node, CLEAN);
+        return;
+    }
+    let world = world(&node.replica, &node.store);
+    match node.core.recover(world, &mut node.rng) {
+        Ok(arrival) => {
+            for input in node.arrived(arrival) {
+                node.feed(input);
+            }
+        }
+        Err(error) => tracing::error!(%error, "what is held could not be looked at again"),
+    }
+}
+
+fn forget(node: &mut Node, key: &[u8]) {
+    let record = linli_replica::batch::Record { shelf: Shelf::Own, key: key.to_vec(), value: None };
+    node.author(linli_core::engine::Authored { records: vec![record], ..Default::default() });
+}
+
+/// Marks the store as closed in order, once everything before is durable.
+fn close(node: &Node) -> Result<(), linli_store::StoreError> {
+    let value = Some(Vec::new());
+    let record = linli_replica::batch::Record { shelf: Shelf::Own, key: CLEAN.to_vec(), value };
+    node.store.commit(linli_replica::batch::Batch { records: vec![record], ..Default::default() })
+}
+
+fn relay_urls(config: &Config, known: &[String]) -> Vec<String> {
+    let configured = config.relays.iter().map(|relay| relay.url.clone());
+    configured
+        .chain(known.iter().cloned())
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+/// Reads the network's settings out of the configuration.
+pub(crate) fn network(
+    config: &Config,
+    secret_key: SecretKey,
+    known: &[String],
+) -> Result<NetConfig, ConfigError> {
+    let mut relays: Vec<RelaySettings> = config
+        .relays
+        .iter()
+        .map(|relay| RelaySettings {
+            url: relay.url.clone(),
+            auth_token: relay.token.clone(),
+            quic_port: relay.quic_port,
+        })
+        .collect();
+    for url in known.iter().filter(|url| config.relays.iter().all(|relay| relay.url != **url)) {
+        relays.push(RelaySettings { url: url.clone(), auth_token: None, quic_port: None });
+    }
+    Ok(NetConfig {
+        bind: config.listen,
+        relays,
+        relay_ca_der: config.authorities()?,
+        relay_only: config.relay_only,
+        interfaces: match &config.mdns {
+            Mdns::All => Interfaces::All,
+            Mdns::Loopback => Interfaces::Loopback,
+            Mdns::Off => Interfaces::Off,
+            Mdns::Interfaces(names) => Interfaces::Named(names.clone()),
+        },
+        dial: DialPolicy::default(),
+        ..NetConfig::new(secret_key)
+    })
+}

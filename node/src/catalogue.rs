@@ -1,0 +1,171 @@
+//! What this node can read, by name: rows kept sealed in the store, so that lists open no document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_core::engine::Changed;
+use linli_model::document::DocumentName;
+use linli_replica::batch::{Record, Shelf};
+use linli_replica::id::{DocTag, SpaceTag};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A document's name in a node: which elder it is about, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Name {
+    /// `<elder>/<document>`.
+    Elder(Uuid, DocumentName),
+    /// `<elder>/photo/<hash>`: a file in parts.
+    Photo(Uuid, String),
+    /// A document that is about no one elder.
+    Plain(DocumentName),
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Elder(elder, document) => write!(f, "{elder}/{document}"),
+            Self::Photo(elder, hash) => write!(f, "{elder}/photo/{hash}"),
+            Self::Plain(document) => write!(f, "{document}"),
+        }
+    }
+}
+
+impl Name {
+    /// Reads a name as another node wrote it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Ok(document) = text.parse() {
+            return Some(Self::Plain(document));
+        }
+        let (elder, rest) = text.split_once('/')?;
+        let elder = elder.parse().ok()?;
+        let name = match rest.strip_prefix("photo/") {
+            Some(hash) => Self::Photo(elder, hash.to_owned()),
+            None => Self::Elder(elder, rest.parse().ok()?),
+        };
+        (name.to_string() == text).then_some(name)
+    }
+}
+
+/// What a list shows of an elder, and what matching compares.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ElderSummary {
+    pub(crate) names: Vec<String>,
+    pub(crate) sex: Option<String>,
+    pub(crate) birth_date: Option<String>,
+    pub(crate) national_id: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) conflicts: u64,
+}
+
+/// One readable document.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) space: SpaceTag,
+    pub(crate) name: Name,
+    pub(crate) summary: Option<ElderSummary>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRow {
+    space: String,
+    name: String,
+    summary: Option<ElderSummary>,
+}
+
+/// The documents this node can read.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    rows: BTreeMap<DocTag, Row>,
+    stale: BTreeSet<DocTag>,
+    news: BTreeSet<Changed>,
+}
+
+impl Catalogue {
+    /// Begins with the rows of the store; those that cannot be read are made again.
+    pub(crate) fn load(records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+        let mut catalogue = Self::default();
+        for (key, value) in records {
+            let Ok(document) = key.try_into().map(DocTag) else { continue };
+            let Ok(stored) = serde_json::from_slice::<StoredRow>(&value) else { continue };
+            let (Ok(space), Some(name)) = (stored.space.parse(), Name::parse(&stored.name)) else {
+                continue;
+            };
+            catalogue.rows.insert(document, Row { space, name, summary: stored.summary });
+        }
+        catalogue
+    }
+
+    /// Notes that documents may look different.
+    pub(crate) fn changed(&mut self, changed: BTreeSet<Changed>) {
+        self.news.extend(changed);
+    }
+
+    /// Everybody's rights may differ: every view is made again.
+    pub(crate) fn directory_changed(&mut self) {
+        self.stale.extend(self.rows.keys());
+    }
+
+    /// Takes what changed since it was asked last.
+    pub(crate) fn take_news(&mut self) -> BTreeSet<Changed> {
+        std::mem::take(&mut self.news)
+    }
+
+    pub(crate) fn put(&mut self, document: DocTag, space: SpaceTag, name: Name) {
+        let row = Row { space, name, summary: None };
+        self.rows.entry(document).or_insert(row);
+        self.stale.insert(document);
+    }
+
+    pub(crate) fn has_stale(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
+    pub(crate) fn take_stale(&mut self) -> Option<DocTag> {
+        self.stale.pop_first()
+    }
+
+    /// Sets what lists show of a document; returns the record to store where it is news.
+    pub(crate) fn summarise(
+        &mut self,
+        document: DocTag,
+        summary: Option<ElderSummary>,
+    ) -> Option<Record> {
+        let row = self.rows.get_mut(&document)?;
+        row.summary = summary;
+        let stored = StoredRow {
+            space: row.space.to_string(),
+            name: row.name.to_string(),
+            summary: row.summary.clone(),
+        };
+        let value = serde_json::to_vec(&stored).ok()?;
+        Some(Record { shelf: Shelf::View, key: document.0.to_vec(), value: Some(value) })
+    }
+
+    pub(crate) fn get(&self, document: &DocTag) -> Option<&Row> {
+        self.rows.get(document)
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&DocTag, &Row)> {
+        self.rows.iter()
+    }
+
+    /// Lists the elders this node has a profile of.
+    pub(crate) fn elders(&self) -> impl Iterator<Item = (Uuid, &Row, &ElderSummary)> {
+        self.rows.values().filter_map(|row| match (&row.name, &row.summary) {
+            (Name::Elder(elder, DocumentName::Profile), Some(summary)) => {
+                Some((*elder, row, summary))
+            }
+            _ => None,
+        })
+    }
+
+    /// Lists the documents about one elder.
+    pub(crate) fn of_elder(&self, elder: Uuid) -> impl Iterator<Item = (&DocTag, &Row)> {
+        self.rows.iter().filter(move |(_, row)| match &row.name {
+            Name::Elder(of, _) | Name::Photo(of, _) => *of == elder,
+            Name::Plain(_) => false,
+        })
+    }
+}

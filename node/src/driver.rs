@@ -1,0 +1,220 @@
+//! The one loop of a node: take one input, carry all outputs out, wait.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use linli_net::{NetEvent, NetEvents};
+use linli_replica::replica::{Input, Ticket};
+use linli_store::StoreError;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::api::{ApiError, Code};
+use crate::handle::{Work, handle};
+use crate::node::{Node, node_id};
+
+/// After this an alert is answered for and sent although it is not on disk yet (promise 1).
+const ALERT_OVERDUE: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_secs(1);
+
+/// Something asked of the node through its control interface.
+pub(crate) struct Job {
+    pub(crate) method: String,
+    pub(crate) body: Value,
+    pub(crate) reply: oneshot::Sender<Result<Value, ApiError>>,
+}
+
+/// Something another task of this process wants done between two inputs.
+pub(crate) type Call = Box<dyn FnOnce(&mut Node) + Send>;
+
+/// Where inputs come from.
+pub(crate) struct Sources {
+    pub(crate) net: NetEvents,
+    pub(crate) jobs: mpsc::Receiver<Job>,
+    pub(crate) calls: mpsc::UnboundedReceiver<Call>,
+    pub(crate) call: mpsc::UnboundedSender<Call>,
+    pub(crate) stored: mpsc::UnboundedReceiver<(Ticket, Result<(), StoreError>)>,
+}
+
+/// An answer that waits until what it speaks of is durable.
+struct Waiting {
+    tickets: BTreeSet<Ticket>,
+    answer: Value,
+    overdue: Option<Instant>,
+    reply: oneshot::Sender<Result<Value, ApiError>>,
+}
+
+struct Driver {
+    node: Node,
+    waiting: Vec<Waiting>,
+    work: Vec<(Box<dyn Work>, oneshot::Sender<Result<Value, ApiError>>)>,
+    settled: BTreeMap<Ticket, Result<(), StoreError>>,
+    stop: bool,
+}
+
+/// Runs the node until it is asked to stop; then everything accepted is durable.
+pub(crate) async fn drive(
+    node: Node,
+    mut sources: Sources,
+    stop: impl Future<Output = ()>,
+) -> Node {
+    let mut driver = Driver {
+        node,
+        waiting: Vec::new(),
+        work: Vec::new(),
+        settled: BTreeMap::new(),
+        stop: false,
+    };
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stop = std::pin::pin!(stop);
+    while !driver.stop {
+        let busy = !driver.work.is_empty() || driver.node.catalogue.has_stale();
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            Some((ticket, result)) = sources.stored.recv() => driver.stored(ticket, result),
+            Some(call) = sources.calls.recv() => call(&mut driver.node),
+            Some(job) = sources.jobs.recv() => driver.job(job),
+            event = sources.net.recv() => match event {
+                Some(event) => driver.event(event, &sources.call),
+                None => break,
+            },
+            _ = tick.tick() => driver.tick(),
+            () = std::future::ready(()), if busy => driver.work(),
+        }
+        driver.answer();
+    }
+    driver.finish(&mut sources).await
+}
+
+impl Driver {
+    fn event(&mut self, event: NetEvent, call: &mpsc::UnboundedSender<Call>) {
+        let node = &mut self.node;
+        match event {
+            NetEvent::Connected { peer, connection_secret, initiator, .. } => {
+                node.connected(node_id(&peer), connection_secret.0, initiator);
+            }
+            NetEvent::Disconnected { peer, reason, .. } => {
+                tracing::info!(peer = %peer.fmt_short(), %reason, "disconnected");
+                node.disconnected(node_id(&peer));
+            }
+            NetEvent::Frame { peer, lane, bytes } => node.frame(node_id(&peer), lane, bytes),
+            NetEvent::Writable { peer, lane } => node.writable(node_id(&peer), lane),
+            NetEvent::Pairing(stream) => crate::invitation::receive(node, stream, call.clone()),
+            NetEvent::PathChanged { peer, .. } => {
+                if let Some(peer) = node.peers.get_mut(&node_id(&peer)) {
+                    peer.since_ms = Some(crate::node::now().0);
+                }
+            }
+            NetEvent::Refused { endpoint, reason, count } => {
+                tracing::warn!(endpoint = %endpoint.fmt_short(), %reason, count, "refused an endpoint");
+            }
+            NetEvent::RefusedBy { peer, words } => {
+                tracing::warn!(peer = %peer.fmt_short(), %words, "refused by a peer");
+            }
+            NetEvent::MdnsFailed { what } => {
+                tracing::warn!(%what, "mDNS does not work; other ways go on");
+            }
+        }
+    }
+
+    fn stored(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
+        self.node.stored(ticket, result);
+    }
+
+    fn job(&mut self, job: Job) {
+        let Job { method, body, reply } = job;
+        if method == "stop" {
+            self.stop = true;
+        }
+        let done = handle(&mut self.node, &method, body);
+        match done {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok(crate::handle::Reply::Work(work)) => self.work.push((work, reply)),
+            Ok(crate::handle::Reply::Answer { answer, tickets, urgent }) => {
+                let overdue = urgent.then(|| Instant::now() + ALERT_OVERDUE);
+                self.waiting.push(Waiting { tickets, answer, overdue, reply });
+            }
+        }
+    }
+
+    /// Goes on with long work, a little at a time, so that an alert never waits for it.
+    fn work(&mut self) {
+        if let Some((mut work, reply)) = self.work.pop() {
+            match work.step(&mut self.node) {
+                None => self.work.push((work, reply)),
+                Some(Ok((answer, tickets))) => {
+                    self.waiting.push(Waiting { tickets, answer, overdue: None, reply });
+                }
+                Some(Err(error)) => drop(reply.send(Err(error))),
+            }
+        } else {
+            crate::views::renew_some(&mut self.node);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.node.feed(Input::Tick);
+        crate::upkeep::tick(&mut self.node);
+    }
+
+    /// Answers whoever waited for what has become durable.
+    fn answer(&mut self) {
+        crate::reactions::react(&mut self.node);
+        self.settled.extend(self.node.settled.drain(..));
+        let now = Instant::now();
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            let failed = waiting.tickets.iter().find_map(|ticket| match self.settled.get(ticket) {
+                Some(Err(error)) => Some(store_error(error)),
+                Some(Ok(())) | None => None,
+            });
+            waiting.tickets.retain(|ticket| !self.settled.contains_key(ticket));
+            let late = waiting.overdue.is_some_and(|at| now >= at);
+            match failed {
+                // An alert that is not stored has gone out all the same.
+                Some(_) if waiting.overdue.is_some() => not_stored(waiting),
+                Some(error) => drop(waiting.reply.send(Err(error))),
+                None if waiting.tickets.is_empty() => drop(waiting.reply.send(Ok(waiting.answer))),
+                None if late => {
+                    for ticket in &waiting.tickets {
+                        self.node.feed(Input::Overdue { ticket: *ticket });
+                    }
+                    not_stored(waiting);
+                }
+                None => self.waiting.push(waiting),
+            }
+        }
+        let wanted: BTreeSet<Ticket> =
+            self.waiting.iter().flat_map(|waiting| waiting.tickets.iter().copied()).collect();
+        self.settled.retain(|ticket, _| wanted.contains(ticket));
+    }
+
+    /// Waits until what was accepted is durable and answered, then closes.
+    async fn finish(mut self, sources: &mut Sources) -> Node {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !self.waiting.is_empty() {
+            match tokio::time::timeout_at(end, sources.stored.recv()).await {
+                Ok(Some((ticket, result))) => self.node.stored(ticket, result),
+                Ok(None) | Err(_) => break,
+            }
+            self.answer();
+        }
+        self.node.net.shutdown().await;
+        self.node
+    }
+}
+
+fn not_stored(waiting: Waiting) {
+    let mut answer = waiting.answer;
+    if let Some(stored) = answer.get_mut("stored") {
+        *stored = Value::Bool(false);
+    }
+    drop(waiting.reply.send(Ok(answer)));
+}
+
+fn store_error(error: &StoreError) -> ApiError {
+    let code = if matches!(error, StoreError::Full) { Code::Full } else { Code::Internal };
+    ApiError::new(code, format!("it was not saved: {error}"))
+}

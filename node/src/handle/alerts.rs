@@ -1,0 +1,204 @@
+//! Alerts: raised, acknowledged by a named person, answered, resolved.
+
+use std::collections::BTreeSet;
+
+use linli_core::authority::Right;
+use linli_core::engine::Acting;
+use linli_model::alert::{
+    self, AlertFact, AlertKind, AlertView, CauseId, Ladder, Outcome as Ending, Stage,
+};
+use linli_model::document::DocumentName;
+use linli_model::private::Private;
+use linli_model::time::Timestamp;
+use linli_replica::certificate::PartyKind;
+use linli_replica::entry::Urgency;
+use linli_replica::id::{DocTag, SpaceTag};
+use linli_replica::replica::Ticket;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Outcome, elders, facts, invalid, not_found, now_known, spaces};
+use crate::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
+use crate::api::{ApiError, Code};
+use crate::catalogue::Name;
+use crate::node::{Node, now};
+use crate::views;
+
+/// Presses of one button within this time are one alert, as long as it is open.
+const REPEAT_MS: u64 = 60_000;
+
+pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer> {
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let what = serde_json::from_value::<AlertKind>(Value::String(request.kind.clone()))
+        .map_err(|_| invalid("no such kind of alert, such as button, fall, smoke or other"))?;
+    let elder = elders::find(node, &request.elder)?;
+    let cause = request.cause.map_or_else(
+        || format!("{}/{elder}/{}", request.kind, now().0 / REPEAT_MS),
+        |cause| format!("{elder}/{cause}"),
+    );
+    let (document, tickets) = raise_cause(node, elder, CauseId(cause), what, person.as_ref())?;
+    let view = read(node, document)?;
+    let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
+    Ok((answer, tickets))
+}
+
+/// Raises the alert of a cause, or joins it where it is raised already.
+pub(crate) fn raise_cause(
+    node: &mut Node,
+    elder: Uuid,
+    cause: CauseId,
+    what: AlertKind,
+    person: Option<&Acting>,
+) -> Result<(DocTag, BTreeSet<Ticket>), ApiError> {
+    let id = alert::alert_id(&cause);
+    let (space, mut tickets) = space(node)?;
+    let name = Name::Plain(DocumentName::Alert(id));
+    let existing = find(node, &id.to_string()).ok();
+    let note = Some(Private::new(elder.to_string()));
+    let fact = match existing {
+        Some(document) => read(node, document)?.raise(cause, what, Ladder::default(), note),
+        None => AlertFact::Raised { cause, what, ladder: Ladder::default(), place: None, note },
+    };
+    tickets.extend(facts::add_to(node, space, &name, Urgency::Urgent, person, fact)?.1);
+    let world = crate::node::world(&node.replica, &node.store);
+    let document = node.core.space(world, space)?.document(&name.to_string());
+    node.catalogue.put(document, space, name);
+    node.ladders.note(document);
+    Ok((document, tickets))
+}
+
+/// The standing space in which this party's alerts are raised: it is there before it is needed.
+pub(crate) fn space(node: &mut Node) -> Result<(SpaceTag, BTreeSet<Ticket>), ApiError> {
+    if let Some(space) = spaces::own(node, spaces::ALERT) {
+        return Ok((space, BTreeSet::new()));
+    }
+    let kinds = [PartyKind::Centre, PartyKind::Family];
+    let grants = spaces::grants_to(node, &kinds, Right::Write, "duty");
+    let (space, authored) = spaces::begin(node, spaces::ALERT, grants)?;
+    Ok((space, node.author(authored).into_iter().collect()))
+}
+
+fn find(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
+    crate::reactions::react(node);
+    let mut found = node.catalogue.rows().filter_map(|(document, row)| match &row.name {
+        Name::Plain(DocumentName::Alert(id)) if id.to_string().starts_with(text) => Some(*document),
+        _ => None,
+    });
+    match (found.next(), found.next()) {
+        (Some(document), None) => Ok(document),
+        (None, _) => Err(not_found("no such alert here")),
+        (Some(_), Some(_)) => Err(not_found("several alerts fit; give more of the id")),
+    }
+}
+
+fn read(node: &mut Node, document: DocTag) -> Result<AlertView, ApiError> {
+    let (opened, name) = views::open(node, document)?;
+    let Name::Plain(DocumentName::Alert(id)) = name else { return Err(not_found("no such alert")) };
+    let (doc, authors) = opened.parts();
+    Ok(alert::view(id, doc.document(), authors))
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+pub(crate) fn list(node: &mut Node, request: AlertList) -> Outcome<Vec<Value>> {
+    crate::reactions::react(node);
+    let documents: Vec<DocTag> = node
+        .catalogue
+        .rows()
+        .filter(|(_, row)| matches!(row.name, Name::Plain(DocumentName::Alert(_))))
+        .map(|(document, _)| *document)
+        .collect();
+    let mut rows = Vec::new();
+    for document in documents {
+        let view = read(node, document)?;
+        if request.all || view.stage != Stage::Resolved {
+            rows.push(json!({
+                "alert": view.id.to_string(),
+                "state": word(&view.stage),
+                "kind": view.what.as_ref().map(word),
+                "since_ms": view.since.map(|at| at.0),
+                "raises": view.raises.len(),
+                "owner": view.owner.as_ref().map(|o| o.person.name.as_str()),
+                "delivered_to": view.delivered.len(),
+                "steps": node.ladders.state(&document).map(|state| state.steps),
+            }));
+        }
+    }
+    now_known(rows)
+}
+
+pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
+    let document = find(node, &request.alert)?;
+    let view = read(node, document)?;
+    let state = node.ladders.state(&document);
+    let climb = state.map(|state| view.climb(state.held_since, Timestamp(now().0)));
+    let json = json!({
+        "view": view,
+        "climb": climb,
+        "steps": state.map(|state| state.steps),
+        "held_since_ms": state.map(|state| state.held_since.0),
+    });
+    now_known(json)
+}
+
+pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let person = person.ok_or_else(|| {
+        ApiError::new(
+            Code::Forbidden,
+            "an alert is answered by a named person: say who acts, with --as",
+        )
+    })?;
+    let document = find(node, &request.alert)?;
+    let view = read(node, document)?;
+    let fact = fact(&view, &request)?;
+    let (_, tickets) = facts::add(node, document, Urgency::Urgent, Some(&person), fact)?;
+    let view = read(node, document)?;
+    let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
+    Ok((answer, tickets))
+}
+
+/// The fact that an act adds to an alert as it stands.
+fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
+    let conflict = |message: &str| ApiError::new(Code::Conflict, message);
+    let round = || view.round.ok_or_else(|| conflict("this alert is not open"));
+    let owned = || {
+        view.owner
+            .as_ref()
+            .map(|owner| owner.fact)
+            .ok_or_else(|| conflict("nobody has this alert yet: acknowledge it first"))
+    };
+    let resolved = |outcome| {
+        let note = request.outcome.clone().map(Private::new);
+        Ok::<_, ApiError>(AlertFact::Resolved { ack: owned()?, outcome, note })
+    };
+    Ok(match request.act.as_str() {
+        "ack" if view.owner.is_some() => {
+            return Err(conflict(
+                "somebody has this alert already; take over to answer it yourself",
+            ));
+        }
+        "ack" => AlertFact::Acknowledged { raise: round()? },
+        "take-over" => AlertFact::TookOver { from: owned()? },
+        "respond" | "arrive" => AlertFact::Responding { ack: owned()? },
+        "resolve" => resolved(ending(request.outcome.as_deref()))?,
+        "false-alarm" => resolved(Ending::FalseAlarm)?,
+        "reopen" => AlertFact::Reopened {
+            resolved: view.resolved.ok_or_else(|| conflict("this alert is not resolved"))?,
+            note: None,
+        },
+        _ => {
+            return Err(invalid(
+                "no such act: ack, take-over, respond, arrive, resolve, false-alarm or reopen",
+            ));
+        }
+    })
+}
+
+/// An outcome's word, or `helped` with the word as a note.
+fn ending(word: Option<&str>) -> Ending {
+    let named = word.and_then(|word| serde_json::from_value(Value::String(word.to_owned())).ok());
+    named.unwrap_or(Ending::Helped)
+}

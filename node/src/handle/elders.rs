@@ -1,0 +1,245 @@
+//! Elders: their profiles and cards, and who may read them.
+
+use std::collections::BTreeSet;
+
+use linli_core::authority::Right;
+use linli_core::engine::{Acting, Authored, Edit};
+use linli_model::card::CardField;
+use linli_model::document::DocumentName;
+use linli_model::field::{FieldName, Place, WriteError};
+use linli_model::profile::{self, ProfileField};
+use linli_replica::certificate::PartyKind;
+use linli_replica::entry::Urgency;
+use linli_replica::id::{SpaceTag, Timestamp};
+use linli_replica::replica::Ticket;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Outcome, invalid, not_found, now_known, spaces};
+use crate::api::care::{
+    ElderAdd, ElderAnswer, ElderEdit, ElderGrant, ElderList, ElderPage, ElderRow, ElderShow,
+};
+use crate::api::{ApiError, Done};
+use crate::catalogue::{ElderSummary, Name};
+use crate::node::{Node, world};
+use crate::views;
+
+const PAGE_MAX: u64 = 1_000;
+
+pub(crate) fn add(node: &mut Node, request: ElderAdd) -> Outcome<ElderAnswer> {
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let elder = node.draw_uuid();
+    let fields = request
+        .fields
+        .iter()
+        .map(|(key, value)| match place(key)? {
+            Place::Field(field) => Ok((field, value.clone())),
+            Place::Contact(..) => Err(invalid("add contacts with an edit of their own")),
+        })
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    if !fields.iter().any(|(field, _)| *field == ProfileField::Name) {
+        return Err(invalid("an elder needs a name"));
+    }
+    let authored = begin(node, elder, &fields, person.as_ref())?;
+    let tickets = node.author(authored).into_iter().collect();
+    Ok((ElderAnswer { elder: elder.to_string() }, tickets))
+}
+
+/// Opens an elder's care space and writes the profile, as one batch.
+pub(crate) fn begin(
+    node: &mut Node,
+    elder: Uuid,
+    fields: &[(ProfileField, String)],
+    person: Option<&Acting>,
+) -> Result<Authored, ApiError> {
+    let kinds = [PartyKind::Centre, PartyKind::Station];
+    let grants = spaces::grants_to(node, &kinds, Right::Write, spaces::CARE);
+    let (space, mut authored) = spaces::begin(node, spaces::CARE, grants)?;
+    let name = Name::Elder(elder, DocumentName::Profile).to_string();
+    let what = Edit { space, name: &name, urgency: Urgency::Normal, isolated: false, person };
+    let world = world(&node.replica, &node.store);
+    let written = node.core.edit(world, &mut node.rng, what, |doc| {
+        fields.iter().try_for_each(|(field, value)| profile::set(doc, *field, value))
+    })?;
+    // The record of the space that the profile brings replaces the one from its beginning.
+    authored.records.clear();
+    authored.absorb(written.unwrap_or_default());
+    Ok(authored)
+}
+
+/// Reads the name of a field, or of a part of a contact: `contact/<uuid>/<part>`.
+fn place<F: FieldName>(key: &str) -> Result<Place<F>, ApiError> {
+    Place::of_key(key).ok_or_else(|| invalid(format!("there is no field {key}")))
+}
+
+/// Finds one elder by the id, the beginning of it, or a part of the name.
+pub(crate) fn find(node: &mut Node, text: &str) -> Result<Uuid, ApiError> {
+    refresh(node);
+    let fits = |(elder, _, summary): &(Uuid, _, &ElderSummary)| {
+        elder.to_string().starts_with(text) || summary.names.iter().any(|name| name.contains(text))
+    };
+    let found: BTreeSet<Uuid> =
+        node.catalogue.elders().filter(fits).map(|(elder, ..)| elder).collect();
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(elder), None) => Ok(elder),
+        (None, _) => Err(not_found("no elder here has this id or name")),
+        (Some(_), Some(_)) => Err(not_found("several elders fit; give the id or more of the name")),
+    }
+}
+
+/// Brings every view that may look different up to date.
+pub(crate) fn refresh(node: &mut Node) {
+    crate::reactions::react(node);
+    while node.catalogue.has_stale() {
+        views::renew_some(node);
+        crate::reactions::react(node);
+    }
+}
+
+/// Finds the space of one kind in which an elder's documents stand.
+pub(crate) fn space_of(node: &mut Node, elder: Uuid, kind: &str) -> Option<SpaceTag> {
+    let spaces: BTreeSet<SpaceTag> =
+        node.catalogue.of_elder(elder).map(|(_, row)| row.space).collect();
+    spaces.into_iter().find(|tag| {
+        let world = world(&node.replica, &node.store);
+        node.core.space(world, *tag).is_ok_and(|space| space.kind() == kind)
+    })
+}
+
+pub(crate) fn show(node: &mut Node, request: ElderShow) -> Outcome<Value> {
+    let elder = find(node, &request.elder)?;
+    let documents: Vec<_> = node
+        .catalogue
+        .of_elder(elder)
+        .map(|(document, row)| (*document, row.name.to_string()))
+        .collect();
+    let mut views = serde_json::Map::new();
+    for (document, name) in documents {
+        views.insert(name, views::view(node, document)?);
+    }
+    now_known(json!({ "elder": elder.to_string(), "documents": views }))
+}
+
+pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
+    let elder = find(node, &request.elder)?;
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let (tickets, _) = match request.field.strip_prefix("card/") {
+        None => {
+            let space = space_of(node, elder, spaces::CARE)
+                .ok_or_else(|| not_found("this node has no profile of this elder"))?;
+            let place = place::<ProfileField>(&request.field)?;
+            write(node, space, elder, DocumentName::Profile, person.as_ref(), |doc| {
+                set_or_clear(doc, place, &request.value)
+            })?
+        }
+        Some(field) => {
+            let place = place::<CardField>(field)?;
+            let space = match space_of(node, elder, spaces::EMERGENCY) {
+                Some(space) => space,
+                None => begin_other(node, spaces::EMERGENCY, Vec::new())?,
+            };
+            write(node, space, elder, DocumentName::EmergencyCard, person.as_ref(), |doc| {
+                set_or_clear(doc, place, &request.value)
+            })?
+        }
+    };
+    Ok((Done {}, tickets))
+}
+
+fn set_or_clear<F: FieldName>(
+    doc: &mut automerge::AutoCommit,
+    place: Place<F>,
+    value: &str,
+) -> Result<(), WriteError> {
+    if value.is_empty() {
+        linli_model::field::clear(doc, place)
+    } else {
+        linli_model::field::set(doc, place, value)
+    }
+}
+
+/// Begins a space of an elder beside the care space.
+pub(crate) fn begin_other(
+    node: &mut Node,
+    kind: &str,
+    grants: Vec<linli_core::authority::Grant>,
+) -> Result<SpaceTag, ApiError> {
+    let (space, authored) = spaces::begin(node, kind, grants)?;
+    node.author(authored);
+    Ok(space)
+}
+
+/// Writes to a document about an elder; says whether anything changed.
+pub(crate) fn write<E: std::error::Error>(
+    node: &mut Node,
+    space: SpaceTag,
+    elder: Uuid,
+    document: DocumentName,
+    person: Option<&Acting>,
+    edit: impl FnOnce(&mut automerge::AutoCommit) -> Result<(), E>,
+) -> Result<(BTreeSet<Ticket>, bool), ApiError> {
+    let name = Name::Elder(elder, document).to_string();
+    let what = Edit { space, name: &name, urgency: Urgency::Normal, isolated: false, person };
+    let world = world(&node.replica, &node.store);
+    let authored = node.core.edit(world, &mut node.rng, what, edit)?;
+    let changed = authored.is_some();
+    Ok((authored.and_then(|a| node.author(a)).into_iter().collect(), changed))
+}
+
+pub(crate) fn list(node: &mut Node, request: ElderList) -> Outcome<ElderPage> {
+    refresh(node);
+    let find = request.find.unwrap_or_default();
+    let fits = |(elder, _, summary): &(Uuid, _, &ElderSummary)| {
+        find.is_empty()
+            || elder.to_string().starts_with(&find)
+            || summary.names.iter().any(|name| name.contains(&find))
+            || [&summary.phone, &summary.national_id]
+                .into_iter()
+                .flatten()
+                .any(|text| text.contains(&find))
+    };
+    let joined = super::joins::groups(node);
+    let mut rows: Vec<ElderRow> = node
+        .catalogue
+        .elders()
+        .filter(fits)
+        .map(|(elder, _, summary)| ElderRow {
+            elder: elder.to_string(),
+            names: summary.names.clone(),
+            birth_date: summary.birth_date.clone(),
+            address: summary.address.clone(),
+            conflicts: summary.conflicts,
+            joined: joined.get(&elder).cloned().unwrap_or_default(),
+        })
+        .collect();
+    rows.sort_by(|a, b| (&a.names, &a.elder).cmp(&(&b.names, &b.elder)));
+    let total = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let skip = usize::try_from(request.offset).unwrap_or(usize::MAX);
+    let take = usize::try_from(request.limit.clamp(1, PAGE_MAX)).unwrap_or(usize::MAX);
+    now_known(ElderPage { total, elders: rows.into_iter().skip(skip).take(take).collect() })
+}
+
+pub(crate) fn grant(node: &mut Node, request: ElderGrant) -> Outcome<Done> {
+    let elder = find(node, &request.elder)?;
+    let party = spaces::party(node, &request.party)?;
+    let right = match request.right.as_str() {
+        "read" => Right::Read,
+        "write" => Right::Write,
+        _ => return Err(invalid("a right is read or write")),
+    };
+    let kind = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY]
+        .into_iter()
+        .find(|kind| *kind == request.scope)
+        .ok_or_else(|| invalid("a scope is care, health or emergency"))?;
+    let space = space_of(node, elder, kind)
+        .ok_or_else(|| not_found("this node has nothing of this kind about this elder"))?;
+    let grant = linli_core::authority::Grant {
+        consent: request.consent,
+        ends: request.ends_ms.map(Timestamp),
+        ..spaces::grant(party, right, &request.purpose)
+    };
+    let world = world(&node.replica, &node.store);
+    let authored = node.core.grant(world, &mut node.rng, space, grant)?;
+    Ok((Done {}, node.author(authored).into_iter().collect()))
+}

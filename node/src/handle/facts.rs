@@ -1,0 +1,55 @@
+//! Adding a fact to an event document.
+
+use std::collections::BTreeSet;
+
+use linli_core::engine::{Acting, Edit};
+use linli_model::event::{Body, Fact, FactId, Facts, put_fact};
+use linli_model::time::Timestamp;
+use linli_replica::entry::Urgency;
+use linli_replica::id::{DocTag, SpaceTag};
+use linli_replica::replica::Ticket;
+
+use crate::api::{ApiError, Code};
+use crate::catalogue::Name;
+use crate::node::{Node, world};
+
+/// Adds a fact to a document of the catalogue.
+pub(crate) fn add<B: Body>(
+    node: &mut Node,
+    document: DocTag,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<(FactId, BTreeSet<Ticket>), ApiError> {
+    let row = node.catalogue.get(&document);
+    let (space, name) = row
+        .map(|row| (row.space, row.name.clone()))
+        .ok_or_else(|| super::not_found("this node has no such document"))?;
+    add_to(node, space, &name, urgency, person, body)
+}
+
+/// Adds a fact to a document, which begins with it where there is none yet.
+pub(crate) fn add_to<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &Name,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<(FactId, BTreeSet<Ticket>), ApiError> {
+    let world = world(&node.replica, &node.store);
+    let author = node.core.own_author(world, person).ok_or_else(|| {
+        ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
+    })?;
+    let text = name.to_string();
+    let document = node.core.document(world, space, &text)?;
+    let (doc, authors) = document.parts();
+    let facts = Facts::<B>::read(doc.document(), authors);
+    let fact = Fact::new(Timestamp(world.now.0), &author, &facts, body);
+    let (id, _) = fact.text().map_err(|error| super::invalid(error.to_string()))?;
+    let what = Edit { space, name: &text, urgency, isolated: true, person };
+    let authored =
+        node.core.edit(world, &mut node.rng, what, |doc| put_fact(doc, &fact).map(drop))?;
+    let tickets = authored.and_then(|authored| node.author(authored)).into_iter().collect();
+    Ok((id, tickets))
+}

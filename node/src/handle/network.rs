@@ -1,0 +1,226 @@
+//! The node, its peers, its documents and its store.
+
+use std::collections::BTreeSet;
+use std::path::Path as FilePath;
+
+use linli_net::PeerPath;
+use linli_replica::id::{DocTag, NodeId};
+
+use super::{Outcome, invalid, now_known};
+use crate::api::network::{
+    Backup, DocumentStatus, Documents, Leave, LeaveAnswer, PartyList, PartyRow, Path, PeerRow,
+    Status, StatusAnswer, Stop,
+};
+use crate::api::{ApiError, Code, Done};
+use crate::node::{Node, endpoint, now, world};
+use crate::views;
+
+fn kind(kind: linli_replica::certificate::PartyKind) -> String {
+    format!("{kind:?}").to_lowercase()
+}
+
+pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
+    crate::reactions::react(node);
+    let at = now();
+    let me = node.core.node();
+    let readable: BTreeSet<_> = node.core.spaces().collect();
+    let index = node.replica.index();
+    let (mut held, mut readable_documents, mut entries, mut carried) = (0, 0, 0, 0);
+    for space in index.spaces() {
+        for (document, _) in index.documents(&space) {
+            let count = index.frontier(&document).map_or(0, |frontier| frontier.entries());
+            held += 1;
+            entries += count;
+            if readable.contains(&space) {
+                readable_documents += 1;
+            } else if space != linli_replica::id::inbox_tag(&me) {
+                carried += count;
+            }
+        }
+    }
+    let directory = node.replica.directory();
+    let own = directory.node(&me);
+    let statuses = node.net.peers();
+    let mut peers: Vec<PeerRow> = Vec::new();
+    for (id, member) in directory.nodes().filter(|(id, member)| **id != me && !member.expelled) {
+        let status = endpoint(id).and_then(|e| statuses.iter().find(|status| status.peer == e));
+        let connected = status.and_then(|status| status.connected.as_ref());
+        let (path, address) = match connected.map(|connection| &connection.path) {
+            Some(PeerPath::Direct(address)) => (Path::Direct, Some(address.to_string())),
+            Some(PeerPath::Relayed(url)) => (Path::Relayed, Some(url.clone())),
+            Some(PeerPath::None) | None => (Path::Away, None),
+        };
+        let seen = node.peers.get(id).cloned().unwrap_or_default();
+        let party = directory.party(&member.party);
+        peers.push(PeerRow {
+            node: id.to_string(),
+            label: member.label.clone(),
+            party_name: party.and_then(|party| party.name.clone()),
+            kind: kind(member.kind),
+            path,
+            address,
+            since_ms: seen.since_ms,
+            last_seen_ms: if seen.connected { Some(at.0) } else { seen.last_seen_ms },
+            waiting_entries: waiting(node, Some(id)),
+            synced: seen.synced && connected.is_some(),
+            sent_bytes: connected.map_or(0, |connection| connection.bytes_sent),
+            received_bytes: connected.map_or(0, |connection| connection.bytes_received),
+        });
+    }
+    let store_bytes = node.store.stats().map_or(0, |stats| stats.entry_bytes);
+    let answer = StatusAnswer {
+        node: me.to_string(),
+        party: node.core.party().to_string(),
+        kind: own.map(|own| kind(own.kind)),
+        label: node.label.clone(),
+        community: Some((directory.name().to_owned(), directory.community().to_string())),
+        now_ms: at.0,
+        ends_ms: own.map(|own| own.ends.0),
+        peers,
+        documents_held: held,
+        documents_readable: readable_documents,
+        entries_held: entries,
+        entries_carried: carried,
+        entries_withheld: node.core.withheld(),
+        alerts_open: node.ladders.open(),
+        addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
+        relays: node.relays.clone(),
+        store_bytes,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        warnings: warnings(node),
+    };
+    now_known(answer)
+}
+
+fn warnings(node: &Node) -> Vec<String> {
+    let mut warnings: Vec<String> = node.warnings.values().cloned().collect();
+    let me = node.core.node();
+    if let Err(reason) = node.replica.directory().admits(&me, now()) {
+        warnings.push(format!("this node is not served by others: {reason}"));
+    }
+    if node.store.stats().is_ok_and(|stats| stats.full) {
+        warnings.push("the disk is full: free some space; alerts still go out".to_owned());
+    }
+    warnings
+}
+
+/// Counts the entries this node wrote that a peer, or everybody, has not said to hold.
+fn waiting(node: &Node, peer: Option<&NodeId>) -> u64 {
+    own_documents(node)
+        .into_iter()
+        .map(|(document, log, sequence)| {
+            let holders: Vec<u64> = node
+                .peers
+                .keys()
+                .filter(|id| peer.is_none_or(|only| *id == only))
+                .filter_map(|id| node.receipts.of(&document, id))
+                .map(|frontier| {
+                    frontier.tips(&log).iter().map(|tip| tip.sequence).max().unwrap_or(0)
+                })
+                .collect();
+            sequence.saturating_sub(holders.into_iter().max().unwrap_or(0))
+        })
+        .sum()
+}
+
+/// Lists the documents this node has written to, with its log and how far.
+fn own_documents(node: &Node) -> Vec<(DocTag, linli_replica::id::LogKey, u64)> {
+    let mut own = Vec::new();
+    let index = node.replica.index();
+    for (space, log) in node.core.own_logs() {
+        for (document, _) in index.documents(&space) {
+            if let Some(tip) = index.tips(&document, &log).first() {
+                own.push((document, log, tip.sequence));
+            }
+        }
+    }
+    own
+}
+
+pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
+    let copies = usize::try_from(request.copies.max(1)).unwrap_or(usize::MAX);
+    let peers: Vec<NodeId> = node.replica.directory().nodes().map(|(id, _)| *id).collect();
+    let mut waiting_entries = 0;
+    for (document, log, sequence) in own_documents(node) {
+        let mut held: Vec<u64> = peers
+            .iter()
+            .filter_map(|peer| node.receipts.of(&document, peer))
+            .map(|frontier| frontier.tips(&log).iter().map(|tip| tip.sequence).max().unwrap_or(0))
+            .collect();
+        held.sort_unstable_by(|a, b| b.cmp(a));
+        let safe = held.get(copies - 1).copied().unwrap_or(0);
+        waiting_entries += sequence.saturating_sub(safe);
+    }
+    now_known(LeaveAnswer { may_leave: waiting_entries == 0, waiting_entries })
+}
+
+pub(crate) fn documents(node: &mut Node, request: Documents) -> Outcome<Vec<DocumentStatus>> {
+    super::elders::refresh(node);
+    let index = node.replica.index();
+    let mut all = Vec::new();
+    for space in index.spaces() {
+        all.extend(index.documents(&space).map(|(document, _)| (space, document)));
+    }
+    let mut rows = Vec::new();
+    for (space, document) in all {
+        let name = node.catalogue.get(&document).map(|row| row.name.to_string());
+        if request.readable && name.is_none() {
+            continue;
+        }
+        let frontier = node.replica.index().frontier(&document).unwrap_or_default();
+        let holders = node.receipts.holders(&document, &frontier);
+        let (mut heads, mut withheld) = (None, Vec::new());
+        if name.is_some() {
+            let opened = node.core.open(world(&node.replica, &node.store), space, document)?;
+            heads = Some(opened.heads().iter().map(ToString::to_string).collect());
+            withheld = opened.withheld().iter().map(|entry| entry.reason.to_string()).collect();
+        }
+        rows.push(DocumentStatus {
+            space: space.to_string(),
+            document: document.to_string(),
+            view: if name.is_some() { views::digest(node, document) } else { None },
+            name,
+            heads,
+            frontier: hex::encode(frontier.digest()),
+            entries: frontier.entries(),
+            withheld,
+            as_of_ms: None,
+            held_by: holders.iter().map(ToString::to_string).collect(),
+        });
+    }
+    now_known(rows)
+}
+
+pub(crate) fn parties(node: &mut Node, _: PartyList) -> Outcome<Vec<PartyRow>> {
+    let directory = node.replica.directory();
+    let rows = directory.parties().map(|(id, party)| PartyRow {
+        party: id.to_string(),
+        kind: kind(party.kind),
+        name: party.name.clone(),
+        nodes: directory
+            .nodes()
+            .filter(|(_, n)| n.party == *id)
+            .map(|(n, _)| n.to_string())
+            .collect(),
+        expelled: party.expelled,
+    });
+    now_known(rows.collect())
+}
+
+pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
+    let failed =
+        |error: String| ApiError::new(Code::Internal, format!("no backup was made: {error}"));
+    let key =
+        linli_store::keyring::read(node.home.path()).map_err(|error| failed(error.to_string()))?;
+    if FilePath::new(&request.to).exists() {
+        return Err(invalid("there is something at this path already; choose another"));
+    }
+    node.store
+        .backup(FilePath::new(&request.to), Some(&key))
+        .map_err(|error| failed(error.to_string()))?;
+    now_known(Done {})
+}
+
+pub(crate) fn stop(_: &mut Node, _: Stop) -> Outcome<Done> {
+    now_known(Done {})
+}

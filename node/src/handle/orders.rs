@@ -1,0 +1,281 @@
+//! Orders: from the request to the callback.
+
+use std::collections::BTreeSet;
+
+use linli_core::authority::Right;
+use linli_core::engine::Acting;
+use linli_model::author::{PartyId, PartyKind as Kind};
+use linli_model::catalogue;
+use linli_model::document::DocumentName;
+use linli_model::order::{
+    self, Arbiter, Channel, OrderFact, OrderView, Priority, Request, WaitsFor,
+};
+use linli_model::private::Private;
+use linli_model::profile;
+use linli_model::time::Timestamp;
+use linli_replica::certificate::PartyKind;
+use linli_replica::entry::Urgency;
+use linli_replica::id::DocTag;
+use linli_replica::replica::Ticket;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Outcome, elders, facts, invalid, not_found, now_known, spaces};
+use crate::api::care::{OrderAct, OrderAnswer, OrderList, OrderNew, OrderShow};
+use crate::api::{ApiError, Code};
+use crate::catalogue::Name;
+use crate::node::{Node, now, world};
+use crate::views;
+
+/// Where services take place, as long as a profile names no community: everywhere an offer covers.
+const ANY_AREA: &str = "";
+
+pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let service = catalogue::service(&request.service)
+        .or_else(|| catalogue::find(&request.service))
+        .ok_or_else(|| invalid("no such service in the catalogue"))?;
+    let channel = serde_json::from_value::<Channel>(Value::String(request.channel.clone()))
+        .map_err(|_| {
+            invalid("a channel is phone, web, wechat, app, terminal, tv, front_desk or rule")
+        })?;
+    let elder = elders::find(node, &request.elder)?;
+    let arbiter = arbiter(node)?;
+    let asked = Request {
+        service: service.code.to_owned(),
+        household: PartyId(node.core.party().0),
+        channel,
+        priority: Priority::Routine,
+        area: ANY_AREA.to_owned(),
+        wanted_at: None,
+        address: address(node, elder),
+        note: (!request.note.is_empty()).then(|| Private::new(request.note.clone())),
+    };
+    let nonce = node.draw_uuid();
+    let id = order::order_id(linli_model::author::NodeId(node.core.node().0), nonce);
+    let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Write, spaces::ORDER);
+    let (space, authored) = spaces::begin(node, spaces::ORDER, grants)?;
+    node.author(authored);
+    let name = Name::Plain(DocumentName::Order(id));
+    let opened = OrderFact::Opened { nonce, request: asked, arbiter };
+    let (opened, mut tickets) =
+        facts::add_to(node, space, &name, Urgency::Normal, person.as_ref(), opened)?;
+    elders::refresh(node);
+    let document = document(node, &id.to_string())?;
+    if arbiter.kind == Kind::Household {
+        tickets.extend(offer_standing(node, document, opened, service.code, person.as_ref())?);
+    }
+    answer(node, document, tickets)
+}
+
+/// The centre decides while it is in reach; otherwise the household's own hub.
+fn arbiter(node: &Node) -> Result<Arbiter, ApiError> {
+    let own = world(&node.replica, &node.store);
+    let author = node
+        .core
+        .own_author(own, None)
+        .ok_or_else(|| ApiError::new(Code::Forbidden, "this node is not enrolled"))?;
+    if author.kind == Kind::Centre {
+        return Ok(Arbiter::of(&author));
+    }
+    let directory = node.replica.directory();
+    let centre = node.peers.iter().filter(|(_, peer)| peer.connected).find_map(|(id, _)| {
+        let member = directory.node(id).filter(|member| member.kind == PartyKind::Centre)?;
+        Some(Arbiter {
+            node: linli_model::author::NodeId(id.0),
+            party: PartyId(member.party.0),
+            kind: Kind::Centre,
+        })
+    });
+    Ok(centre.unwrap_or_else(|| Arbiter::of(&author)))
+}
+
+fn address(node: &mut Node, elder: Uuid) -> Option<Private> {
+    let document = node
+        .catalogue
+        .of_elder(elder)
+        .find(|(_, row)| row.name == Name::Elder(elder, DocumentName::Profile))
+        .map(|(document, _)| *document)?;
+    let (opened, _) = views::open(node, document).ok()?;
+    let (doc, authors) = opened.parts();
+    let view = profile::view(doc.document(), authors);
+    view.fields.get("address").and_then(|field| field.single()).map(Private::new)
+}
+
+/// Offers an order under a standing offer of the centre, where one covers it.
+fn offer_standing(
+    node: &mut Node,
+    document: DocTag,
+    opened: linli_model::event::FactId,
+    service: &str,
+    person: Option<&Acting>,
+) -> Result<BTreeSet<Ticket>, ApiError> {
+    let offers = views::offers(node);
+    let standing = offers.for_service(service, ANY_AREA, Timestamp(now().0));
+    let Some((under, offer)) = standing.first() else { return Ok(BTreeSet::new()) };
+    offer_to(node, document, opened, offer.provider, Some(*under), person)
+}
+
+/// Lets a provider read and write the order, and offers it.
+fn offer_to(
+    node: &mut Node,
+    document: DocTag,
+    opened: linli_model::event::FactId,
+    to: PartyId,
+    under: Option<linli_model::event::FactId>,
+    person: Option<&Acting>,
+) -> Result<BTreeSet<Ticket>, ApiError> {
+    let space = node
+        .catalogue
+        .get(&document)
+        .map(|row| row.space)
+        .ok_or_else(|| not_found("no such order"))?;
+    let party = linli_replica::id::PartyId(to.0);
+    let grant = spaces::grant(party, Right::Write, "visit");
+    let world = world(&node.replica, &node.store);
+    let authored = node.core.grant(world, &mut node.rng, space, grant)?;
+    let mut tickets: BTreeSet<Ticket> = node.author(authored).into_iter().collect();
+    let fact = OrderFact::Offered { opened, to, under };
+    tickets.extend(facts::add(node, document, Urgency::Normal, person, fact)?.1);
+    Ok(tickets)
+}
+
+/// Finds an order by its id or the beginning of it.
+fn document(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
+    elders::refresh(node);
+    let mut found = node.catalogue.rows().filter_map(|(document, row)| match &row.name {
+        Name::Plain(DocumentName::Order(id)) if id.to_string().starts_with(text) => Some(*document),
+        _ => None,
+    });
+    match (found.next(), found.next()) {
+        (Some(document), None) => Ok(document),
+        (None, _) => Err(not_found("no such order here")),
+        (Some(_), Some(_)) => Err(not_found("several orders fit; give more of the id")),
+    }
+}
+
+fn read(node: &mut Node, document: DocTag) -> Result<OrderView, ApiError> {
+    let offers = views::offers(node);
+    let (opened, name) = views::open(node, document)?;
+    let Name::Plain(DocumentName::Order(id)) = name else { return Err(not_found("no such order")) };
+    let (doc, authors) = opened.parts();
+    Ok(order::view(id, doc.document(), authors, &offers))
+}
+
+fn answer(node: &mut Node, document: DocTag, tickets: BTreeSet<Ticket>) -> Outcome<OrderAnswer> {
+    let view = read(node, document)?;
+    let waits = match view.waits_for {
+        WaitsFor::Nothing => None,
+        WaitsFor::StandingOffer => Some(
+            "the centre is out of reach and no standing offer covers this service; it waits until the centre is back"
+                .to_owned(),
+        ),
+        other => Some(word(&other)),
+    };
+    let answer = OrderAnswer { order: view.id.to_string(), state: word(&view.stage), waits };
+    Ok((answer, tickets))
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+pub(crate) fn list(node: &mut Node, request: OrderList) -> Outcome<Vec<Value>> {
+    elders::refresh(node);
+    let documents: Vec<DocTag> = node
+        .catalogue
+        .rows()
+        .filter(|(_, row)| matches!(row.name, Name::Plain(DocumentName::Order(_))))
+        .map(|(document, _)| *document)
+        .collect();
+    let mut rows = Vec::new();
+    for document in documents {
+        let view = read(node, document)?;
+        let over = matches!(view.stage, order::Stage::CalledBack | order::Stage::Cancelled);
+        if request.all || !over {
+            rows.push(json!({
+                "order": view.id.to_string(),
+                "state": word(&view.stage),
+                "waits_for": word(&view.waits_for),
+                "service": view.request.as_ref().map(|r| r.service.clone()),
+                "opened_ms": view.opened_at.map(|at| at.0),
+                "holder": view.holder.as_ref().map(|h| h.provider.to_string()),
+                "callback_overdue": view.callback_overdue(Timestamp(now().0)),
+            }));
+        }
+    }
+    now_known(rows)
+}
+
+pub(crate) fn show(node: &mut Node, request: OrderShow) -> Outcome<Value> {
+    let document = document(node, &request.order)?;
+    now_known(views::view(node, document)?)
+}
+
+pub(crate) fn act(node: &mut Node, request: OrderAct) -> Outcome<OrderAnswer> {
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let document = document(node, &request.order)?;
+    let view = read(node, document)?;
+    if request.act == "offer" {
+        let opened = view.opened.ok_or_else(|| not_yet("it is not opened"))?;
+        let provider =
+            request.provider.as_deref().ok_or_else(|| invalid("say to which provider"))?;
+        let to = PartyId(spaces::party(node, provider)?.0);
+        let tickets = offer_to(node, document, opened, to, None, person.as_ref())?;
+        return answer(node, document, tickets);
+    }
+    let fact = fact(node, &view, &request)?;
+    let (_, tickets) = facts::add(node, document, Urgency::Normal, person.as_ref(), fact)?;
+    answer(node, document, tickets)
+}
+
+fn not_yet(message: &str) -> ApiError {
+    ApiError::new(Code::Conflict, message)
+}
+
+/// The fact that an act adds to an order as it stands.
+fn fact(node: &Node, view: &OrderView, request: &OrderAct) -> Result<OrderFact, ApiError> {
+    let note = request.note.clone().map(Private::new);
+    let me = PartyId(node.core.party().0);
+    let offer = || view.offers.iter().find(|(_, to)| *to == me).map(|(fact, _)| *fact);
+    let confirmed = || view.holder.as_ref().map(|holder| holder.confirmed);
+    Ok(match request.act.as_str() {
+        "accept" => OrderFact::Accepted {
+            offer: offer().ok_or_else(|| not_yet("it is not offered to this provider"))?,
+            price_fen: 0,
+        },
+        "decline" => OrderFact::Declined {
+            offer: offer().ok_or_else(|| not_yet("it is not offered to this provider"))?,
+            note,
+        },
+        "confirm" => OrderFact::Confirmed {
+            claim: view.next_claim().ok_or_else(|| not_yet("no provider has accepted it"))?,
+        },
+        "withdraw" => OrderFact::Withdrawn {
+            confirmed: confirmed().ok_or_else(|| not_yet("nobody holds it"))?,
+            note,
+        },
+        "start" => OrderFact::Started {
+            confirmed: confirmed()
+                .ok_or_else(|| not_yet("it is not confirmed: do not set out before it is"))?,
+        },
+        "done" => OrderFact::Done {
+            started: view.started.ok_or_else(|| not_yet("it has not begun"))?,
+            note,
+        },
+        "callback" => OrderFact::CalledBack {
+            done: view.done.ok_or_else(|| not_yet("it is not done"))?,
+            rating: request.rating.ok_or_else(|| invalid("give a rating from 1 to 5"))?,
+            improvements: note,
+        },
+        "cancel" => OrderFact::Cancelled {
+            opened: view.opened.ok_or_else(|| not_yet("it is not opened"))?,
+            note,
+        },
+        _ => {
+            return Err(invalid(
+                "no such act: offer, accept, decline, confirm, withdraw, start, done, callback or cancel",
+            ));
+        }
+    })
+}

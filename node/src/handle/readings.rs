@@ -1,0 +1,106 @@
+//! Readings: kept by the month, and judged by the rules at once, without a network.
+
+use std::collections::BTreeSet;
+
+use linli_core::authority::Right;
+use linli_model::alert::{AlertKind, CauseId};
+use linli_model::document::DocumentName;
+use linli_model::readings::{self, Measure, Reading};
+use linli_model::rule::{episodes, standard_rules};
+use linli_model::time::{Month, Timestamp};
+use linli_replica::certificate::PartyKind;
+use linli_replica::id::SpaceTag;
+use linli_replica::replica::Ticket;
+use uuid::Uuid;
+
+use super::{Outcome, alerts, elders, invalid, spaces};
+use crate::api::ApiError;
+use crate::api::care::{ReadingAdd, ReadingAnswer};
+use crate::catalogue::Name;
+use crate::node::{Node, world};
+
+pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer> {
+    let measure = Measure::of_loinc(&request.code)
+        .ok_or_else(|| invalid("this LOINC code is not known here: update this node"))?;
+    if measure.coding().ucum != request.unit {
+        return Err(invalid(format!(
+            "the unit must be {}: convert the value first",
+            measure.coding().ucum
+        )));
+    }
+    let value = request.value.parse().map_err(|_| invalid("the value must be a decimal number"))?;
+    let reading =
+        Reading { at: Timestamp(request.time_ms), measure, device: request.device, value };
+    let month = reading.month().map_err(|error| invalid(error.to_string()))?;
+    let elder = elders::find(node, &request.elder)?;
+    let space = space(node, elder)?;
+    let name = DocumentName::Readings(month);
+    let known = series(node, space, elder, month)?.contains(&reading);
+    if known {
+        let answer = ReadingAnswer { new: false, alert: None, raised: false };
+        return Ok((answer, BTreeSet::new()));
+    }
+    let (mut tickets, _) =
+        elders::write(node, space, elder, name, None, |doc| readings::add(doc, month, &reading))?;
+    let (alert, raised) = judge(node, space, elder, month, &reading, &mut tickets)?;
+    Ok((ReadingAnswer { new: true, alert, raised }, tickets))
+}
+
+fn space(node: &mut Node, elder: Uuid) -> Result<SpaceTag, ApiError> {
+    match elders::space_of(node, elder, spaces::HEALTH) {
+        Some(space) => Ok(space),
+        None => {
+            let kinds = [PartyKind::Centre, PartyKind::Family];
+            let grants = spaces::grants_to(node, &kinds, Right::Read, spaces::HEALTH);
+            elders::begin_other(node, spaces::HEALTH, grants)
+        }
+    }
+}
+
+fn series(
+    node: &mut Node,
+    space: SpaceTag,
+    elder: Uuid,
+    month: Month,
+) -> Result<Vec<Reading>, ApiError> {
+    let name = Name::Elder(elder, DocumentName::Readings(month));
+    let world = world(&node.replica, &node.store);
+    let document = node.core.document(world, space, &name.to_string())?;
+    let (doc, authors) = document.parts();
+    let view = readings::view(month, doc.document(), authors);
+    let tag = node.core.space(world, space)?.document(&name.to_string());
+    node.catalogue.put(tag, space, name);
+    Ok(view.observations.into_iter().filter(|o| o.plausible).map(|o| o.reading).collect())
+}
+
+/// Raises an alert for each episode that this reading begins, and joins those it goes on with.
+fn judge(
+    node: &mut Node,
+    space: SpaceTag,
+    elder: Uuid,
+    month: Month,
+    reading: &Reading,
+    tickets: &mut BTreeSet<Ticket>,
+) -> Result<(Option<String>, bool), ApiError> {
+    let series = series(node, space, elder, month)?;
+    let series: Vec<&Reading> = series.iter().collect();
+    for rule in standard_rules().iter().filter(|rule| rule.measure == reading.measure) {
+        if !rule.fires(reading.value) {
+            continue;
+        }
+        let Some(episode) = episodes(rule, &series)
+            .into_iter()
+            .find(|e| (e.first.at..=e.last.at).contains(&reading.at))
+        else {
+            continue;
+        };
+        let cause = CauseId(format!("{elder}/{}", episode.cause().0));
+        let id = linli_model::alert::alert_id(&cause).to_string();
+        let raised = episode.first == *reading;
+        if raised {
+            tickets.extend(alerts::raise_cause(node, elder, cause, AlertKind::Reading, None)?.1);
+        }
+        return Ok((Some(id), raised));
+    }
+    Ok((None, false))
+}

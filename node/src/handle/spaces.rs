@@ -1,0 +1,128 @@
+//! Which spaces there are, and who is let in from the beginning.
+
+use linli_core::authority::{Grant, Owner, Right};
+use linli_core::engine::{Authored, NewSpace};
+use linli_replica::certificate::PartyKind;
+use linli_replica::id::{PartyId, SpaceTag};
+
+use crate::api::{ApiError, Code};
+use crate::node::{Node, world};
+
+/// What a space is for: the code in its genesis.
+pub(crate) const CARE: &str = "care";
+pub(crate) const HEALTH: &str = "health";
+pub(crate) const EMERGENCY: &str = "emergency";
+pub(crate) const ALERT: &str = "alert";
+pub(crate) const ORDER: &str = "order";
+pub(crate) const OFFERS: &str = "offers";
+pub(crate) const REGISTRY: &str = "registry";
+
+/// Begins a space of this party: its own, where it is a household or a provider, and otherwise the
+/// community's with this party as steward.
+pub(crate) fn begin(
+    node: &mut Node,
+    kind: &str,
+    grants: Vec<Grant>,
+) -> Result<(SpaceTag, Authored), ApiError> {
+    let party = node.core.party();
+    let own = own_kind(node)?;
+    let (owner, steward) = match own {
+        PartyKind::Household | PartyKind::Family | PartyKind::Provider => {
+            (Owner::Party(party), None)
+        }
+        PartyKind::Centre
+        | PartyKind::Station
+        | PartyKind::Regulator
+        | PartyKind::Evaluator
+        | PartyKind::Carrier => (Owner::Community, Some(party)),
+    };
+    let world = world(&node.replica, &node.store);
+    Ok(node.core.begin_space(world, &mut node.rng, NewSpace { kind, owner, steward, grants })?)
+}
+
+/// Returns what this party is.
+pub(crate) fn own_kind(node: &Node) -> Result<PartyKind, ApiError> {
+    let party = node.replica.directory().party(&node.core.party());
+    party
+        .map(|party| party.kind)
+        .ok_or_else(|| ApiError::new(Code::Forbidden, "this node's party is not enrolled"))
+}
+
+/// Grants every other party of these kinds a right.
+pub(crate) fn grants_to(
+    node: &Node,
+    kinds: &[PartyKind],
+    right: Right,
+    purpose: &str,
+) -> Vec<Grant> {
+    let own = node.core.party();
+    let parties = node.replica.directory().parties();
+    parties
+        .filter(|(id, party)| **id != own && !party.expelled && kinds.contains(&party.kind))
+        .map(|(id, _)| grant(*id, right, purpose))
+        .collect()
+}
+
+/// A grant that stands until it is revoked and opens history.
+pub(crate) fn grant(party: PartyId, right: Right, purpose: &str) -> Grant {
+    Grant { party, right, purpose: purpose.to_owned(), ends: None, consent: None, history: true }
+}
+
+/// Finds a space of one kind that this party began, by a document in it or by its kind alone.
+pub(crate) fn own(node: &mut Node, kind: &str) -> Option<SpaceTag> {
+    let party = node.core.party();
+    let spaces: Vec<SpaceTag> = node.core.spaces().collect();
+    spaces.into_iter().find(|tag| {
+        let world = world(&node.replica, &node.store);
+        node.core.space(world, *tag).is_ok_and(|space| {
+            let genesis = space.state().genesis.as_ref();
+            space.kind() == kind
+                && genesis
+                    .is_some_and(|g| g.owner == Owner::Party(party) || g.steward == Some(party))
+        })
+    })
+}
+
+/// Finds a party by its id, the beginning of it, or its public name.
+pub(crate) fn party(node: &Node, text: &str) -> Result<PartyId, ApiError> {
+    let mut found = node.replica.directory().parties().filter(|(id, party)| {
+        party.name.as_deref() == Some(text) || (text.len() >= 8 && id.to_string().starts_with(text))
+    });
+    match (found.next(), found.next()) {
+        (Some((id, _)), None) => Ok(*id),
+        (None, _) => Err(super::not_found("no party has this id or name; see `linli party list`")),
+        (Some(_), Some(_)) => Err(super::not_found("several parties fit; give more of the id")),
+    }
+}
+
+/// Lets parties of the right kind that joined since into what this party keeps for them: every centre
+/// and station into care and registry, every centre into alerts, health and orders.
+pub(crate) fn let_in(node: &mut Node) {
+    let care = [PartyKind::Centre, PartyKind::Station];
+    let centre = [PartyKind::Centre];
+    let rules: [(&str, &[PartyKind], Right); 5] = [
+        (CARE, &care, Right::Write),
+        (REGISTRY, &care, Right::Write),
+        (ALERT, &centre, Right::Write),
+        (HEALTH, &centre, Right::Read),
+        (ORDER, &centre, Right::Write),
+    ];
+    let own = node.core.party();
+    for tag in node.core.spaces().collect::<Vec<_>>() {
+        for (kind, to, right) in rules {
+            for grant in grants_to(node, to, right, kind) {
+                let world = world(&node.replica, &node.store);
+                let lacking = node.core.space(world, tag).is_ok_and(|space| {
+                    let state = space.state();
+                    let steward = state.right(&own, world.now) == Some(Right::Steward);
+                    let former = state.former.contains_key(&grant.party);
+                    let member = state.members.contains_key(&grant.party);
+                    space.kind() == kind && steward && !former && !member
+                });
+                if lacking && let Ok(authored) = node.core.grant(world, &mut node.rng, tag, grant) {
+                    node.author(authored);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Invitations: a code is shown, somebody proves it, a person compares the numbers, officers sign.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use linli_core::identity::{KeyKind, open_key_file};
+use linli_core::pairing::{Bound, Code as PairingCode, Message, Proof, WRONG_PROOFS_MAX};
+use linli_net::{PairError, PairStream, pairing_key_hash};
+use linli_replica::certificate::{Act, Certificate, PartyKind};
+use linli_replica::directory::Refusal;
+use linli_replica::id::{CertificateId, PartyId};
+use linli_replica::replica::Input;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api::network::{Invite, InviteAnswer, InviteConfirm, InvitePhase, InviteState};
+use crate::api::{ApiError, Code, Done};
+use crate::driver::Call;
+use crate::handle::{invalid, not_found, now_known};
+use crate::node::{Node, endpoint, node_id, now};
+
+/// Invitations open at once: a desk enrols a few households a day.
+const OPEN_MAX: usize = 64;
+/// How long a code may be good for: a week.
+const VALID_S_MAX: u64 = 7 * 24 * 60 * 60;
+/// How long a joiner may take for each word.
+const WORD: Duration = Duration::from_secs(30);
+/// Bytes of certificates in one frame of the pairing stream.
+const CERTIFICATES_BYTES: usize = 48 << 10;
+
+/// The invitations of this node since it was started.
+#[derive(Default)]
+pub(crate) struct Invitations(BTreeMap<String, Invitation>);
+
+struct Invitation {
+    code: Option<PairingCode>,
+    kind: PartyKind,
+    name: Option<String>,
+    officers: Vec<SigningKey>,
+    expires_ms: u64,
+    wrong: u32,
+    phase: InvitePhase,
+    confirm: Option<oneshot::Sender<bool>>,
+}
+
+impl Invitations {
+    pub(crate) fn any_open(&self) -> bool {
+        self.0.values().any(|invitation| invitation.code.is_some())
+    }
+
+    pub(crate) fn expire(&mut self, now_ms: u64) {
+        for invitation in self.0.values_mut() {
+            if invitation.code.is_some() && invitation.expires_ms < now_ms {
+                invitation.end("the code has expired; make another");
+            }
+        }
+    }
+}
+
+impl Invitation {
+    fn end(&mut self, reason: &str) {
+        self.code = None;
+        self.officers.clear();
+        self.confirm = None;
+        self.phase = InvitePhase::Failed { reason: reason.to_owned() };
+    }
+}
+
+type Outcome<T> = Result<(T, std::collections::BTreeSet<linli_replica::replica::Ticket>), ApiError>;
+
+/// Opens the officers' key files of this node's data directory.
+fn officers(node: &Node, passphrase: &str) -> Result<Vec<SigningKey>, ApiError> {
+    let missing = || {
+        let message = "this node keeps no officer's key: only a node with one can invite";
+        ApiError::new(Code::Forbidden, message)
+    };
+    let files = std::fs::read_dir(node.home.officers()).map_err(|_| missing())?;
+    let mut keys = Vec::new();
+    for file in files.flatten() {
+        let Ok(bytes) = std::fs::read(file.path()) else { continue };
+        match open_key_file(&bytes, passphrase) {
+            Ok(file) if file.kind == KeyKind::Officer => keys.push(file.key),
+            Ok(_) => {}
+            Err(error) => return Err(ApiError::new(Code::WrongSecret, error.to_string())),
+        }
+    }
+    if keys.is_empty() { Err(missing()) } else { Ok(keys) }
+}
+
+pub(crate) fn begin(node: &mut Node, request: Invite) -> Outcome<InviteAnswer> {
+    let kind = crate::setup::party_kind(&request.kind).ok_or_else(|| {
+        invalid("a party is household, centre, station, provider, family, regulator, evaluator or carrier")
+    })?;
+    let household = matches!(kind, PartyKind::Household | PartyKind::Family);
+    if household && request.name.is_some() {
+        return Err(invalid(
+            "a household stands in the directory as a bare key: leave the name out",
+        ));
+    }
+    if node.invitations.0.values().filter(|i| i.code.is_some()).count() >= OPEN_MAX {
+        return Err(invalid(format!("{OPEN_MAX} invitations are open; wait until one has ended")));
+    }
+    let officers = officers(node, &request.officer_passphrase)?;
+    let me = endpoint(&node.core.node())
+        .ok_or_else(|| ApiError::new(Code::Internal, "this node's key is unusable"))?;
+    let code = PairingCode::draw(pairing_key_hash(&me), &mut node.rng);
+    let text = code.text().map_err(|error| ApiError::new(Code::Internal, error.to_string()))?;
+    let expires_ms = now().plus_ms(request.valid_s.clamp(1, VALID_S_MAX) * 1_000).0;
+    let id = node.draw_uuid().to_string();
+    let invitation = Invitation {
+        code: Some(code),
+        kind,
+        name: request.name,
+        officers,
+        expires_ms,
+        wrong: 0,
+        phase: InvitePhase::Waiting,
+        confirm: None,
+    };
+    node.invitations.0.insert(id.clone(), invitation);
+    node.net.offer_pairing(true);
+    now_known(InviteAnswer { id, code: text, expires_ms })
+}
+
+pub(crate) fn state(node: &mut Node, request: InviteState) -> Outcome<InvitePhase> {
+    node.invitations.expire(now().0);
+    let invitation = node.invitations.0.get(&request.id);
+    now_known(invitation.ok_or_else(|| not_found("no such invitation"))?.phase.clone())
+}
+
+pub(crate) fn confirm(node: &mut Node, request: InviteConfirm) -> Outcome<Done> {
+    let invitation =
+        node.invitations.0.get_mut(&request.id).ok_or_else(|| not_found("no such invitation"))?;
+    let confirm = invitation.confirm.take().ok_or_else(|| {
+        ApiError::new(Code::Conflict, "nobody waits for this invitation to be confirmed")
+    })?;
+    if confirm.send(request.accept).is_err() {
+        invitation.end("the other device is gone; make another code");
+    } else if !request.accept {
+        invitation.end("refused: the numbers were not the same");
+    }
+    now_known(Done {})
+}
+
+/// Serves one joiner in a task of its own; the node is asked between two inputs.
+pub(crate) fn receive(node: &Node, mut stream: PairStream, call: mpsc::UnboundedSender<Call>) {
+    let genesis = node
+        .replica
+        .directory()
+        .certificate(&CertificateId(node.replica.directory().community().0))
+        .map(Certificate::encode);
+    tokio::spawn(async move {
+        let Some(genesis) = genesis else { return };
+        if let Err(error) = serve(&mut stream, &call, genesis).await {
+            tracing::info!(%error, "a pairing did not come about");
+        }
+        if let Err(error) = stream.finish().await {
+            tracing::debug!(%error, "the joiner was gone before the end");
+        }
+    });
+}
+
+/// Why a pairing did not come about.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Stream(#[from] PairError),
+    #[error("the other device sent something out of turn")]
+    OutOfTurn,
+    #[error("the code was wrong")]
+    WrongCode,
+    #[error("the other device's certificate does not fit")]
+    BadCertificate,
+    #[error("it was not confirmed")]
+    NotConfirmed,
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+async fn hear(stream: &mut PairStream) -> Result<Message, Failed> {
+    let bytes = stream.receive(WORD).await?.ok_or(Failed::OutOfTurn)?;
+    Message::decode(&bytes).map_err(|_| Failed::OutOfTurn)
+}
+
+/// Asks the node something between two of its inputs.
+async fn ask<T: Send + 'static>(
+    call: &mpsc::UnboundedSender<Call>,
+    question: impl FnOnce(&mut Node) -> T + Send + 'static,
+) -> Result<T, Failed> {
+    let (answer, answered) = oneshot::channel();
+    let asked = Box::new(move |node: &mut Node| drop(answer.send(question(node))));
+    call.send(asked).map_err(|_| Failed::Stopping)?;
+    answered.await.map_err(|_| Failed::Stopping)
+}
+
+async fn serve(
+    stream: &mut PairStream,
+    call: &mpsc::UnboundedSender<Call>,
+    genesis: Vec<u8>,
+) -> Result<(), Failed> {
+    let Message::Hello(proof) = hear(stream).await? else { return Err(Failed::OutOfTurn) };
+    let exporter = stream.secret().0;
+    let Some((id, bound)) = ask(call, move |node| prove(node, &exporter, &proof)).await? else {
+        stream
+            .send(&Message::Refused("the code is wrong, used or expired".to_owned()).encode())
+            .await?;
+        return Err(Failed::WrongCode);
+    };
+    let welcome = Message::Welcome { proof: bound.inviter_proof(), genesis: genesis.into() };
+    stream.send(&welcome.encode()).await?;
+    let Message::Apply(bytes) = hear(stream).await? else { return Err(Failed::OutOfTurn) };
+    let remote = node_id(&stream.remote());
+    let certificate = Certificate::decode(&bytes).map_err(|_| Failed::BadCertificate)?;
+    let Act::Node { party, node, label, .. } = &certificate.body().act else {
+        return Err(Failed::BadCertificate);
+    };
+    if *node != remote || !certificate.envelope().signed_by(party.as_bytes()) {
+        return Err(Failed::BadCertificate);
+    }
+    let (party, label, number) = (*party, label.clone(), bound.number());
+    let invitation = id.clone();
+    let confirmed = ask(call, move |node| pending(node, &invitation, number, label)).await?;
+    if !confirmed.ok_or(Failed::Stopping)?.await.unwrap_or(false) {
+        stream
+            .send(&Message::Refused("the other side did not confirm it".to_owned()).encode())
+            .await?;
+        return Err(Failed::NotConfirmed);
+    }
+    let enrolled = ask(call, move |node| enrol(node, &id, party, certificate)).await?;
+    send_community(stream, enrolled.ok_or(Failed::Stopping)?).await
+}
+
+/// Finds the open invitation whose code was proved; wrong proofs wear codes out.
+fn prove(node: &mut Node, exporter: &[u8; 32], proof: &Proof) -> Option<(String, Bound)> {
+    node.invitations.expire(now().0);
+    let mut found = None;
+    for (id, invitation) in &mut node.invitations.0 {
+        let Some(code) = &invitation.code else { continue };
+        let bound = code.bind(exporter);
+        if bound.checks_joiner(proof) {
+            found = Some((id.clone(), bound));
+        }
+    }
+    match &found {
+        // One use: whoever proved it first is the one to be confirmed.
+        Some((id, _)) => {
+            if let Some(invitation) = node.invitations.0.get_mut(id) {
+                invitation.code = None;
+            }
+        }
+        None => {
+            for invitation in node.invitations.0.values_mut().filter(|i| i.code.is_some()) {
+                invitation.wrong += 1;
+                if invitation.wrong >= WRONG_PROOFS_MAX {
+                    invitation.end("somebody tried wrong codes; make another");
+                }
+            }
+        }
+    }
+    found
+}
+
+fn pending(
+    node: &mut Node,
+    id: &str,
+    number: String,
+    label: String,
+) -> Option<oneshot::Receiver<bool>> {
+    let invitation = node.invitations.0.get_mut(id)?;
+    let (confirm, confirmed) = oneshot::channel();
+    invitation.phase = InvitePhase::Pending { number, label };
+    invitation.confirm = Some(confirm);
+    Some(confirmed)
+}
+
+/// What a joiner is told when it is confirmed.
+struct Enrolled {
+    certificates: Vec<Vec<u8>>,
+    last: Message,
+}
+
+/// Signs the enrolment with the officers' keys of this node and takes both certificates in.
+fn enrol(node: &mut Node, id: &str, party: PartyId, certificate: Certificate) -> Option<Enrolled> {
+    let directory = node.replica.directory();
+    let (kind, name, officers) = {
+        let invitation = node.invitations.0.get_mut(id)?;
+        (invitation.kind, invitation.name.clone(), std::mem::take(&mut invitation.officers))
+    };
+    let under = directory.officers().0;
+    let act = Act::Enrol { under, party, kind, name };
+    let mut enrolment = Certificate::new(directory.community(), now(), act);
+    for officer in &officers {
+        enrolment.sign(officer);
+    }
+    let joined = match &certificate.body().act {
+        Act::Node { node, .. } => node.to_string(),
+        _ => return None,
+    };
+    let enrolment_id = enrolment.id();
+    node.feed(Input::Authored {
+        pages: Vec::new(),
+        certificates: vec![enrolment, certificate],
+        records: Vec::new(),
+        urgent: false,
+    });
+    let directory = node.replica.directory();
+    let last = match directory.refused().get(&enrolment_id) {
+        Some(Refusal::Pending { signed, needed }) => {
+            let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+            Message::AwaitingOfficers { signed: count(*signed), needed: count(*needed) }
+        }
+        _ => Message::Enrolled { discovery: node.discovery.into(), relays: node.relays.clone() },
+    };
+    let invitation = node.invitations.0.get_mut(id)?;
+    invitation.phase = match &last {
+        Message::AwaitingOfficers { signed, needed } => {
+            InvitePhase::AwaitingOfficers { signed: *signed, needed: *needed }
+        }
+        _ => InvitePhase::Enrolled { node: joined },
+    };
+    let certificates = node.replica.directory().certificates().map(Certificate::encode).collect();
+    crate::handle::welcome(node);
+    Some(Enrolled { certificates, last })
+}
+
+async fn send_community(stream: &mut PairStream, enrolled: Enrolled) -> Result<(), Failed> {
+    let mut part: Vec<minicbor::bytes::ByteVec> = Vec::new();
+    let mut bytes = 0;
+    for certificate in enrolled.certificates {
+        if bytes + certificate.len() > CERTIFICATES_BYTES {
+            stream.send(&Message::Certificates(std::mem::take(&mut part)).encode()).await?;
+            bytes = 0;
+        }
+        bytes += certificate.len();
+        part.push(certificate.into());
+    }
+    stream.send(&Message::Certificates(part).encode()).await?;
+    stream.send(&enrolled.last.encode()).await?;
+    Ok(())
+}

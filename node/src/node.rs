@@ -1,0 +1,371 @@
+//! The state of a running node, and how inputs become outputs.
+//!
+//! [`Node`] belongs to one task, the [driver](crate::driver). It feeds the replica, carries out what
+//! the replica asks for, and lets the core open what has become durable.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use linli_core::engine::{Arrival, Authored, Core, World};
+use linli_core::secret::Secret;
+use linli_net::{EndpointId, Lane, NetHandle, SendError};
+use linli_replica::entry::{Entry, Urgency};
+use linli_replica::id::{NodeId, SpaceTag, Timestamp};
+use linli_replica::replica::{Input, Output, Replica, Ticket};
+use linli_store::{Store, StoreError};
+use rand::rngs::StdRng;
+use rand_core::Rng as _;
+use tokio::sync::mpsc;
+
+use crate::catalogue::Catalogue;
+use crate::people::People;
+use crate::receipts::Receipts;
+
+/// A running node.
+pub(crate) struct Node {
+    pub(crate) replica: Replica,
+    pub(crate) core: Core,
+    pub(crate) store: Arc<Store>,
+    pub(crate) net: NetHandle,
+    pub(crate) rng: StdRng,
+    pub(crate) pepper: Secret,
+    pub(crate) label: String,
+    pub(crate) home: crate::home::Home,
+    pub(crate) relays: Vec<String>,
+    pub(crate) discovery: [u8; 32],
+    pub(crate) catalogue: Catalogue,
+    pub(crate) people: People,
+    pub(crate) receipts: Receipts,
+    pub(crate) peers: BTreeMap<NodeId, Peer>,
+    pub(crate) invitations: crate::invitation::Invitations,
+    pub(crate) warnings: BTreeMap<&'static str, String>,
+    pub(crate) ladders: crate::ladder::Ladders,
+    backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
+    stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
+    pub(crate) settled: Vec<(Ticket, Result<(), StoreError>)>,
+}
+
+/// What is known of a connected or formerly connected peer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Peer {
+    pub(crate) connected: bool,
+    pub(crate) since_ms: Option<u64>,
+    pub(crate) last_seen_ms: Option<u64>,
+    pub(crate) synced: bool,
+}
+
+/// What the parts of a node are made of.
+pub(crate) struct Parts {
+    pub(crate) replica: Replica,
+    pub(crate) core: Core,
+    pub(crate) store: Arc<Store>,
+    pub(crate) net: NetHandle,
+    pub(crate) rng: StdRng,
+    pub(crate) pepper: Secret,
+    pub(crate) label: String,
+    pub(crate) home: crate::home::Home,
+    pub(crate) relays: Vec<String>,
+    pub(crate) discovery: [u8; 32],
+    pub(crate) people: People,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) receipts: Receipts,
+    pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
+}
+
+/// Reads this machine's clock.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
+}
+
+/// Everything the core reads, borrowed from the parts that do not change meanwhile.
+pub(crate) fn world<'a>(replica: &'a Replica, store: &'a Store) -> World<'a> {
+    World { now: now(), directory: replica.directory(), index: replica.index(), held: store }
+}
+
+/// Returns the network's name of a node.
+pub(crate) fn endpoint(node: &NodeId) -> Option<EndpointId> {
+    EndpointId::from_bytes(node.as_bytes()).ok()
+}
+
+/// Returns the node behind an endpoint.
+pub(crate) fn node_id(endpoint: &EndpointId) -> NodeId {
+    NodeId(*endpoint.as_bytes())
+}
+
+const fn lane(urgency: Urgency) -> Lane {
+    match urgency {
+        Urgency::Urgent => Lane::Urgent,
+        Urgency::Normal => Lane::Normal,
+        Urgency::Bulk => Lane::Bulk,
+    }
+}
+
+const fn urgency(lane: Lane) -> Urgency {
+    match lane {
+        Lane::Urgent => Urgency::Urgent,
+        Lane::Normal => Urgency::Normal,
+        Lane::Bulk => Urgency::Bulk,
+    }
+}
+
+impl Node {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { replica, core, store, net, rng, pepper, label, home, relays, .. } = parts;
+        Self {
+            replica,
+            core,
+            store,
+            net,
+            rng,
+            pepper,
+            label,
+            home,
+            relays,
+            discovery: parts.discovery,
+            catalogue: parts.catalogue,
+            people: parts.people,
+            receipts: parts.receipts,
+            peers: BTreeMap::new(),
+            invitations: crate::invitation::Invitations::default(),
+            warnings: BTreeMap::new(),
+            ladders: crate::ladder::Ladders::default(),
+            backlog: BTreeMap::new(),
+            stored: parts.stored,
+            settled: Vec::new(),
+        }
+    }
+
+    /// Draws an id.
+    pub(crate) fn draw_uuid(&mut self) -> uuid::Uuid {
+        let mut bytes = [0; 16];
+        self.rng.fill_bytes(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    /// Commits and sends what the core wrote; the ticket says when it is durable.
+    pub(crate) fn author(&mut self, authored: Authored) -> Option<Ticket> {
+        for space in authored.wants {
+            self.feed(Input::Want(space));
+        }
+        self.feed(Input::Authored {
+            pages: authored.pages,
+            certificates: Vec::new(),
+            records: authored.records,
+            urgent: authored.urgent,
+        })
+    }
+
+    /// Gives the replica one input and carries all outputs out, in order. Returns the ticket of the
+    /// commit it asked for, where it asked for one.
+    pub(crate) fn feed(&mut self, input: Input) -> Option<Ticket> {
+        let now = now();
+        let mut inputs = VecDeque::from([input]);
+        let mut ticket = None;
+        while let Some(input) = inputs.pop_front() {
+            let outputs = self.replica.handle(now, self.store.as_ref(), input);
+            let mut sent = BTreeSet::new();
+            for output in outputs {
+                match output {
+                    Output::Send { peer, lane, bytes } => {
+                        self.send(peer, lane, bytes);
+                        sent.insert((peer, lane));
+                    }
+                    Output::Commit { ticket: of, batch } => {
+                        ticket = ticket.or(Some(of));
+                        let stored = self.stored.clone();
+                        let done = Box::new(move |result| {
+                            // The driver is gone only when the node stops.
+                            let _ = stored.send((of, result));
+                        });
+                        self.store.submit(batch, done);
+                    }
+                    other => inputs.extend(self.output(other)),
+                }
+            }
+            for (peer, lane) in sent {
+                if self.backlog.get(&(peer, lane)).is_none_or(VecDeque::is_empty) {
+                    inputs.push_back(Input::Writable { peer, lane });
+                }
+            }
+        }
+        ticket
+    }
+
+    /// Tells the replica and whoever waits that a batch is durable, or is not.
+    pub(crate) fn stored(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
+        let input = match &result {
+            Ok(()) => {
+                self.warnings.remove("store");
+                Input::Persisted { ticket }
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "a batch could not be stored");
+                self.warnings.insert("store", error.to_string());
+                Input::Failed { ticket }
+            }
+        };
+        self.feed(input);
+        self.settled.push((ticket, result));
+    }
+
+    fn output(&mut self, output: Output) -> Vec<Input> {
+        match output {
+            Output::Held { from, entries, .. } => return self.held(from, &entries),
+            Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Directory { .. } => self.directory_changed(),
+            Output::Receipt { peer, document, frontier } => {
+                self.receipts.note(peer, document, frontier);
+            }
+            Output::Synced { peer } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.synced = true;
+                }
+            }
+            Output::Disconnect { peer, reason } => {
+                tracing::warn!(peer = ?peer, %reason, "session ended");
+                if let Some(endpoint) = endpoint(&peer) {
+                    self.net.disconnect(endpoint);
+                }
+            }
+            Output::Refused { peer, reason } => {
+                tracing::warn!(peer = ?peer, %reason, "something was refused");
+            }
+            Output::Forked { entry, .. } => {
+                tracing::warn!(log = ?entry.header().log, "a log has two branches");
+            }
+            Output::Heartbeat { .. }
+            | Output::Lost { from: Some(_), .. }
+            | Output::Send { .. }
+            | Output::Commit { .. } => {}
+        }
+        Vec::new()
+    }
+
+    fn send(&mut self, peer: NodeId, urgency: Urgency, bytes: Vec<u8>) {
+        let waiting = self.backlog.entry((peer, urgency)).or_default();
+        if !waiting.is_empty() {
+            waiting.push_back(bytes);
+            return;
+        }
+        let Some(endpoint) = endpoint(&peer) else { return };
+        match self.net.try_send(&endpoint, lane(urgency), bytes) {
+            Err(SendError::Full(bytes)) => waiting.push_back(bytes),
+            Err(SendError::TooLarge { .. } | SendError::Empty) => {
+                tracing::error!("the replica made a frame that no lane takes");
+            }
+            // A peer that is gone asks again when it is back.
+            Ok(()) | Err(SendError::NotConnected(_)) => {}
+        }
+    }
+
+    /// A lane takes frames again.
+    pub(crate) fn writable(&mut self, peer: NodeId, on: Lane) {
+        let urgency = urgency(on);
+        let waiting = self.backlog.remove(&(peer, urgency)).unwrap_or_default();
+        for bytes in waiting {
+            self.send(peer, urgency, bytes);
+        }
+        if self.backlog.get(&(peer, urgency)).is_none_or(VecDeque::is_empty) {
+            self.feed(Input::Writable { peer, lane: urgency });
+        }
+    }
+
+    pub(crate) fn connected(&mut self, peer: NodeId, secret: [u8; 32], initiator: bool) {
+        let at = now().0;
+        let state = self.peers.entry(peer).or_default();
+        *state =
+            Peer { connected: true, since_ms: Some(at), last_seen_ms: Some(at), synced: false };
+        self.feed(Input::Connected { peer, secret, initiator });
+    }
+
+    pub(crate) fn disconnected(&mut self, peer: NodeId) {
+        let at = now().0;
+        let state = self.peers.entry(peer).or_default();
+        *state = Peer { since_ms: Some(at), last_seen_ms: Some(at), ..Peer::default() };
+        self.backlog.retain(|(to, _), _| *to != peer);
+        self.feed(Input::Disconnected { peer });
+    }
+
+    pub(crate) fn frame(&mut self, peer: NodeId, on: Lane, bytes: Vec<u8>) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.last_seen_ms = Some(now().0);
+        }
+        self.feed(Input::Frame { peer, lane: urgency(on), bytes });
+    }
+
+    fn held(&mut self, from: Option<NodeId>, entries: &[Entry]) -> Vec<Input> {
+        let world = world(&self.replica, &self.store);
+        match self.core.receive(world, &mut self.rng, from, entries) {
+            Ok(arrival) => self.arrived(arrival),
+            Err(error) => {
+                tracing::error!(%error, "arrived entries could not be looked at");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Follows up on what arrived: records to keep, spaces to ask for, views to renew.
+    pub(crate) fn arrived(&mut self, arrival: Arrival) -> Vec<Input> {
+        let mut inputs: Vec<Input> = arrival.authored.wants.into_iter().map(Input::Want).collect();
+        if !arrival.authored.records.is_empty() {
+            inputs.push(Input::Authored {
+                pages: arrival.authored.pages,
+                certificates: Vec::new(),
+                records: arrival.authored.records,
+                urgent: arrival.authored.urgent,
+            });
+        }
+        for reason in arrival.refused {
+            tracing::warn!(%reason, "an inbox item was refused");
+        }
+        if arrival.own_log_elsewhere {
+            let world = world(&self.replica, &self.store);
+            match self.core.renew_logs(world, &mut self.rng) {
+                Ok(authored) => {
+                    self.warnings.insert(
+                        "log",
+                        "this device's data was copied or restored from an older state; it now writes to fresh logs"
+                            .to_owned(),
+                    );
+                    inputs.push(Input::Authored {
+                        pages: authored.pages,
+                        certificates: Vec::new(),
+                        records: authored.records,
+                        urgent: false,
+                    });
+                }
+                Err(error) => tracing::error!(%error, "fresh logs could not be started"),
+            }
+        }
+        self.catalogue.changed(arrival.changed);
+        inputs
+    }
+
+    fn lost(&mut self, entries: &[Entry]) {
+        let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
+        let store = Arc::clone(&self.store);
+        self.core.lost(spaces, |space| {
+            store.record(linli_replica::batch::Shelf::Space, space.as_bytes()).ok().flatten()
+        });
+    }
+
+    fn directory_changed(&mut self) {
+        self.core.directory_changed(self.replica.directory());
+        self.tell_members();
+        self.catalogue.directory_changed();
+    }
+
+    /// Tells the network who may connect.
+    pub(crate) fn tell_members(&self) {
+        let now = now();
+        let directory = self.replica.directory();
+        let me = self.core.node();
+        let members = directory
+            .nodes()
+            .filter(|(id, _)| **id != me && directory.admits(id, now).is_ok())
+            .filter_map(|(id, _)| endpoint(id))
+            .collect();
+        self.net.set_members(members);
+    }
+}

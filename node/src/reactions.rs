@@ -1,0 +1,66 @@
+//! What a node does by itself when documents change: it says that it has an alert, and where it
+//! decides about an order, it confirms the first claim.
+
+use linli_model::alert::{self, AlertFact, Stage as AlertStage};
+use linli_model::author::PartyKind;
+use linli_model::document::DocumentName;
+use linli_model::order::{self, OrderFact};
+use linli_replica::entry::Urgency;
+use linli_replica::id::DocTag;
+use uuid::Uuid;
+
+use crate::catalogue::Name;
+use crate::handle::facts;
+use crate::node::{Node, world};
+use crate::views;
+
+/// Looks at everything that changed since the last input.
+pub(crate) fn react(node: &mut Node) {
+    for changed in node.catalogue.take_news() {
+        let world = world(&node.replica, &node.store);
+        let Ok(space) = node.core.space(world, changed.space) else { continue };
+        let Some(name) = space.name_of(&changed.document).and_then(Name::parse) else { continue };
+        node.catalogue.put(changed.document, changed.space, name.clone());
+        match name {
+            Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
+            Name::Plain(DocumentName::Order(id)) => confirm(node, changed.document, id),
+            Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
+        }
+    }
+}
+
+/// Says that this node has an alert that another one raised.
+fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
+    node.ladders.note(document);
+    let me = linli_model::author::NodeId(node.core.node().0);
+    let Ok((opened, _)) = views::open(node, document) else { return };
+    let (doc, authors) = opened.parts();
+    let facts = alert::facts(doc.document(), authors);
+    let view = alert::fold(id, &facts);
+    let own = facts.known.iter().any(|known| known.author.node == me);
+    if own || view.stage == AlertStage::Resolved {
+        return;
+    }
+    if let Some(raise) = view.round {
+        let fact = AlertFact::Delivered { raise };
+        if let Err(error) = facts::add(node, document, Urgency::Urgent, None, fact) {
+            tracing::warn!(%error, "an alert's delivery could not be written down");
+        }
+    }
+}
+
+/// Confirms the first claim, where this node is a hub that decides.
+fn confirm(node: &mut Node, document: DocTag, id: Uuid) {
+    let me = linli_model::author::NodeId(node.core.node().0);
+    let offers = views::offers(node);
+    let Ok((opened, _)) = views::open(node, document) else { return };
+    let (doc, authors) = opened.parts();
+    let view = order::view(id, doc.document(), authors, &offers);
+    let decides = view.arbiter.is_some_and(|a| a.node == me && a.kind == PartyKind::Household);
+    if let (true, Some(claim)) = (decides, view.next_claim()) {
+        let fact = OrderFact::Confirmed { claim };
+        if let Err(error) = facts::add(node, document, Urgency::Normal, None, fact) {
+            tracing::warn!(%error, "a claim could not be confirmed");
+        }
+    }
+}

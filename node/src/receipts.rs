@@ -1,0 +1,61 @@
+//! What peers have said they hold durably.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_replica::batch::{Record, Shelf};
+use linli_replica::frontier::Frontier;
+use linli_replica::id::{DocTag, NodeId};
+
+/// Receipts by document and node; kept sealed, so that they are true after a restart too.
+#[derive(Debug, Default)]
+pub(crate) struct Receipts {
+    by_document: BTreeMap<DocTag, BTreeMap<NodeId, Frontier>>,
+    unsaved: BTreeSet<(DocTag, NodeId)>,
+}
+
+impl Receipts {
+    pub(crate) fn load(records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+        let mut receipts = Self::default();
+        for (key, value) in records {
+            let Some((document, node)) = key.split_first_chunk::<32>() else { continue };
+            let Ok(node) = node.try_into().map(NodeId) else { continue };
+            if let Ok(frontier) = linli_replica::codec::decode(&value) {
+                let of = receipts.by_document.entry(DocTag(*document)).or_default();
+                of.insert(node, frontier);
+            }
+        }
+        receipts
+    }
+
+    /// Notes what a peer says: for the logs it speaks of, how far.
+    pub(crate) fn note(&mut self, peer: NodeId, document: DocTag, frontier: Frontier) {
+        let held = self.by_document.entry(document).or_default().entry(peer).or_default();
+        for (log, tips) in frontier.0 {
+            held.0.insert(log, tips);
+        }
+        self.unsaved.insert((document, peer));
+    }
+
+    /// Lists the nodes that hold at least `frontier` of a document.
+    pub(crate) fn holders(&self, document: &DocTag, frontier: &Frontier) -> Vec<NodeId> {
+        let of = self.by_document.get(document).into_iter().flatten();
+        of.filter(|(_, held)| held.covers(frontier)).map(|(node, _)| *node).collect()
+    }
+
+    /// Returns what a peer has said it holds of a document.
+    pub(crate) fn of(&self, document: &DocTag, peer: &NodeId) -> Option<&Frontier> {
+        self.by_document.get(document)?.get(peer)
+    }
+
+    /// Takes the records that are not stored yet.
+    pub(crate) fn take_unsaved(&mut self) -> Vec<Record> {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        let record = |(document, node): (DocTag, NodeId)| {
+            let frontier = self.by_document.get(&document)?.get(&node)?;
+            let key = [document.0, node.0].concat();
+            let value = Some(linli_replica::codec::encode(frontier));
+            Some(Record { shelf: Shelf::Receipt, key, value })
+        };
+        unsaved.into_iter().filter_map(record).collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! Joining a community with a code.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use linli_core::pairing::{Code, Message, NotACode};
+use linli_net::{
+    NetConfig, NetError, PairError, PairStream, PairTarget, SecretKey, pairing_key_hash,
+};
+use linli_replica::batch::Batch;
+use linli_replica::certificate::Certificate;
+use linli_replica::directory::Directory;
+use linli_replica::id::NodeId;
+use linli_store::Store;
+
+use super::{
+    DISCOVERY, INVITER, Identity, RELAYS, SetupError, node_certificate, open, own, party_key,
+};
+use crate::config::Config;
+use crate::home::Home;
+use crate::node::{endpoint, now};
+
+/// How long to look for the inviter on the local network.
+const LOOK: Duration = Duration::from_secs(20);
+/// How long people take to compare two numbers.
+const CONFIRM: Duration = Duration::from_secs(15 * 60);
+const WORD: Duration = Duration::from_secs(30);
+/// Certificates a community may send: a district's thousand nodes and what they publish.
+const CERTIFICATES_MAX: usize = 100_000;
+
+/// Where the inviting node is, where mDNS does not show it.
+#[derive(Debug, Clone)]
+pub struct Inviter {
+    /// Its id.
+    pub node: NodeId,
+    /// Its UDP addresses.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Why joining did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The data directory.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The code.
+    #[error(transparent)]
+    Code(#[from] NotACode),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The network cannot be started.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The other node cannot be reached, or broke off.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// The address given is not that of the node that made the code.
+    #[error("the code was made by another node than the one named: ask for its id again")]
+    OtherNode,
+    /// The other side could not prove the code.
+    #[error(
+        "the other side does not know the code; somebody else may be answering: make another code"
+    )]
+    NotProved,
+    /// The other side said no.
+    #[error("the other side refused: {0}")]
+    Refused(String),
+    /// The other side spoke out of turn or sent certificates that do not hold.
+    #[error("the other side did not keep to the protocol; update the older of the two nodes")]
+    Protocol,
+    /// More officers must sign.
+    #[error(
+        "confirmed, but {signed} of {needed} officers have signed: ask the others, then join again with another code"
+    )]
+    AwaitingOfficers {
+        /// How many have signed.
+        signed: u64,
+        /// How many must.
+        needed: u64,
+    },
+}
+
+/// Joins the community of whoever made the code. `number` is called with the six digits that both
+/// screens show, while the other side's person compares them.
+///
+/// # Errors
+/// See [`JoinError`]; nothing is kept then.
+pub async fn join(
+    home: &Home,
+    config: &Config,
+    passphrase: &str,
+    code: &str,
+    inviter: Option<Inviter>,
+    mut number: impl FnMut(&str),
+) -> Result<Directory, JoinError> {
+    let code = Code::parse(code)?;
+    let (store, identity) = open(home, passphrase)?;
+    if !store.certificates().map_err(SetupError::from)?.is_empty() {
+        return Err(SetupError::AlreadyMember.into());
+    }
+    let (signing, _) = identity.keys.to_secrets();
+    let net_config =
+        crate::network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
+    let (net, events) =
+        linli_net::start(NetConfig { discovery_secret: None, ..net_config }).await?;
+    let result = async {
+        let target = match inviter {
+            Some(inviter) => named(&inviter, &code)?,
+            None => net.find_inviter(code.inviter, LOOK).await?,
+        };
+        let mut stream = net.pair_dial(&target).await?;
+        let joined = converse(&mut stream, home, passphrase, &identity, &code, &mut number).await?;
+        // The other side has all it needs; it does not matter who hangs up first.
+        drop(stream.finish().await);
+        keep(&store, joined, &target)
+    }
+    .await;
+    net.shutdown().await;
+    drop(events);
+    result
+}
+
+fn named(inviter: &Inviter, code: &Code) -> Result<PairTarget, JoinError> {
+    let id = endpoint(&inviter.node).ok_or(JoinError::OtherNode)?;
+    if pairing_key_hash(&id) != code.inviter {
+        return Err(JoinError::OtherNode);
+    }
+    Ok(PairTarget {
+        id,
+        addresses: inviter.addresses.iter().copied().collect(),
+        relays: Vec::new(),
+    })
+}
+
+struct Joined {
+    directory: Directory,
+    certificates: Vec<Certificate>,
+    discovery: [u8; 32],
+    relays: Vec<String>,
+}
+
+async fn hear(stream: &mut PairStream, within: Duration) -> Result<Message, JoinError> {
+    let bytes = stream.receive(within).await?.ok_or(JoinError::Protocol)?;
+    match Message::decode(&bytes).map_err(|_| JoinError::Protocol)? {
+        Message::Refused(reason) => Err(JoinError::Refused(reason.chars().take(200).collect())),
+        message => Ok(message),
+    }
+}
+
+async fn converse(
+    stream: &mut PairStream,
+    home: &Home,
+    passphrase: &str,
+    identity: &Identity,
+    code: &Code,
+    number: &mut impl FnMut(&str),
+) -> Result<Joined, JoinError> {
+    let bound = code.bind(&stream.secret().0);
+    stream.send(&Message::Hello(bound.joiner_proof()).encode()).await?;
+    let Message::Welcome { proof, genesis } = hear(stream, WORD).await? else {
+        return Err(JoinError::Protocol);
+    };
+    if !bound.checks_inviter(&proof) {
+        return Err(JoinError::NotProved);
+    }
+    let genesis = Certificate::decode(&genesis).map_err(|_| JoinError::Protocol)?;
+    let mut directory = Directory::new(genesis).map_err(|_| JoinError::Protocol)?;
+    let party = party_key(home, passphrase)?;
+    let own = node_certificate(directory.community(), &party, identity, false);
+    stream.send(&Message::Apply(own.encode().into()).encode()).await?;
+    number(&bound.number());
+    let mut certificates = Vec::new();
+    loop {
+        match hear(stream, CONFIRM).await? {
+            Message::Certificates(part) => {
+                for bytes in &part {
+                    certificates.push(Certificate::decode(bytes).map_err(|_| JoinError::Protocol)?);
+                }
+                if certificates.len() > CERTIFICATES_MAX {
+                    return Err(JoinError::Protocol);
+                }
+            }
+            Message::Enrolled { discovery, relays } => {
+                directory.add(certificates.clone());
+                directory.admits(&identity.keys.id(), now()).map_err(|_| JoinError::Protocol)?;
+                return Ok(Joined { directory, certificates, discovery: discovery.into(), relays });
+            }
+            Message::AwaitingOfficers { signed, needed } => {
+                return Err(JoinError::AwaitingOfficers { signed, needed });
+            }
+            Message::Hello(_)
+            | Message::Welcome { .. }
+            | Message::Apply(_)
+            | Message::Refused(_) => {
+                return Err(JoinError::Protocol);
+            }
+        }
+    }
+}
+
+/// Keeps the community, and where the inviter was: the first start after joining dials it.
+fn keep(store: &Store, joined: Joined, target: &PairTarget) -> Result<Directory, JoinError> {
+    let addresses: BTreeSet<String> = target.addresses.iter().map(ToString::to_string).collect();
+    let inviter = (crate::node::node_id(&target.id), addresses.into_iter().collect::<Vec<_>>());
+    let records = vec![
+        own(DISCOVERY, joined.discovery.to_vec()),
+        own(RELAYS, linli_replica::codec::encode(&joined.relays)),
+        own(INVITER, linli_replica::codec::encode(&inviter)),
+    ];
+    store
+        .commit(Batch { certificates: joined.certificates, records, ..Batch::default() })
+        .map_err(SetupError::from)?;
+    Ok(joined.directory)
+}

@@ -1,0 +1,113 @@
+//! Views: documents opened and read through the rules of `linli-model`.
+
+use linli_core::document::Document;
+use linli_core::engine::CoreError;
+use linli_model::document::{DocumentName, canonical};
+use linli_model::field::FieldsView;
+use linli_model::standing::Offers;
+use linli_model::{alert, card, joins, order, profile, readings, standing};
+use linli_replica::id::DocTag;
+use serde_json::Value;
+
+use crate::catalogue::{ElderSummary, Name};
+use crate::node::{Node, world};
+
+/// Documents renewed before the driver looks for other inputs.
+const RENEW_AT_ONCE: usize = 16;
+
+/// Opens a document this node can read.
+pub(crate) fn open(node: &mut Node, document: DocTag) -> Result<(&mut Document, Name), CoreError> {
+    let row = node.catalogue.get(&document).ok_or(CoreError::NoSuchSpace)?;
+    let (space, name) = (row.space, row.name.clone());
+    let opened = node.core.open(world(&node.replica, &node.store), space, document)?;
+    Ok((opened, name))
+}
+
+/// Returns the standing offers of every centre.
+pub(crate) fn offers(node: &mut Node) -> Offers {
+    let documents: Vec<DocTag> = node
+        .catalogue
+        .rows()
+        .filter(|(_, row)| row.name == Name::Plain(DocumentName::Offers))
+        .map(|(document, _)| *document)
+        .collect();
+    let mut all = Offers::default();
+    for document in documents {
+        if let Ok((opened, _)) = open(node, document) {
+            let (doc, authors) = opened.parts();
+            all.standing.extend(standing::view(doc.document(), authors).standing);
+        }
+    }
+    all
+}
+
+/// Returns a document's canonical view as JSON.
+pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError> {
+    let offers = match node.catalogue.get(&document).map(|row| &row.name) {
+        Some(Name::Plain(DocumentName::Order(_))) => offers(node),
+        _ => Offers::default(),
+    };
+    let (opened, name) = open(node, document)?;
+    let (doc, authors) = opened.parts();
+    let doc = doc.document();
+    let name = match name {
+        Name::Elder(_, name) | Name::Plain(name) => name,
+        Name::Photo(_, hash) => return Ok(crate::handle::photo::view(doc, &hash)),
+    };
+    let json = match name {
+        DocumentName::Profile => serde_json::to_value(profile::view(doc, authors)),
+        DocumentName::EmergencyCard => serde_json::to_value(card::view(doc, authors)),
+        DocumentName::Readings(month) => serde_json::to_value(readings::view(month, doc, authors)),
+        DocumentName::Order(id) => serde_json::to_value(order::view(id, doc, authors, &offers)),
+        DocumentName::Alert(id) => serde_json::to_value(alert::view(id, doc, authors)),
+        DocumentName::Joins => serde_json::to_value(joins::view(doc, authors)),
+        DocumentName::Offers => serde_json::to_value(standing::view(doc, authors)),
+        DocumentName::Authority => Ok(Value::Null),
+    };
+    Ok(json.unwrap_or(Value::Null))
+}
+
+/// Returns the hash of a document's canonical view.
+pub(crate) fn digest(node: &mut Node, document: DocTag) -> Option<String> {
+    let view = view(node, document).ok()?;
+    Some(blake3::hash(&canonical(&view).ok()?).to_hex().to_string())
+}
+
+/// Renews some of the views that may look different.
+pub(crate) fn renew_some(node: &mut Node) {
+    let mut records = Vec::new();
+    for _ in 0..RENEW_AT_ONCE {
+        let Some(document) = node.catalogue.take_stale() else { break };
+        let summary = match node.catalogue.get(&document).map(|row| &row.name) {
+            Some(Name::Elder(_, DocumentName::Profile)) => summary(node, document),
+            _ => None,
+        };
+        records.extend(node.catalogue.summarise(document, summary));
+    }
+    if !records.is_empty() {
+        let authored = linli_core::engine::Authored { records, ..Default::default() };
+        node.author(authored);
+    }
+}
+
+fn summary(node: &mut Node, document: DocTag) -> Option<ElderSummary> {
+    let (opened, _) = open(node, document).ok()?;
+    let (doc, authors) = opened.parts();
+    let view = profile::view(doc.document(), authors);
+    let single = |field: &str| view.fields.get(field).and_then(|f| f.single()).map(str::to_owned);
+    Some(ElderSummary {
+        names: values(&view, "name"),
+        sex: single("sex"),
+        birth_date: single("birth_date"),
+        national_id: single("national_id"),
+        phone: single("phone"),
+        address: single("address"),
+        source: single("source"),
+        conflicts: u64::try_from(view.conflicts().len()).unwrap_or(u64::MAX),
+    })
+}
+
+fn values(view: &FieldsView, field: &str) -> Vec<String> {
+    let stated = view.fields.get(field).into_iter().flat_map(|field| &field.values);
+    stated.map(|stated| stated.value.as_str().to_owned()).collect()
+}
