@@ -1,5 +1,6 @@
 //! What the tests of nodes, relays and couriers share.
 
 pub mod capability;
+pub mod neighbourhood;
 
 pub use capability::{Capability, requires};

@@ -1,16 +1,18 @@
 //! Documents: the authorised changes of all logs, applied in causal order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use linli_model::author::{Author, Authors};
-use linli_replica::id::{DocTag, LogKey, NodeId};
+use linli_replica::id::{DocTag, LogKey, NodeId, Timestamp};
 
-use crate::limits::CHANGE_BYTES_MAX;
+mod change;
+mod run;
+
+pub(crate) use change::read_change;
+pub(crate) use run::Judged;
 
 const ACTOR_CONTEXT: &str = "linli 1 automerge actor";
-const CHANGE_MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const CHUNK_TYPE_CHANGE: u8 = 1;
 
 /// Returns the Automerge actor that writes a log in a document: 16 bytes.
 #[must_use]
@@ -73,24 +75,6 @@ pub struct WithheldEntry {
     pub reason: Withheld,
 }
 
-/// The changes of one authorised entry.
-#[derive(Debug, Clone)]
-pub struct Authorized {
-    pub(crate) log: LogKey,
-    pub(crate) sequence: u64,
-    pub(crate) author: Author,
-    pub(crate) changes: Vec<Change>,
-}
-
-/// Reads a raw change, refusing before parsing whatever would inflate.
-pub(crate) fn read_change(bytes: &[u8]) -> Result<Change, Withheld> {
-    let plain = bytes.starts_with(&CHANGE_MAGIC) && bytes.get(8) == Some(&CHUNK_TYPE_CHANGE);
-    if !plain || bytes.len() > CHANGE_BYTES_MAX {
-        return Err(Withheld::BadChange);
-    }
-    Change::try_from(bytes).map_err(|_| Withheld::BadChange)
-}
-
 /// A document as its authorised entries make it.
 #[derive(Debug)]
 pub struct Document {
@@ -98,16 +82,17 @@ pub struct Document {
     authors: AuthorIndex,
     withheld: Vec<WithheldEntry>,
     own: Option<ChangeHash>,
+    stuck: bool,
 }
 
 /// Who wrote which operations: for each actor the ranges of its changes in order.
 #[derive(Debug, Default)]
 pub struct AuthorIndex {
-    changes: BTreeMap<ActorId, Vec<(u64, Author)>>,
+    changes: BTreeMap<ActorId, Vec<(u64, Option<Author>)>>,
 }
 
 impl AuthorIndex {
-    fn add(&mut self, change: &Change, author: Author) {
+    fn add(&mut self, change: &Change, author: Option<Author>) {
         let ranges = self.changes.entry(change.actor_id().clone()).or_default();
         ranges.push((change.max_op(), author));
     }
@@ -117,35 +102,43 @@ impl Authors for AuthorIndex {
     fn author(&self, actor: &ActorId, counter: u64) -> Option<&Author> {
         let ranges = self.changes.get(actor)?;
         let at = ranges.partition_point(|(last, _)| *last < counter);
-        ranges.get(at).map(|(_, author)| author)
+        ranges.get(at).and_then(|(_, author)| author.as_ref())
     }
 }
 
 impl Document {
-    /// Applies authorised entries, given in sequence within each log.
+    /// Applies entries, given in sequence within each log: those that count, and of the others what
+    /// those that count build on. The latter have no author, so that views show nothing of them.
     ///
     /// `own` is the log this node writes to, whose last change is where its next fact builds on.
     pub(crate) fn build(
         document: DocTag,
-        entries: Vec<Authorized>,
+        entries: Vec<Judged>,
         mut withheld: Vec<WithheldEntry>,
         own: LogKey,
     ) -> Self {
-        let run = causal_run(document, entries, &mut withheld);
+        let (mut doc, run) = run::apply(document, entries, &mut withheld);
         let own_actor = actor(own, document);
         let mut authors = AuthorIndex::default();
         let mut last = None;
-        for (change, author) in &run {
-            authors.add(change, author.clone());
-            if *change.actor_id() == own_actor {
-                last = Some(change.hash());
+        for entry in &run {
+            for change in entry.changes.iter() {
+                authors.add(change, entry.standing.as_ref().ok().cloned());
+                if *change.actor_id() == own_actor {
+                    last = Some(change.hash());
+                }
             }
         }
-        let mut doc = AutoCommit::new();
-        let applied = doc.apply_changes(run.into_iter().map(|(change, _)| change));
-        debug_assert!(applied.is_ok(), "a causal run of well-formed changes applies");
         withheld.sort();
-        Self { doc, authors, withheld, own: last }
+        let stuck = withheld.iter().any(|entry| entry.log == own);
+        doc.set_actor(own_actor);
+        Self { doc, authors, withheld, own: last, stuck }
+    }
+
+    /// Says whether an entry of this node's own log is not shown. What is written after it in that
+    /// log might not be either: a fresh log is to be started.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.stuck
     }
 
     /// Returns the Automerge document and who wrote what in it.
@@ -174,7 +167,7 @@ impl Document {
         &mut self,
         actor: ActorId,
         isolated: bool,
-        seconds: i64,
+        at: Timestamp,
         edit: impl FnOnce(&mut AutoCommit) -> Result<(), E>,
     ) -> Result<Option<Change>, E> {
         self.doc.set_actor(actor);
@@ -185,8 +178,8 @@ impl Document {
         let result = edit(&mut self.doc);
         let hash = match result {
             Ok(()) => {
-                let options = automerge::transaction::CommitOptions::default().with_time(seconds);
-                self.doc.commit_with(options)
+                let at = linli_model::time::Timestamp(at.0);
+                self.doc.commit_with(linli_model::document::commit_options(at))
             }
             Err(_) => {
                 self.doc.rollback();
@@ -203,84 +196,6 @@ impl Document {
     /// Records the author of a change just made by [`Self::edit`].
     pub(crate) fn authored(&mut self, change: &Change, author: Author) {
         self.own = Some(change.hash());
-        self.authors.add(change, author);
-    }
-}
-
-/// Orders changes so that each comes after what it builds on; the rest is withheld.
-fn causal_run(
-    document: DocTag,
-    entries: Vec<Authorized>,
-    withheld: &mut Vec<WithheldEntry>,
-) -> Vec<(Change, Author)> {
-    let mut logs: BTreeMap<LogKey, Vec<Authorized>> = BTreeMap::new();
-    for entry in entries {
-        logs.entry(entry.log).or_default().push(entry);
-    }
-    let mut queues: Vec<_> = logs
-        .into_iter()
-        .map(|(log, entries)| Queue { actor: actor(log, document), next: 1, entries: entries.into() })
-        .collect();
-    let mut applied = BTreeSet::new();
-    let mut run = Vec::new();
-    loop {
-        let before = run.len();
-        for queue in &mut queues {
-            queue.advance(&mut applied, &mut run, withheld);
-        }
-        if run.len() == before {
-            break;
-        }
-    }
-    for entry in queues.into_iter().flat_map(|queue| queue.entries) {
-        withheld.push(entry.withheld(Withheld::MissingDependency));
-    }
-    run
-}
-
-impl Authorized {
-    fn withheld(&self, reason: Withheld) -> WithheldEntry {
-        let node = Some(NodeId(self.author.node.0));
-        WithheldEntry { log: self.log, sequence: self.sequence, node, reason }
-    }
-}
-
-struct Queue {
-    actor: ActorId,
-    next: u64,
-    entries: std::collections::VecDeque<Authorized>,
-}
-
-impl Queue {
-    /// Takes entries from the front while all that they build on is there.
-    ///
-    /// An entry is taken whole or not at all; one that breaks a rule ends its log.
-    fn advance(
-        &mut self,
-        applied: &mut BTreeSet<ChangeHash>,
-        run: &mut Vec<(Change, Author)>,
-        withheld: &mut Vec<WithheldEntry>,
-    ) {
-        while let Some(entry) = self.entries.front() {
-            let mut inside = BTreeSet::new();
-            let (mut ready, mut sound, mut next) = (true, true, self.next);
-            for change in &entry.changes {
-                sound &= *change.actor_id() == self.actor && change.seq() == next;
-                ready &= change.deps().iter().all(|d| applied.contains(d) || inside.contains(d));
-                next = next.saturating_add(1);
-                inside.insert(change.hash());
-            }
-            if !sound {
-                withheld.extend(self.entries.drain(..).map(|e| e.withheld(Withheld::BadChange)));
-                return;
-            }
-            if !ready {
-                return;
-            }
-            let Some(entry) = self.entries.pop_front() else { return };
-            self.next = next;
-            applied.extend(inside);
-            run.extend(entry.changes.into_iter().map(|change| (change, entry.author.clone())));
-        }
+        self.authors.add(change, Some(author));
     }
 }

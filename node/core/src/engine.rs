@@ -14,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::SigningKey;
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::directory::Directory;
-use linli_replica::entry::VerifiedPage;
+use linli_replica::entry::{Entry, VerifiedPage};
+use linli_replica::frontier::Tip;
 use linli_replica::held::Held;
-use linli_replica::id::{DocTag, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
+use crate::authority::EpochKey;
 use crate::document::Document;
 use crate::identity::NodeKeys;
 use crate::limits::OPEN_DOCUMENTS_MAX;
@@ -88,6 +90,7 @@ pub struct Core {
     spaces: BTreeMap<SpaceTag, Slot>,
     inbox_logs: BTreeMap<NodeId, Secret>,
     open: BTreeMap<DocTag, Opened>,
+    unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
     uses: u64,
 }
 
@@ -98,12 +101,30 @@ enum Slot {
     Loaded(Box<Space>),
 }
 
-struct StoredSpace(Vec<u8>);
+struct StoredSpace {
+    record: Vec<u8>,
+    /// Keys learned after the record was written.
+    keys: BTreeMap<EpochId, EpochKey>,
+}
+
+impl StoredSpace {
+    const fn new(record: Vec<u8>) -> Self {
+        Self { record, keys: BTreeMap::new() }
+    }
+}
 
 impl std::fmt::Debug for StoredSpace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("StoredSpace(…)")
     }
+}
+
+/// An own entry that is not known to be durable.
+#[derive(Debug)]
+struct Unsettled {
+    entry: Entry,
+    /// Whether something of its space was lost since: then it may be, too.
+    doubtful: bool,
 }
 
 #[derive(Debug)]
@@ -130,13 +151,14 @@ impl Core {
             spaces: BTreeMap::new(),
             inbox_logs: BTreeMap::new(),
             open: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             uses: 0,
         };
         for (shelf, key, value) in records {
             match shelf {
                 Shelf::Space => {
                     let tag = key.try_into().map_err(|_| BadSpaceRecord)?;
-                    core.spaces.insert(SpaceTag(tag), Slot::Stored(StoredSpace(value)));
+                    core.spaces.insert(SpaceTag(tag), Slot::Stored(StoredSpace::new(value)));
                 }
                 Shelf::Own if key == INBOX_LOGS => {
                     core.inbox_logs =
@@ -152,6 +174,12 @@ impl Core {
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.keys.id()
+    }
+
+    /// Returns the key that signs this node's certificates.
+    #[must_use]
+    pub const fn signing_key(&self) -> &SigningKey {
+        self.keys.signing()
     }
 
     /// Returns this node's party.
@@ -181,13 +209,30 @@ impl Core {
 
     fn space_mut(&mut self, directory: &Directory, tag: SpaceTag) -> Result<&mut Space, CoreError> {
         let slot = self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)?;
-        if let Slot::Stored(StoredSpace(value)) = slot {
-            *slot = Slot::Loaded(Box::new(Space::from_record(value, directory)?));
+        if let Slot::Stored(stored) = slot {
+            let mut space = Space::from_record(&stored.record, directory)?;
+            space.keep_keys(std::mem::take(&mut stored.keys));
+            *slot = Slot::Loaded(Box::new(space));
         }
         match slot {
             Slot::Loaded(space) => Ok(space),
             Slot::Stored(_) => Err(CoreError::NoSuchSpace),
         }
+    }
+
+    /// Lists the log this node writes to in each space.
+    pub fn own_logs(&self) -> impl Iterator<Item = (SpaceTag, LogKey)> {
+        self.spaces.iter().filter_map(|(tag, slot)| match slot {
+            Slot::Loaded(space) => Some((*tag, crate::identity::log_key(&space.log_key()))),
+            Slot::Stored(stored) => Some((*tag, Space::log_of_record(&stored.record)?)),
+        })
+    }
+
+    /// Counts the entries that are held but not shown, in the documents open at this moment.
+    #[must_use]
+    pub fn withheld(&self) -> u64 {
+        let count = |opened: &Opened| opened.document.withheld().len();
+        self.open.values().map(|o| u64::try_from(count(o)).unwrap_or(u64::MAX)).sum()
     }
 
     /// Judges everything again after certificates of the community arrived.
@@ -208,11 +253,18 @@ impl Core {
         record: impl Fn(SpaceTag) -> Option<Vec<u8>>,
     ) {
         self.open.clear();
-        for tag in spaces.into_iter().filter(|tag| self.spaces.contains_key(tag)).collect::<Vec<_>>() {
-            match record(tag) {
-                Some(value) => self.spaces.insert(tag, Slot::Stored(StoredSpace(value))),
-                None => self.spaces.remove(&tag),
+        for own in self.unsettled.values_mut().flatten() {
+            own.doubtful |= spaces.contains(&own.entry.header().space);
+        }
+        for tag in spaces {
+            let Some(slot) = self.spaces.remove(&tag) else { continue };
+            let Some(value) = record(tag) else { continue };
+            // Something sealed under a key of what is forgotten may still become durable.
+            let keys = match slot {
+                Slot::Loaded(former) => former.into_keys(),
+                Slot::Stored(former) => former.keys,
             };
+            self.spaces.insert(tag, Slot::Stored(StoredSpace { record: value, keys }));
         }
     }
 
@@ -248,10 +300,19 @@ impl Core {
         SigningKey::from_bytes(secret.expose())
     }
 
+    /// Returns where the log of a key continues after what this node has written itself.
+    fn written(&self, document: DocTag, key: &SigningKey) -> Option<Tip> {
+        let log = crate::identity::log_key(key);
+        let own = self.unsettled.get(&document)?.iter();
+        let sure = own.filter(|own| own.entry.header().log == log && !own.doubtful);
+        sure.map(|own| own.entry.tip()).last()
+    }
+
     fn remember(&mut self, tag: DocTag, document: Document) -> &mut Document {
         self.uses += 1;
         if self.open.len() >= OPEN_DOCUMENTS_MAX {
-            let oldest = self.open.iter().min_by_key(|(_, opened)| opened.used).map(|(tag, _)| *tag);
+            let oldest =
+                self.open.iter().min_by_key(|(_, opened)| opened.used).map(|(tag, _)| *tag);
             if let Some(oldest) = oldest {
                 self.open.remove(&oldest);
             }

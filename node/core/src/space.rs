@@ -6,13 +6,16 @@ use ed25519_dalek::SigningKey;
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::directory::Directory;
 use linli_replica::entry::Entry;
-use linli_replica::id::{CertificateId, DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{
+    CertificateId, DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp,
+};
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::authority::{
-    Act, EpochKey, Right, SpaceCertificate, SpaceCertificates, SpaceId, SpaceState, open_parents,
+    Act, CutPoint, EpochKey, SpaceCertificate, SpaceCertificates, SpaceId, SpaceState, Verdict,
+    Written, open_parents,
 };
 use crate::document::Withheld;
 use crate::kdf::DocumentSecret;
@@ -89,7 +92,8 @@ impl Space {
 
     /// Reads a record this node wrote before.
     pub(crate) fn from_record(value: &[u8], directory: &Directory) -> Result<Self, BadSpaceRecord> {
-        let record: SpaceRecord = linli_replica::codec::decode(value).map_err(|_| BadSpaceRecord)?;
+        let record: SpaceRecord =
+            linli_replica::codec::decode(value).map_err(|_| BadSpaceRecord)?;
         let certificates = record
             .certificates
             .iter()
@@ -103,6 +107,12 @@ impl Space {
         space.wrapped = record.wrapped;
         space.carrier_key = record.carrier_key;
         Ok(space)
+    }
+
+    /// Returns the log that a record says this node writes to.
+    pub(crate) fn log_of_record(value: &[u8]) -> Option<LogKey> {
+        let record: SpaceRecord = linli_replica::codec::decode(value).ok()?;
+        Some(crate::identity::log_key(&SigningKey::from_bytes(record.log.expose())))
     }
 
     /// Returns the record to store.
@@ -281,29 +291,79 @@ impl Space {
     }
 
     /// Says whether an entry by a node of `party`, signed at `at`, counts as that party's word.
-    pub(crate) fn counts(&self, party: &PartyId, entry: &Entry, at: Timestamp) -> Result<(), Withheld> {
-        let grants = [self.state.members.get(party), self.state.former.get(party)];
-        if grants.iter().all(Option::is_none) {
-            return Err(Withheld::NoRight);
-        }
-        let right = grants.iter().flatten().filter_map(|member| member.right_when_signed(at)).max();
-        let admitted = self.state.admitted.contains(&entry.id());
-        match right {
-            None if !admitted => return Err(Withheld::Ended),
-            Some(right) if right < Right::Write => return Err(Withheld::NoRight),
-            None | Some(_) => {}
-        }
+    /// `within` says whether it is the entry of a cut's point, or before it in the same branch.
+    pub(crate) fn counts(
+        &self,
+        party: &PartyId,
+        entry: &Entry,
+        at: Timestamp,
+        within: impl Fn(&CutPoint) -> bool,
+    ) -> Result<(), Withheld> {
         let header = entry.header();
-        for cut in self.state.cuts.get(party).into_iter().flatten() {
-            let past = match cut.logs.get(&(header.log, header.document)) {
-                Some(point) => header.sequence > point.sequence,
-                None => !cut.reopened,
-            };
-            if past && !cut.admitted.contains(&entry.id()) {
-                return Err(Withheld::PastCut);
+        let (log, document, sequence) = (header.log, header.document, header.sequence);
+        let written = Written { party: *party, log, document, sequence, entry: entry.id(), at };
+        match self.state.verdict(&written, within) {
+            Verdict::Counts | Verdict::Uncut => Ok(()),
+            Verdict::NoRight => Err(Withheld::NoRight),
+            Verdict::Ended => Err(Withheld::Ended),
+            Verdict::PastCut(_) => Err(Withheld::PastCut),
+        }
+    }
+
+    /// Lists the epochs whose key is known and which no other such epoch follows, with the key: what
+    /// a reader must be given. With history, their secrets open the former ones.
+    pub(crate) fn latest_keys(&self) -> impl Iterator<Item = (EpochId, &EpochKey)> {
+        let known = self.state.epochs.iter().filter(|(id, _)| self.keys.contains_key(*id));
+        let followed: BTreeSet<EpochId> =
+            known.flat_map(|(_, state)| state.epoch.parents.iter().map(|p| p.epoch)).collect();
+        let counts = self.keys.iter().filter(|(id, _)| self.state.epochs.contains_key(*id));
+        counts.filter(move |(id, _)| !followed.contains(*id)).map(|(id, key)| (*id, key))
+    }
+
+    /// Says whether a node was given an epoch's key by this one.
+    pub(crate) fn has_wrapped(&self, epoch: EpochId, node: NodeId) -> bool {
+        self.wrapped.contains(&(epoch, node))
+    }
+
+    /// Forgets what a node was given: it may never have been sent.
+    pub(crate) fn forget_wraps(&mut self) {
+        self.wrapped.clear();
+    }
+
+    /// Notes that this node has the keys it has.
+    pub(crate) fn note_own_wraps(&mut self, me: NodeId) {
+        self.wrapped.extend(self.keys.keys().map(|epoch| (*epoch, me)));
+    }
+
+    /// Returns the node that signed a certificate.
+    pub(crate) fn signer(&self, id: &CertificateId) -> Option<NodeId> {
+        self.certificates.get(id).map(|certificate| certificate.body().by)
+    }
+
+    /// Keeps keys that another copy of the space had learned.
+    pub(crate) fn keep_keys(&mut self, keys: BTreeMap<EpochId, EpochKey>) {
+        for (epoch, key) in keys {
+            self.keys.entry(epoch).or_insert(key);
+        }
+    }
+
+    /// Returns the keys.
+    pub(crate) fn into_keys(self) -> BTreeMap<EpochId, EpochKey> {
+        self.keys
+    }
+
+    /// Says whether whoever signed `later` knew of `earlier`.
+    pub(crate) fn knew(&self, later: CertificateId, earlier: CertificateId) -> bool {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![later]);
+        while let Some(id) = next.pop() {
+            if id == earlier {
+                return true;
+            }
+            if let Some(certificate) = self.certificates.get(&id).filter(|_| seen.insert(id)) {
+                next.extend(&certificate.body().heads);
             }
         }
-        Ok(())
+        false
     }
 
     /// Says whether a node's own certificate had ended when it signed an entry.

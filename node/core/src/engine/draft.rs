@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 use linli_replica::entry::{Entry, Page, VerifiedPage};
+use linli_replica::frontier::Tip;
 use linli_replica::id::{DocTag, EntryId, LogKey};
 use linli_replica::limits::PAGE_ENTRIES_MAX;
 
@@ -23,15 +24,26 @@ impl<'a> Draft<'a> {
         self.world
     }
 
-    /// Returns the sequence number and predecessor of the next entry of a log.
-    pub(super) fn place(&self, document: DocTag, key: &SigningKey) -> Result<(u64, EntryId), CoreError> {
+    /// Returns the sequence number and predecessor of the next entry of a log, of which `written`
+    /// may be on its way to the replica.
+    pub(super) fn place(
+        &self,
+        document: DocTag,
+        key: &SigningKey,
+        written: Option<Tip>,
+    ) -> Result<(u64, EntryId), CoreError> {
         let log = crate::identity::log_key(key);
         if let Some(last) = self.logs.get(&(document, log)).and_then(|entries| entries.last()) {
             return Ok((last.header().sequence + 1, last.id()));
         }
-        match self.world.index.admitted_tips(&document, &log).as_slice() {
-            [] => Ok((1, EntryId::default())),
-            [tip] => Ok((tip.sequence + 1, tip.id)),
+        let tips = self.world.index.admitted_tips(&document, &log);
+        match (tips.as_slice(), written) {
+            ([], None) => Ok((1, EntryId::default())),
+            ([tip], Some(later)) if later.sequence > tip.sequence => {
+                Ok((later.sequence + 1, later.id))
+            }
+            ([tip], _) => Ok((tip.sequence + 1, tip.id)),
+            ([], Some(later)) => Ok((later.sequence + 1, later.id)),
             _ => Err(CoreError::ForkedLog),
         }
     }

@@ -5,16 +5,22 @@ use ed25519_dalek::SigningKey;
 use linli_model::author::{Author, Person};
 use linli_model::private::Private;
 use linli_replica::entry::{Entry, Urgency};
-use linli_replica::id::{LogKey, NodeId, PartyId, SpaceTag};
+use linli_replica::id::{LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::{Authored, Core, CoreError, EditError, World, open};
+use super::{Authored, Core, CoreError, EditError, Unsettled, World, open};
 use crate::authority::Right;
-use crate::document::{Withheld, actor};
+use crate::document::{Withheld, actor, read_change};
+use crate::limits::CHANGE_BYTES_MAX;
 use crate::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
-use crate::person::PersonCertificate;
-use crate::seal::{Place, seal_entry};
+use crate::person::{PersonCertificate, PersonError};
+use crate::seal::{Place, SealError, seal_entry};
+use crate::secret::Secret;
+
+/// Bytes of the change of one edit: what fits an entry beside binding, name and stamp.
+const EDIT_BYTES_MAX: usize = CHANGE_BYTES_MAX - (8 << 10);
 
 /// What is to be written where, and by whom.
 #[derive(Debug, Clone, Copy)]
@@ -60,15 +66,14 @@ impl Core {
         what: Edit<'_>,
         edit: impl FnOnce(&mut AutoCommit) -> Result<(), E>,
     ) -> Result<Option<Authored>, EditError<E>> {
-        self.may_write(world, what.space)?;
+        self.may_write(world, what)?;
+        self.unstick(world, rng, what)?;
         let space = self.space_mut(world.directory, what.space)?;
         let tag = space.document(what.name);
-        let key = space.log_key();
-        let log = crate::identity::log_key(&key);
-        let seconds = i64::try_from(world.now.0 / 1_000).unwrap_or(i64::MAX);
+        let log = crate::identity::log_key(&space.log_key());
         let document = self.open(world, what.space, tag)?;
         let change = document
-            .edit(actor(log, tag), what.isolated, seconds, edit)
+            .edit(actor(log, tag), what.isolated, world.now, edit)
             .map_err(EditError::Rules)?;
         let Some(change) = change else { return Ok(None) };
         let sealed = self.seal_change(world, rng, what, &change);
@@ -81,17 +86,44 @@ impl Core {
         Ok(Some(sealed?))
     }
 
-    fn may_write(&mut self, world: World<'_>, space: SpaceTag) -> Result<(), CoreError> {
+    /// Refuses what every member would withhold.
+    fn may_write(&mut self, world: World<'_>, what: Edit<'_>) -> Result<(), CoreError> {
         let party = self.party;
-        let right = self.space_mut(world.directory, space)?.state().right(&party, world.now);
+        let right = self.space_mut(world.directory, what.space)?.state().right(&party, world.now);
         let expelled = world.directory.party(&party).is_none_or(|party| party.expelled);
         if expelled || right.is_none_or(|right| right < Right::Write) {
             return Err(CoreError::Forbidden(Right::Write));
         }
+        let node = world.directory.node(&self.keys.id()).ok_or(CoreError::UnknownParty)?;
+        if world.now > node.ends.plus_ms(CLOCK_SKEW_MS_MAX) {
+            return Err(CoreError::NodeEnded);
+        }
+        if let Some(acting) = what.person {
+            let certificate = &acting.certificate;
+            person_of_party(world, certificate, party, world.now).map_err(CoreError::Person)?;
+        }
         Ok(())
     }
 
-    fn own_author(&self, world: World<'_>, person: Option<&Acting>) -> Option<Author> {
+    /// Starts a fresh log where an entry of the present one does not count: what follows it there
+    /// might not either.
+    fn unstick(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        what: Edit<'_>,
+    ) -> Result<(), CoreError> {
+        let tag = self.space_mut(world.directory, what.space)?.document(what.name);
+        if self.open(world, what.space, tag)?.is_stuck() {
+            self.space_mut(world.directory, what.space)?.renew_log(Secret::draw(rng));
+            self.open.clear();
+        }
+        Ok(())
+    }
+
+    /// Returns the author of what this node writes, none while the directory does not know it.
+    #[must_use]
+    pub fn own_author(&self, world: World<'_>, person: Option<&Acting>) -> Option<Author> {
         let author = open::author(world, self.node())?;
         Some(Author { person: person.and_then(|acting| person_in(&acting.certificate)), ..author })
     }
@@ -103,8 +135,12 @@ impl Core {
         what: Edit<'_>,
         change: &automerge::Change,
     ) -> Result<Authored, CoreError> {
+        let raw = change.raw_bytes();
+        if raw.len() > EDIT_BYTES_MAX || read_change(raw).is_err() {
+            return Err(SealError::TooLarge(raw.len()).into());
+        }
         let mut draft = Draft::new(world);
-        let content = Content::Changes(vec![change.raw_bytes().to_vec().into()]);
+        let content = Content::Changes(vec![raw.to_vec().into()]);
         self.write(&mut draft, rng, what, content)?;
         let space = self.space_mut(world.directory, what.space)?;
         let records = vec![space.record()];
@@ -114,8 +150,16 @@ impl Core {
         Ok(authored)
     }
 
-    pub(super) fn finish(&self, draft: Draft<'_>, authored: &mut Authored) -> Result<(), CoreError> {
+    pub(super) fn finish(
+        &mut self,
+        draft: Draft<'_>,
+        authored: &mut Authored,
+    ) -> Result<(), CoreError> {
         authored.pages.extend(draft.finish()?);
+        for entry in authored.pages.iter().flat_map(|page| page.entries()) {
+            let unsettled = self.unsettled.entry(entry.header().document).or_default();
+            unsettled.push(Unsettled { entry: entry.clone(), doubtful: false });
+        }
         if authored.pages.iter().flat_map(|p| p.entries()).any(|e| self.is_inbox_entry(e)) {
             authored.records.push(self.inbox_record());
         }
@@ -145,8 +189,11 @@ impl Core {
         let content_key = space.content_key(&epoch).ok_or(CoreError::NoKey)?;
         let key = space.log_key();
         let log: LogKey = crate::identity::log_key(&key);
-        let (sequence, previous) = draft.place(document, &key)?;
-        let place = StampPlace { space: what.space, document, log, sequence, previous, at: world.now };
+        let written = self.written(document, &key);
+        let (sequence, previous) = draft.place(document, &key, written)?;
+        let space = self.space_mut(world.directory, what.space)?;
+        let place =
+            StampPlace { space: what.space, document, log, sequence, previous, at: world.now };
         let stamp = what
             .person
             .map(|acting| PersonStamp::new(&acting.certificate, &acting.key, &place, &content));
@@ -185,15 +232,27 @@ pub(super) fn person_of(
         at: payload.at,
     };
     let certificate = stamp.verify(&place, &payload.content).map_err(|_| Withheld::BadStamp)?;
-    let party = world.directory.node(&writer).map(|node| node.party);
+    let party = world.directory.node(&writer).ok_or(Withheld::UnknownAuthor)?.party;
+    person_of_party(world, &certificate, party, payload.at).map_err(|_| Withheld::BadStamp)?;
+    person_in(&certificate).ok_or(Withheld::BadStamp)
+}
+
+/// Checks that a person acts for a party at a time.
+fn person_of_party(
+    world: World<'_>,
+    certificate: &PersonCertificate,
+    party: PartyId,
+    at: Timestamp,
+) -> Result<(), PersonError> {
     let of_party = |node: &NodeId, party: &PartyId| {
         world.directory.node(node).is_some_and(|node| node.party == *party)
     };
-    let person = certificate.check(payload.at, of_party).map_err(|_| Withheld::BadStamp)?;
-    if Some(person.party) != party {
-        return Err(Withheld::BadStamp);
+    let person = certificate.check(at, of_party)?;
+    if person.party == party && person_in(certificate).is_some() {
+        Ok(())
+    } else {
+        Err(PersonError::NotSteward)
     }
-    person_in(&certificate).ok_or(Withheld::BadStamp)
 }
 
 fn person_in(certificate: &PersonCertificate) -> Option<Person> {

@@ -3,6 +3,7 @@
 use linli_replica::held::HeldError;
 
 use crate::authority::{EpochError, Right, SpaceCertificateError};
+use crate::person::PersonError;
 use crate::seal::SealError;
 use crate::space::BadSpaceRecord;
 
@@ -16,11 +17,19 @@ pub enum CoreError {
     #[error("this party may not {0:?} there; ask a steward of the space for a grant")]
     Forbidden(Right),
     /// The key of the epoch to write under has not arrived.
-    #[error("the key to write with has not arrived yet; it comes with the next exchange with a member")]
+    #[error(
+        "the key to write with has not arrived yet; it comes with the next exchange with a member"
+    )]
     NoKey,
     /// The community has no such party or it has no node.
     #[error("the party is not enrolled here")]
     UnknownParty,
+    /// This node's certificate has ended: what it wrote would be withheld everywhere.
+    #[error("this device's certificate has ended; extend it before writing")]
+    NodeEnded,
+    /// The person who acts may not: every member would withhold what they do.
+    #[error(transparent)]
+    Person(PersonError),
     /// The log this node writes to has another branch: it must start a fresh one.
     #[error("this device's log has another branch; start fresh logs")]
     ForkedLog,

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::Urgency;
-use linli_replica::id::{EpochId, NodeId, PartyId, SpaceTag};
+use linli_replica::id::{CertificateId, EpochId, NodeId, PartyId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::edit::Edit;
+use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{
     Act, CutPoint, EpochKey, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate,
@@ -16,7 +17,7 @@ use crate::authority::{
 use crate::identity::draw_signing_key;
 use crate::inbox::{InboxItem, Wrap};
 use crate::payload::Content;
-use crate::seal::{Place, seal_to_inbox};
+use crate::seal::{Place, SealError, seal_to_inbox};
 use crate::secret::{Secret, draw};
 use crate::space::Space;
 
@@ -57,7 +58,8 @@ impl Core {
         let genesis = SpaceCertificate::begin(&signing, self.party, world.now, genesis)?;
         let certificates: SpaceCertificates = [genesis].into_iter().collect();
         let log = Secret::draw(rng);
-        let mut space = Space::new(certificates, log, world.directory).ok_or(CoreError::NoSuchSpace)?;
+        let mut space =
+            Space::new(certificates, log, world.directory).ok_or(CoreError::NoSuchSpace)?;
         space.keep_carrier_key(Secret::new(carrier.to_bytes()));
         let tag = space.tag();
         for grant in new.grants {
@@ -83,13 +85,124 @@ impl Core {
         grant: Grant,
     ) -> Result<Authored, CoreError> {
         let to = grant.party;
+        let reads_from_now = grant.right >= Right::Read && !grant.history;
         let mut draft = Draft::new(world);
         let certificate = self.act(world, tag, Act::Grant(grant))?;
-        self.publish(&mut draft, rng, tag, vec![certificate])?;
-        let nodes: Vec<NodeId> = world.directory.nodes_of(to, world.now).map(|(id, _)| *id).collect();
-        for node in nodes {
-            self.wrap(&mut draft, rng, tag, node, true)?;
+        if reads_from_now {
+            // The present epoch's key would open what was written under it before.
+            self.mint(&mut draft, rng, tag)?;
         }
+        self.publish(&mut draft, rng, tag, vec![certificate])?;
+        let nodes: Vec<NodeId> =
+            world.directory.nodes_of(to, world.now).map(|(id, _)| *id).collect();
+        for node in nodes {
+            self.wrap(&mut draft, rng, tag, node, !reads_from_now)?;
+        }
+        // What its party wrote before may count from here on.
+        self.open.clear();
+        self.published(draft, tag)
+    }
+
+    /// Gives keys to nodes that are to have them and were not given them: a device that was added,
+    /// or a member whose grant and the present epoch were signed apart. To be called after the
+    /// community's certificates have changed.
+    ///
+    /// # Errors
+    /// A space's record cannot be read.
+    pub fn pass_keys_on(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Authored, CoreError> {
+        let mut authored = Authored::default();
+        let mut draft = Draft::new(world);
+        for tag in self.spaces().collect::<Vec<_>>() {
+            if self.pass_on(&mut draft, rng, tag)? {
+                authored.records.push(self.space_mut(world.directory, tag)?.record());
+            }
+        }
+        self.finish(draft, &mut authored)?;
+        Ok(authored)
+    }
+
+    /// Gives the keys of one space to those nodes for whom this one answers; says whether any was
+    /// given.
+    ///
+    /// Whoever signed the later of grant and epoch answers, and both where neither knew the other.
+    pub(super) fn pass_on(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+    ) -> Result<bool, CoreError> {
+        let world = draft.world();
+        let me = self.keys.id();
+        let space = self.space_mut(world.directory, tag)?;
+        let out = space.out(world.directory, world.now);
+        let mut lacking = BTreeSet::new();
+        for (epoch, _) in space.latest_keys() {
+            let epoch_certificate = CertificateId(epoch.0);
+            for (party, member) in &space.state().members {
+                if out.contains(party) || member.right(world.now) < Some(Right::Read) {
+                    continue;
+                }
+                let mine = member.grants.iter().any(|grant| {
+                    let by = space.signer(if space.knew(grant.id, epoch_certificate) {
+                        &grant.id
+                    } else {
+                        &epoch_certificate
+                    });
+                    by == Some(me)
+                        || (space.signer(&grant.id) == Some(me)
+                            && !space.knew(epoch_certificate, grant.id))
+                });
+                let nodes = world.directory.nodes_of(*party, world.now).map(|(id, _)| *id);
+                let nodes = nodes.filter(|id| *id != me && !space.has_wrapped(epoch, *id));
+                lacking.extend(nodes.filter(|_| mine));
+            }
+        }
+        for node in &lacking {
+            self.wrap(draft, rng, tag, *node, false)?;
+        }
+        Ok(!lacking.is_empty())
+    }
+
+    /// Publishes certificates of this node's own that its record holds and its logs do not: the
+    /// record went to disk with an urgent entry, and the power failed before the rest.
+    pub(super) fn publish_again(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+    ) -> Result<Authored, CoreError> {
+        let me = self.keys.id();
+        let space = self.space_mut(world.directory, tag)?;
+        let authority = space.authority_document();
+        let own = |certificate: &SpaceCertificate| certificate.body().by == me;
+        let mut missing: BTreeMap<CertificateId, SpaceCertificate> = space
+            .certificates()
+            .iter()
+            .filter(|(_, certificate)| own(certificate))
+            .map(|(id, certificate)| (*id, certificate.clone()))
+            .collect();
+        for log in world.index.frontier(&authority).unwrap_or_default().0.keys() {
+            for entry in read_log(world, authority, *log)? {
+                let Ok(payload) = payload(space, &entry) else { continue };
+                let Content::Certificates(items) = payload.content else { continue };
+                for bytes in &items {
+                    if let Ok(certificate) = SpaceCertificate::decode(bytes) {
+                        missing.remove(&certificate.id());
+                    }
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Authored::default());
+        }
+        space.forget_wraps();
+        space.note_own_wraps(me);
+        let mut draft = Draft::new(world);
+        self.publish(&mut draft, rng, tag, missing.into_values().collect())?;
         self.published(draft, tag)
     }
 
@@ -138,7 +251,12 @@ impl Core {
     }
 
     /// Signs an act by the nearest authority this party has, and judges the space again.
-    fn act(&mut self, world: World<'_>, tag: SpaceTag, act: Act) -> Result<SpaceCertificate, CoreError> {
+    fn act(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+        act: Act,
+    ) -> Result<SpaceCertificate, CoreError> {
         let signing = self.keys.signing().clone();
         let party = self.party;
         let space = self.space_mut(world.directory, tag)?;
@@ -186,7 +304,9 @@ impl Core {
             .state()
             .members
             .iter()
-            .filter(|(party, member)| !out.contains(party) && member.right(world.now) >= Some(Right::Read))
+            .filter(|(party, member)| {
+                !out.contains(party) && member.right(world.now) >= Some(Right::Read)
+            })
             .map(|(party, _)| *party)
             .collect();
         let certificates = if space.knows(me) {
@@ -220,8 +340,9 @@ impl Core {
         self.write(draft, rng, what, Content::Certificates(items))
     }
 
-    /// Passes a space and the key to write under to a node's inbox. Readers without history get the
-    /// content key; those with history the secret, which opens the former epochs.
+    /// Passes a space and the latest keys to a reader's inbox, those it was given before too where
+    /// `anew`. Readers without history get the content keys; those with history the secrets, which
+    /// open the former epochs.
     fn wrap(
         &mut self,
         draft: &mut Draft<'_>,
@@ -238,21 +359,30 @@ impl Core {
         let (party, seal_key) = (member.party, member.seal_key);
         let signing = self.keys.signing().clone();
         let space = self.space_mut(world.directory, tag)?;
+        let Some(member) = space.state().members.get(&party) else { return Ok(()) };
         let out = space.out(world.directory, world.now);
-        let Some(epoch) = space.state().writable_epoch(&out) else { return Ok(()) };
-        let Some(key) = space.keys().get(&epoch) else { return Ok(()) };
-        let history =
-            space.state().members.get(&party).is_some_and(|member| member.reads_history(world.now));
-        let wraps = vec![Wrap { epoch, key: key.for_member(history) }];
-        if !space.note_wrap(epoch, node) && !anew {
+        if out.contains(&party) || member.right(world.now) < Some(Right::Read) {
             return Ok(());
         }
-        let Some(genesis) = space.genesis() else { return Ok(()) };
+        let history = member.reads_history(world.now);
+        let wraps: Vec<Wrap> = space
+            .latest_keys()
+            .filter(|(epoch, _)| anew || !space.has_wrapped(*epoch, node))
+            .map(|(epoch, key)| Wrap { epoch, key: key.for_member(history) })
+            .collect();
+        for wrap in &wraps {
+            space.note_wrap(wrap.epoch, node);
+        }
+        let Some(genesis) = space.genesis().filter(|_| !wraps.is_empty()) else { return Ok(()) };
         let others = space.certificates().iter().filter(|(_, c)| c.genesis().is_none());
         let items = InboxItem::space(genesis, others.map(|(_, c)| c.encode()), wraps);
         for item in items {
             let content = item.sign(&signing, node, tag, world.now);
-            self.post(draft, rng, node, &seal_key, &content)?;
+            match self.post(draft, rng, node, &seal_key, &content) {
+                // Its own fault: nobody else's keys wait for it.
+                Err(CoreError::Seal(SealError::BadRecipient)) => return Ok(()),
+                posted => posted?,
+            }
         }
         Ok(())
     }
@@ -268,7 +398,8 @@ impl Core {
     ) -> Result<(), CoreError> {
         let (space, document) = crate::kdf::inbox(&node);
         let key = self.inbox_log(node, rng);
-        let (sequence, previous) = draft.place(document, &key)?;
+        let written = self.written(document, &key);
+        let (sequence, previous) = draft.place(document, &key, written)?;
         let urgency = Urgency::Normal;
         let place = Place { space, document, log_key: &key, sequence, previous, urgency };
         draft.push(seal_to_inbox(rng, &place, seal_key, content)?);
@@ -307,8 +438,12 @@ fn sign(
 
 /// The secrets of known epochs that no other known epoch follows.
 fn latest_secrets(space: &Space) -> BTreeMap<EpochId, Secret> {
-    let followed: BTreeSet<EpochId> =
-        space.state().epochs.values().flat_map(|state| state.epoch.parents.iter().map(|p| p.epoch)).collect();
+    let followed: BTreeSet<EpochId> = space
+        .state()
+        .epochs
+        .values()
+        .flat_map(|state| state.epoch.parents.iter().map(|p| p.epoch))
+        .collect();
     space
         .keys()
         .iter()

@@ -7,8 +7,9 @@ use linli_replica::entry::Entry;
 use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag};
 
 use super::receive::introduce;
-use super::{Core, CoreError, World};
-use crate::document::{Authorized, Document, Withheld, WithheldEntry, read_change};
+use super::{Core, CoreError, Unsettled, World};
+use crate::authority::CutPoint;
+use crate::document::{Document, Judged, Withheld, WithheldEntry, read_change};
 use crate::limits::OPEN_READ_BYTES;
 use crate::payload::{Content, Payload};
 use crate::seal::{OpenError, open_entry};
@@ -50,17 +51,32 @@ impl Core {
         Ok(&mut opened.document)
     }
 
-    fn read(&mut self, world: World<'_>, space: SpaceTag, tag: DocTag) -> Result<Document, CoreError> {
+    fn read(
+        &mut self,
+        world: World<'_>,
+        space: SpaceTag,
+        tag: DocTag,
+    ) -> Result<Document, CoreError> {
+        let mut logs: BTreeMap<LogKey, Vec<Entry>> = BTreeMap::new();
+        for log in world.index.frontier(&tag).unwrap_or_default().0.into_keys() {
+            logs.insert(log, read_log(world, tag, log)?);
+        }
+        for Unsettled { entry, .. } in self.unsettled.get(&tag).into_iter().flatten() {
+            let log = entry.header().log;
+            let held = logs.get(&log).is_some_and(|log| log.iter().any(|e| e.id() == entry.id()));
+            if !held && world.index.has(tag, log, entry.tip(), world.held)? {
+                logs.entry(log).or_default().push(entry.clone());
+            }
+        }
         let space = self.space_mut(world.directory, space)?;
         let mut reading = Reading::default();
-        for log in world.index.frontier(&tag).unwrap_or_default().0.keys() {
-            let entries = read_log(world, tag, *log)?;
+        for (log, entries) in logs {
             if let Some(first) = entries.first()
-                && space.writer(log).is_none()
+                && space.writer(&log).is_none()
             {
                 introduce(space, first);
             }
-            reading.log(world, space, *log, &entries);
+            reading.log(world, space, log, &entries);
         }
         let (entries, withheld) = reading.finish();
         let own = LogKey(space.log_key().verifying_key().to_bytes());
@@ -69,7 +85,11 @@ impl Core {
 }
 
 /// Reads all entries of a log, every branch.
-pub(super) fn read_log(world: World<'_>, tag: DocTag, log: LogKey) -> Result<Vec<Entry>, CoreError> {
+pub(super) fn read_log(
+    world: World<'_>,
+    tag: DocTag,
+    log: LogKey,
+) -> Result<Vec<Entry>, CoreError> {
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let after = entries.last().map_or(0, |entry| entry.header().sequence);
@@ -93,119 +113,190 @@ pub(super) fn payload(space: &Space, entry: &Entry) -> Result<Payload, Withheld>
 
 #[derive(Default)]
 struct Reading {
-    authorized: Vec<(EntryId, EntryId, Authorized)>,
+    /// Entries that could be read, by log and in sequence.
+    entries: BTreeMap<LogKey, Vec<(EntryId, Judged)>>,
+    /// The branch that stands of each log with several.
+    forked: BTreeMap<LogKey, Chain>,
     withheld: Vec<WithheldEntry>,
 }
 
 impl Reading {
     fn log(&mut self, world: World<'_>, space: &Space, log: LogKey, entries: &[Entry]) {
+        let chain = Chain::new(entries);
+        let cuts = Cuts::new(world, space, log, &chain);
+        let mut judged = Vec::with_capacity(entries.len());
         for entry in entries {
-            let sequence = entry.header().sequence;
-            match judge(world, space, entry) {
-                Ok(authorized) => {
-                    self.authorized.push((entry.id(), entry.header().previous, authorized));
-                }
+            match judge(world, space, entry, &cuts) {
+                Ok(entry_judged) => judged.push((entry.id(), entry_judged)),
                 Err(reason) => {
-                    let node = space.writer(&log);
+                    let (node, sequence) = (space.writer(&log), entry.header().sequence);
                     self.withheld.push(WithheldEntry { log, sequence, node, reason });
                 }
             }
         }
+        if chain.is_forked() {
+            self.forked.insert(log, chain);
+        }
+        self.entries.insert(log, judged);
     }
 
     /// Leaves one branch of each forked log.
-    fn finish(mut self) -> (Vec<Authorized>, Vec<WithheldEntry>) {
-        let mut places: BTreeMap<(LogKey, u64), Vec<EntryId>> = BTreeMap::new();
-        for (id, _, entry) in &self.authorized {
-            places.entry((entry.log, entry.sequence)).or_default().push(*id);
+    fn finish(mut self) -> (Vec<Judged>, Vec<WithheldEntry>) {
+        let standing: BTreeMap<LogKey, BTreeSet<EntryId>> =
+            self.forked.iter().map(|(log, chain)| (*log, self.choose(*log, chain))).collect();
+        for (log, branch) in standing {
+            let entries = self.entries.remove(&log).unwrap_or_default();
+            let (kept, rest): (Vec<_>, Vec<_>) =
+                entries.into_iter().partition(|(id, _)| branch.contains(id));
+            self.withheld.extend(rest.into_iter().map(|(_, entry)| {
+                let reason = entry.standing.as_ref().err().copied();
+                entry.withheld(reason.unwrap_or(Withheld::Forked))
+            }));
+            self.entries.insert(log, kept);
         }
-        let forked: BTreeSet<LogKey> =
-            places.iter().filter(|(_, ids)| ids.len() > 1).map(|((log, _), _)| *log).collect();
-        for log in forked {
-            self.choose(log);
-        }
-        (self.authorized.into_iter().map(|(_, _, entry)| entry).collect(), self.withheld)
+        let entries = self.entries.into_values().flatten().map(|(_, entry)| entry);
+        (entries.collect(), self.withheld)
     }
 
-    /// Keeps the branch that more other parties built on, then the one of lower id (at the fork).
-    fn choose(&mut self, log: LogKey) {
-        let (own, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.authorized).into_iter().partition(|(_, _, e)| e.log == log);
-        self.authorized = rest;
-        let mut children: BTreeMap<EntryId, BTreeSet<EntryId>> = BTreeMap::new();
-        let mut by_id: BTreeMap<EntryId, Authorized> = BTreeMap::new();
-        for (id, previous, entry) in own {
-            children.entry(previous).or_default().insert(id);
-            by_id.insert(id, entry);
-        }
+    /// Chooses the branch that stands: of those with an entry that counts the one that more other
+    /// parties built on, then the one of lower id (at the fork).
+    fn choose(&self, log: LogKey, chain: &Chain) -> BTreeSet<EntryId> {
+        let own: BTreeMap<EntryId, &Judged> =
+            self.entries.get(&log).into_iter().flatten().map(|(id, entry)| (*id, entry)).collect();
+        let mut branch = BTreeSet::new();
         let mut at = EntryId::default();
-        while let Some(next) = children.get(&at).and_then(|branches| {
-            branches.iter().copied().min_by_key(|id| {
-                (std::cmp::Reverse(self.built_on(*id, &children, &by_id)), *id)
-            })
-        }) {
-            if let Some(entry) = by_id.remove(&next) {
-                self.authorized.push((next, at, entry));
-            }
+        while let Some(branches) = chain.after.get(&at) {
+            let worth = |id: &EntryId| {
+                let (counts, built_on) = self.worth(log, chain.descendants(*id), &own);
+                (std::cmp::Reverse(counts), std::cmp::Reverse(built_on), *id)
+            };
+            let next = match branches.as_slice() {
+                [only] => Some(*only),
+                several => several.iter().copied().min_by_key(worth),
+            };
+            let Some(next) = next else { break };
+            branch.insert(next);
             at = next;
         }
-        for entry in by_id.into_values() {
-            let node = Some(NodeId(entry.author.node.0));
-            let (sequence, reason) = (entry.sequence, Withheld::Forked);
-            self.withheld.push(WithheldEntry { log, sequence, node, reason });
-        }
+        branch
     }
 
-    /// Counts the other parties with a change that depends on one in the branch that begins at `from`.
-    fn built_on(
+    /// Says whether one of these entries of a log counts, and how many other parties built on them.
+    fn worth(
         &self,
-        from: EntryId,
-        children: &BTreeMap<EntryId, BTreeSet<EntryId>>,
-        by_id: &BTreeMap<EntryId, Authorized>,
-    ) -> usize {
-        let mut hashes = BTreeSet::new();
-        let mut left = vec![from];
-        let mut writer = None;
-        while let Some(id) = left.pop() {
-            if let Some(entry) = by_id.get(&id) {
-                writer = Some(entry.author.party);
-                hashes.extend(entry.changes.iter().map(automerge::Change::hash));
-            }
-            left.extend(children.get(&id).into_iter().flatten().copied());
-        }
-        let others: BTreeSet<_> = self
-            .authorized
-            .iter()
-            .map(|(_, _, entry)| entry)
-            .filter(|entry| Some(entry.author.party) != writer)
-            .filter(|entry| {
-                entry.changes.iter().any(|c| c.deps().iter().any(|dep| hashes.contains(dep)))
-            })
-            .map(|entry| entry.author.party)
+        log: LogKey,
+        ids: Vec<EntryId>,
+        own: &BTreeMap<EntryId, &Judged>,
+    ) -> (bool, usize) {
+        let entries: Vec<&Judged> = ids.iter().filter_map(|id| own.get(id).copied()).collect();
+        let writer = entries.iter().find_map(|entry| Some(entry.standing.as_ref().ok()?.party));
+        let hashes: BTreeSet<_> =
+            entries.iter().flat_map(|e| e.changes.iter().map(automerge::Change::hash)).collect();
+        let others = self.entries.iter().filter(|(other, _)| **other != log);
+        let parties: BTreeSet<_> = others
+            .flat_map(|(_, entries)| entries)
+            .filter(|(_, e)| e.changes.iter().any(|c| c.deps().iter().any(|d| hashes.contains(d))))
+            .filter_map(|(_, entry)| Some(entry.standing.as_ref().ok()?.party))
+            .filter(|party| Some(*party) != writer)
             .collect();
-        others.len()
+        (writer.is_some(), parties.len())
+    }
+}
+
+/// How the entries of one log follow each other.
+struct Chain {
+    before: BTreeMap<EntryId, (u64, EntryId)>,
+    after: BTreeMap<EntryId, Vec<EntryId>>,
+}
+
+impl Chain {
+    fn new(entries: &[Entry]) -> Self {
+        let mut chain = Self { before: BTreeMap::new(), after: BTreeMap::new() };
+        for entry in entries {
+            let header = entry.header();
+            chain.before.insert(entry.id(), (header.sequence, header.previous));
+            chain.after.entry(header.previous).or_default().push(entry.id());
+        }
+        chain
+    }
+
+    fn is_forked(&self) -> bool {
+        self.after.values().any(|branches| branches.len() > 1)
+    }
+
+    fn descendants(&self, from: EntryId) -> Vec<EntryId> {
+        let mut found = vec![from];
+        let mut next = 0;
+        while let Some(id) = found.get(next).copied() {
+            found.extend(self.after.get(&id).into_iter().flatten().copied());
+            next += 1;
+        }
+        found
+    }
+
+    /// Lists an entry and those before it; none where it is not held.
+    fn path(&self, mut at: EntryId) -> Option<BTreeSet<EntryId>> {
+        self.before.get(&at)?;
+        let mut path = BTreeSet::new();
+        while let Some((_, previous)) = self.before.get(&at) {
+            path.insert(at);
+            at = *previous;
+        }
+        Some(path)
+    }
+}
+
+/// The entries of one log up to each point at which its party is cut.
+#[derive(Default)]
+struct Cuts(BTreeMap<EntryId, BTreeSet<EntryId>>);
+
+impl Cuts {
+    fn new(world: World<'_>, space: &Space, log: LogKey, chain: &Chain) -> Self {
+        let writer = space.writer(&log).and_then(|node| world.directory.node(&node));
+        let cuts = writer.and_then(|writer| space.state().cuts.get(&writer.party));
+        let points = cuts.into_iter().flatten().flat_map(|cut| cut.logs.values());
+        let points = points.filter(|point| point.log == log);
+        Self(points.filter_map(|point| Some((point.entry, chain.path(point.entry)?))).collect())
+    }
+
+    /// Says whether an entry is a point's or before it. While the point's entry has not come, every
+    /// branch may be the one it is on.
+    fn within(&self, point: &CutPoint, entry: EntryId) -> bool {
+        self.0.get(&point.entry).is_none_or(|path| path.contains(&entry))
     }
 }
 
 /// Decrypts one entry and judges whether it counts.
-fn judge(world: World<'_>, space: &Space, entry: &Entry) -> Result<Authorized, Withheld> {
+fn judge(world: World<'_>, space: &Space, entry: &Entry, cuts: &Cuts) -> Result<Judged, Withheld> {
     let header = entry.header();
     let payload = payload(space, entry)?;
-    let writer = space.writer(&header.log).ok_or(Withheld::Unbound)?;
+    let Content::Changes(raw) = &payload.content else { return Err(Withheld::Damaged) };
+    let changes = raw.iter().map(|bytes| read_change(bytes)).collect::<Result<_, _>>()?;
+    let (log, sequence, node) = (header.log, header.sequence, space.writer(&header.log));
+    let standing = word_of(world, space, entry, &payload, cuts);
+    Ok(Judged { log, sequence, node, standing, changes })
+}
+
+/// Says whose word an entry is.
+fn word_of(
+    world: World<'_>,
+    space: &Space,
+    entry: &Entry,
+    payload: &Payload,
+    cuts: &Cuts,
+) -> Result<Author, Withheld> {
+    let writer = space.writer(&entry.header().log).ok_or(Withheld::Unbound)?;
     let node = world.directory.node(&writer).ok_or(Withheld::UnknownAuthor)?;
     let author = author(world, writer).ok_or(Withheld::UnknownAuthor)?;
     if space.ended(node.ends, entry, payload.at) {
         return Err(Withheld::Ended);
     }
-    space.counts(&node.party, entry, payload.at)?;
+    space.counts(&node.party, entry, payload.at, |point| cuts.within(point, entry.id()))?;
     let person = match &payload.stamp {
         None => None,
-        Some(_) => Some(super::edit::person_of(world, &payload, entry, writer)?),
+        Some(_) => Some(super::edit::person_of(world, payload, entry, writer)?),
     };
-    let Content::Changes(raw) = &payload.content else { return Err(Withheld::Damaged) };
-    let changes = raw.iter().map(|bytes| read_change(bytes)).collect::<Result<_, _>>()?;
-    let author = Author { person, ..author };
-    Ok(Authorized { log: header.log, sequence: header.sequence, author, changes })
+    Ok(Author { person, ..author })
 }
 
 /// Returns the author that a node of the directory is, without a person.

@@ -6,6 +6,7 @@ use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{DocTag, NodeId, SpaceTag};
 use rand_core::CryptoRng;
 
+use super::draft::Draft;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{SpaceCertificate, SpaceCertificates};
@@ -59,6 +60,9 @@ impl Core {
             let header = entry.header();
             let urgent = header.urgency == Urgency::Urgent;
             let (space, document) = (header.space, header.document);
+            if from.is_none() {
+                self.settled(entry);
+            }
             if space == inbox {
                 self.receive_item(world, rng, entry, &mut arrival, &mut news)?;
             } else if self.is_member(&space) {
@@ -68,15 +72,33 @@ impl Core {
                 arrival.changed.insert(Changed { space, document, urgent });
             }
         }
-        self.settle(world, news, &mut arrival)?;
+        self.settle(world, rng, news, &mut arrival)?;
         Ok(arrival)
+    }
+
+    /// Notes that an entry of this node's is durable.
+    fn settled(&mut self, entry: &Entry) {
+        let (document, log, sequence) =
+            (entry.header().document, entry.header().log, entry.header().sequence);
+        if let Some(entries) = self.unsettled.get_mut(&document) {
+            entries.retain(|own| {
+                own.entry.header().log != log || own.entry.header().sequence > sequence
+            });
+            if entries.is_empty() {
+                self.unsettled.remove(&document);
+            }
+        }
     }
 
     /// Takes in again everything that is held, after the node was not stopped in order.
     ///
     /// # Errors
     /// The store or a space's record cannot be read.
-    pub fn recover(&mut self, world: World<'_>, rng: &mut impl CryptoRng) -> Result<Arrival, CoreError> {
+    pub fn recover(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Arrival, CoreError> {
         let mut arrival = Arrival::default();
         let mut news = BTreeSet::new();
         let (_, inbox) = crate::kdf::inbox(&self.keys.id());
@@ -86,23 +108,31 @@ impl Core {
             }
         }
         news.extend(self.spaces());
-        self.settle(world, news, &mut arrival)?;
+        for tag in self.spaces().collect::<Vec<_>>() {
+            arrival.authored.absorb(self.publish_again(world, rng, tag)?);
+        }
+        self.settle(world, rng, news, &mut arrival)?;
         Ok(arrival)
     }
 
-    /// Looks at spaces whose certificates or keys are new, and writes their records.
+    /// Looks at spaces whose certificates or keys are new, passes keys on, and writes their records.
     fn settle(
         &mut self,
         world: World<'_>,
+        rng: &mut impl CryptoRng,
         news: BTreeSet<SpaceTag>,
         arrival: &mut Arrival,
     ) -> Result<(), CoreError> {
+        let mut draft = Draft::new(world);
+        for tag in &news {
+            self.scan(world, *tag, arrival)?;
+            self.pass_on(&mut draft, rng, *tag)?;
+        }
         for tag in news {
-            self.scan(world, tag, arrival)?;
             let space = self.space_mut(world.directory, tag)?;
             arrival.authored.records.push(space.record());
         }
-        Ok(())
+        self.finish(draft, &mut arrival.authored)
     }
 
     fn receive_item(
@@ -124,8 +154,11 @@ impl Core {
                 return Ok(());
             }
         };
-        let certificates: SpaceCertificates =
-            given.item.certificates().filter_map(|bytes| SpaceCertificate::decode(bytes).ok()).collect();
+        let certificates: SpaceCertificates = given
+            .item
+            .certificates()
+            .filter_map(|bytes| SpaceCertificate::decode(bytes).ok())
+            .collect();
         if !self.is_member(&given.space) {
             match Space::new(certificates.clone(), Secret::draw(rng), world.directory) {
                 Some(space) if space.tag() == given.space => {
@@ -175,7 +208,12 @@ impl Core {
     }
 
     /// Reads the certificates of a space, and binds and names its logs, as far as its keys reach.
-    fn scan(&mut self, world: World<'_>, tag: SpaceTag, arrival: &mut Arrival) -> Result<(), CoreError> {
+    fn scan(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+        arrival: &mut Arrival,
+    ) -> Result<(), CoreError> {
         let documents: Vec<DocTag> = world.index.documents(&tag).map(|(tag, _)| tag).collect();
         let space = self.space_mut(world.directory, tag)?;
         let authority = space.authority_document();

@@ -1,0 +1,184 @@
+//! Which changes are applied, and in which order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use automerge::{ActorId, AutoCommit, Change, ChangeHash};
+use linli_model::author::Author;
+use linli_replica::id::{DocTag, LogKey, NodeId};
+
+use super::{Withheld, WithheldEntry, actor};
+
+/// An entry whose changes could be read, and whether they count.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged {
+    pub(crate) log: LogKey,
+    pub(crate) sequence: u64,
+    pub(crate) node: Option<NodeId>,
+    /// Whose word it is, or why it is nobody's.
+    pub(crate) standing: Result<Author, Withheld>,
+    pub(crate) changes: Arc<[Change]>,
+}
+
+impl Judged {
+    pub(crate) fn withheld(&self, reason: Withheld) -> WithheldEntry {
+        WithheldEntry { log: self.log, sequence: self.sequence, node: self.node, reason }
+    }
+}
+
+/// Makes a document of entries given in sequence within each log, and lists those withheld. Returns
+/// it with the entries applied, in causal order.
+///
+/// A change that does not count is applied where one that counts builds on it.
+pub(super) fn apply(
+    document: DocTag,
+    entries: Vec<Judged>,
+    withheld: &mut Vec<WithheldEntry>,
+) -> (AutoCommit, Vec<Judged>) {
+    let mut entries = entries;
+    loop {
+        let mut reasons = withheld.clone();
+        let run = needed(causal_run(document, entries.clone(), &mut reasons), &mut reasons);
+        let mut doc = AutoCommit::new();
+        if doc.apply_changes(changes(&run)).is_ok() {
+            *withheld = reasons;
+            return (doc, run);
+        }
+        let Some(bad) = first_refused(&run) else {
+            return (AutoCommit::new(), Vec::new());
+        };
+        // Automerge refuses it: it ends its log like any other change that breaks the rules.
+        let (log, sequence) = bad;
+        let (kept, ended): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|e| e.log != log || e.sequence < sequence);
+        withheld.extend(ended.iter().map(|entry| entry.withheld(Withheld::BadChange)));
+        entries = kept;
+    }
+}
+
+fn changes(run: &[Judged]) -> Vec<Change> {
+    run.iter().flat_map(|entry| entry.changes.iter().cloned()).collect()
+}
+
+/// Finds the first entry of a run that Automerge refuses after those before it.
+fn first_refused(run: &[Judged]) -> Option<(LogKey, u64)> {
+    let applies = |count: usize| {
+        let prefix = run.get(..count).unwrap_or_default();
+        AutoCommit::new().apply_changes(changes(prefix)).is_ok()
+    };
+    let (mut good, mut bad) = (0, run.len());
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        if applies(middle) {
+            good = middle;
+        } else {
+            bad = middle;
+        }
+    }
+    run.get(good).map(|entry| (entry.log, entry.sequence))
+}
+
+/// Leaves those entries that count and what they build on; lists those that do not count.
+fn needed(run: Vec<Judged>, withheld: &mut Vec<WithheldEntry>) -> Vec<Judged> {
+    let mut wanted: BTreeSet<ChangeHash> = BTreeSet::new();
+    let mut kept = VecDeque::new();
+    for entry in run.into_iter().rev() {
+        if let Err(reason) = entry.standing {
+            withheld.push(entry.withheld(reason));
+            if !entry.changes.iter().any(|change| wanted.contains(&change.hash())) {
+                continue;
+            }
+        }
+        wanted.extend(entry.changes.iter().flat_map(|change| change.deps().iter().copied()));
+        kept.push_front(entry);
+    }
+    kept.into()
+}
+
+/// Orders entries so that each comes after what it builds on; the rest is withheld.
+fn causal_run(
+    document: DocTag,
+    entries: Vec<Judged>,
+    withheld: &mut Vec<WithheldEntry>,
+) -> Vec<Judged> {
+    let mut logs: BTreeMap<LogKey, VecDeque<Judged>> = BTreeMap::new();
+    for entry in entries {
+        logs.entry(entry.log).or_default().push_back(entry);
+    }
+    let queues = logs.into_iter().map(|(log, entries)| Queue::new(actor(log, document), entries));
+    let mut queues: Vec<Queue> = queues.collect();
+    let mut applied = BTreeMap::new();
+    let mut run = Vec::new();
+    loop {
+        let before = run.len();
+        for queue in &mut queues {
+            queue.advance(&mut applied, &mut run, withheld);
+        }
+        if run.len() == before {
+            break;
+        }
+    }
+    for entry in queues.into_iter().flat_map(|queue| queue.entries) {
+        let reason = entry.standing.as_ref().err().copied();
+        withheld.push(entry.withheld(reason.unwrap_or(Withheld::MissingDependency)));
+    }
+    run
+}
+
+/// One log on its way into the run.
+struct Queue {
+    actor: ActorId,
+    /// The log's last change, with its sequence number.
+    last: Option<(u64, ChangeHash)>,
+    entries: VecDeque<Judged>,
+}
+
+/// What came before: each change with its last operation's counter.
+type Applied = BTreeMap<ChangeHash, u64>;
+
+impl Queue {
+    const fn new(actor: ActorId, entries: VecDeque<Judged>) -> Self {
+        Self { actor, last: None, entries }
+    }
+
+    /// Takes entries from the front while all that they build on is there.
+    ///
+    /// An entry is taken whole or not at all; one that breaks a rule ends its log.
+    fn advance(
+        &mut self,
+        applied: &mut Applied,
+        run: &mut Vec<Judged>,
+        withheld: &mut Vec<WithheldEntry>,
+    ) {
+        while let Some(entry) = self.entries.front() {
+            let mut inside = Applied::new();
+            let mut last = self.last;
+            let (mut ready, mut sound) = (true, true);
+            for change in entry.changes.iter() {
+                let (next, own) = last.map_or((1, None), |(seq, hash)| (seq + 1, Some(hash)));
+                let end = |dep| inside.get(dep).or_else(|| applied.get(dep)).copied();
+                let before: Option<Vec<u64>> = change.deps().iter().map(end).collect();
+                ready &= before.is_some();
+                // Counters only grow, and a log builds on itself: Automerge's own writers keep both.
+                sound &= *change.actor_id() == self.actor
+                    && change.seq() == next
+                    && own.is_none_or(|own| change.deps().contains(&own))
+                    && before.into_iter().flatten().all(|end| end < change.start_op().get());
+                last = Some((change.seq(), change.hash()));
+                inside.insert(change.hash(), change.max_op());
+            }
+            if !ready {
+                return;
+            }
+            if !sound {
+                let ended = self.entries.drain(..);
+                withheld.extend(ended.map(|entry| entry.withheld(Withheld::BadChange)));
+                return;
+            }
+            let Some(entry) = self.entries.pop_front() else { return };
+            self.last = last;
+            applied.extend(inside);
+            run.push(entry);
+        }
+    }
+}

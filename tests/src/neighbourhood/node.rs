@@ -1,0 +1,184 @@
+//! One node: the real replica and core over a modelled disk.
+
+use std::collections::BTreeSet;
+
+use linli_core::engine::{Arrival, Authored, Core, World};
+use linli_core::identity::NodeKeys;
+use linli_replica::batch::{Batch, Shelf};
+use linli_replica::certificate::Certificate;
+use linli_replica::directory::Directory;
+use linli_replica::entry::Entry;
+use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::replica::{Input, Output, Policy, Refused, Replica};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+use super::disk::Disk;
+
+/// What a node has been told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Own entries that became durable: each was acknowledged to whoever wrote it.
+    pub acknowledged: Vec<Entry>,
+    /// Inbox items that could not be taken.
+    pub refused_items: Vec<String>,
+    /// Pages of peers that were not taken, and own ones.
+    pub refused_pages: Vec<(Option<NodeId>, Refused)>,
+    /// How often an entry of the own log came back from elsewhere.
+    pub own_log_elsewhere: usize,
+    /// How many own batches were lost.
+    pub lost: usize,
+}
+
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    /// Its keys.
+    pub keys: NodeKeys,
+    /// Whose it is.
+    pub party: PartyId,
+    /// The half that needs no key.
+    pub replica: Replica,
+    /// The keyed half.
+    pub core: Core,
+    /// What is durable.
+    pub disk: Disk,
+    /// What it was told.
+    pub told: Told,
+    policy: Policy,
+    pub(crate) rng: ChaCha8Rng,
+}
+
+impl Node {
+    /// Sets a node up with the certificates of its community.
+    pub(crate) fn new(
+        keys: NodeKeys,
+        party: PartyId,
+        policy: Policy,
+        seed: u64,
+        certificates: impl IntoIterator<Item = Certificate>,
+    ) -> Self {
+        let mut disk = Disk::default();
+        let certificates = certificates.into_iter().collect();
+        disk.set_up(Batch { certificates, ..Batch::default() });
+        let replica = replica(keys.id(), &disk, policy);
+        let core = Core::load(keys.clone(), party, Vec::new()).expect("no record to be read");
+        let (told, rng) = (Told::default(), ChaCha8Rng::seed_from_u64(seed));
+        Self { keys, party, replica, core, disk, told, policy, rng }
+    }
+
+    /// Returns its id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.keys.id()
+    }
+
+    /// Runs something with the core and everything it reads.
+    pub fn with_core<T>(
+        &mut self,
+        now: Timestamp,
+        act: impl FnOnce(&mut Core, World<'_>, &mut ChaCha8Rng) -> T,
+    ) -> T {
+        let (directory, index) = (self.replica.directory(), self.replica.index());
+        let world = World { now, directory, index, held: &self.disk.store };
+        act(&mut self.core, world, &mut self.rng)
+    }
+
+    pub(crate) fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        self.replica.handle(now, &self.disk.store, input)
+    }
+
+    /// Does what an output asks for that stays within the node; says what follows from it.
+    pub(crate) fn follow(&mut self, now: Timestamp, output: Output) -> Vec<Input> {
+        match output {
+            Output::Commit { ticket, batch } => self.disk.submit(ticket, batch),
+            Output::Held { from, entries, .. } => return self.held(now, from, &entries),
+            Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Directory { .. } => {
+                self.core.directory_changed(self.replica.directory());
+                let authored = self
+                    .with_core(now, |core, world, rng| core.pass_keys_on(world, rng))
+                    .expect("own records can be read");
+                return inputs(authored);
+            }
+            Output::Refused { peer, reason } => self.told.refused_pages.push((peer, reason)),
+            Output::Send { .. }
+            | Output::Disconnect { .. }
+            | Output::Lost { .. }
+            | Output::Receipt { .. }
+            | Output::Forked { .. }
+            | Output::Heartbeat { .. }
+            | Output::Synced { .. } => {}
+        }
+        Vec::new()
+    }
+
+    fn held(&mut self, now: Timestamp, from: Option<NodeId>, entries: &[Entry]) -> Vec<Input> {
+        if from.is_none() {
+            self.told.acknowledged.extend_from_slice(entries);
+        }
+        let arrival = self
+            .with_core(now, |core, world, rng| core.receive(world, rng, from, entries))
+            .expect("the store can be read");
+        self.arrived(now, arrival)
+    }
+
+    fn arrived(&mut self, now: Timestamp, arrival: Arrival) -> Vec<Input> {
+        self.told.refused_items.extend(arrival.refused);
+        let mut inputs = inputs(arrival.authored);
+        if arrival.own_log_elsewhere {
+            self.told.own_log_elsewhere += 1;
+            let renewed = self
+                .with_core(now, |core, world, rng| core.renew_logs(world, rng))
+                .expect("own records can be read");
+            inputs.extend(self::inputs(renewed));
+        }
+        inputs
+    }
+
+    fn lost(&mut self, entries: &[Entry]) {
+        self.told.lost += 1;
+        let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
+        let store = &self.disk.store;
+        self.core.lost(spaces, |space| store.record(Shelf::Space, space.as_bytes()));
+    }
+
+    /// Begins again from what is durable.
+    pub(crate) fn restart(&mut self, now: Timestamp) -> Vec<Input> {
+        self.replica = replica(self.id(), &self.disk, self.policy);
+        let records = Shelf::ALL.into_iter().flat_map(|shelf| {
+            let records = self.disk.store.records(shelf);
+            records.into_iter().map(move |(key, value)| (shelf, key, value))
+        });
+        self.core = Core::load(self.keys.clone(), self.party, records).expect("own records");
+        let mut inputs: Vec<Input> = self.core.spaces().map(Input::Want).collect();
+        let arrival = self
+            .with_core(now, |core, world, rng| core.recover(world, rng))
+            .expect("the store can be read");
+        inputs.extend(self.arrived(now, arrival));
+        inputs
+    }
+}
+
+fn replica(id: NodeId, disk: &Disk, policy: Policy) -> Replica {
+    let certificates = disk.store.certificates();
+    let directory = certificates
+        .iter()
+        .find_map(|certificate| Directory::new(certificate.clone()).ok())
+        .map(|mut directory| {
+            directory.add(certificates.iter().cloned());
+            directory
+        })
+        .expect("a node is set up with its community's genesis");
+    Replica::new(id, directory, disk.index(), policy)
+}
+
+/// What is to be given to the replica for what the core wrote.
+pub(crate) fn inputs(authored: Authored) -> Vec<Input> {
+    let Authored { pages, records, urgent, wants } = authored;
+    let mut inputs: Vec<Input> = wants.into_iter().map(Input::Want).collect();
+    if !pages.is_empty() || !records.is_empty() {
+        inputs.push(Input::Authored { pages, certificates: Vec::new(), records, urgent });
+    }
+    inputs
+}

@@ -1,0 +1,119 @@
+//! What nodes show, and whether they show the same.
+
+use std::collections::BTreeMap;
+
+use automerge::ChangeHash;
+use linli_core::document::WithheldEntry;
+use linli_core::engine::CoreError;
+use linli_model::document::canonical;
+use linli_model::field::FieldsView;
+use linli_model::profile;
+use linli_replica::id::{DocTag, NodeId, SpaceTag};
+
+use super::Neighbourhood;
+
+/// What a node shows of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The heads, in order.
+    pub heads: Vec<ChangeHash>,
+    /// The canonical bytes of the document read as a profile; fields that a profile does not have
+    /// are in it too.
+    pub canonical: Vec<u8>,
+    /// What is held but not shown.
+    pub withheld: Vec<WithheldEntry>,
+    /// The changes that were applied.
+    pub changes: usize,
+}
+
+impl Neighbourhood {
+    /// Shows a document, by its name.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn view(&mut self, id: NodeId, space: SpaceTag, name: &str) -> Result<View, CoreError> {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| {
+            let tag = core.space(world, space)?.document(name);
+            core.open(world, space, tag).map(show)
+        })
+    }
+
+    /// Shows the profile.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn profile(&mut self, id: NodeId, space: SpaceTag) -> Result<FieldsView, CoreError> {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| {
+            let (doc, authors) = core.document(world, space, "profile")?.parts();
+            Ok(profile::view(doc.document(), authors))
+        })
+    }
+
+    /// Lists the values of a field with the nodes that stated them.
+    ///
+    /// # Panics
+    /// The node shows no profile.
+    pub fn values(
+        &mut self,
+        id: NodeId,
+        space: SpaceTag,
+        field: &str,
+    ) -> Vec<(String, Vec<NodeId>)> {
+        let profile = self.profile(id, space).expect("a member shows the profile");
+        let values =
+            profile.fields.get(field).map(|field| field.values.clone()).unwrap_or_default();
+        let by = |stated: &linli_model::field::Stated| {
+            stated.by.iter().map(|statement| NodeId(statement.author.node.0)).collect()
+        };
+        values.iter().map(|stated| (stated.value.as_str().to_owned(), by(stated))).collect()
+    }
+
+    /// Shows every document of a space but the one that holds its certificates.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn views(
+        &mut self,
+        id: NodeId,
+        space: SpaceTag,
+    ) -> Result<BTreeMap<DocTag, View>, CoreError> {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| {
+            let authority = core.space(world, space)?.authority_document();
+            let tags: Vec<DocTag> = world.index.documents(&space).map(|(tag, _)| tag).collect();
+            let tags = tags.into_iter().filter(|tag| *tag != authority);
+            tags.map(|tag| Ok((tag, core.open(world, space, tag).map(show)?))).collect()
+        })
+    }
+
+    /// Checks that nodes hold and show the same of a space; returns how many changes it compared.
+    ///
+    /// # Panics
+    /// They do not.
+    pub fn check_same(&mut self, ids: &[NodeId], space: SpaceTag) -> usize {
+        let mut compared = 0;
+        let mut first: Option<(NodeId, BTreeMap<DocTag, View>)> = None;
+        for id in ids {
+            let views = self.views(*id, space).expect("a member shows the space");
+            compared += views.values().map(|view| view.changes).sum::<usize>();
+            match &first {
+                None => first = Some((*id, views)),
+                Some((other, expected)) => {
+                    assert_eq!(expected, &views, "{other:?} and {id:?} show different documents");
+                }
+            }
+        }
+        compared
+    }
+}
+
+fn show(document: &mut linli_core::document::Document) -> View {
+    let (heads, withheld) = (document.heads(), document.withheld().to_vec());
+    let (doc, authors) = document.parts();
+    let changes = doc.get_changes(&[]).len();
+    let view = profile::view(doc.document(), authors);
+    let canonical = canonical(&view).expect("a view is JSON");
+    View { heads, canonical, withheld, changes }
+}
