@@ -1,0 +1,88 @@
+//! What every verb works with: the data directory, the language, who acts, and the running node.
+
+use std::path::PathBuf;
+
+use linli_node::{
+    api::{Acting, Method},
+    config::{Config, Environment},
+    control::Client,
+    home::{Home, HomeError},
+};
+use serde::Serialize;
+
+use crate::{command::Cli, failure::Exit, moment::Zone, output, prompt::PIN, text::Text};
+
+/// What stands before the verb, and what the environment adds.
+pub(crate) struct Context {
+    data: Option<PathBuf>,
+    person: Option<String>,
+    /// Whether answers are printed as JSON.
+    pub(crate) json: bool,
+    /// The messages of the chosen language.
+    pub(crate) text: Text,
+    /// The time zone of the person at the terminal.
+    pub(crate) zone: Zone,
+    /// The variables of the process.
+    pub(crate) environment: Environment,
+}
+
+impl Context {
+    pub(crate) fn new(cli: &Cli, environment: Environment, text: Text) -> anyhow::Result<Self> {
+        Ok(Self {
+            data: cli.data.clone().filter(|path| !path.as_os_str().is_empty()),
+            person: cli.person.clone(),
+            json: cli.json,
+            zone: Zone::choose(&environment)?,
+            text,
+            environment,
+        })
+    }
+
+    /// Where the data directory is or is to be.
+    pub(crate) fn data(&self) -> Result<PathBuf, HomeError> {
+        match &self.data {
+            Some(path) => Ok(path.clone()),
+            None => Home::default_path(&self.environment),
+        }
+    }
+
+    /// The data directory of a node that was made before.
+    pub(crate) fn home(&self) -> Result<Home, HomeError> {
+        Home::open(&self.data()?)
+    }
+
+    /// The configuration in it.
+    pub(crate) fn config(&self, home: &Home) -> anyhow::Result<Config> {
+        Ok(Config::load(&home.config(), &self.environment)?)
+    }
+
+    /// Who acts, where somebody was named.
+    pub(crate) fn acting(&self) -> anyhow::Result<Option<Acting>> {
+        let Some(person) = &self.person else { return Ok(None) };
+        let pin = PIN.get(self, None)?;
+        Ok(Some(Acting { person: person.clone(), pin: pin.as_str().to_owned() }))
+    }
+
+    /// The running node.
+    pub(crate) async fn client(&self) -> anyhow::Result<Client> {
+        Ok(Client::connect(&self.home()?.socket()).await?)
+    }
+
+    /// Asks the running node.
+    pub(crate) async fn ask<M: Method>(&self, method: &M) -> anyhow::Result<M::Answer> {
+        Ok(self.client().await?.call(method).await?)
+    }
+
+    /// Prints an answer: as JSON, or as a person reads it.
+    pub(crate) fn show<T: Serialize>(
+        &self,
+        answer: &T,
+        for_people: impl FnOnce() -> String,
+    ) -> anyhow::Result<Exit> {
+        match self.json {
+            true => output::print(&serde_json::to_string(answer)?),
+            false => output::print(&for_people()),
+        }
+        Ok(Exit::DONE)
+    }
+}

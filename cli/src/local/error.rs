@@ -1,0 +1,108 @@
+//! The errors of the node's own start, each with its exit code.
+
+use linli_core::identity::KeyFileError;
+use linli_node::{
+    RunError,
+    setup::{JoinError, SetupError},
+};
+use linli_relay::RelayError;
+use linli_store::{StoreError, keyring::KeyringError};
+
+use crate::failure::Exit;
+
+/// Why something could not be done without a running node.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub(crate) struct LocalError {
+    /// The exit code.
+    pub(crate) exit: Exit,
+    /// The message that says it to people, where there is a translation; else the source speaks.
+    pub(crate) key: Option<&'static str>,
+    source: anyhow::Error,
+}
+
+impl LocalError {
+    fn of(
+        exit: Exit,
+        key: Option<&'static str>,
+        source: impl Into<anyhow::Error>,
+    ) -> anyhow::Error {
+        Self { exit, key, source: source.into() }.into()
+    }
+}
+
+/// Sorts an error of `setup`.
+pub(super) fn setup(error: SetupError) -> anyhow::Error {
+    let (exit, key) = match &error {
+        SetupError::Home(_) => {
+            let SetupError::Home(home) = error else { return error.into() };
+            return home.into();
+        }
+        SetupError::Keyring(KeyringError::WrongPassphrase)
+        | SetupError::KeyFile(KeyFileError::WrongPassphrase) => {
+            (Exit::FORBIDDEN, Some("error-wrong-secret"))
+        }
+        SetupError::Keyring(KeyringError::Missing) | SetupError::NotInitialised => {
+            (Exit::NOT_FOUND, None)
+        }
+        SetupError::AlreadyInitialised(_)
+        | SetupError::Keyring(KeyringError::AlreadyExists)
+        | SetupError::Store(StoreError::Locked { .. } | StoreError::AlreadyExists) => {
+            (Exit::CONFLICT, None)
+        }
+        SetupError::AlreadyMember => (Exit::CONFLICT, Some("already-member")),
+        SetupError::NoCommunity => (Exit::CONFLICT, Some("error-no-community")),
+        SetupError::Store(StoreError::Full | StoreError::ReadOnly) => {
+            (Exit::FULL, Some("error-full"))
+        }
+        SetupError::Officers { .. } => (Exit::USAGE, None),
+        SetupError::NoPartyKey => (Exit::NOT_FOUND, Some("no-party-key")),
+        SetupError::Keyring(_)
+        | SetupError::Store(_)
+        | SetupError::KeyFile(_)
+        | SetupError::Damaged
+        | SetupError::NotGenesis(_)
+        | SetupError::NoRandomness => (Exit::FAILED, None),
+    };
+    LocalError::of(exit, key, error)
+}
+
+/// Sorts an error of `join`.
+pub(super) fn join(error: JoinError) -> anyhow::Error {
+    let (exit, key) = match error {
+        JoinError::Setup(error) => return setup(error),
+        JoinError::Config(error) => return error.into(),
+        JoinError::Code(_) => (Exit::USAGE, Some("bad-code")),
+        JoinError::OtherNode => (Exit::USAGE, None),
+        JoinError::Pair(linli_net::PairError::NotFound) => (Exit::NOT_FOUND, Some("no-inviter")),
+        JoinError::NotProved | JoinError::Refused(_) => (Exit::FORBIDDEN, None),
+        JoinError::AwaitingOfficers { .. } => (Exit::WAITS, None),
+        JoinError::Net(_) | JoinError::Pair(_) | JoinError::Protocol => (Exit::FAILED, None),
+    };
+    LocalError::of(exit, key, error)
+}
+
+/// Sorts an error of `run`.
+pub(super) fn run(error: RunError) -> anyhow::Error {
+    match error {
+        RunError::Setup(error) => setup(error),
+        RunError::Control(error) => error.into(),
+        RunError::Config(error) => error.into(),
+        RunError::Net(_) | RunError::Core(_) => LocalError::of(Exit::FAILED, None, error),
+    }
+}
+
+/// Sorts an error of a relay.
+pub(super) fn relay(error: RelayError) -> anyhow::Error {
+    let (exit, key) = match error {
+        RelayError::Keyring(error) => return setup(error.into()),
+        RelayError::Store(error) => return setup(error.into()),
+        RelayError::NotEnrolled => (Exit::CONFLICT, Some("relay-not-enrolled")),
+        RelayError::NotMember(_) => (Exit::FORBIDDEN, None),
+        RelayError::Listen { .. } | RelayError::Server(_) => (Exit::CONFLICT, None),
+        RelayError::StatusNotLoopback(_) | RelayError::Tls(_) => (Exit::USAGE, None),
+        RelayError::File { .. } => (Exit::NOT_FOUND, None),
+        RelayError::Net(_) | RelayError::Damaged | RelayError::ServerEnded => (Exit::FAILED, None),
+    };
+    LocalError::of(exit, key, error)
+}

@@ -1,0 +1,107 @@
+//! Times as people write and read them, in their own time zone.
+
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+use linli_node::config::{ConfigError, Environment};
+
+use crate::failure::CliError;
+
+/// The time zone of the person at the terminal.
+#[derive(Debug, Clone)]
+pub(crate) struct Zone(TimeZone);
+
+impl Zone {
+    /// `LINLI_TZ`, such as `Asia/Shanghai`, else the machine's.
+    pub(crate) fn choose(environment: &Environment) -> Result<Self, ConfigError> {
+        match environment.text("LINLI_TZ")? {
+            None => Ok(Self(TimeZone::system())),
+            Some(name) => TimeZone::get(name).map(Self).map_err(|_| ConfigError::Value {
+                origin: "LINLI_TZ".to_owned(),
+                what: format!("`{name}` is no time zone: write one such as Asia/Shanghai"),
+            }),
+        }
+    }
+
+    /// Returns the local date and time of a time in milliseconds since the Unix epoch.
+    pub(crate) fn show(&self, time_ms: u64) -> String {
+        let stamp = i64::try_from(time_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        match stamp {
+            Some(stamp) => stamp.to_zoned(self.0.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            None => time_ms.to_string(),
+        }
+    }
+
+    /// As [`Self::show`], with a dash for a time that is not known.
+    pub(crate) fn show_known(&self, time_ms: Option<u64>) -> String {
+        time_ms.map_or_else(|| "–".to_owned(), |time_ms| self.show(time_ms))
+    }
+
+    /// Returns the end of a local day such as `2027-06-30`, in milliseconds since the Unix epoch.
+    pub(crate) fn end_of(&self, day: &str) -> Result<u64, CliError> {
+        let wrong = || CliError::Value { value: day.to_owned(), example: "2027-06-30" };
+        let date: civil::Date = day.parse().map_err(|_| wrong())?;
+        let next = date.tomorrow().map_err(|_| wrong())?;
+        let zoned = next.to_zoned(self.0.clone()).map_err(|_| wrong())?;
+        u64::try_from(zoned.timestamp().as_millisecond()).map_err(|_| wrong())
+    }
+
+    /// Reads `2026-03-01T08:30:00Z`, or the same without a zone for local time.
+    pub(crate) fn time_of(&self, text: &str) -> Result<u64, CliError> {
+        let wrong = || CliError::Value { value: text.to_owned(), example: "2026-03-01T08:30:00" };
+        let stamp = text.parse::<Timestamp>().or_else(|_| {
+            let local: civil::DateTime = text.parse()?;
+            local.to_zoned(self.0.clone()).map(|zoned| zoned.timestamp())
+        });
+        u64::try_from(stamp.map_err(|_| wrong())?.as_millisecond()).map_err(|_| wrong())
+    }
+}
+
+/// The time in milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+/// Reads a duration such as `10m` or `1h 30m` as whole seconds, at least one.
+pub(crate) fn seconds_of(text: &str) -> Result<u64, CliError> {
+    let wrong = || CliError::Value { value: text.to_owned(), example: "10m" };
+    let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
+    u64::try_from(duration.as_secs()).ok().filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shanghai() -> Zone {
+        Zone::choose(&Environment::of(&[("LINLI_TZ", "Asia/Shanghai")])).unwrap()
+    }
+
+    #[test]
+    fn times_are_shown_and_read_in_the_chosen_zone() {
+        let zone = shanghai();
+        assert_eq!(zone.show(0), "1970-01-01 08:00:00");
+        assert_eq!(zone.show(u64::MAX), u64::MAX.to_string());
+        assert_eq!(zone.show_known(None), "–");
+        assert_eq!(zone.time_of("1970-01-01T08:00:01").unwrap(), 1_000);
+        assert_eq!(zone.time_of("1970-01-01T00:00:01Z").unwrap(), 1_000);
+        assert_eq!(zone.end_of("1970-01-01").unwrap(), 16 * 3_600_000);
+        for wrong in ["tomorrow", "1969-12-01", "2027-02-30", ""] {
+            assert!(zone.end_of(wrong).is_err(), "{wrong}");
+            assert!(zone.time_of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_zone_that_is_none_is_refused() {
+        let error = Zone::choose(&Environment::of(&[("LINLI_TZ", "Asia/Nowhere")])).unwrap_err();
+        assert!(error.to_string().contains("Asia/Shanghai"), "{error}");
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(seconds_of("10m").unwrap(), 600);
+        assert_eq!(seconds_of("1h 30m").unwrap(), 5_400);
+        for wrong in ["", "10", "-5m", "0s", "soon"] {
+            assert!(seconds_of(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The verbs, one file each.
+
+use clap::Subcommand;
+
+use crate::{context::Context, failure::Exit};
+
+mod alert;
+mod backup;
+mod community;
+mod completions;
+mod doctor;
+mod documents;
+mod elder;
+mod init;
+mod invite;
+mod join;
+mod joins;
+mod leave;
+mod offer;
+mod order;
+mod party;
+mod peers;
+mod person;
+mod photo;
+mod reading;
+mod relay;
+mod restore;
+mod status;
+mod stop;
+mod up;
+
+/// Runs one verb each; what a verb is for stands in `locales/*/about.ftl`.
+macro_rules! verbs {
+    ($($verb:ident $module:ident,)+) => {
+        /// What is to be done.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Verb {
+            $(#[allow(missing_docs, reason = "clap would show it as help")]
+            $verb($module::$verb),)+
+        }
+
+        impl Verb {
+            /// Does it.
+            pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+                match self {
+                    $(Self::$verb(verb) => verb.run(context).await,)+
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Init init,
+    Community community,
+    Up up,
+    Stop stop,
+    Status status,
+    Peers peers,
+    Documents documents,
+    Doctor doctor,
+    Invite invite,
+    Join join,
+    Person person,
+    Party party,
+    Elder elder,
+    Joins joins,
+    Reading reading,
+    Photo photo,
+    Offer offer,
+    Order order,
+    Alert alert,
+    Leave leave,
+    Backup backup,
+    Restore restore,
+    Relay relay,
+    Completions completions,
+}
+
+impl Verb {
+    /// Whether it works for others until it is told to stop, and so wants every processor.
+    pub(crate) fn works_long(&self) -> bool {
+        match self {
+            Self::Up(_) => true,
+            Self::Relay(relay) => relay.works_long(),
+            _ => false,
+        }
+    }
+}
+
+/// The kinds of parties.
+pub(crate) const KINDS: [&str; 8] =
+    ["household", "centre", "station", "provider", "family", "regulator", "evaluator", "carrier"];
+
+/// The first eight digits of an id: enough for a person to tell two apart.
+pub(crate) fn short(id: &str) -> String {
+    id.chars().take(8).collect()
+}

@@ -1,0 +1,118 @@
+use clap::Subcommand;
+use linli_node::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
+use serde_json::Value;
+
+use crate::{
+    context::Context,
+    failure::Exit,
+    output::{self, Columns, field},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Alert {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    Raise(Raise),
+    List {
+        /// Resolved ones too
+        #[arg(long)]
+        all: bool,
+    },
+    Show(Which),
+    Ack(Which),
+    TakeOver(Which),
+    Respond(Which),
+    Arrive(Which),
+    Resolve {
+        #[command(flatten)]
+        which: Which,
+        /// How it ended
+        #[arg(long)]
+        outcome: String,
+    },
+    FalseAlarm(Which),
+    Reopen(Which),
+}
+
+#[derive(Debug, clap::Args)]
+struct Raise {
+    /// The elder's id or name, or a part that fits one only
+    elder: String,
+    /// What kind of alert
+    #[arg(long, default_value = "button")]
+    kind: String,
+    /// What joins repeats of one cause [default: drawn from kind and elder]
+    #[arg(long)]
+    cause: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The alert's id, or a part that fits one only
+    alert: String,
+}
+
+impl Alert {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        match self.act {
+            Act::Raise(Raise { elder, kind, cause }) => {
+                let request = AlertRaise { elder, kind, cause, acting: context.acting()? };
+                answered(context, &context.ask(&request).await?)
+            }
+            Act::List { all } => {
+                let answer = context.ask(&AlertList { all }).await?;
+                context.show(&answer, || table(context, &answer))
+            }
+            Act::Show(Which { alert }) => {
+                let answer = context.ask(&AlertShow { alert }).await?;
+                context.show(&answer, || output::tree(&answer))
+            }
+            Act::Ack(which) => act(context, "ack", which, None).await,
+            Act::TakeOver(which) => act(context, "take-over", which, None).await,
+            Act::Respond(which) => act(context, "respond", which, None).await,
+            Act::Arrive(which) => act(context, "arrive", which, None).await,
+            Act::Resolve { which, outcome } => act(context, "resolve", which, Some(outcome)).await,
+            Act::FalseAlarm(which) => act(context, "false-alarm", which, None).await,
+            Act::Reopen(which) => act(context, "reopen", which, None).await,
+        }
+    }
+}
+
+async fn act(
+    context: &Context,
+    act: &str,
+    which: Which,
+    outcome: Option<String>,
+) -> anyhow::Result<Exit> {
+    let acting = context.acting()?;
+    let request = AlertAct { alert: which.alert, act: act.to_owned(), outcome, acting };
+    answered(context, &context.ask(&request).await?)
+}
+
+fn answered(context: &Context, answer: &AlertAnswer) -> anyhow::Result<Exit> {
+    context.show(answer, || {
+        let line = format!("{}\t{}", answer.alert, context.text.word("state", &answer.state));
+        match answer.stored {
+            true => line,
+            false => format!("{line}\n{}", context.text.say("alert-not-stored", &[])),
+        }
+    })
+}
+
+fn table(context: &Context, alerts: &[Value]) -> String {
+    let row = |alert: &Value| {
+        vec![
+            field(alert, "alert"),
+            context.text.word("state", &field(alert, "state")),
+            field(alert, "kind"),
+            field(alert, "elder"),
+            field(alert, "owner"),
+        ]
+    };
+    let columns = Columns(&["alert", "state", "alert-kind", "elder", "owner"]);
+    columns.table(&context.text, alerts.iter().map(row).collect())
+}

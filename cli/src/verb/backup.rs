@@ -1,0 +1,21 @@
+use std::path::{PathBuf, absolute};
+
+use linli_node::api::network;
+
+use crate::{context::Context, failure::Exit, output::Spinner};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Backup {
+    /// Where to: a folder that does not exist yet
+    dir: PathBuf,
+}
+
+impl Backup {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let to = absolute(&self.dir)?.display().to_string();
+        let spinner = Spinner::start(context, context.text.say("backup-runs", &[]));
+        let answer = context.ask(&network::Backup { to: to.clone() }).await?;
+        drop(spinner);
+        context.show(&answer, || context.text.say("backup-done", &[("path", to.into())]))
+    }
+}

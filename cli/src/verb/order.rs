@@ -1,0 +1,152 @@
+use clap::Subcommand;
+use linli_node::api::care::{OrderAct, OrderAnswer, OrderList, OrderNew, OrderShow};
+use serde_json::Value;
+
+use crate::{
+    context::Context,
+    failure::Exit,
+    output::{self, Columns, field, printable},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Order {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    New(New),
+    List {
+        /// Closed ones too
+        #[arg(long)]
+        all: bool,
+    },
+    Show {
+        /// The order's id, or a part that fits one only
+        order: String,
+    },
+    Offer(Towards),
+    Accept(Step),
+    Confirm(Towards),
+    Withdraw(Step),
+    Start(Step),
+    Done(Step),
+    Callback {
+        #[command(flatten)]
+        step: Step,
+        /// How content the elder is, from 1 to 5
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
+        rating: u8,
+    },
+    Close(Step),
+}
+
+#[derive(Debug, clap::Args)]
+struct New {
+    /// The elder's id or name, or a part that fits one only
+    elder: String,
+    /// The service's code in the catalogue
+    service: String,
+    /// What else the provider must know
+    #[arg(long, default_value = "")]
+    note: String,
+    /// How it was asked for, such as phone
+    #[arg(long, default_value = "desk")]
+    channel: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Step {
+    /// The order's id, or a part that fits one only
+    order: String,
+    #[arg(long)]
+    note: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Towards {
+    #[command(flatten)]
+    step: Step,
+    /// The provider party's id or name
+    #[arg(long)]
+    provider: String,
+}
+
+impl Order {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        match self.act {
+            Act::New(New { elder, service, note, channel }) => {
+                let acting = context.acting()?;
+                let request = OrderNew { elder, service, note, channel, acting };
+                answered(context, &context.ask(&request).await?)
+            }
+            Act::List { all } => {
+                let answer = context.ask(&OrderList { all }).await?;
+                context.show(&answer, || table(context, &answer))
+            }
+            Act::Show { order } => {
+                let answer = context.ask(&OrderShow { order }).await?;
+                context.show(&answer, || output::tree(&answer))
+            }
+            Act::Offer(Towards { step, provider }) => {
+                act(context, "offer", step, Some(provider), None).await
+            }
+            Act::Confirm(Towards { step, provider }) => {
+                act(context, "confirm", step, Some(provider), None).await
+            }
+            Act::Callback { step, rating } => {
+                act(context, "callback", step, None, Some(rating)).await
+            }
+            Act::Accept(step) => act(context, "accept", step, None, None).await,
+            Act::Withdraw(step) => act(context, "withdraw", step, None, None).await,
+            Act::Start(step) => act(context, "start", step, None, None).await,
+            Act::Done(step) => act(context, "done", step, None, None).await,
+            Act::Close(step) => act(context, "close", step, None, None).await,
+        }
+    }
+}
+
+async fn act(
+    context: &Context,
+    act: &str,
+    step: Step,
+    provider: Option<String>,
+    rating: Option<u8>,
+) -> anyhow::Result<Exit> {
+    let acting = context.acting()?;
+    let Step { order, note } = step;
+    let request = OrderAct { order, act: act.to_owned(), provider, rating, note, acting };
+    answered(context, &context.ask(&request).await?)
+}
+
+/// Shows an order's state; an order that waits is kept, and the exit code says so.
+fn answered(context: &Context, answer: &OrderAnswer) -> anyhow::Result<Exit> {
+    let text = &context.text;
+    context.show(answer, || {
+        let state = text.word("state", &answer.state);
+        match &answer.waits {
+            None => format!("{}\t{state}", answer.order),
+            Some(why) => {
+                let why = text.say("order-waits", &[("why", printable(why).into())]);
+                format!("{}\t{state}\n{why}", answer.order)
+            }
+        }
+    })?;
+    Ok(if answer.waits.is_some() { Exit::WAITS } else { Exit::DONE })
+}
+
+fn table(context: &Context, orders: &[Value]) -> String {
+    let row = |order: &Value| {
+        vec![
+            field(order, "order"),
+            context.text.word("state", &field(order, "state")),
+            field(order, "service"),
+            field(order, "elder"),
+            field(order, "provider"),
+            field(order, "waits"),
+        ]
+    };
+    let columns = Columns(&["order", "state", "service", "elder", "provider", "waits"]);
+    columns.table(&context.text, orders.iter().map(row).collect())
+}

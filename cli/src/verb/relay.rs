@@ -1,0 +1,90 @@
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Subcommand;
+use linli_relay::{Certificate, Https};
+
+use super::{join::Join, up::told_to_stop};
+use crate::{
+    context::Context,
+    failure::Exit,
+    local::{self, RelayOptions},
+    logs,
+    prompt::PASSPHRASE,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Relay {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    Join(Join),
+    Up(Up),
+}
+
+#[derive(Debug, clap::Args)]
+struct Up {
+    /// TCP address of the relay over plain HTTP
+    #[arg(long, default_value = "127.0.0.1:3340", value_name = "ADDRESS")]
+    http: SocketAddr,
+    /// TCP address of the relay over HTTPS
+    #[arg(long, value_name = "ADDRESS")]
+    https: Option<SocketAddr>,
+    /// UDP address of QUIC address discovery
+    #[arg(long, requires = "https", value_name = "ADDRESS")]
+    quic: Option<SocketAddr>,
+    /// Host name or IP address under which members reach the relay over HTTPS; may be given again
+    #[arg(long, requires = "https", value_name = "NAME")]
+    name: Vec<String>,
+    /// PEM file of the certificate chain [default: the relay signs its own]
+    #[arg(long, requires_all = ["https", "key", "name"], value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// PEM file of the certificate's private key
+    #[arg(long, requires = "certificate", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Loopback TCP address of GET /health and GET /status
+    #[arg(long, value_name = "ADDRESS")]
+    status: Option<SocketAddr>,
+    /// A file whose first line is the passphrase [default: LINLI_PASSPHRASE, or asked for]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Relay {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        match self.act {
+            Act::Join(join) => join.run(context).await,
+            Act::Up(up) => up.run(context).await,
+        }
+    }
+
+    /// Whether this is the relay itself, not joining as one.
+    pub(super) fn works_long(&self) -> bool {
+        matches!(self.act, Act::Up(_))
+    }
+}
+
+impl Up {
+    async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let home = context.home()?;
+        let config = context.config(&home)?;
+        logs::begin(&config.log)?;
+        let passphrase = PASSPHRASE.get(context, self.passphrase_file.as_deref())?;
+        let options = RelayOptions { http: self.http, status: self.status, https: self.https() };
+        local::relay(&home.lock()?, config, &passphrase, options, told_to_stop()?).await?;
+        Ok(Exit::DONE)
+    }
+
+    /// The relay over HTTPS, where an address for it is given.
+    fn https(self) -> Option<Https> {
+        let certificate = match (self.certificate, self.key, self.name.first()) {
+            (Some(chain), Some(key), Some(name)) => {
+                Certificate::Files { chain, key, name: name.clone() }
+            }
+            _ => Certificate::SelfSigned { names: self.name },
+        };
+        Some(Https { listen: self.https?, quic: self.quic, certificate })
+    }
+}

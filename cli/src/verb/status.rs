@@ -1,0 +1,87 @@
+use linli_node::api::network::{self, StatusAnswer};
+
+use super::peers;
+use crate::{context::Context, failure::Exit, output::printable};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {}
+
+impl Status {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let answer = context.ask(&network::Status {}).await?;
+        context.show(&answer, || {
+            let peers = peers::brief(context, &answer.peers);
+            format!("{}\n\n{peers}\n\n{}", head(context, &answer), health(context, &answer))
+        })
+    }
+}
+
+/// Who this node is.
+fn head(context: &Context, answer: &StatusAnswer) -> String {
+    let text = &context.text;
+    let community = match &answer.community {
+        Some((name, id)) => text.say(
+            "status-community",
+            &[("name", printable(name).into()), ("id", super::short(id).into())],
+        ),
+        None => text.say("status-no-community", &[]),
+    };
+    let kind = answer.kind.as_ref().map(|kind| text.word("kind", kind)).unwrap_or_default();
+    let node = text.say(
+        "status-node",
+        &[
+            ("label", printable(&answer.label).into()),
+            ("kind", kind.into()),
+            ("node", answer.node.as_str().into()),
+            ("version", answer.version.as_str().into()),
+        ],
+    );
+    format!("{node}\n{community}")
+}
+
+/// What it holds, and what an operator should know.
+fn health(context: &Context, answer: &StatusAnswer) -> String {
+    let text = &context.text;
+    let mut lines = vec![
+        text.say(
+            "status-documents",
+            &[
+                ("held", answer.documents_held.into()),
+                ("readable", answer.documents_readable.into()),
+            ],
+        ),
+        text.say(
+            "status-entries",
+            &[
+                ("held", answer.entries_held.into()),
+                ("carried", answer.entries_carried.into()),
+                ("withheld", answer.entries_withheld.into()),
+            ],
+        ),
+        text.say("status-alerts", &[("open", answer.alerts_open.into())]),
+        text.say("status-store", &[("kib", answer.store_bytes.div_ceil(1024).into())]),
+        text.say(
+            "status-times",
+            &[
+                ("now", context.zone.show(answer.now_ms).into()),
+                ("ends", context.zone.show_known(answer.ends_ms).into()),
+            ],
+        ),
+        text.say("status-addresses", &[("addresses", listed(&answer.addresses).into())]),
+        text.say("status-relays", &[("relays", listed(&answer.relays).into())]),
+    ];
+    lines.extend(
+        answer
+            .warnings
+            .iter()
+            .map(|warning| text.say("status-warning", &[("what", printable(warning).into())])),
+    );
+    lines.join("\n")
+}
+
+fn listed(items: &[String]) -> String {
+    match items.is_empty() {
+        true => "–".to_owned(),
+        false => items.join(", "),
+    }
+}
