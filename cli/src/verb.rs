@@ -80,11 +80,7 @@ verbs! {
 impl Verb {
     /// Whether it works for others until it is told to stop, and so wants every processor.
     pub(crate) fn works_long(&self) -> bool {
-        match self {
-            Self::Up(_) => true,
-            Self::Relay(relay) => relay.works_long(),
-            _ => false,
-        }
+        matches!(self, Self::Up(_)) || matches!(self, Self::Relay(relay) if relay.works_long())
     }
 }
 

@@ -186,3 +186,25 @@ fn authorities_are_read_as_pem_and_as_der() {
     fs::remove_file(&ca).unwrap();
     assert!(matches!(config.authorities().unwrap_err(), ConfigError::Unreadable { .. }));
 }
+
+#[test]
+fn the_operators_page_describes_every_key_and_variable() {
+    let page = include_str!("../../docs/operations.md");
+    let keys = [
+        "listen", "relay_only", "mdns", "api", "log.filter", "log.format", "relays.url",
+        "relays.token", "relays.quic_port", "relays.ca_file", "peers.node", "peers.addresses",
+    ];
+    for key in keys.iter().chain(VARIABLES.iter().map(|(_, key)| key)) {
+        assert!(page.contains(&format!("| `{key}")), "{key}");
+    }
+    for (name, _) in VARIABLES {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+    // The example on the page is a configuration, and an unknown key tells which ones there are.
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(load(example, &[]).unwrap().peers.len(), 1);
+    let unknown = load("nobody_knows = 1", &[]).unwrap_err().to_string();
+    for key in keys {
+        assert!(unknown.contains(&format!("`{}`", key.split('.').next().unwrap())), "{key}: {unknown}");
+    }
+}

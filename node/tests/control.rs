@@ -22,8 +22,8 @@ use std::{
 use linli_node::{
     api::{
         ApiError, Code,
-        care::{ElderEdit, ElderList},
-        network::{Leave, LeaveAnswer, Status},
+        care::{self, ElderEdit, ElderList},
+        network::{self, Leave, LeaveAnswer, Status},
     },
     control::{Client, ClientError, ControlError, Handler, Server, limits::MAX_REQUEST_BYTES},
     home::{Home, HomeError},
@@ -367,4 +367,35 @@ async fn a_path_too_long_for_a_socket_is_refused() {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn the_specification_describes_every_method_and_code() {
+    let page = include_str!("../../docs/spec/control.md");
+    let described: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .collect();
+    let methods: Vec<&str> = network::NAMES.iter().chain(care::NAMES).copied().collect();
+    assert!(methods.len() > 25);
+    assert_eq!(described, methods);
+    let codes = [
+        Code::BadRequest,
+        Code::Invalid,
+        Code::NotFound,
+        Code::Forbidden,
+        Code::WrongSecret,
+        Code::Unauthorized,
+        Code::Conflict,
+        Code::NoCommunity,
+        Code::Waits,
+        Code::Full,
+        Code::Internal,
+    ];
+    for code in codes {
+        let name = serde_json::to_value(code).unwrap();
+        let row = format!("| `{}` | {}", name.as_str().unwrap(), code.status());
+        let row = page.lines().find(|line| line.starts_with(&row)).unwrap_or_default();
+        assert!(row.contains(&format!(" | {} | ", code.exit())), "{code:?}: {row}");
+    }
 }
