@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::{failure::Exit, text::Text, verb::Verb};
 
@@ -28,13 +28,16 @@ pub(crate) struct Cli {
 
 /// Returns the language that was asked for on the command line, right or wrong as the rest may be.
 pub(crate) fn asked_language() -> Option<String> {
-    let lenient = Command::new("linli")
+    asked_language_in(std::env::args_os().collect())
+}
+
+fn asked_language_in(arguments: Vec<OsString>) -> Option<String> {
+    let lenient = Cli::command()
         .ignore_errors(true)
         .disable_help_flag(true)
-        .disable_version_flag(true)
-        .arg(Arg::new("lang").long("lang").global(true))
-        .arg(Arg::new("rest").num_args(0..).allow_hyphen_values(false));
-    let matches = lenient.try_get_matches_from(std::env::args_os()).ok()?;
+        .disable_help_subcommand(true)
+        .disable_version_flag(true);
+    let matches = lenient.try_get_matches_from(arguments).ok()?;
     matches.try_get_one::<String>("lang").ok().flatten().cloned()
 }
 
@@ -103,6 +106,23 @@ mod tests {
             let missing: Vec<_> = found.iter().filter(|key| text.find(key).is_none()).collect();
             assert!(missing.is_empty(), "{language:?}: {missing:?}");
         }
+    }
+
+    #[test]
+    fn the_language_is_found_wherever_it_stands() {
+        let found = |words: &str| asked_language_in(words.split(' ').map(OsString::from).collect());
+        for words in [
+            "linli --lang zh",
+            "linli --lang=zh --help",
+            "linli --as li --lang zh alert ack a1",
+            "linli alert ack a1 --lang zh --json",
+            "linli order --lang zh --help",
+            "linli --lang zh help order",
+            "linli --lang zh fly away",
+        ] {
+            assert_eq!(found(words).as_deref(), Some("zh"), "{words}");
+        }
+        assert_eq!(found("linli status"), None);
     }
 
     #[test]

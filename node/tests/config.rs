@@ -191,8 +191,18 @@ fn authorities_are_read_as_pem_and_as_der() {
 fn the_operators_page_describes_every_key_and_variable() {
     let page = include_str!("../../docs/operations.md");
     let keys = [
-        "listen", "relay_only", "mdns", "api", "log.filter", "log.format", "relays.url",
-        "relays.token", "relays.quic_port", "relays.ca_file", "peers.node", "peers.addresses",
+        "listen",
+        "relay_only",
+        "mdns",
+        "api",
+        "log.filter",
+        "log.format",
+        "relays.url",
+        "relays.token",
+        "relays.quic_port",
+        "relays.ca_file",
+        "peers.node",
+        "peers.addresses",
     ];
     for key in keys.iter().chain(VARIABLES.iter().map(|(_, key)| key)) {
         assert!(page.contains(&format!("| `{key}")), "{key}");
@@ -205,6 +215,9 @@ fn the_operators_page_describes_every_key_and_variable() {
     assert_eq!(load(example, &[]).unwrap().peers.len(), 1);
     let unknown = load("nobody_knows = 1", &[]).unwrap_err().to_string();
     for key in keys {
-        assert!(unknown.contains(&format!("`{}`", key.split('.').next().unwrap())), "{key}: {unknown}");
+        assert!(
+            unknown.contains(&format!("`{}`", key.split('.').next().unwrap())),
+            "{key}: {unknown}"
+        );
     }
 }

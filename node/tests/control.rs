@@ -372,10 +372,8 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn the_specification_describes_every_method_and_code() {
     let page = include_str!("../../docs/spec/control.md");
-    let described: Vec<&str> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
-        .collect();
+    let described: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
     let methods: Vec<&str> = network::NAMES.iter().chain(care::NAMES).copied().collect();
     assert!(methods.len() > 25);
     assert_eq!(described, methods);
