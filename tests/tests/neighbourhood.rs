@@ -1,4 +1,14 @@
 //! The replica, the core and the store's rules together, in a neighbourhood in memory.
 
+#[path = "neighbourhood/chance.rs"]
+mod chance;
+#[path = "neighbourhood/hostile.rs"]
+mod hostile;
+#[path = "neighbourhood/membership.rs"]
+mod membership;
+#[path = "neighbourhood/persons.rs"]
+mod persons;
+#[path = "neighbourhood/power.rs"]
+mod power;
 #[path = "neighbourhood/sharing.rs"]
 mod sharing;

@@ -16,7 +16,7 @@ use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag, Time
 use super::Neighbourhood;
 
 /// A node's keys, in the hands of somebody who writes what they like to one document.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Forger {
     /// The node's own key.
     pub node: SigningKey,
@@ -111,9 +111,18 @@ impl Forger {
         let binding = first.then(|| Binding::new(&self.node, &self.log, space));
         let name = first.then(|| self.name.clone());
         let payload = Payload { at, binding, name, content, stamp };
-        let urgency = Urgency::Normal;
+        self.write_raw(rng, &payload.encode())
+    }
+
+    /// Seals any bytes as the next entry.
+    ///
+    /// # Panics
+    /// They do not fit an entry.
+    pub fn write_raw(&mut self, rng: &mut impl rand_core::CryptoRng, content: &[u8]) -> Entry {
+        let (space, document) = (self.space, self.document);
+        let (sequence, previous, urgency) = (self.sequence, self.previous, Urgency::Normal);
         let place = Place { space, document, log_key: &self.log, sequence, previous, urgency };
-        let entry = seal_entry(rng, &place, self.epoch, &self.content_key, &payload.encode())
+        let entry = seal_entry(rng, &place, self.epoch, &self.content_key, content)
             .expect("it fits an entry");
         self.sequence += 1;
         self.previous = entry.id();

@@ -8,7 +8,7 @@ use linli_core::engine::CoreError;
 use linli_model::document::canonical;
 use linli_model::field::FieldsView;
 use linli_model::profile;
-use linli_replica::id::{DocTag, NodeId, SpaceTag};
+use linli_replica::id::{CertificateId, DocTag, NodeId, SpaceTag};
 
 use super::Neighbourhood;
 
@@ -36,6 +36,29 @@ impl Neighbourhood {
         self.node_mut(id).with_core(now, |core, world, _| {
             let tag = core.space(world, space)?.document(name);
             core.open(world, space, tag).map(show)
+        })
+    }
+
+    /// Lists the certificates of a space that a node has.
+    ///
+    /// # Panics
+    /// The node is no member of it.
+    pub fn certificates(&mut self, id: NodeId, space: SpaceTag) -> Vec<CertificateId> {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| {
+            let space = core.space(world, space).expect("a member");
+            space.certificates().iter().map(|(id, _)| *id).collect()
+        })
+    }
+
+    /// Returns a copy of a document as Automerge has it, to be changed past the rules.
+    ///
+    /// # Panics
+    /// The node does not show it.
+    pub fn copy(&mut self, id: NodeId, space: SpaceTag, name: &str) -> automerge::AutoCommit {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| {
+            core.document(world, space, name).expect("a member shows it").parts().0.clone()
         })
     }
 

@@ -24,6 +24,7 @@ const COLUMNS_MAX: u64 = 64;
 
 /// The kinds of columns, as the lowest three bits of a column's number say.
 const GROUP: u64 = 0;
+const ACTOR: u64 = 1;
 const DELTA: u64 = 3;
 const BOOLEAN: u64 = 4;
 const TEXT: u64 = 5;
@@ -36,8 +37,13 @@ pub(crate) fn read_change(bytes: &[u8]) -> Result<Change, Withheld> {
         return Err(Withheld::BadChange);
     }
     let change = Change::try_from(bytes).map_err(|_| Withheld::BadChange)?;
-    // Automerge refuses a whole batch over a second statement of an author; ours state none.
-    if change.author().is_some() { Err(Withheld::BadChange) } else { Ok(change) }
+    // Automerge refuses a whole batch over a second statement of an author; ours state none. And it
+    // writes a change again from its operations: one that would come out otherwise is lost to it.
+    let again = Change::from(change.decode());
+    if change.author().is_some() || again.raw_bytes() != bytes {
+        return Err(Withheld::BadChange);
+    }
+    Ok(change)
 }
 
 /// Checks that a chunk is one change whose columns stay within the limits.
@@ -59,7 +65,8 @@ fn bounded(bytes: &[u8]) -> Option<()> {
     body.unsigned()?; // first operation
     body.signed()?; // time
     body.skip_sized()?; // message
-    for _ in 0..body.unsigned()? {
+    let others = body.unsigned()?;
+    for _ in 0..others {
         body.skip_sized()?; // another actor
     }
     let count = body.unsigned()?;
@@ -78,15 +85,15 @@ fn bounded(bytes: &[u8]) -> Option<()> {
         match number & 7 {
             RAW => {}
             BOOLEAN => booleans(data)?,
-            kind => runs(data, kind)?,
+            kind => runs(data, kind, others)?,
         }
     }
     Some(())
 }
 
 /// Counts the values of a run-length coded column: `n value` repeats a value, `-n values` lists
-/// some, `0 n` stands for n times nothing.
-fn runs(data: &[u8], kind: u64) -> Option<()> {
+/// some, `0 n` stands for n times nothing. An actor is 0 for the change's own or one of the `others`.
+fn runs(data: &[u8], kind: u64, others: u64) -> Option<()> {
     let mut data = Reader(data);
     let (mut values, mut texts, mut grouped) = (0_u64, 0_u64, 0_u64);
     while !data.0.is_empty() {
@@ -107,6 +114,8 @@ fn runs(data: &[u8], kind: u64) -> Option<()> {
                     data.take(length)?;
                     texts = texts.checked_add(length.checked_mul(repeats)?)?;
                 }
+                ACTOR if data.unsigned()? > others => return None,
+                ACTOR => {}
                 DELTA => drop(data.signed()?),
                 GROUP => grouped = grouped.checked_add(data.unsigned()?.checked_mul(repeats)?)?,
                 _ => drop(data.unsigned()?),

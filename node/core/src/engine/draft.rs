@@ -6,7 +6,6 @@ use ed25519_dalek::SigningKey;
 use linli_replica::entry::{Entry, Page, VerifiedPage};
 use linli_replica::frontier::Tip;
 use linli_replica::id::{DocTag, EntryId, LogKey};
-use linli_replica::limits::PAGE_ENTRIES_MAX;
 
 use super::{CoreError, World};
 
@@ -57,8 +56,10 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(self) -> Result<Vec<VerifiedPage>, CoreError> {
         let mut pages = Vec::new();
         for entries in self.logs.into_values() {
-            for part in entries.chunks(PAGE_ENTRIES_MAX) {
-                pages.push(Page(part.to_vec()).verify().map_err(CoreError::Page)?);
+            // A page each: within a page only the last signature is kept, and a long log must be
+            // served in parts that end in one.
+            for entry in entries {
+                pages.push(Page(vec![entry]).verify().map_err(CoreError::Page)?);
             }
         }
         Ok(pages)

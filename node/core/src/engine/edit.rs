@@ -5,7 +5,7 @@ use ed25519_dalek::SigningKey;
 use linli_model::author::{Author, Person};
 use linli_model::private::Private;
 use linli_replica::entry::{Entry, Urgency};
-use linli_replica::id::{LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 use rand_core::CryptoRng;
 
@@ -179,6 +179,18 @@ impl Core {
         content: Content,
     ) -> Result<(), CoreError> {
         let epoch = self.writable_epoch(draft, rng, what.space)?;
+        self.write_under(draft, rng, epoch, what, content)
+    }
+
+    /// Seals content as the next entry of this node's log under an epoch.
+    pub(super) fn write_under(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        epoch: EpochId,
+        what: Edit<'_>,
+        content: Content,
+    ) -> Result<(), CoreError> {
         let world = draft.world();
         let signing = self.keys.signing().clone();
         let space = self.space_mut(world.directory, what.space)?;

@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 use super::draft::Draft;
 use super::edit::Edit;
 use super::open::{payload, read_log};
-use super::{Authored, Core, CoreError, Slot, World};
+use super::{Authored, Core, CoreError, Slot, StoredSpace, World};
 use crate::authority::{
     Act, CutPoint, EpochKey, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate,
     SpaceCertificates, mint,
@@ -62,10 +62,14 @@ impl Core {
             Space::new(certificates, log, world.directory).ok_or(CoreError::NoSuchSpace)?;
         space.keep_carrier_key(Secret::new(carrier.to_bytes()));
         let tag = space.tag();
+        let mut granted = Vec::new();
         for grant in new.grants {
-            sign(&signing, self.party, world, &mut space, &Act::Grant(grant))?;
+            granted.push(sign(&signing, self.party, world, &mut space, &Act::Grant(grant))?);
         }
         space.judge(world.directory);
+        for certificate in &granted {
+            counted(&space, certificate)?;
+        }
         self.spaces.insert(tag, Slot::Loaded(Box::new(space)));
         let mut draft = Draft::new(world);
         self.mint(&mut draft, rng, tag)?;
@@ -86,21 +90,21 @@ impl Core {
     ) -> Result<Authored, CoreError> {
         let to = grant.party;
         let reads_from_now = grant.right >= Right::Read && !grant.history;
-        let mut draft = Draft::new(world);
-        let certificate = self.act(world, tag, Act::Grant(grant))?;
-        if reads_from_now {
-            // The present epoch's key would open what was written under it before.
-            self.mint(&mut draft, rng, tag)?;
-        }
-        self.publish(&mut draft, rng, tag, vec![certificate])?;
-        let nodes: Vec<NodeId> =
-            world.directory.nodes_of(to, world.now).map(|(id, _)| *id).collect();
-        for node in nodes {
-            self.wrap(&mut draft, rng, tag, node, !reads_from_now)?;
-        }
-        // What its party wrote before may count from here on.
-        self.open.clear();
-        self.published(draft, tag)
+        self.whole(world, tag, |core| {
+            let mut draft = Draft::new(world);
+            let certificate = core.act(world, tag, Act::Grant(grant))?;
+            if reads_from_now {
+                // The present epoch's key would open what was written under it before.
+                core.mint(&mut draft, rng, tag)?;
+            }
+            core.publish(&mut draft, rng, tag, vec![certificate])?;
+            for (node, _) in world.directory.nodes_of(to, world.now) {
+                core.wrap(&mut draft, rng, tag, *node, !reads_from_now)?;
+            }
+            // What its party wrote before may count from here on.
+            core.open.clear();
+            core.published(draft, tag)
+        })
     }
 
     /// Gives keys to nodes that are to have them and were not given them: a device that was added,
@@ -217,14 +221,50 @@ impl Core {
         tag: SpaceTag,
         party: PartyId,
     ) -> Result<Authored, CoreError> {
-        let mut draft = Draft::new(world);
-        let revocation = self.act(world, tag, Act::Revoke(Revoked::Party(party)))?;
-        let logs = self.cut_points(world, tag, party)?;
-        let cut = self.act(world, tag, Act::Cut { party, logs })?;
-        self.mint(&mut draft, rng, tag)?;
-        self.publish(&mut draft, rng, tag, vec![revocation, cut])?;
-        self.open.clear();
-        self.published(draft, tag)
+        self.whole(world, tag, |core| {
+            let mut draft = Draft::new(world);
+            if party == core.party {
+                core.leave(&mut draft, rng, tag)?;
+            } else {
+                let revocation = core.act(world, tag, Act::Revoke(Revoked::Party(party)))?;
+                let logs = core.cut_points(world, tag, party)?;
+                let cut = core.act(world, tag, Act::Cut { party, logs })?;
+                core.mint(&mut draft, rng, tag)?;
+                core.publish(&mut draft, rng, tag, vec![revocation, cut])?;
+            }
+            core.open.clear();
+            core.published(draft, tag)
+        })
+    }
+
+    /// Gives up this party's own rights, and says so under the epoch that it may still write under:
+    /// whoever has left says nothing more. What it wrote counts.
+    fn leave(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+    ) -> Result<(), CoreError> {
+        let epoch = self.writable_epoch(draft, rng, tag)?;
+        let revoked = Revoked::Party(self.party);
+        let certificate = self.act(draft.world(), tag, Act::Revoke(revoked))?;
+        let content = Content::Certificates(vec![certificate.encode().into()]);
+        self.write_under(draft, rng, epoch, authority_of(tag), content)
+    }
+
+    /// Does all of an act or nothing: on an error the space is as it was.
+    fn whole<T>(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+        act: impl FnOnce(&mut Self) -> Result<T, CoreError>,
+    ) -> Result<T, CoreError> {
+        let before = self.space_mut(world.directory, tag)?.record().value;
+        let result = act(self);
+        if let (Err(_), Some(record)) = (&result, before) {
+            self.spaces.insert(tag, Slot::Stored(StoredSpace::new(record)));
+        }
+        result
     }
 
     fn cut_points(
@@ -262,6 +302,7 @@ impl Core {
         let space = self.space_mut(world.directory, tag)?;
         let certificate = sign(&signing, party, world, space, &act)?;
         space.judge(world.directory);
+        counted(space, &certificate)?;
         Ok(certificate)
     }
 
@@ -277,7 +318,7 @@ impl Core {
         let out = space.out(world.directory, world.now);
         match space.state().writable_epoch(&out) {
             Some(epoch) if space.content_key(&epoch).is_some() => Ok(epoch),
-            Some(_) | None => self.mint(draft, rng, tag),
+            Some(_) | None => self.whole(world, tag, |core| core.mint(draft, rng, tag)),
         }
     }
 
@@ -335,9 +376,7 @@ impl Core {
         certificates: Vec<SpaceCertificate>,
     ) -> Result<(), CoreError> {
         let items = certificates.iter().map(|certificate| certificate.encode().into()).collect();
-        let (urgency, isolated) = (Urgency::Normal, false);
-        let what = Edit { space, name: "", urgency, isolated, person: None };
-        self.write(draft, rng, what, Content::Certificates(items))
+        self.write(draft, rng, authority_of(space), Content::Certificates(items))
     }
 
     /// Passes a space and the latest keys to a reader's inbox, those it was given before too where
@@ -414,6 +453,11 @@ impl Core {
     }
 }
 
+/// Says where certificates are written.
+const fn authority_of(space: SpaceTag) -> Edit<'static> {
+    Edit { space, name: "", urgency: Urgency::Normal, isolated: false, person: None }
+}
+
 fn sign(
     signing: &ed25519_dalek::SigningKey,
     party: PartyId,
@@ -434,6 +478,12 @@ fn sign(
         SpaceCertificate::sign(signing, space.id(), party, under, heads, world.now, act)?;
     space.add(certificate.clone());
     Ok(certificate)
+}
+
+/// Refuses an act that no member would count: an owner's removal, a grant too far from the owner.
+fn counted(space: &Space, certificate: &SpaceCertificate) -> Result<(), CoreError> {
+    let refused = space.state().refused.contains_key(&certificate.id());
+    if refused { Err(CoreError::Forbidden(Right::Steward)) } else { Ok(()) }
 }
 
 /// The secrets of known epochs that no other known epoch follows.

@@ -1,6 +1,6 @@
 //! Arrival: inbox items become spaces and keys, certificates are judged, logs are bound and named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{DocTag, NodeId, SpaceTag};
@@ -26,6 +26,9 @@ pub struct Changed {
     /// Whether an urgent entry changed it.
     pub urgent: bool,
 }
+
+/// Spaces that may look different, and whether keys of them are new.
+type News = BTreeMap<SpaceTag, bool>;
 
 /// What arrived entries amount to.
 #[derive(Debug, Default)]
@@ -54,7 +57,7 @@ impl Core {
         entries: &[Entry],
     ) -> Result<Arrival, CoreError> {
         let mut arrival = Arrival::default();
-        let mut news = BTreeSet::new();
+        let mut news = News::new();
         let (inbox, _) = crate::kdf::inbox(&self.keys.id());
         for entry in entries {
             let header = entry.header();
@@ -100,14 +103,14 @@ impl Core {
         rng: &mut impl CryptoRng,
     ) -> Result<Arrival, CoreError> {
         let mut arrival = Arrival::default();
-        let mut news = BTreeSet::new();
+        let mut news = News::new();
         let (_, inbox) = crate::kdf::inbox(&self.keys.id());
         for log in world.index.frontier(&inbox).unwrap_or_default().0.keys() {
             for entry in read_log(world, inbox, *log)? {
                 self.receive_item(world, rng, &entry, &mut arrival, &mut news)?;
             }
         }
-        news.extend(self.spaces());
+        news.extend(self.spaces().map(|tag| (tag, true)));
         for tag in self.spaces().collect::<Vec<_>>() {
             arrival.authored.absorb(self.publish_again(world, rng, tag)?);
         }
@@ -120,15 +123,15 @@ impl Core {
         &mut self,
         world: World<'_>,
         rng: &mut impl CryptoRng,
-        news: BTreeSet<SpaceTag>,
+        news: News,
         arrival: &mut Arrival,
     ) -> Result<(), CoreError> {
         let mut draft = Draft::new(world);
-        for tag in &news {
-            self.scan(world, *tag, arrival)?;
+        for (tag, keys) in &news {
+            self.scan(world, *tag, *keys, arrival)?;
             self.pass_on(&mut draft, rng, *tag)?;
         }
-        for tag in news {
+        for tag in news.into_keys() {
             let space = self.space_mut(world.directory, tag)?;
             arrival.authored.records.push(space.record());
         }
@@ -141,7 +144,7 @@ impl Core {
         rng: &mut impl CryptoRng,
         entry: &Entry,
         arrival: &mut Arrival,
-        news: &mut BTreeSet<SpaceTag>,
+        news: &mut News,
     ) -> Result<(), CoreError> {
         let own = self.keys.id();
         let given = open_from_inbox(entry, self.keys.seal())
@@ -164,7 +167,7 @@ impl Core {
                 Some(space) if space.tag() == given.space => {
                     self.spaces.insert(given.space, Slot::Loaded(Box::new(space)));
                     arrival.authored.wants.push(given.space);
-                    news.insert(given.space);
+                    news.insert(given.space, true);
                 }
                 Some(_) | None => return Ok(()),
             }
@@ -174,12 +177,13 @@ impl Core {
         for (_, certificate) in certificates.iter() {
             changed |= space.add(certificate.clone());
         }
+        let mut keys = false;
         for wrap in given.item.epochs() {
-            changed |= space.learn(wrap.epoch, wrap.key.clone());
+            keys |= space.learn(wrap.epoch, wrap.key.clone());
         }
-        if changed {
+        if changed || keys {
             space.judge(world.directory);
-            news.insert(given.space);
+            *news.entry(given.space).or_default() |= keys;
         }
         Ok(())
     }
@@ -189,7 +193,7 @@ impl Core {
         world: World<'_>,
         entry: &Entry,
         arrival: &mut Arrival,
-        news: &mut BTreeSet<SpaceTag>,
+        news: &mut News,
     ) -> Result<(), CoreError> {
         let header = entry.header();
         let space = self.space_mut(world.directory, header.space)?;
@@ -198,23 +202,32 @@ impl Core {
         let authority = header.document == space.authority_document();
         if authority && take_certificates(space, entry) {
             space.judge(world.directory);
-            news.insert(header.space);
+            news.entry(header.space).or_default();
         }
         if header.sequence == 1 && introduce(space, entry) {
-            news.insert(header.space);
+            news.entry(header.space).or_default();
         }
         self.open.remove(&header.document);
         Ok(())
     }
 
-    /// Reads the certificates of a space, and binds and names its logs, as far as its keys reach.
+    /// Looks at the documents of a space anew. With new `keys`, reads the certificates of the space,
+    /// and binds and names its logs, as far as the keys reach.
     fn scan(
         &mut self,
         world: World<'_>,
         tag: SpaceTag,
+        keys: bool,
         arrival: &mut Arrival,
     ) -> Result<(), CoreError> {
         let documents: Vec<DocTag> = world.index.documents(&tag).map(|(tag, _)| tag).collect();
+        for document in &documents {
+            self.open.remove(document);
+            arrival.changed.insert(Changed { space: tag, document: *document, urgent: false });
+        }
+        if !keys {
+            return Ok(());
+        }
         let space = self.space_mut(world.directory, tag)?;
         let authority = space.authority_document();
         let mut found = false;
@@ -233,10 +246,6 @@ impl Core {
                     introduce(space, first);
                 }
             }
-        }
-        for document in documents {
-            self.open.remove(&document);
-            arrival.changed.insert(Changed { space: tag, document, urgent: false });
         }
         Ok(())
     }
