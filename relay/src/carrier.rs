@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use iroh_relay::server::Server;
-use linli_net::{EndpointId, Lane, NetHandle, SendError};
+use linli_net::{DialPolicy, EndpointId, Lane, NetHandle, SendError};
 use linli_replica::certificate::{Act, Certificate};
 use linli_replica::entry::Urgency;
 use linli_replica::id::NodeId;
@@ -30,6 +30,7 @@ pub(crate) struct Carrier {
     pub(crate) over_quota: u64,
     key: SigningKey,
     members: BTreeSet<NodeId>,
+    reachable: BTreeSet<EndpointId>,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     in_flight: usize,
     stored: mpsc::UnboundedSender<Stored>,
@@ -53,6 +54,7 @@ impl Carrier {
             over_quota: 0,
             key,
             members: BTreeSet::new(),
+            reachable: BTreeSet::new(),
             backlog: BTreeMap::new(),
             in_flight: 0,
             stored,
@@ -184,11 +186,36 @@ impl Carrier {
                 service.clients().disconnect(gone, None);
             }
         }
+        self.dial();
         if members != self.members {
             let me = self.replica.me();
             let others = members.iter().filter(|node| **node != me).filter_map(endpoint);
             self.net.set_members(others.collect());
             self.members = members;
+        }
+    }
+
+    /// Dials whoever has a known address or is at the relay now. The others cannot be reached, and
+    /// dial the carrier by themselves when they are back.
+    fn dial(&mut self) {
+        let known = self.net.peers().into_iter().filter(|peer| !peer.addresses.is_empty());
+        let at_relay = self.gate.connected();
+        let reachable: BTreeSet<EndpointId> =
+            known.map(|peer| peer.peer).chain(at_relay.iter().filter_map(endpoint)).collect();
+        if reachable != self.reachable {
+            self.net.set_dial_policy(DialPolicy::Only(reachable.clone()));
+            self.reachable = reachable;
+        }
+    }
+
+    /// Says so where members will not ask this node to keep anything.
+    pub(crate) fn warn_where_no_carrier(&self) {
+        let own = self.replica.directory().node(&self.replica.me());
+        if !own.is_some_and(|node| node.carrier) {
+            tracing::warn!(
+                "the certificate of this node does not name it as a carrier: connections are \
+                 forwarded, but members ask it to keep nothing"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use iroh_relay::server::Server;
-use linli_net::{NetConfig, NetEvent, NetEvents, RelaySettings, SecretKey};
+use linli_net::{DialPolicy, NetConfig, NetEvent, NetEvents, RelaySettings, SecretKey};
 use linli_replica::id::NodeId;
 use linli_replica::replica::{Input, Policy};
 use tokio::net::TcpListener;
@@ -70,6 +70,7 @@ impl Relay {
         }
         let (sender, stored) = mpsc::unbounded_channel();
         let mut carrier = Carrier::new(replica, store, net, gate, identity.key, sender);
+        carrier.warn_where_no_carrier();
         carrier.renew();
         carrier.admit(&relaying.server);
         let Relaying { server, url, fingerprint, .. } = relaying;
@@ -209,6 +210,7 @@ fn network(options: &Options, identity: &Identity, relaying: &Relaying) -> NetCo
         relay_ca_der: relaying.authorities.clone(),
         interfaces: options.mdns.clone(),
         discovery_secret: Some(identity.discovery),
+        dial: DialPolicy::Nobody,
         ..NetConfig::new(SecretKey::from_bytes(&seed))
     }
 }

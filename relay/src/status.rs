@@ -23,6 +23,10 @@ pub struct Status {
     pub node: String,
     /// The community's id, 64 hex digits.
     pub community: String,
+    /// Whether the relay's own certificate is in force.
+    pub admitted: bool,
+    /// Whether that certificate names it as a carrier; else members ask it to keep nothing.
+    pub carrier: bool,
     /// The relay server.
     pub relay: RelayStatus,
     /// Members the directory admits, the relay itself left out.
@@ -110,6 +114,8 @@ pub(crate) fn look(carrier: &Carrier, quota: linli_replica::replica::Policy) -> 
     Status {
         node: replica.me().to_string(),
         community: replica.directory().community().to_string(),
+        admitted: members.contains(&replica.me()),
+        carrier: replica.directory().node(&replica.me()).is_some_and(|node| node.carrier),
         relay: RelayStatus { connected: at_relay.len(), refused: gate.refused() },
         peers: peers.collect(),
         held: Held {

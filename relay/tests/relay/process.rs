@@ -1,0 +1,87 @@
+//! The real program: killed, and stopped in order.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use linli_replica::replica::Input;
+
+use crate::community::{SPACE, certificates, log};
+use crate::home::{PASSPHRASE, home};
+use crate::member::Member;
+
+/// A relay in a process of its own; killed when dropped.
+struct Process(Child);
+
+impl Process {
+    fn start(home: &Path, listen: SocketAddr) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_linli-relay"))
+            .args(["--http", "127.0.0.1:0", "--mdns", "off", "--data"])
+            .arg(home)
+            .args(["--listen", &listen.to_string()])
+            .env("LINLI_PASSPHRASE", PASSPHRASE)
+            .env_remove("RUST_LOG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let started = lines.any(|line| line.unwrap().contains("relay started"));
+        assert!(started, "the relay did not start: {:?}", child.wait());
+        // Nobody may wait for a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self(child)
+    }
+
+    fn ends(mut self, signal: &str) -> std::process::ExitStatus {
+        let kill = Command::new("kill").args([signal, &self.0.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_receipted_survives_a_kill() {
+    let all = certificates(&[1, 2]);
+    let home = home(all.clone());
+    let listen = free_port();
+    let relay = Process::start(home.path(), listen);
+    let mut writer = Member::of(1, &[listen], all.clone()).await;
+    writer.input(Input::Want(SPACE));
+    let written = log(1, 50, 2_000);
+    writer.write(&written);
+    writer.receipted(&written).await;
+    assert!(!relay.ends("-KILL").success());
+    writer.stop().await;
+
+    let listen = free_port();
+    let relay = Process::start(home.path(), listen);
+    let mut reader = Member::of(2, &[listen], all).await;
+    reader.input(Input::Want(SPACE));
+    reader.learns("the entries come", |told| told.holds(&written)).await;
+    assert!(relay.ends("-TERM").success(), "stopping in order is no failure");
+}
+
+#[test]
+fn a_passphrase_is_demanded() {
+    let output = Command::new(env!("CARGO_BIN_EXE_linli-relay"))
+        .args(["--data", "nowhere"])
+        .env_remove("LINLI_PASSPHRASE")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("--passphrase-file"), "{said}");
+}
