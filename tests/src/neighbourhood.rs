@@ -13,6 +13,8 @@
 //!
 //! [`Neighbourhood::step`] lets one thing happen; [`Neighbourhood::settle`] all of it.
 
+#![expect(clippy::expect_used, reason = "a simulator stops at the first thing that cannot be")]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::SigningKey;
@@ -174,7 +176,15 @@ impl Neighbourhood {
                     Output::Disconnect { peer, .. } => {
                         inputs.extend(self.wire.cut(id, peer).into_iter().flatten());
                     }
-                    output => {
+                    output @ (Output::Commit { .. }
+                    | Output::Held { .. }
+                    | Output::Lost { .. }
+                    | Output::Directory { .. }
+                    | Output::Receipt { .. }
+                    | Output::Forked { .. }
+                    | Output::Heartbeat { .. }
+                    | Output::Synced { .. }
+                    | Output::Refused { .. }) => {
                         let follow = self.node_mut(id).follow(now, output);
                         inputs.extend(follow.into_iter().map(|input| (id, input)));
                     }

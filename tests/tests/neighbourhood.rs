@@ -1,5 +1,11 @@
 //! The replica, the core and the store's rules together, in a neighbourhood in memory.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first thing that cannot be"
+)]
+
 #[path = "neighbourhood/chance.rs"]
 mod chance;
 #[path = "neighbourhood/hostile.rs"]

@@ -55,7 +55,7 @@ impl Disk {
     /// The batch breaks a rule of the store: the replica never makes such a one.
     pub fn end_one(&mut self, chance: usize, fails: bool) -> Option<Answer> {
         let urgent = self.waiting.iter().position(|(_, _, batch)| batch.urgent);
-        let at = urgent.filter(|at| chance % 2 == 0 || *at == 0).unwrap_or(0);
+        let at = urgent.filter(|at| chance.is_multiple_of(2) || *at == 0).unwrap_or(0);
         let (ticket, number, batch) = self.waiting.remove(at)?;
         if fails {
             return Some(Answer::Failed(ticket));

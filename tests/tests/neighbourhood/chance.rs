@@ -57,7 +57,7 @@ fn run(seed: u64) -> usize {
     net.drain();
     net.connect_all();
     net.failures = if seed.is_multiple_of(3) { 12 } else { 0 };
-    for serial in 0..260 {
+    for serial in 0..200 {
         happen(&mut net, &ids, space, serial);
     }
     net.heal();

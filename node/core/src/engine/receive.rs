@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::{Entry, Urgency};
-use linli_replica::id::{DocTag, NodeId, SpaceTag};
+use linli_replica::id::{DocTag, EpochId, NodeId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
@@ -27,8 +27,8 @@ pub struct Changed {
     pub urgent: bool,
 }
 
-/// Spaces that may look different, and whether keys of them are new.
-type News = BTreeMap<SpaceTag, bool>;
+/// Spaces that may look different, with the epochs whose keys are new.
+type News = BTreeMap<SpaceTag, BTreeSet<EpochId>>;
 
 /// What arrived entries amount to.
 #[derive(Debug, Default)]
@@ -110,7 +110,10 @@ impl Core {
                 self.receive_item(world, rng, &entry, &mut arrival, &mut news)?;
             }
         }
-        news.extend(self.spaces().map(|tag| (tag, true)));
+        for tag in self.spaces().collect::<Vec<_>>() {
+            let keys = self.space_mut(world.directory, tag)?.keys().keys().copied().collect();
+            news.insert(tag, keys);
+        }
         for tag in self.spaces().collect::<Vec<_>>() {
             arrival.authored.absorb(self.publish_again(world, rng, tag)?);
         }
@@ -128,7 +131,7 @@ impl Core {
     ) -> Result<(), CoreError> {
         let mut draft = Draft::new(world);
         for (tag, keys) in &news {
-            self.scan(world, *tag, *keys, arrival)?;
+            self.scan(world, *tag, keys, arrival)?;
             self.pass_on(&mut draft, rng, *tag)?;
         }
         for tag in news.into_keys() {
@@ -167,7 +170,7 @@ impl Core {
                 Some(space) if space.tag() == given.space => {
                     self.spaces.insert(given.space, Slot::Loaded(Box::new(space)));
                     arrival.authored.wants.push(given.space);
-                    news.insert(given.space, true);
+                    news.entry(given.space).or_default();
                 }
                 Some(_) | None => return Ok(()),
             }
@@ -177,13 +180,14 @@ impl Core {
         for (_, certificate) in certificates.iter() {
             changed |= space.add(certificate.clone());
         }
-        let mut keys = false;
+        let known: BTreeSet<EpochId> = space.keys().keys().copied().collect();
         for wrap in given.item.epochs() {
-            keys |= space.learn(wrap.epoch, wrap.key.clone());
+            changed |= space.learn(wrap.epoch, wrap.key.clone());
         }
-        if changed || keys {
+        if changed {
             space.judge(world.directory);
-            *news.entry(given.space).or_default() |= keys;
+            let keys = space.keys().keys().filter(|epoch| !known.contains(*epoch));
+            news.entry(given.space).or_default().extend(keys);
         }
         Ok(())
     }
@@ -211,13 +215,13 @@ impl Core {
         Ok(())
     }
 
-    /// Looks at the documents of a space anew. With new `keys`, reads the certificates of the space,
-    /// and binds and names its logs, as far as the keys reach.
+    /// Looks at the documents of a space anew. Reads the certificates of the space that were sealed
+    /// under new `keys`, and binds and names its logs, as far as those reach.
     fn scan(
         &mut self,
         world: World<'_>,
         tag: SpaceTag,
-        keys: bool,
+        keys: &BTreeSet<EpochId>,
         arrival: &mut Arrival,
     ) -> Result<(), CoreError> {
         let documents: Vec<DocTag> = world.index.documents(&tag).map(|(tag, _)| tag).collect();
@@ -225,7 +229,7 @@ impl Core {
             self.open.remove(document);
             arrival.changed.insert(Changed { space: tag, document: *document, urgent: false });
         }
-        if !keys {
+        if keys.is_empty() {
             return Ok(());
         }
         let space = self.space_mut(world.directory, tag)?;
@@ -233,7 +237,7 @@ impl Core {
         let mut found = false;
         for log in world.index.frontier(&authority).unwrap_or_default().0.keys() {
             for entry in read_log(world, authority, *log)? {
-                found |= take_certificates(space, &entry);
+                found |= keys.contains(&entry.header().epoch) && take_certificates(space, &entry);
             }
         }
         if found {
