@@ -127,6 +127,8 @@ impl Relay {
                 biased;
                 () = &mut stop => break Ok(()),
                 _ = self.server.join() => break Err(RelayError::ServerEnded),
+                // Before the network: a flood of frames must not keep an expelled member in.
+                _ = tick.tick() => self.carrier.tick(&self.server),
                 Some(stored) = self.stored.recv() => self.carrier.stored(stored),
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone.
@@ -136,7 +138,6 @@ impl Relay {
                     Some(event) => self.event(event),
                     None => break Err(linli_net::NetError::Stopped.into()),
                 },
-                _ = tick.tick() => self.carrier.tick(&self.server),
             }
         };
         pages.shutdown().await;

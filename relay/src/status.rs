@@ -2,8 +2,12 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use linli_net::PeerPath;
@@ -149,9 +153,23 @@ pub(crate) async fn serve(listener: TcpListener, questions: mpsc::Sender<Questio
     let router = Router::new()
         .route("/health", get(health))
         .route("/status", get(status))
+        .layer(from_fn(only_this_machine))
         .with_state(questions);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::warn!(%error, "the status pages ended");
+    }
+}
+
+/// Refuses requests under another name than this machine's: a web page may point a name of its own
+/// at loopback (DNS rebinding).
+async fn only_this_machine(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    let names = ["127.0.0.1", "[::1]", "localhost"];
+    if host.is_some_and(|host| names.contains(&host.host())) {
+        next.run(request).await
+    } else {
+        StatusCode::FORBIDDEN.into_response()
     }
 }
 

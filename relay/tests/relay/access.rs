@@ -1,9 +1,10 @@
 //! Who is let in, at the relay server and at the carrier.
 
+use linli_replica::id::Timestamp;
 use linli_replica::replica::Input;
 
 use crate::LIMIT;
-use crate::community::{RELAY, SPACE, certificates, expel, log, node};
+use crate::community::{RELAY, SPACE, certificates, enrolled, expel, log, node};
 use crate::home::{Running, home};
 use crate::member::{Member, behind};
 
@@ -41,6 +42,18 @@ async fn strangers_are_refused_by_the_relay_and_by_the_carrier() {
     let status = relay.status().await;
     assert!(status["relay"]["refused"].as_u64() > Some(0), "{status}");
     assert_eq!(status["held"]["entries"], 0);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whose_certificate_has_ended_is_refused() {
+    let mut all = certificates(&[1]);
+    all.extend(enrolled(2, Timestamp(1)));
+    let home = home(all.clone());
+    let relay = Running::on(&home).await;
+    let late = Member::start(behind(&relay.url, 2, &[RELAY]), all).await;
+    let reason = denied(&late).await;
+    assert!(reason.contains("ended"), "{reason}");
     relay.stop().await;
 }
 

@@ -1,12 +1,14 @@
 //! What the carrier keeps for those who are away.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use linli_relay::Options;
 use linli_replica::id::Timestamp;
 use linli_replica::replica::{Input, Policy};
 
-use crate::community::{RELAY, SPACE, certificates, enrolled, log, node, notice};
-use crate::home::{Running, home, options};
-use crate::member::Member;
+use crate::community::{ENDS, RELAY, SPACE, certificates, enrolled, log, node, notice};
+use crate::home::{Running, home, options, record};
+use crate::member::{Member, config, waiting};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_who_never_meet_exchange_entries() {
@@ -48,6 +50,7 @@ async fn a_member_that_is_not_of_the_space_gets_nothing_of_it() {
     let news = notice(1);
     writer.certify(news.clone());
     other.learns("the notice comes", |told| told.certificates.contains(&news.id())).await;
+    other.learns("they compare", |told| told.synced.contains(&node(RELAY))).await;
     assert!(other.now(|told| told.held.is_empty()));
     relay.stop().await;
 }
@@ -112,16 +115,49 @@ async fn a_used_up_quota_refuses_one_member_and_serves_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_relay_extends_its_own_certificate() {
-    let soon = Timestamp(1);
+async fn a_relay_whose_certificate_has_ended_extends_it() {
+    let ended = Timestamp(1);
     let mut all = certificates(&[1]);
-    all.retain(|certificate| !enrolled(RELAY, crate::community::ENDS).contains(certificate));
-    all.extend(enrolled(RELAY, soon));
+    all.retain(|certificate| !enrolled(RELAY, ENDS).contains(certificate));
+    all.extend(enrolled(RELAY, ended));
     let home = home(all.clone());
     let relay = Running::on(&home).await;
     relay.shows(|status| status["carrier"] == true && status["admitted"] == true).await;
     relay.stop().await;
+
     let relay = Running::on(&home).await;
-    assert_eq!(relay.status().await["admitted"], true);
+    assert_eq!(relay.status().await["admitted"], true, "the extension was kept");
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_relay_extends_its_certificate_in_time_and_tells_members() {
+    let day_ms = 24 * 60 * 60 * 1_000;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let soon = Timestamp(u64::try_from(since.as_millis()).unwrap()).plus_ms(30 * day_ms);
+    let mut all = certificates(&[1]);
+    all.retain(|certificate| !enrolled(RELAY, ENDS).contains(certificate));
+    all.extend(enrolled(RELAY, soon));
+    let home = home(all.clone());
+    let relay = Running::on(&home).await;
+    let mut member = Member::of(1, &relay.addresses, all).await;
+    member
+        .learns("the extension comes", |told| {
+            told.ends.get(&node(RELAY)).is_some_and(|ends| ends.since_ms(soon) > 300 * day_ms)
+        })
+        .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_relay_dials_the_member_who_invited_it() {
+    let all = certificates(&[1]);
+    let home = home(all.clone());
+    let mut inviter = Member::start(waiting(config(1, &[RELAY])), all).await;
+    let addresses: Vec<String> =
+        inviter.net.bound_addresses().iter().map(ToString::to_string).collect();
+    record(&home, b"inviter", linli_replica::codec::encode(&(node(1), addresses)));
+    let relay = Running::on(&home).await;
+    inviter.learns("the relay dials", |told| told.connected.contains_key(&node(RELAY))).await;
     relay.stop().await;
 }

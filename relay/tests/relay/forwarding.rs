@@ -8,7 +8,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::community::{RELAY, SPACE, certificates, log, node};
 use crate::home::{Running, home, options};
-use crate::member::{Member, behind};
+use crate::member::{Member, behind, waiting};
 
 fn is_relayed(told: &crate::member::Told, peer: u8) -> bool {
     matches!(told.connected.get(&node(peer)), Some(PeerPath::Relayed(_)))
@@ -50,6 +50,16 @@ async fn members_reach_the_carrier_through_its_own_relay() {
     let status = relay.status().await;
     assert_eq!(status["peers"][0]["connected"], "relayed");
     assert_eq!(status["peers"][0]["at_relay"], true);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_carrier_dials_members_who_are_at_its_relay() {
+    let all = certificates(&[1]);
+    let home = home(all.clone());
+    let relay = Running::on(&home).await;
+    let mut member = Member::start(waiting(behind(&relay.url, 1, &[RELAY])), all).await;
+    member.learns("the carrier dials", |told| is_relayed(told, RELAY)).await;
     relay.stop().await;
 }
 

@@ -42,6 +42,14 @@ pub(crate) fn home(certificates: Vec<Certificate>) -> TempDir {
     home
 }
 
+/// Adds one of the node's own records.
+pub(crate) fn record(home: &TempDir, key: &[u8], value: Vec<u8>) {
+    let storage_key = keyring::unlock(home.path(), PASSPHRASE).unwrap();
+    let store = Store::open(&home.path().join("store"), &storage_key).unwrap();
+    let record = Record { shelf: Shelf::Own, key: key.to_vec(), value: Some(value) };
+    store.commit(Batch { records: vec![record], ..Batch::default() }).unwrap();
+}
+
 /// Everything on loopback and on free ports, without mDNS.
 pub(crate) fn options(home: &Path) -> Options {
     let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
@@ -102,12 +110,18 @@ impl Running {
 
 /// Asks for a page with JSON.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, serde_json::Value) {
+    let (code, body) = ask(address, &address.to_string(), path).await;
+    (code, serde_json::from_str(&body).unwrap())
+}
+
+/// Asks for a page under the name of a host.
+pub(crate) async fn ask(address: SocketAddr, host: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let code = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (code, serde_json::from_str(body).unwrap())
+    (code, body.to_owned())
 }

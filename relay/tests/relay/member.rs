@@ -29,6 +29,8 @@ pub(crate) struct Told {
     pub(crate) receipts: Vec<(NodeId, DocTag, Frontier)>,
     pub(crate) certificates: BTreeSet<CertificateId>,
     pub(crate) refused_by: Vec<(NodeId, String)>,
+    /// With whom a comparison has ended.
+    pub(crate) synced: BTreeSet<NodeId>,
     /// End dates of the nodes.
     pub(crate) ends: BTreeMap<NodeId, Timestamp>,
 }
@@ -57,6 +59,11 @@ pub(crate) fn config(number: u8, dials: &[u8]) -> NetConfig {
         dial: DialPolicy::Only(dials),
         ..NetConfig::new(SecretKey::from_bytes(&[number; 32]))
     }
+}
+
+/// An endpoint that waits to be dialled by these members.
+pub(crate) fn waiting(config: NetConfig) -> NetConfig {
+    NetConfig { dial: DialPolicy::Nobody, ..config }
 }
 
 /// An endpoint that has no way but a relay.
@@ -236,11 +243,13 @@ impl Run {
                     Output::Disconnect { peer, .. } => {
                         self.net.disconnect(EndpointId::from_bytes(&peer.0).unwrap());
                     }
+                    Output::Synced { peer } => {
+                        self.tell.send_modify(|told| told.synced.extend([peer]));
+                    }
                     Output::Lost { .. }
                     | Output::Directory { .. }
                     | Output::Forked { .. }
                     | Output::Heartbeat { .. }
-                    | Output::Synced { .. }
                     | Output::Refused { .. } => {}
                 }
             }

@@ -6,7 +6,7 @@ use linli_store::keyring::KeyringError;
 use zeroize::Zeroizing;
 
 use crate::community::{RELAY, certificates, expel, node};
-use crate::home::{Running, get, home, options};
+use crate::home::{Running, ask, get, home, options};
 
 #[tokio::test]
 async fn what_keeps_it_from_starting_is_told_apart() {
@@ -38,6 +38,16 @@ async fn what_keeps_it_from_starting_is_told_apart() {
 }
 
 #[tokio::test]
+async fn an_address_in_use_is_named_and_leaves_the_store_closed() {
+    let home = home(certificates(&[1]));
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = Options { http: other.local_addr().unwrap(), ..options(home.path()) };
+    let error = Relay::start(taken).await.unwrap_err();
+    assert!(matches!(error, RelayError::Server(_)), "{error}");
+    Running::on(&home).await.stop().await;
+}
+
+#[tokio::test]
 async fn an_expelled_relay_does_not_serve() {
     let mut all = certificates(&[1]);
     all.push(expel(RELAY));
@@ -59,6 +69,12 @@ async fn the_pages_say_how_it_stands() {
     assert_eq!(status["quota"]["bytes"], 1 << 30);
     assert_eq!(status["problem"], serde_json::Value::Null);
     assert!(!status.to_string().contains("127.0.0.1"), "no addresses: {status}");
+    // A web page that points its own name at this machine is not told either.
+    let (code, _) = ask(relay.status, "attacker.example", "/status").await;
+    assert_eq!(code, 403);
+    let port = relay.status.port();
+    let (code, _) = ask(relay.status, &format!("localhost:{port}"), "/status").await;
+    assert_eq!(code, 200);
     relay.stop().await;
 }
 
