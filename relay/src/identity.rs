@@ -39,7 +39,7 @@ impl Identity {
     }
 }
 
-/// Opens the store of a data directory. Stretching the passphrase takes about a second.
+/// Opens the store of a data directory.
 pub(crate) fn open(data: &Path, passphrase: &str) -> Result<Store, RelayError> {
     let key = keyring::unlock(data, passphrase)?;
     Ok(Store::open(&data.join(STORE_DIR), &key)?)

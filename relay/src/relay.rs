@@ -51,11 +51,8 @@ impl Relay {
             None => None,
             Some(address) => Some(status::bind(address).await?),
         };
-        let opened = {
-            let (data, passphrase) = (options.data.clone(), options.passphrase.clone());
-            tokio::task::spawn_blocking(move || identity::open(&data, &passphrase))
-        };
-        let store = opened.await.map_err(|_| RelayError::Damaged)??;
+        // Stretching the passphrase takes about a second; nothing else runs yet.
+        let store = identity::open(&options.data, &options.passphrase)?;
         let identity = identity::identity(&store)?;
         let replica = identity::replica(&store, identity.node(), options.policy)?;
         let gate = Arc::new(Gate::new(replica.directory()));

@@ -1,7 +1,7 @@
 //! Live connections through the relay server.
 
 use linli_net::{NetConfig, PeerPath};
-use linli_relay::{CERTIFICATE_FILE, Certificate, Https, Options};
+use linli_relay::{CERTIFICATE_FILE, Certificate, Https, Options, Relay, RelayError};
 use linli_replica::replica::Input;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -85,4 +85,34 @@ async fn a_self_signed_relay_is_trusted_by_its_file_and_stays_the_same() {
     let relay = Running::start(secure()).await;
     assert_eq!(std::fs::read(&file).unwrap(), pem);
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_from_files_is_served_and_a_damaged_one_refused() {
+    let home = home(certificates(&[1, 2]));
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (chain, key) = (home.path().join("chain.pem"), home.path().join("key.pem"));
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let secure = || {
+        let (chain, key, name) = (chain.clone(), key.clone(), "127.0.0.1".to_owned());
+        let certificate = Certificate::Files { chain, key, name };
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let https = Some(Https { listen, quic: None, certificate });
+        Options { https, ..options(home.path()) }
+    };
+    let relay = Running::start(secure()).await;
+    let trusting = |number, dials| NetConfig {
+        relay_ca_der: vec![made.cert.der().to_vec()],
+        ..behind(&relay.url, number, dials)
+    };
+    meet(trusting(1, &[2]), trusting(2, &[1])).await;
+    relay.stop().await;
+
+    std::fs::write(&key, "no key").unwrap();
+    let error = Relay::start(secure()).await.unwrap_err();
+    assert!(matches!(error, RelayError::Tls(_)), "{error}");
+    std::fs::write(&key, vec![b'x'; 100_000]).unwrap();
+    let error = Relay::start(secure()).await.unwrap_err();
+    assert!(matches!(error, RelayError::File { .. }), "{error}");
 }
