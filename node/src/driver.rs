@@ -74,6 +74,7 @@ pub(crate) async fn drive(
         tokio::select! {
             biased;
             () = &mut stop => break,
+            _ = tick.tick() => driver.tick(),
             Some((ticket, result)) = sources.stored.recv() => driver.stored(ticket, result),
             Some(call) = sources.calls.recv() => call(&mut driver.node),
             Some(job) = sources.jobs.recv() => driver.job(job),
@@ -81,7 +82,6 @@ pub(crate) async fn drive(
                 Some(event) => driver.event(event, &sources.call),
                 None => break,
             },
-            _ = tick.tick() => driver.tick(),
             () = std::future::ready(()), if busy => driver.work(),
         }
         driver.answer();
@@ -186,9 +186,12 @@ impl Driver {
                 None => self.waiting.push(waiting),
             }
         }
-        let wanted: BTreeSet<Ticket> =
-            self.waiting.iter().flat_map(|waiting| waiting.tickets.iter().copied()).collect();
-        self.settled.retain(|ticket, _| wanted.contains(ticket));
+        // Long work asks for its tickets at its end only.
+        if self.work.is_empty() {
+            let wanted: BTreeSet<Ticket> =
+                self.waiting.iter().flat_map(|waiting| waiting.tickets.iter().copied()).collect();
+            self.settled.retain(|ticket, _| wanted.contains(ticket));
+        }
     }
 
     /// Waits until what was accepted is durable and answered, then closes.

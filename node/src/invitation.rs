@@ -9,7 +9,7 @@ use linli_core::pairing::{Bound, Code as PairingCode, Message, Proof, WRONG_PROO
 use linli_net::{PairError, PairStream, pairing_key_hash};
 use linli_replica::certificate::{Act, Certificate, PartyKind};
 use linli_replica::directory::Refusal;
-use linli_replica::id::{CertificateId, PartyId};
+use linli_replica::id::{CertificateId, NodeId, PartyId};
 use linli_replica::replica::Input;
 use tokio::sync::{mpsc, oneshot};
 
@@ -226,7 +226,14 @@ async fn serve(
             .await?;
         return Err(Failed::NotConfirmed);
     }
-    let enrolled = ask(call, move |node| enrol(node, &id, party, certificate)).await?;
+    let invitation = id.clone();
+    let signed = ask(call, move |node| enrol(node, &invitation, party, certificate)).await?;
+    let (enrolment, stored) = signed.ok_or(Failed::Stopping)?;
+    if !stored.await.unwrap_or(false) {
+        stream.send(&Message::Refused("the other side could not save it".to_owned()).encode()).await?;
+        return Err(Failed::Stopping);
+    }
+    let enrolled = ask(call, move |node| enrolled(node, &id, enrolment, remote)).await?;
     send_community(stream, enrolled.ok_or(Failed::Stopping)?).await
 }
 
@@ -273,52 +280,65 @@ fn pending(
     Some(confirmed)
 }
 
+/// Signs the enrolment with the officers' keys of this node and takes both certificates in; what is
+/// returned tells when they are durable.
+fn enrol(
+    node: &mut Node,
+    id: &str,
+    party: PartyId,
+    certificate: Certificate,
+) -> Option<(CertificateId, oneshot::Receiver<bool>)> {
+    let directory = node.replica.directory();
+    let invitation = node.invitations.0.get_mut(id)?;
+    let act = Act::Enrol {
+        under: directory.officers().0,
+        party,
+        kind: invitation.kind,
+        name: invitation.name.clone(),
+    };
+    let mut enrolment = Certificate::new(directory.community(), now(), act);
+    for officer in invitation.officers.drain(..) {
+        enrolment.sign(&officer);
+    }
+    let enrolment_id = enrolment.id();
+    let ticket = node.feed(Input::Authored {
+        pages: Vec::new(),
+        certificates: vec![enrolment, certificate],
+        records: Vec::new(),
+        urgent: false,
+    })?;
+    Some((enrolment_id, node.watch(ticket)))
+}
+
 /// What a joiner is told when it is confirmed.
 struct Enrolled {
     certificates: Vec<Vec<u8>>,
     last: Message,
 }
 
-/// Signs the enrolment with the officers' keys of this node and takes both certificates in.
-fn enrol(node: &mut Node, id: &str, party: PartyId, certificate: Certificate) -> Option<Enrolled> {
+/// Ends the invitation, and lets the new party into what is for everybody of its kind.
+fn enrolled(
+    node: &mut Node,
+    id: &str,
+    enrolment: CertificateId,
+    joined: NodeId,
+) -> Option<Enrolled> {
     let directory = node.replica.directory();
-    let (kind, name, officers) = {
-        let invitation = node.invitations.0.get_mut(id)?;
-        (invitation.kind, invitation.name.clone(), std::mem::take(&mut invitation.officers))
-    };
-    let under = directory.officers().0;
-    let act = Act::Enrol { under, party, kind, name };
-    let mut enrolment = Certificate::new(directory.community(), now(), act);
-    for officer in &officers {
-        enrolment.sign(officer);
-    }
-    let joined = match &certificate.body().act {
-        Act::Node { node, .. } => node.to_string(),
-        _ => return None,
-    };
-    let enrolment_id = enrolment.id();
-    node.feed(Input::Authored {
-        pages: Vec::new(),
-        certificates: vec![enrolment, certificate],
-        records: Vec::new(),
-        urgent: false,
-    });
-    let directory = node.replica.directory();
-    let last = match directory.refused().get(&enrolment_id) {
+    let (last, phase) = match directory.refused().get(&enrolment) {
         Some(Refusal::Pending { signed, needed }) => {
             let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-            Message::AwaitingOfficers { signed: count(*signed), needed: count(*needed) }
+            let (signed, needed) = (count(*signed), count(*needed));
+            let phase = InvitePhase::AwaitingOfficers { signed, needed };
+            (Message::AwaitingOfficers { signed, needed }, phase)
         }
-        _ => Message::Enrolled { discovery: node.discovery.into(), relays: node.relays.clone() },
-    };
-    let invitation = node.invitations.0.get_mut(id)?;
-    invitation.phase = match &last {
-        Message::AwaitingOfficers { signed, needed } => {
-            InvitePhase::AwaitingOfficers { signed: *signed, needed: *needed }
+        _ => {
+            let (discovery, relays) = (node.discovery.into(), node.relays.clone());
+            let phase = InvitePhase::Enrolled { node: joined.to_string() };
+            (Message::Enrolled { discovery, relays }, phase)
         }
-        _ => InvitePhase::Enrolled { node: joined },
     };
-    let certificates = node.replica.directory().certificates().map(Certificate::encode).collect();
+    let certificates = directory.certificates().map(Certificate::encode).collect();
+    node.invitations.0.get_mut(id)?.phase = phase;
     crate::handle::welcome(node);
     Some(Enrolled { certificates, last })
 }

@@ -128,12 +128,11 @@ async fn begin(
     let tips = store.tips().map_err(SetupError::from)?;
     let tips: Vec<_> = tips.collect::<Result<_, _>>().map_err(SetupError::from)?;
     let carrier = directory.node(&identity.keys.id()).is_some_and(|node| node.carrier);
-    let provider = directory
-        .party(&identity.party)
-        .is_some_and(|p| p.kind == linli_replica::certificate::PartyKind::Provider);
-    let policy = if carrier || provider { Policy::CARRIER } else { Policy::MEMBER };
-    let replica = Replica::new(identity.keys.id(), directory, Index::load(tips), policy);
+    let policy = if carrier { Policy::CARRIER } else { Policy::MEMBER };
+    let mut replica = Replica::new(identity.keys.id(), directory, Index::load(tips), policy);
     let records = |shelf| store.records(shelf).map_err(SetupError::from);
+    let own = records(Shelf::Own)?;
+    replica.restore(own.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));
     let mut kept = Vec::new();
     for shelf in [Shelf::Space, Shelf::Own] {
         kept.extend(records(shelf)?.into_iter().map(|(key, value)| (shelf, key, value)));
@@ -157,7 +156,7 @@ async fn begin(
         .map_err(SetupError::from)?
         .is_some();
     let parts = Parts {
-        people: people::People::load(records(Shelf::Own)?),
+        people: people::People::load(own),
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?),
         replica,

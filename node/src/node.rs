@@ -15,7 +15,7 @@ use linli_replica::replica::{Input, Output, Replica, Ticket};
 use linli_store::{Store, StoreError};
 use rand::rngs::StdRng;
 use rand_core::Rng as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::catalogue::Catalogue;
 use crate::people::People;
@@ -41,7 +41,9 @@ pub(crate) struct Node {
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
+    members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
+    watchers: BTreeMap<Ticket, oneshot::Sender<bool>>,
     pub(crate) settled: Vec<(Ticket, Result<(), StoreError>)>,
 }
 
@@ -131,7 +133,9 @@ impl Node {
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
             backlog: BTreeMap::new(),
+            members: BTreeSet::new(),
             stored: parts.stored,
+            watchers: BTreeMap::new(),
             settled: Vec::new(),
         }
     }
@@ -192,6 +196,13 @@ impl Node {
         ticket
     }
 
+    /// Tells once whether a batch has become durable.
+    pub(crate) fn watch(&mut self, ticket: Ticket) -> oneshot::Receiver<bool> {
+        let (watcher, watched) = oneshot::channel();
+        self.watchers.insert(ticket, watcher);
+        watched
+    }
+
     /// Tells the replica and whoever waits that a batch is durable, or is not.
     pub(crate) fn stored(&mut self, ticket: Ticket, result: Result<(), StoreError>) {
         let input = match &result {
@@ -206,6 +217,10 @@ impl Node {
             }
         };
         self.feed(input);
+        if let Some(watcher) = self.watchers.remove(&ticket) {
+            // Whoever watched may be gone.
+            let _ = watcher.send(result.is_ok());
+        }
         self.settled.push((ticket, result));
     }
 
@@ -357,15 +372,18 @@ impl Node {
     }
 
     /// Tells the network who may connect.
-    pub(crate) fn tell_members(&self) {
+    pub(crate) fn tell_members(&mut self) {
         let now = now();
         let directory = self.replica.directory();
         let me = self.core.node();
-        let members = directory
+        let members: BTreeSet<EndpointId> = directory
             .nodes()
             .filter(|(id, _)| **id != me && directory.admits(id, now).is_ok())
             .filter_map(|(id, _)| endpoint(id))
             .collect();
-        self.net.set_members(members);
+        if members != self.members {
+            self.members.clone_from(&members);
+            self.net.set_members(members);
+        }
     }
 }

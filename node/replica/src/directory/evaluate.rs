@@ -2,7 +2,7 @@
 
 use super::{
     Act, BTreeMap, BTreeSet, Certificate, CertificateId, Directory, Node, NodeId, Notice,
-    OfficerId, OfficerSet, Party, PartyId, Refusal, Subject,
+    OfficerId, OfficerSet, Party, PartyId, PartyKind, Refusal, Subject,
 };
 use crate::id::CommunityId;
 
@@ -190,7 +190,9 @@ impl<'a> Evaluation<'a> {
                 }
                 Some(_) if self.nodes.contains_key(node) => Refusal::Superseded,
                 Some(owner) => {
-                    let (label, carrier) = (label.clone(), *carrier);
+                    // A relay is there to carry, and a provider goes from home to home.
+                    let carries = matches!(owner.kind, PartyKind::Carrier | PartyKind::Provider);
+                    let (label, carrier) = (label.clone(), *carrier || carries);
                     let record = Node {
                         party: *party,
                         kind: owner.kind,
