@@ -305,7 +305,7 @@ impl Core {
         let log = crate::identity::log_key(key);
         let own = self.unsettled.get(&document)?.iter();
         let sure = own.filter(|own| own.entry.header().log == log && !own.doubtful);
-        sure.map(|own| own.entry.tip()).last()
+        sure.map(|own| own.entry.tip()).next_back()
     }
 
     fn remember(&mut self, tag: DocTag, document: Document) -> &mut Document {

@@ -14,8 +14,8 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::authority::{
-    Act, CutPoint, EpochKey, SpaceCertificate, SpaceCertificates, SpaceId, SpaceState, Verdict,
-    Written, open_parents,
+    Act, CutPoint, EpochKey, Parent, SpaceCertificate, SpaceCertificates, SpaceId, SpaceState,
+    Verdict, Written, open_parents,
 };
 use crate::document::Withheld;
 use crate::kdf::DocumentSecret;
@@ -255,6 +255,32 @@ impl Space {
             learned = true;
         }
         learned
+    }
+
+    /// Opens the former epochs of the keys that are known, as far as their certificates have come; says
+    /// whether one was news.
+    pub(crate) fn deepen(&mut self) -> bool {
+        let mut found = Vec::new();
+        for (id, key) in &self.keys {
+            let certificate = self.certificates.get(&CertificateId(id.0));
+            if let (Some(secret), Some(Act::Epoch(epoch))) =
+                (key.secret(), certificate.and_then(SpaceCertificate::act))
+            {
+                let lacks = |parent: &&Parent| {
+                    self.keys.get(&parent.epoch).is_none_or(|key| key.secret().is_none())
+                        && self.certificates.get(&CertificateId(parent.epoch.0)).is_some()
+                };
+                if epoch.parents.iter().any(|parent| lacks(&parent)) {
+                    let parents = open_parents(epoch, secret).into_iter();
+                    found.extend(parents.filter_map(|(id, secret)| Some((id, secret.ok()?))));
+                }
+            }
+        }
+        let mut news = false;
+        for (id, secret) in found {
+            news |= self.learn(id, EpochKey::Secret(secret));
+        }
+        news
     }
 
     pub(crate) fn content_key(&self, epoch: &EpochId) -> Option<Secret> {

@@ -124,7 +124,14 @@ impl Neighbourhood {
             match &first {
                 None => first = Some((*id, views)),
                 Some((other, expected)) => {
-                    assert_eq!(expected, &views, "{other:?} and {id:?} show different documents");
+                    for (tag, view) in &views {
+                        let other_view = expected.get(tag);
+                        let withheld = other_view.map(|view| &view.withheld);
+                        assert_eq!(withheld, Some(&view.withheld), "{other:?} and {id:?}, {tag:?}");
+                        let same = other_view == Some(view);
+                        assert!(same, "{other:?} and {id:?} show {tag:?} differently");
+                    }
+                    assert_eq!(expected.len(), views.len(), "{other:?} and {id:?}");
                 }
             }
         }

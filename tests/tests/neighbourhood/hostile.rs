@@ -315,11 +315,11 @@ fn damaged_changes_stop_nobody() {
         let at = 9 + (round * 7) % (change.len() - 9);
         change[at] = change[at].wrapping_add(u8::try_from(1 + round % 200).unwrap());
         // Every second one is made whole again, so that only its meaning is damaged.
-        if round % 2 == 0 {
-            if let Some(whole) = whole(&change) {
-                taken += usize::from(whole != sound);
-                change = whole;
-            }
+        if round % 2 == 0
+            && let Some(whole) = whole(&change)
+        {
+            taken += usize::from(whole != sound);
+            change = whole;
         }
         entries.push(forger.write(&mut rng, vec![change]));
     }

@@ -262,3 +262,28 @@ fn what_may_not_be_done_changes_nothing() {
     net.settle();
     assert!(net.check_same(&[a, b, c], space) >= 6);
 }
+
+/// A run of chance found this: a key that came before the certificates of the epochs it opens.
+#[test]
+fn former_epochs_open_once_their_certificates_come() {
+    let (mut net, [a, b, c], space) = shared(24);
+    let d = net.join(PartyKind::Family);
+    net.heal();
+    net.grant(a, space, grant(net.party(b), Right::Steward, true)).unwrap();
+    net.heal();
+    net.isolate_all();
+    let (gone, newcomer) = (net.party(c), net.party(d));
+    // B's epoch is not known to A when A lets the newcomer in, and to B when it does so too.
+    net.revoke(b, space, gone).unwrap();
+    net.set(b, space, ProfileField::Health, "under b's epoch").unwrap();
+    net.grant(a, space, grant(newcomer, Right::Write, true)).unwrap();
+    net.connect(a, d);
+    net.settle();
+    net.isolate_all();
+    net.heal();
+    net.revoke(a, space, gone).unwrap();
+    net.set(a, space, ProfileField::Housing, "under the joint epoch").unwrap();
+    net.heal();
+    assert_eq!(net.values(d, space, "health"), [("under b's epoch".to_owned(), vec![b])]);
+    assert!(net.check_same(&[a, b, d], space) >= 9);
+}

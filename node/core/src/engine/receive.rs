@@ -63,14 +63,15 @@ impl Core {
             let header = entry.header();
             let urgent = header.urgency == Urgency::Urgent;
             let (space, document) = (header.space, header.document);
-            if from.is_none() {
-                self.settled(entry);
-            }
+            let news_of_own = from.is_none() && self.settled(entry);
             if space == inbox {
                 self.receive_item(world, rng, entry, &mut arrival, &mut news)?;
             } else if self.is_member(&space) {
+                if from.is_some() || news_of_own {
+                    self.receive_entry(world, entry, &mut news)?;
+                }
                 if from.is_some() {
-                    self.receive_entry(world, entry, &mut arrival, &mut news)?;
+                    arrival.own_log_elsewhere |= self.is_own(world, entry)?;
                 }
                 arrival.changed.insert(Changed { space, document, urgent });
             }
@@ -79,18 +80,24 @@ impl Core {
         Ok(arrival)
     }
 
-    /// Notes that an entry of this node's is durable.
-    fn settled(&mut self, entry: &Entry) {
+    /// Notes that an entry of this node's is durable; says whether the space may have forgotten it
+    /// meanwhile, because something else of it was lost.
+    fn settled(&mut self, entry: &Entry) -> bool {
         let (document, log, sequence) =
             (entry.header().document, entry.header().log, entry.header().sequence);
+        let mut forgotten = false;
         if let Some(entries) = self.unsettled.get_mut(&document) {
             entries.retain(|own| {
-                own.entry.header().log != log || own.entry.header().sequence > sequence
+                let header = own.entry.header();
+                let done = header.log == log && header.sequence <= sequence;
+                forgotten |= done && own.doubtful;
+                !done
             });
             if entries.is_empty() {
                 self.unsettled.remove(&document);
             }
         }
+        forgotten
     }
 
     /// Takes in again everything that is held, after the node was not stopped in order.
@@ -185,6 +192,7 @@ impl Core {
             changed |= space.learn(wrap.epoch, wrap.key.clone());
         }
         if changed {
+            space.deepen();
             space.judge(world.directory);
             let keys = space.keys().keys().filter(|epoch| !known.contains(*epoch));
             news.entry(given.space).or_default().extend(keys);
@@ -192,21 +200,27 @@ impl Core {
         Ok(())
     }
 
+    /// Says whether an entry is of the log that this node writes to.
+    fn is_own(&mut self, world: World<'_>, entry: &Entry) -> Result<bool, CoreError> {
+        let space = self.space_mut(world.directory, entry.header().space)?;
+        Ok(entry.header().log == crate::identity::log_key(&space.log_key()))
+    }
+
     fn receive_entry(
         &mut self,
         world: World<'_>,
         entry: &Entry,
-        arrival: &mut Arrival,
         news: &mut News,
     ) -> Result<(), CoreError> {
         let header = entry.header();
         let space = self.space_mut(world.directory, header.space)?;
-        let own = crate::identity::log_key(&space.log_key());
-        arrival.own_log_elsewhere |= header.log == own;
         let authority = header.document == space.authority_document();
         if authority && take_certificates(space, entry) {
+            let known: BTreeSet<EpochId> = space.keys().keys().copied().collect();
+            space.deepen();
             space.judge(world.directory);
-            news.entry(header.space).or_default();
+            let keys = space.keys().keys().filter(|epoch| !known.contains(*epoch));
+            news.entry(header.space).or_default().extend(keys);
         }
         if header.sequence == 1 && introduce(space, entry) {
             news.entry(header.space).or_default();
@@ -234,14 +248,21 @@ impl Core {
         }
         let space = self.space_mut(world.directory, tag)?;
         let authority = space.authority_document();
-        let mut found = false;
-        for log in world.index.frontier(&authority).unwrap_or_default().0.keys() {
-            for entry in read_log(world, authority, *log)? {
-                found |= keys.contains(&entry.header().epoch) && take_certificates(space, &entry);
+        let mut keys = keys.clone();
+        while !keys.is_empty() {
+            let known: BTreeSet<EpochId> = space.keys().keys().copied().collect();
+            let mut found = false;
+            for log in world.index.frontier(&authority).unwrap_or_default().0.keys() {
+                for entry in read_log(world, authority, *log)? {
+                    found |=
+                        keys.contains(&entry.header().epoch) && take_certificates(space, &entry);
+                }
             }
-        }
-        if found {
-            space.judge(world.directory);
+            if found {
+                space.deepen();
+                space.judge(world.directory);
+            }
+            keys = space.keys().keys().copied().filter(|epoch| !known.contains(epoch)).collect();
         }
         for document in &documents {
             for log in world.index.frontier(document).unwrap_or_default().0.keys() {
