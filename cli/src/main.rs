@@ -5,6 +5,7 @@
 
 mod command;
 mod context;
+mod demo;
 mod failure;
 mod local;
 mod logs;
@@ -23,10 +24,11 @@ use crate::{command::Cli, context::Context, failure::Exit, text::Text};
 fn main() -> ExitCode {
     let environment = Environment::read();
     let text = Text::choose(command::asked_language().as_deref(), &environment);
-    let cli = match command::parse(&text) {
+    let mut cli = match command::parse(&text) {
         Ok(cli) => cli,
         Err(error) => return command::refuse(&error),
     };
+    cli.verb.enter();
     let json = cli.json;
     match run(cli, environment, text.clone()) {
         Ok(exit) => exit.into(),

@@ -8,6 +8,7 @@ mod alert;
 mod backup;
 mod community;
 mod completions;
+mod demo;
 mod doctor;
 mod documents;
 mod elder;
@@ -28,6 +29,8 @@ mod restore;
 mod status;
 mod stop;
 mod up;
+
+pub(crate) use up::told_to_stop;
 
 /// Runs one verb each; what a verb is for stands in `locales/*/about.ftl`.
 macro_rules! verbs {
@@ -75,9 +78,17 @@ verbs! {
     Restore restore,
     Relay relay,
     Completions completions,
+    Demo demo,
 }
 
 impl Verb {
+    /// Goes where the verb does its work, before anything else is done.
+    pub(crate) fn enter(&mut self) {
+        if let Self::Demo(demo) = self {
+            demo.enter();
+        }
+    }
+
     /// Whether it works for others until it is told to stop, and so wants every processor.
     pub(crate) fn works_long(&self) -> bool {
         matches!(self, Self::Up(_)) || matches!(self, Self::Relay(relay) if relay.works_long())
