@@ -336,6 +336,13 @@ impl Space {
         }
     }
 
+    /// Says whether a cut of its party names the log that this node writes to.
+    pub(crate) fn cuts_own_log(&self, party: &PartyId) -> bool {
+        let own = crate::identity::log_key(&self.log_key());
+        let cuts = self.state.cuts.get(party).into_iter().flatten();
+        cuts.flat_map(|cut| cut.logs.keys()).any(|(log, _)| *log == own)
+    }
+
     /// Lists the epochs whose key is known and which no other such epoch follows, with the key: what
     /// a reader must be given. With history, their secrets open the former ones.
     pub(crate) fn latest_keys(&self) -> impl Iterator<Item = (EpochId, &EpochKey)> {

@@ -93,6 +93,24 @@ fn what_others_built_on_a_held_back_change_stands_without_it() {
 }
 
 #[test]
+fn who_is_let_in_again_writes_to_a_fresh_log() {
+    let (mut net, [a, b, c], space) = shared(25);
+    net.set(c, space, ProfileField::Health, "before").unwrap();
+    net.heal();
+    let party = net.party(c);
+    net.revoke(a, space, party).unwrap();
+    net.grant(a, space, grant(party, Right::Write, true)).unwrap();
+    net.heal();
+    net.set(c, space, ProfileField::Housing, "after").unwrap();
+    net.heal();
+    for id in [a, b, c] {
+        assert_eq!(net.values(id, space, "housing"), [("after".to_owned(), vec![c])]);
+        assert_eq!(net.values(id, space, "health"), [("before".to_owned(), vec![c])]);
+    }
+    assert!(net.check_same(&[a, b, c], space) >= 9);
+}
+
+#[test]
 fn history_is_opened_only_where_the_grant_says_so() {
     let (mut net, [a, b, c], space) = shared(12);
     let gone = net.party(c);

@@ -105,16 +105,18 @@ impl Core {
         Ok(())
     }
 
-    /// Starts a fresh log where an entry of the present one does not count: what follows it there
-    /// might not either.
+    /// Starts a fresh log where the present one was cut, before this party was let in again, or where
+    /// an entry of it does not count: what follows there might not either.
     fn unstick(
         &mut self,
         world: World<'_>,
         rng: &mut impl CryptoRng,
         what: Edit<'_>,
     ) -> Result<(), CoreError> {
-        let tag = self.space_mut(world.directory, what.space)?.document(what.name);
-        if self.open(world, what.space, tag)?.is_stuck() {
+        let party = self.party;
+        let space = self.space_mut(world.directory, what.space)?;
+        let (tag, cut) = (space.document(what.name), space.cuts_own_log(&party));
+        if cut || self.open(world, what.space, tag)?.is_stuck() {
             self.space_mut(world.directory, what.space)?.renew_log(Secret::draw(rng));
             self.open.clear();
         }
