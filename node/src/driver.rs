@@ -1,10 +1,10 @@
 //! The one loop of a node: take one input, carry all outputs out, wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use linli_net::{NetEvent, NetEvents};
-use linli_replica::replica::{Input, Ticket};
+use linli_replica::replica::{Input, Save, Saved, Ticket};
 use linli_store::StoreError;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -18,11 +18,14 @@ use crate::node::{Node, node_id};
 const ALERT_OVERDUE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_secs(1);
 
+/// Where an answer goes.
+pub(crate) type Answer = oneshot::Sender<Result<Value, ApiError>>;
+
 /// Something asked of the node through its control interface.
 pub(crate) struct Job {
     pub(crate) method: String,
     pub(crate) body: Value,
-    pub(crate) reply: oneshot::Sender<Result<Value, ApiError>>,
+    pub(crate) reply: Answer,
 }
 
 /// Something another task of this process wants done between two inputs.
@@ -39,17 +42,16 @@ pub(crate) struct Sources {
 
 /// An answer that waits until what it speaks of is durable.
 struct Waiting {
-    tickets: BTreeSet<Ticket>,
+    saves: BTreeSet<Save>,
     answer: Value,
     overdue: Option<Instant>,
-    reply: oneshot::Sender<Result<Value, ApiError>>,
+    reply: Answer,
 }
 
 struct Driver {
     node: Node,
     waiting: Vec<Waiting>,
-    work: Vec<(Box<dyn Work>, oneshot::Sender<Result<Value, ApiError>>)>,
-    settled: BTreeMap<Ticket, Result<(), StoreError>>,
+    work: Vec<(Box<dyn Work>, Answer)>,
     stop: bool,
 }
 
@@ -59,13 +61,7 @@ pub(crate) async fn drive(
     mut sources: Sources,
     stop: impl Future<Output = ()>,
 ) -> Node {
-    let mut driver = Driver {
-        node,
-        waiting: Vec::new(),
-        work: Vec::new(),
-        settled: BTreeMap::new(),
-        stop: false,
-    };
+    let mut driver = Driver { node, waiting: Vec::new(), work: Vec::new(), stop: false };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
@@ -133,9 +129,9 @@ impl Driver {
         match done {
             Err(error) => drop(reply.send(Err(error))),
             Ok(crate::handle::Reply::Work(work)) => self.work.push((work, reply)),
-            Ok(crate::handle::Reply::Answer { answer, tickets, urgent }) => {
+            Ok(crate::handle::Reply::Answer { answer, saves, urgent }) => {
                 let overdue = urgent.then(|| Instant::now() + ALERT_OVERDUE);
-                self.waiting.push(Waiting { tickets, answer, overdue, reply });
+                self.waiting.push(Waiting { saves, answer, overdue, reply });
             }
         }
     }
@@ -145,8 +141,8 @@ impl Driver {
         if let Some((mut work, reply)) = self.work.pop() {
             match work.step(&mut self.node) {
                 None => self.work.push((work, reply)),
-                Some(Ok((answer, tickets))) => {
-                    self.waiting.push(Waiting { tickets, answer, overdue: None, reply });
+                Some(Ok((answer, saves))) => {
+                    self.waiting.push(Waiting { saves, answer, overdue: None, reply });
                 }
                 Some(Err(error)) => drop(reply.send(Err(error))),
             }
@@ -163,35 +159,39 @@ impl Driver {
     /// Answers whoever waited for what has become durable.
     fn answer(&mut self) {
         crate::reactions::react(&mut self.node);
-        self.settled.extend(self.node.settled.drain(..));
         let now = Instant::now();
         for mut waiting in std::mem::take(&mut self.waiting) {
-            let failed = waiting.tickets.iter().find_map(|ticket| match self.settled.get(ticket) {
-                Some(Err(error)) => Some(store_error(error)),
-                Some(Ok(())) | None => None,
-            });
-            waiting.tickets.retain(|ticket| !self.settled.contains_key(ticket));
+            let replica = &self.node.replica;
+            let lost = waiting.saves.iter().any(|save| replica.saved(*save) == Saved::Lost);
+            waiting.saves.retain(|save| matches!(replica.saved(*save), Saved::Pending(_)));
             let late = waiting.overdue.is_some_and(|at| now >= at);
-            match failed {
-                // An alert that is not stored has gone out all the same.
-                Some(_) if waiting.overdue.is_some() => not_stored(waiting),
-                Some(error) => drop(waiting.reply.send(Err(error))),
-                None if waiting.tickets.is_empty() => drop(waiting.reply.send(Ok(waiting.answer))),
-                None if late => {
-                    for ticket in &waiting.tickets {
-                        self.node.feed(Input::Overdue { ticket: *ticket });
-                    }
-                    not_stored(waiting);
-                }
-                None => self.waiting.push(waiting),
+            if lost && waiting.overdue.is_none() {
+                drop(waiting.reply.send(Err(self.not_saved())));
+            } else if waiting.saves.is_empty() && !lost {
+                drop(waiting.reply.send(Ok(waiting.answer)));
+            } else if lost || late {
+                // An alert that is not stored goes out all the same.
+                self.send_ahead(&waiting.saves);
+                not_stored(waiting);
+            } else {
+                self.waiting.push(waiting);
             }
         }
-        // Long work asks for its tickets at its end only.
-        if self.work.is_empty() {
-            let wanted: BTreeSet<Ticket> =
-                self.waiting.iter().flat_map(|waiting| waiting.tickets.iter().copied()).collect();
-            self.settled.retain(|ticket, _| wanted.contains(ticket));
+    }
+
+    fn send_ahead(&mut self, saves: &BTreeSet<Save>) {
+        for save in saves {
+            if let Saved::Pending(Some(ticket)) = self.node.replica.saved(*save) {
+                self.node.feed(Input::Overdue { ticket });
+            }
         }
+    }
+
+    fn not_saved(&self) -> ApiError {
+        let reason = self.node.warnings.get("store").cloned().unwrap_or_default();
+        let full = self.node.store.stats().is_ok_and(|stats| stats.full);
+        let code = if full { Code::Full } else { Code::Internal };
+        ApiError::new(code, format!("it was not saved: {reason}"))
     }
 
     /// Waits until what was accepted is durable and answered, then closes.
@@ -215,9 +215,4 @@ fn not_stored(waiting: Waiting) {
         *stored = Value::Bool(false);
     }
     drop(waiting.reply.send(Ok(answer)));
-}
-
-fn store_error(error: &StoreError) -> ApiError {
-    let code = if matches!(error, StoreError::Full) { Code::Full } else { Code::Internal };
-    ApiError::new(code, format!("it was not saved: {error}"))
 }

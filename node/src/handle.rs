@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use linli_core::engine::{CoreError, EditError};
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 use serde_json::Value;
 
 use crate::api::{ApiError, Code, Method};
@@ -25,10 +25,10 @@ pub(crate) mod spaces;
 
 /// What a method leads to.
 pub(crate) enum Reply {
-    /// An answer, once the tickets are durable.
+    /// An answer, once the saves are durable.
     Answer {
         answer: Value,
-        tickets: BTreeSet<Ticket>,
+        saves: BTreeSet<Save>,
         /// Whether it must not wait for the disk longer than a second.
         urgent: bool,
     },
@@ -39,10 +39,10 @@ pub(crate) enum Reply {
 /// Work that takes longer than the driver may.
 pub(crate) trait Work: Send {
     /// Does a little; none until the work is done.
-    fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Ticket>), ApiError>>;
+    fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>>;
 }
 
-type Outcome<T> = Result<(T, BTreeSet<Ticket>), ApiError>;
+type Outcome<T> = Result<(T, BTreeSet<Save>), ApiError>;
 
 /// Does one method.
 pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
@@ -95,8 +95,8 @@ fn answer<M: Method>(
     body: Value,
     act: impl FnOnce(&mut Node, M) -> Outcome<M::Answer>,
 ) -> Result<Reply, ApiError> {
-    let (answer, tickets) = act(node, read(body)?)?;
-    Ok(Reply::Answer { answer: json(&answer)?, tickets, urgent: false })
+    let (answer, saves) = act(node, read(body)?)?;
+    Ok(Reply::Answer { answer: json(&answer)?, saves, urgent: false })
 }
 
 fn urgent<M: Method>(
@@ -104,8 +104,8 @@ fn urgent<M: Method>(
     body: Value,
     act: impl FnOnce(&mut Node, M) -> Outcome<M::Answer>,
 ) -> Result<Reply, ApiError> {
-    let (answer, tickets) = act(node, read(body)?)?;
-    Ok(Reply::Answer { answer: json(&answer)?, tickets, urgent: true })
+    let (answer, saves) = act(node, read(body)?)?;
+    Ok(Reply::Answer { answer: json(&answer)?, saves, urgent: true })
 }
 
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<Value, ApiError> {

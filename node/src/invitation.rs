@@ -66,7 +66,7 @@ impl Invitation {
     }
 }
 
-type Outcome<T> = Result<(T, std::collections::BTreeSet<linli_replica::replica::Ticket>), ApiError>;
+type Outcome<T> = Result<(T, std::collections::BTreeSet<linli_replica::replica::Save>), ApiError>;
 
 /// Opens the officers' key files of this node's data directory.
 fn officers(node: &Node, passphrase: &str) -> Result<Vec<SigningKey>, ApiError> {
@@ -230,7 +230,9 @@ async fn serve(
     let signed = ask(call, move |node| enrol(node, &invitation, party, certificate)).await?;
     let (enrolment, stored) = signed.ok_or(Failed::Stopping)?;
     if !stored.await.unwrap_or(false) {
-        stream.send(&Message::Refused("the other side could not save it".to_owned()).encode()).await?;
+        stream
+            .send(&Message::Refused("the other side could not save it".to_owned()).encode())
+            .await?;
         return Err(Failed::Stopping);
     }
     let enrolled = ask(call, move |node| enrolled(node, &id, enrolment, remote)).await?;
@@ -301,13 +303,14 @@ fn enrol(
         enrolment.sign(&officer);
     }
     let enrolment_id = enrolment.id();
-    let ticket = node.feed(Input::Authored {
+    node.feed(Input::Authored {
         pages: Vec::new(),
         certificates: vec![enrolment, certificate],
         records: Vec::new(),
         urgent: false,
-    })?;
-    Some((enrolment_id, node.watch(ticket)))
+    });
+    let save = node.replica.last_save();
+    Some((enrolment_id, node.watch(save)))
 }
 
 /// What a joiner is told when it is confirmed.

@@ -11,7 +11,7 @@ use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{NodeId, SpaceTag, Timestamp};
-use linli_replica::replica::{Input, Output, Replica, Ticket};
+use linli_replica::replica::{Input, Output, Replica, Save, Saved, Ticket};
 use linli_store::{Store, StoreError};
 use rand::rngs::StdRng;
 use rand_core::Rng as _;
@@ -43,8 +43,7 @@ pub(crate) struct Node {
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
-    watchers: BTreeMap<Ticket, oneshot::Sender<bool>>,
-    pub(crate) settled: Vec<(Ticket, Result<(), StoreError>)>,
+    watchers: Vec<(Save, oneshot::Sender<bool>)>,
 }
 
 /// What is known of a connected or formerly connected peer.
@@ -135,8 +134,7 @@ impl Node {
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,
-            watchers: BTreeMap::new(),
-            settled: Vec::new(),
+            watchers: Vec::new(),
         }
     }
 
@@ -147,8 +145,8 @@ impl Node {
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// Commits and sends what the core wrote; the ticket says when it is durable.
-    pub(crate) fn author(&mut self, authored: Authored) -> Option<Ticket> {
+    /// Commits and sends what the core wrote; [`Replica::saved`] says when it is durable.
+    pub(crate) fn author(&mut self, authored: Authored) -> Save {
         for space in authored.wants {
             self.feed(Input::Want(space));
         }
@@ -157,15 +155,14 @@ impl Node {
             certificates: Vec::new(),
             records: authored.records,
             urgent: authored.urgent,
-        })
+        });
+        self.replica.last_save()
     }
 
-    /// Gives the replica one input and carries all outputs out, in order. Returns the ticket of the
-    /// commit it asked for, where it asked for one.
-    pub(crate) fn feed(&mut self, input: Input) -> Option<Ticket> {
+    /// Gives the replica one input and carries all outputs out, in order.
+    pub(crate) fn feed(&mut self, input: Input) {
         let now = now();
         let mut inputs = VecDeque::from([input]);
-        let mut ticket = None;
         while let Some(input) = inputs.pop_front() {
             let outputs = self.replica.handle(now, self.store.as_ref(), input);
             let mut sent = BTreeSet::new();
@@ -176,7 +173,6 @@ impl Node {
                         sent.insert((peer, lane));
                     }
                     Output::Commit { ticket: of, batch } => {
-                        ticket = ticket.or(Some(of));
                         let stored = self.stored.clone();
                         let done = Box::new(move |result| {
                             // The driver is gone only when the node stops.
@@ -184,7 +180,15 @@ impl Node {
                         });
                         self.store.submit(batch, done);
                     }
-                    other => inputs.extend(self.output(other)),
+                    other @ (Output::Held { .. }
+                    | Output::Lost { .. }
+                    | Output::Directory { .. }
+                    | Output::Receipt { .. }
+                    | Output::Forked { .. }
+                    | Output::Heartbeat { .. }
+                    | Output::Synced { .. }
+                    | Output::Disconnect { .. }
+                    | Output::Refused { .. }) => inputs.extend(self.output(other)),
                 }
             }
             for (peer, lane) in sent {
@@ -193,13 +197,12 @@ impl Node {
                 }
             }
         }
-        ticket
     }
 
-    /// Tells once whether a batch has become durable.
-    pub(crate) fn watch(&mut self, ticket: Ticket) -> oneshot::Receiver<bool> {
+    /// Tells once whether something made here has become durable.
+    pub(crate) fn watch(&mut self, save: Save) -> oneshot::Receiver<bool> {
         let (watcher, watched) = oneshot::channel();
-        self.watchers.insert(ticket, watcher);
+        self.watchers.push((save, watcher));
         watched
     }
 
@@ -217,11 +220,13 @@ impl Node {
             }
         };
         self.feed(input);
-        if let Some(watcher) = self.watchers.remove(&ticket) {
-            // Whoever watched may be gone.
-            let _ = watcher.send(result.is_ok());
+        for (save, watcher) in std::mem::take(&mut self.watchers) {
+            match self.replica.saved(save) {
+                Saved::Pending(_) => self.watchers.push((save, watcher)),
+                // Whoever watched may be gone.
+                done @ (Saved::Durable | Saved::Lost) => drop(watcher.send(done == Saved::Durable)),
+            }
         }
-        self.settled.push((ticket, result));
     }
 
     fn output(&mut self, output: Output) -> Vec<Input> {

@@ -19,7 +19,7 @@ pub mod api;
 pub(crate) mod commits;
 pub(crate) mod world;
 
-pub use api::{Ending, Input, Output, Policy, Refused, Ticket};
+pub use api::{Ending, Input, Output, Policy, Refused, Save, Saved, Ticket};
 use commits::Parcel;
 use world::World;
 
@@ -224,7 +224,11 @@ impl Replica {
         mut parcel: Parcel,
         outputs: &mut Vec<Output>,
     ) {
-        let mut refuse = |reason| outputs.push(Output::Refused { peer: None, reason });
+        let mut sound = true;
+        let mut refuse = |reason| {
+            sound = false;
+            outputs.push(Output::Refused { peer: None, reason });
+        };
         for page in pages {
             match self.world.index.admit(page, held) {
                 Ok(Admission::New(entries)) => parcel.entries.extend(entries),
@@ -238,7 +242,24 @@ impl Replica {
                 Err(_) => refuse(Refused::Store),
             }
         }
-        self.world.commits.push(parcel);
+        if sound {
+            self.world.commits.push_own(parcel);
+        } else {
+            self.world.index.failed(&parcel.entries);
+            self.world.commits.refuse_own();
+        }
+    }
+
+    /// Returns the name of the last [`Input::Authored`].
+    #[must_use]
+    pub fn last_save(&self) -> Save {
+        self.world.commits.last_save()
+    }
+
+    /// Returns how far an [`Input::Authored`] is on its way to disk.
+    #[must_use]
+    pub fn saved(&self, save: Save) -> Saved {
+        self.world.commits.saved(save)
     }
 
     fn persisted(&mut self, ticket: Ticket, outputs: &mut Vec<Output>) {

@@ -293,9 +293,9 @@ pub struct OrderShow {
 pub struct OrderAct {
     /// The order.
     pub order: String,
-    /// `offer`, `accept`, `confirm`, `withdraw`, `start`, `done`, `callback`, `close`.
+    /// `offer`, `accept`, `decline`, `confirm`, `withdraw`, `start`, `done`, `callback`, `cancel`.
     pub act: String,
-    /// With `offer` and `confirm`: the provider party's id or name.
+    /// With `offer`: the provider party's id or name.
     pub provider: Option<String>,
     /// With `callback`: satisfaction from 1 to 5.
     pub rating: Option<u8>,

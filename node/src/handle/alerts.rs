@@ -13,7 +13,7 @@ use linli_model::time::Timestamp;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -36,10 +36,10 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
         || format!("{}/{elder}/{}", request.kind, now().0 / REPEAT_MS),
         |cause| format!("{elder}/{cause}"),
     );
-    let (document, tickets) = raise_cause(node, elder, CauseId(cause), what, person.as_ref())?;
+    let (document, saves) = raise_cause(node, elder, CauseId(cause), what, person.as_ref())?;
     let view = read(node, document)?;
     let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
-    Ok((answer, tickets))
+    Ok((answer, saves))
 }
 
 /// Raises the alert of a cause, or joins it where it is raised already.
@@ -49,9 +49,9 @@ pub(crate) fn raise_cause(
     cause: CauseId,
     what: AlertKind,
     person: Option<&Acting>,
-) -> Result<(DocTag, BTreeSet<Ticket>), ApiError> {
+) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
     let id = alert::alert_id(&cause);
-    let (space, mut tickets) = space(node)?;
+    let (space, mut saves) = space(node)?;
     let name = Name::Plain(DocumentName::Alert(id));
     let existing = find(node, &id.to_string()).ok();
     let note = Some(Private::new(elder.to_string()));
@@ -59,31 +59,30 @@ pub(crate) fn raise_cause(
         Some(document) => read(node, document)?.raise(cause, what, Ladder::default(), note),
         None => AlertFact::Raised { cause, what, ladder: Ladder::default(), place: None, note },
     };
-    tickets.extend(facts::add_to(node, space, &name, Urgency::Urgent, person, fact)?.1);
+    saves.extend(facts::add_to(node, space, &name, Urgency::Urgent, person, fact)?.1);
     let world = crate::node::world(&node.replica, &node.store);
     let document = node.core.space(world, space)?.document(&name.to_string());
     node.catalogue.put(document, space, name);
     node.ladders.note(document);
-    Ok((document, tickets))
+    Ok((document, saves))
 }
 
 /// The standing space in which this party's alerts are raised: it is there before it is needed.
-pub(crate) fn space(node: &mut Node) -> Result<(SpaceTag, BTreeSet<Ticket>), ApiError> {
+pub(crate) fn space(node: &mut Node) -> Result<(SpaceTag, BTreeSet<Save>), ApiError> {
     if let Some(space) = spaces::own(node, spaces::ALERT) {
         return Ok((space, BTreeSet::new()));
     }
     let kinds = [PartyKind::Centre, PartyKind::Family];
     let grants = spaces::grants_to(node, &kinds, Right::Write, "duty");
     let (space, authored) = spaces::begin(node, spaces::ALERT, grants)?;
-    Ok((space, node.author(authored).into_iter().collect()))
+    Ok((space, [node.author(authored)].into()))
 }
 
 fn find(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     crate::reactions::react(node);
-    let mut found = node.catalogue.rows().filter_map(|(document, row)| match &row.name {
-        Name::Plain(DocumentName::Alert(id)) if id.to_string().starts_with(text) => Some(*document),
-        _ => None,
-    });
+    let fits = |name: &Name| matches!(name, Name::Plain(DocumentName::Alert(id)) if id.to_string().starts_with(text));
+    let found = node.catalogue.rows().filter(|(_, row)| fits(&row.name));
+    let mut found = found.map(|(document, _)| *document);
     match (found.next(), found.next()) {
         (Some(document), None) => Ok(document),
         (None, _) => Err(not_found("no such alert here")),
@@ -154,10 +153,10 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     let document = find(node, &request.alert)?;
     let view = read(node, document)?;
     let fact = fact(&view, &request)?;
-    let (_, tickets) = facts::add(node, document, Urgency::Urgent, Some(&person), fact)?;
+    let (_, saves) = facts::add(node, document, Urgency::Urgent, Some(&person), fact)?;
     let view = read(node, document)?;
     let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
-    Ok((answer, tickets))
+    Ok((answer, saves))
 }
 
 /// The fact that an act adds to an alert as it stands.

@@ -11,7 +11,7 @@ use linli_model::profile::{self, ProfileField};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{SpaceTag, Timestamp};
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -41,8 +41,8 @@ pub(crate) fn add(node: &mut Node, request: ElderAdd) -> Outcome<ElderAnswer> {
         return Err(invalid("an elder needs a name"));
     }
     let authored = begin(node, elder, &fields, person.as_ref())?;
-    let tickets = node.author(authored).into_iter().collect();
-    Ok((ElderAnswer { elder: elder.to_string() }, tickets))
+    let saves = [node.author(authored)].into();
+    Ok((ElderAnswer { elder: elder.to_string() }, saves))
 }
 
 /// Opens an elder's care space and writes the profile, as one batch.
@@ -124,7 +124,7 @@ pub(crate) fn show(node: &mut Node, request: ElderShow) -> Outcome<Value> {
 pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
     let elder = find(node, &request.elder)?;
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let (tickets, _) = match request.field.strip_prefix("card/") {
+    let (saves, _) = match request.field.strip_prefix("card/") {
         None => {
             let space = space_of(node, elder, spaces::CARE)
                 .ok_or_else(|| not_found("this node has no profile of this elder"))?;
@@ -144,7 +144,7 @@ pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
             })?
         }
     };
-    Ok((Done {}, tickets))
+    Ok((Done {}, saves))
 }
 
 fn set_or_clear<F: FieldName>(
@@ -178,13 +178,13 @@ pub(crate) fn write<E: std::error::Error>(
     document: DocumentName,
     person: Option<&Acting>,
     edit: impl FnOnce(&mut automerge::AutoCommit) -> Result<(), E>,
-) -> Result<(BTreeSet<Ticket>, bool), ApiError> {
+) -> Result<(BTreeSet<Save>, bool), ApiError> {
     let name = Name::Elder(elder, document).to_string();
     let what = Edit { space, name: &name, urgency: Urgency::Normal, isolated: false, person };
     let world = world(&node.replica, &node.store);
     let authored = node.core.edit(world, &mut node.rng, what, edit)?;
     let changed = authored.is_some();
-    Ok((authored.and_then(|a| node.author(a)).into_iter().collect(), changed))
+    Ok((authored.map(|a| node.author(a)).into_iter().collect(), changed))
 }
 
 pub(crate) fn list(node: &mut Node, request: ElderList) -> Outcome<ElderPage> {
@@ -241,5 +241,5 @@ pub(crate) fn grant(node: &mut Node, request: ElderGrant) -> Outcome<Done> {
     };
     let world = world(&node.replica, &node.store);
     let authored = node.core.grant(world, &mut node.rng, space, grant)?;
-    Ok((Done {}, node.author(authored).into_iter().collect()))
+    Ok((Done {}, [node.author(authored)].into()))
 }

@@ -7,7 +7,7 @@ use linli_model::event::{Body, Fact, FactId, Facts, put_fact};
 use linli_model::time::Timestamp;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 
 use crate::api::{ApiError, Code};
 use crate::catalogue::Name;
@@ -20,7 +20,7 @@ pub(crate) fn add<B: Body>(
     urgency: Urgency,
     person: Option<&Acting>,
     body: B,
-) -> Result<(FactId, BTreeSet<Ticket>), ApiError> {
+) -> Result<(FactId, BTreeSet<Save>), ApiError> {
     let row = node.catalogue.get(&document);
     let (space, name) = row
         .map(|row| (row.space, row.name.clone()))
@@ -36,7 +36,7 @@ pub(crate) fn add_to<B: Body>(
     urgency: Urgency,
     person: Option<&Acting>,
     body: B,
-) -> Result<(FactId, BTreeSet<Ticket>), ApiError> {
+) -> Result<(FactId, BTreeSet<Save>), ApiError> {
     let world = world(&node.replica, &node.store);
     let author = node.core.own_author(world, person).ok_or_else(|| {
         ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
@@ -50,6 +50,6 @@ pub(crate) fn add_to<B: Body>(
     let what = Edit { space, name: &text, urgency, isolated: true, person };
     let authored =
         node.core.edit(world, &mut node.rng, what, |doc| put_fact(doc, &fact).map(drop))?;
-    let tickets = authored.and_then(|authored| node.author(authored)).into_iter().collect();
-    Ok((id, tickets))
+    let saves = authored.map(|authored| node.author(authored)).into_iter().collect();
+    Ok((id, saves))
 }

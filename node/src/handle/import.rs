@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use linli_core::engine::Acting;
 use linli_model::register::{self, Register};
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ struct Import {
     dry_run: bool,
     next: usize,
     answer: ImportAnswer,
-    tickets: BTreeSet<Ticket>,
+    saves: BTreeSet<Save>,
 }
 
 pub(super) fn begin(node: &mut Node, request: ElderImport) -> Result<Box<dyn Work>, ApiError> {
@@ -54,8 +54,8 @@ pub(super) fn begin(node: &mut Node, request: ElderImport) -> Result<Box<dyn Wor
         encoding: format!("{:?}", register.encoding),
     };
     elders::refresh(node);
-    let (dry_run, next, tickets) = (request.dry_run, 0, BTreeSet::new());
-    Ok(Box::new(Import { source, register, person, dry_run, next, answer, tickets }))
+    let (dry_run, next, saves) = (request.dry_run, 0, BTreeSet::new());
+    Ok(Box::new(Import { source, register, person, dry_run, next, answer, saves }))
 }
 
 /// The elder of a row: the same for the same register and number, so that a second import finds it.
@@ -69,11 +69,11 @@ fn elder_id(source: &str, record: &str) -> Uuid {
 }
 
 impl Work for Import {
-    fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Ticket>), ApiError>> {
+    fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>> {
         for _ in 0..ROWS_AT_ONCE {
             let Some(row) = self.register.rows.get(self.next) else {
-                let tickets = std::mem::take(&mut self.tickets);
-                return Some(json(&self.answer).map(|answer| (answer, tickets)));
+                let saves = std::mem::take(&mut self.saves);
+                return Some(json(&self.answer).map(|answer| (answer, saves)));
             };
             self.next += 1;
             let elder = elder_id(&self.source, &row.record);
@@ -88,7 +88,7 @@ impl Work for Import {
             let fields = row.fields(&self.source);
             match elders::begin(node, elder, &fields, self.person.as_ref()) {
                 Ok(authored) => {
-                    self.tickets.extend(node.author(authored));
+                    self.saves.insert(node.author(authored));
                     self.answer.added += 1;
                 }
                 Err(error) => self.answer.refused.push((row.line, error.message)),

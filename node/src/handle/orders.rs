@@ -16,7 +16,7 @@ use linli_model::time::Timestamp;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::DocTag;
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -58,14 +58,14 @@ pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
     node.author(authored);
     let name = Name::Plain(DocumentName::Order(id));
     let opened = OrderFact::Opened { nonce, request: asked, arbiter };
-    let (opened, mut tickets) =
+    let (opened, mut saves) =
         facts::add_to(node, space, &name, Urgency::Normal, person.as_ref(), opened)?;
     elders::refresh(node);
     let document = document(node, &id.to_string())?;
     if arbiter.kind == Kind::Household {
-        tickets.extend(offer_standing(node, document, opened, service.code, person.as_ref())?);
+        saves.extend(offer_standing(node, document, opened, service.code, person.as_ref())?);
     }
-    answer(node, document, tickets)
+    answer(node, document, saves)
 }
 
 /// The centre decides while it is in reach; otherwise the household's own hub.
@@ -109,7 +109,7 @@ fn offer_standing(
     opened: linli_model::event::FactId,
     service: &str,
     person: Option<&Acting>,
-) -> Result<BTreeSet<Ticket>, ApiError> {
+) -> Result<BTreeSet<Save>, ApiError> {
     let offers = views::offers(node);
     let standing = offers.for_service(service, ANY_AREA, Timestamp(now().0));
     let Some((under, offer)) = standing.first() else { return Ok(BTreeSet::new()) };
@@ -124,7 +124,7 @@ fn offer_to(
     to: PartyId,
     under: Option<linli_model::event::FactId>,
     person: Option<&Acting>,
-) -> Result<BTreeSet<Ticket>, ApiError> {
+) -> Result<BTreeSet<Save>, ApiError> {
     let space = node
         .catalogue
         .get(&document)
@@ -134,19 +134,18 @@ fn offer_to(
     let grant = spaces::grant(party, Right::Write, "visit");
     let world = world(&node.replica, &node.store);
     let authored = node.core.grant(world, &mut node.rng, space, grant)?;
-    let mut tickets: BTreeSet<Ticket> = node.author(authored).into_iter().collect();
+    let mut saves: BTreeSet<Save> = [node.author(authored)].into();
     let fact = OrderFact::Offered { opened, to, under };
-    tickets.extend(facts::add(node, document, Urgency::Normal, person, fact)?.1);
-    Ok(tickets)
+    saves.extend(facts::add(node, document, Urgency::Normal, person, fact)?.1);
+    Ok(saves)
 }
 
 /// Finds an order by its id or the beginning of it.
 fn document(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     elders::refresh(node);
-    let mut found = node.catalogue.rows().filter_map(|(document, row)| match &row.name {
-        Name::Plain(DocumentName::Order(id)) if id.to_string().starts_with(text) => Some(*document),
-        _ => None,
-    });
+    let fits = |name: &Name| matches!(name, Name::Plain(DocumentName::Order(id)) if id.to_string().starts_with(text));
+    let found = node.catalogue.rows().filter(|(_, row)| fits(&row.name));
+    let mut found = found.map(|(document, _)| *document);
     match (found.next(), found.next()) {
         (Some(document), None) => Ok(document),
         (None, _) => Err(not_found("no such order here")),
@@ -162,18 +161,18 @@ fn read(node: &mut Node, document: DocTag) -> Result<OrderView, ApiError> {
     Ok(order::view(id, doc.document(), authors, &offers))
 }
 
-fn answer(node: &mut Node, document: DocTag, tickets: BTreeSet<Ticket>) -> Outcome<OrderAnswer> {
+fn answer(node: &mut Node, document: DocTag, saves: BTreeSet<Save>) -> Outcome<OrderAnswer> {
     let view = read(node, document)?;
-    let waits = match view.waits_for {
-        WaitsFor::Nothing => None,
-        WaitsFor::StandingOffer => Some(
+    let waits = (view.waits_for != WaitsFor::Nothing).then(|| {
+        if view.waits_for == WaitsFor::StandingOffer {
             "the centre is out of reach and no standing offer covers this service; it waits until the centre is back"
-                .to_owned(),
-        ),
-        other => Some(word(&other)),
-    };
+                .to_owned()
+        } else {
+            word(&view.waits_for)
+        }
+    });
     let answer = OrderAnswer { order: view.id.to_string(), state: word(&view.stage), waits };
-    Ok((answer, tickets))
+    Ok((answer, saves))
 }
 
 fn word(value: &impl serde::Serialize) -> String {
@@ -221,12 +220,12 @@ pub(crate) fn act(node: &mut Node, request: OrderAct) -> Outcome<OrderAnswer> {
         let provider =
             request.provider.as_deref().ok_or_else(|| invalid("say to which provider"))?;
         let to = PartyId(spaces::party(node, provider)?.0);
-        let tickets = offer_to(node, document, opened, to, None, person.as_ref())?;
-        return answer(node, document, tickets);
+        let saves = offer_to(node, document, opened, to, None, person.as_ref())?;
+        return answer(node, document, saves);
     }
     let fact = fact(node, &view, &request)?;
-    let (_, tickets) = facts::add(node, document, Urgency::Normal, person.as_ref(), fact)?;
-    answer(node, document, tickets)
+    let (_, saves) = facts::add(node, document, Urgency::Normal, person.as_ref(), fact)?;
+    answer(node, document, saves)
 }
 
 fn not_yet(message: &str) -> ApiError {

@@ -1,7 +1,5 @@
 //! The people of this party.
 
-use std::collections::BTreeSet;
-
 use linli_core::engine::Authored;
 use linli_core::person::PersonDetails;
 use linli_model::author::Role;
@@ -29,8 +27,8 @@ pub(crate) fn add(node: &mut Node, request: PersonAdd) -> Outcome<PersonRow> {
     let key = node.core.signing_key().clone();
     let (row, record) =
         node.people.add(&mut node.rng, &key, &node.pepper, &request.pin, details)?;
-    let ticket = node.author(Authored { records: vec![record], ..Authored::default() });
-    Ok((row, ticket.into_iter().collect::<BTreeSet<_>>()))
+    let save = node.author(Authored { records: vec![record], ..Authored::default() });
+    Ok((row, [save].into()))
 }
 
 pub(crate) fn list(node: &mut Node, _: PersonList) -> Outcome<Vec<PersonRow>> {

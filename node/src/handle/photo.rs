@@ -10,7 +10,7 @@ use linli_core::engine::Edit;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::SpaceTag;
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 use serde_json::{Value, json};
 
 use super::{Work, elders, invalid, spaces};
@@ -31,7 +31,7 @@ struct Photo {
     file: std::fs::File,
     part: u64,
     answer: PhotoAnswer,
-    tickets: BTreeSet<Ticket>,
+    saves: BTreeSet<Save>,
 }
 
 pub(super) fn begin(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>, ApiError> {
@@ -56,7 +56,7 @@ pub(super) fn begin(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>,
     let file = std::fs::File::open(&request.path).map_err(io)?;
     let name = Name::Photo(elder, hash.clone()).to_string();
     let answer = PhotoAnswer { hash, bytes };
-    Ok(Box::new(Photo { space, name, file, part: 0, answer, tickets: BTreeSet::new() }))
+    Ok(Box::new(Photo { space, name, file, part: 0, answer, saves: BTreeSet::new() }))
 }
 
 impl Photo {
@@ -80,19 +80,19 @@ impl Photo {
             doc.put(automerge::ROOT, key, ScalarValue::Bytes(part))
         })?;
         if let Some(authored) = authored {
-            self.tickets.extend(node.author(authored));
+            self.saves.insert(node.author(authored));
         }
         Ok(true)
     }
 }
 
 impl Work for Photo {
-    fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Ticket>), ApiError>> {
+    fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>> {
         match self.part(node) {
             Ok(true) => None,
             Ok(false) => {
-                let tickets = std::mem::take(&mut self.tickets);
-                Some(super::json(&self.answer).map(|answer| (answer, tickets)))
+                let saves = std::mem::take(&mut self.saves);
+                Some(super::json(&self.answer).map(|answer| (answer, saves)))
             }
             Err(error) => Some(Err(error)),
         }

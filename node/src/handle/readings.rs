@@ -10,7 +10,7 @@ use linli_model::rule::{episodes, standard_rules};
 use linli_model::time::{Month, Timestamp};
 use linli_replica::certificate::PartyKind;
 use linli_replica::id::SpaceTag;
-use linli_replica::replica::Ticket;
+use linli_replica::replica::Save;
 use uuid::Uuid;
 
 use super::{Outcome, alerts, elders, invalid, spaces};
@@ -40,10 +40,10 @@ pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer
         let answer = ReadingAnswer { new: false, alert: None, raised: false };
         return Ok((answer, BTreeSet::new()));
     }
-    let (mut tickets, _) =
+    let (mut saves, _) =
         elders::write(node, space, elder, name, None, |doc| readings::add(doc, month, &reading))?;
-    let (alert, raised) = judge(node, space, elder, month, &reading, &mut tickets)?;
-    Ok((ReadingAnswer { new: true, alert, raised }, tickets))
+    let (alert, raised) = judge(node, space, elder, month, &reading, &mut saves)?;
+    Ok((ReadingAnswer { new: true, alert, raised }, saves))
 }
 
 fn space(node: &mut Node, elder: Uuid) -> Result<SpaceTag, ApiError> {
@@ -80,7 +80,7 @@ fn judge(
     elder: Uuid,
     month: Month,
     reading: &Reading,
-    tickets: &mut BTreeSet<Ticket>,
+    saves: &mut BTreeSet<Save>,
 ) -> Result<(Option<String>, bool), ApiError> {
     let series = series(node, space, elder, month)?;
     let series: Vec<&Reading> = series.iter().collect();
@@ -98,7 +98,7 @@ fn judge(
         let id = linli_model::alert::alert_id(&cause).to_string();
         let raised = episode.first == *reading;
         if raised {
-            tickets.extend(alerts::raise_cause(node, elder, cause, AlertKind::Reading, None)?.1);
+            saves.extend(alerts::raise_cause(node, elder, cause, AlertKind::Reading, None)?.1);
         }
         return Ok((Some(id), raised));
     }

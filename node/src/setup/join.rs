@@ -143,10 +143,11 @@ struct Joined {
 
 async fn hear(stream: &mut PairStream, within: Duration) -> Result<Message, JoinError> {
     let bytes = stream.receive(within).await?.ok_or(JoinError::Protocol)?;
-    match Message::decode(&bytes).map_err(|_| JoinError::Protocol)? {
-        Message::Refused(reason) => Err(JoinError::Refused(reason.chars().take(200).collect())),
-        message => Ok(message),
+    let message = Message::decode(&bytes).map_err(|_| JoinError::Protocol)?;
+    if let Message::Refused(reason) = message {
+        return Err(JoinError::Refused(reason.chars().take(200).collect()));
     }
+    Ok(message)
 }
 
 async fn converse(

@@ -13,6 +13,21 @@ use crate::index::AdmissionRefusal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
+/// Names one [`Input::Authored`] of one run, in the order in which they were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Save(pub(crate) u64);
+
+/// How far what a node made itself is on its way to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saved {
+    /// Not durable yet; the commit it is part of, where that is under way.
+    Pending(Option<Ticket>),
+    /// Durable.
+    Durable,
+    /// It could not be made durable; its author writes it again.
+    Lost,
+}
+
 /// What a node takes in for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {

@@ -2,12 +2,13 @@
 //!
 //! A log is in one commit at a time, so that a failed commit never leaves a hole in a chain. Urgent
 //! and local parcels go at once; what peers send gathers while earlier commits run, so that batches
-//! grow with the load.
+//! grow with the load. Local parcels become durable in the order in which they were made, for a later
+//! one may need what an earlier one keeps: the key of a space that it writes to.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::api::Ticket;
-use crate::batch::{Batch, Record};
+use super::api::{Save, Saved, Ticket};
+use crate::batch::{Batch, Record, Shelf};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
 use crate::id::{DocTag, LogKey, NodeId};
@@ -18,6 +19,8 @@ use crate::limits::{COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_MAX};
 pub(crate) struct Parcel {
     /// Who sent it; none for this node's own.
     pub(crate) from: Option<NodeId>,
+    /// What this node's own parcel is called; none for a peer's.
+    pub(crate) save: Option<Save>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) records: Vec<Record>,
@@ -53,7 +56,16 @@ pub(crate) struct Commits {
     /// How many of those that wait are urgent or local.
     prompt: usize,
     bytes: BTreeMap<NodeId, usize>,
+    /// How many parcels of this node's own there were.
+    own: u64,
+    /// Those that are not durable yet, with their commit once it is under way.
+    unsaved: BTreeMap<Save, Option<Ticket>>,
+    /// The latest that were lost.
+    lost: BTreeSet<Save>,
 }
+
+/// Lost parcels that are remembered until somebody asks.
+const LOST_MAX: usize = 1_024;
 
 type Logs = BTreeSet<(DocTag, LogKey)>;
 
@@ -82,6 +94,42 @@ impl Commits {
         }
         self.prompt += usize::from(parcel.kind() != Kind::Remote);
         self.waiting.push_back(parcel);
+    }
+
+    /// Queues a parcel of this node's own.
+    pub(crate) fn push_own(&mut self, parcel: Parcel) {
+        self.own += 1;
+        let save = Save(self.own);
+        self.unsaved.insert(save, None);
+        self.push(Parcel { save: Some(save), ..parcel });
+    }
+
+    /// Counts a parcel of this node's own that was refused.
+    pub(crate) fn refuse_own(&mut self) {
+        self.own += 1;
+        self.lose(Save(self.own));
+    }
+
+    fn lose(&mut self, save: Save) {
+        self.unsaved.remove(&save);
+        self.lost.insert(save);
+        if self.lost.len() > LOST_MAX {
+            self.lost.pop_first();
+        }
+    }
+
+    /// The parcel of this node's own that was made last.
+    pub(crate) const fn last_save(&self) -> Save {
+        Save(self.own)
+    }
+
+    /// How far a parcel of this node's own is.
+    pub(crate) fn saved(&self, save: Save) -> Saved {
+        match self.unsaved.get(&save) {
+            Some(ticket) => Saved::Pending(*ticket),
+            None if self.lost.contains(&save) => Saved::Lost,
+            None => Saved::Durable,
+        }
     }
 
     /// Bytes of one peer that are not yet durable.
@@ -120,6 +168,7 @@ impl Commits {
         let mut logs: BTreeMap<(DocTag, LogKey), Option<Kind>> = BTreeMap::new();
         let mut taken: BTreeMap<Kind, Vec<Parcel>> = BTreeMap::new();
         let mut remote_entries = 0;
+        let mut local_waits = false;
         for parcel in std::mem::take(&mut self.waiting) {
             let kind = parcel.kind();
             let full = remote_waits || remote_entries >= COMMIT_ENTRIES_MAX;
@@ -127,7 +176,10 @@ impl Commits {
                 self.flying.contains(&log)
                     || logs.get(&log).is_some_and(|taken| *taken != Some(kind))
             };
-            let waits = parcel.logs().any(blocked) || (kind == Kind::Remote && full);
+            let waits = parcel.logs().any(blocked)
+                || (kind == Kind::Remote && full)
+                || (kind == Kind::Local && local_waits);
+            local_waits |= waits && kind == Kind::Local;
             logs.extend(parcel.logs().map(|log| (log, (!waits).then_some(kind))));
             if waits {
                 self.waiting.push_back(parcel);
@@ -136,9 +188,23 @@ impl Commits {
             if kind == Kind::Remote {
                 remote_entries += parcel.entries.len();
             }
+            if kind == Kind::Urgent {
+                self.supersede(&parcel, &mut taken);
+            }
             taken.entry(kind).or_default().push(parcel);
         }
         taken
+    }
+
+    /// An urgent parcel overtakes local ones that were made before it: their records that it writes
+    /// anew would otherwise be the last to arrive.
+    fn supersede(&mut self, urgent: &Parcel, taken: &mut BTreeMap<Kind, Vec<Parcel>>) {
+        let keys: BTreeSet<(Shelf, &[u8])> =
+            urgent.records.iter().map(|record| (record.shelf, record.key.as_slice())).collect();
+        let local = taken.get_mut(&Kind::Local).into_iter().flatten();
+        for parcel in self.waiting.iter_mut().chain(local).filter(|p| p.from.is_none()) {
+            parcel.records.retain(|record| !keys.contains(&(record.shelf, record.key.as_slice())));
+        }
     }
 
     /// What an urgent parcel continues becomes urgent with it.
@@ -162,6 +228,9 @@ impl Commits {
             batch.certificates.extend(parcel.certificates.iter().cloned());
             batch.records.extend(parcel.records.iter().cloned());
         }
+        for save in parcels.iter().filter_map(|parcel| parcel.save) {
+            self.unsaved.insert(save, Some(ticket));
+        }
         self.flying.extend(parcels.iter().flat_map(Parcel::logs));
         self.remote += usize::from(kind == Kind::Remote);
         self.flights.insert(ticket, Flight { parcels, kind });
@@ -171,6 +240,9 @@ impl Commits {
     /// The parcels of a commit that became durable.
     pub(crate) fn persisted(&mut self, ticket: Ticket) -> Vec<Parcel> {
         let parcels = self.land(ticket);
+        for save in parcels.iter().filter_map(|parcel| parcel.save) {
+            self.unsaved.remove(&save);
+        }
         self.account(&parcels);
         parcels
     }
@@ -186,6 +258,9 @@ impl Commits {
             } else {
                 self.waiting.push_back(parcel);
             }
+        }
+        for save in lost.iter().filter_map(|parcel| parcel.save) {
+            self.lose(save);
         }
         self.account(&lost);
         lost
@@ -216,5 +291,73 @@ impl Commits {
     pub(crate) fn own(&self, ticket: Ticket) -> impl Iterator<Item = &Entry> {
         let parcels = self.flights.get(&ticket).map_or(&[][..], |flight| &flight.parcels);
         parcels.iter().filter(|parcel| parcel.from.is_none()).flat_map(|parcel| &parcel.entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::tests::chain;
+
+    fn record(value: u8) -> Record {
+        Record { shelf: Shelf::Space, key: vec![1], value: Some(vec![value]) }
+    }
+
+    fn parcel(entries: &[Entry], value: u8, urgent: bool) -> Parcel {
+        Parcel {
+            entries: entries.to_vec(),
+            records: vec![record(value)],
+            urgent,
+            ..Parcel::default()
+        }
+    }
+
+    #[test]
+    fn local_parcels_become_durable_in_the_order_they_were_made() {
+        let (shared, other) = (chain(1, DocTag([1; 32]), 2, 0), chain(1, DocTag([2; 32]), 1, 0));
+        let mut commits = Commits::default();
+        commits.push_own(parcel(&shared[..1], 1, false));
+        let first = commits.due();
+        assert_eq!(first.len(), 1);
+        // The second continues the log that is under way; the third needs what the second keeps.
+        commits.push_own(parcel(&shared[1..], 2, false));
+        let second = commits.last_save();
+        commits.push_own(parcel(&other, 3, false));
+        let third = commits.last_save();
+        assert!(commits.due().is_empty(), "the third does not overtake the second");
+        assert_eq!(commits.saved(second), Saved::Pending(None));
+        commits.persisted(first[0].0);
+        let then = commits.due();
+        assert_eq!(then[0].1.records, [record(2), record(3)]);
+        assert_eq!(commits.saved(third), Saved::Pending(Some(then[0].0)));
+        commits.persisted(then[0].0);
+        assert_eq!([commits.saved(second), commits.saved(third)], [Saved::Durable; 2]);
+    }
+
+    #[test]
+    fn an_urgent_parcel_is_not_undone_by_an_older_record() {
+        let (slow, alert) = (chain(1, DocTag([1; 32]), 1, 0), chain(1, DocTag([2; 32]), 1, 0));
+        let mut commits = Commits::default();
+        commits.push_own(parcel(&slow, 1, false));
+        commits.push_own(parcel(&alert, 2, true));
+        let batches: Vec<Batch> = commits.due().into_iter().map(|(_, batch)| batch).collect();
+        assert!(batches[0].urgent, "the alert goes first");
+        assert_eq!(batches[0].records, [record(2)]);
+        assert!(batches[1].records.is_empty(), "the older record is not written after the newer");
+    }
+
+    #[test]
+    fn what_could_not_be_stored_is_said_to_be_lost() {
+        let entries = chain(1, DocTag([1; 32]), 2, 0);
+        let mut commits = Commits::default();
+        commits.push_own(parcel(&entries[..1], 1, false));
+        let first = commits.last_save();
+        let batches = commits.due();
+        commits.push_own(parcel(&entries[1..], 2, false));
+        let second = commits.last_save();
+        assert_eq!(commits.failed(batches[0].0).len(), 2, "what continues it is lost with it");
+        assert_eq!([commits.saved(first), commits.saved(second)], [Saved::Lost; 2]);
+        commits.refuse_own();
+        assert_eq!(commits.saved(commits.last_save()), Saved::Lost);
     }
 }
