@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path as FilePath;
+use std::rc::Rc;
 
 use linli_net::PeerPath;
-use linli_replica::id::{DocTag, NodeId};
+use linli_replica::directory::Node as Member;
+use linli_replica::id::{DocTag, LogKey, NodeId, PartyId};
 
 use super::{Outcome, invalid, now_known};
 use crate::api::network::{
@@ -23,21 +25,8 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
     crate::reactions::react(node);
     let at = now();
     let me = node.core.node();
-    let readable: BTreeSet<_> = node.core.spaces().collect();
-    let index = node.replica.index();
-    let (mut held, mut readable_documents, mut entries, mut carried) = (0, 0, 0, 0);
-    for space in index.spaces() {
-        for (document, _) in index.documents(&space) {
-            let count = index.frontier(&document).map_or(0, |frontier| frontier.entries());
-            held += 1;
-            entries += count;
-            if readable.contains(&space) {
-                readable_documents += 1;
-            } else if space != linli_replica::id::inbox_tag(&me) {
-                carried += count;
-            }
-        }
-    }
+    let counts = count(node);
+    let written = own_documents(node);
     let directory = node.replica.directory();
     let own = directory.node(&me);
     let statuses = node.net.peers();
@@ -61,7 +50,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
             address,
             since_ms: seen.since_ms,
             last_seen_ms: if seen.connected { Some(at.0) } else { seen.last_seen_ms },
-            waiting_entries: waiting(node, Some(id)),
+            waiting_entries: waiting(node, &written, id, member),
             synced: seen.synced && connected.is_some(),
             sent_bytes: connected.map_or(0, |connection| connection.bytes_sent),
             received_bytes: connected.map_or(0, |connection| connection.bytes_received),
@@ -77,10 +66,10 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         now_ms: at.0,
         ends_ms: own.map(|own| own.ends.0),
         peers,
-        documents_held: held,
-        documents_readable: readable_documents,
-        entries_held: entries,
-        entries_carried: carried,
+        documents_held: counts.documents,
+        documents_readable: counts.readable,
+        entries_held: counts.entries,
+        entries_carried: counts.carried,
         entries_withheld: node.core.withheld(),
         alerts_open: node.ladders.open(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
@@ -90,6 +79,34 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         warnings: warnings(node),
     };
     now_known(answer)
+}
+
+#[derive(Default)]
+struct Counts {
+    documents: u64,
+    readable: u64,
+    entries: u64,
+    carried: u64,
+}
+
+fn count(node: &Node) -> Counts {
+    let member_of: BTreeSet<_> = node.core.spaces().collect();
+    let inbox = linli_replica::id::inbox_tag(&node.core.node());
+    let index = node.replica.index();
+    let mut counts = Counts::default();
+    for space in index.spaces() {
+        for (document, _) in index.documents(&space) {
+            let entries = index.frontier(&document).map_or(0, |frontier| frontier.entries());
+            counts.documents += 1;
+            counts.entries += entries;
+            if member_of.contains(&space) {
+                counts.readable += 1;
+            } else if space != inbox {
+                counts.carried += entries;
+            }
+        }
+    }
+    counts
 }
 
 fn warnings(node: &Node) -> Vec<String> {
@@ -104,52 +121,57 @@ fn warnings(node: &Node) -> Vec<String> {
     warnings
 }
 
-/// Counts the entries this node wrote that a peer, or everybody, has not said to hold.
-fn waiting(node: &Node, peer: Option<&NodeId>) -> u64 {
-    own_documents(node)
-        .into_iter()
-        .map(|(document, log, sequence)| {
-            let holders: Vec<u64> = node
-                .peers
-                .keys()
-                .filter(|id| peer.is_none_or(|only| *id == only))
-                .filter_map(|id| node.receipts.of(&document, id))
-                .map(|frontier| {
-                    frontier.tips(&log).iter().map(|tip| tip.sequence).max().unwrap_or(0)
-                })
-                .collect();
-            sequence.saturating_sub(holders.into_iter().max().unwrap_or(0))
-        })
-        .sum()
+/// A document this node has written to: its log there, and how far.
+struct Own {
+    document: DocTag,
+    log: LogKey,
+    sequence: u64,
+    /// The parties that share the space.
+    members: Rc<BTreeSet<PartyId>>,
 }
 
-/// Lists the documents this node has written to, with its log and how far.
-fn own_documents(node: &Node) -> Vec<(DocTag, linli_replica::id::LogKey, u64)> {
+/// Lists the documents this node has written to.
+fn own_documents(node: &mut Node) -> Vec<Own> {
     let mut own = Vec::new();
-    let index = node.replica.index();
-    for (space, log) in node.core.own_logs() {
-        for (document, _) in index.documents(&space) {
-            if let Some(tip) = index.tips(&document, &log).first() {
-                own.push((document, log, tip.sequence));
+    for (space, log) in node.core.own_logs().collect::<Vec<_>>() {
+        let world = world(&node.replica, &node.store);
+        let members =
+            node.core.space(world, space).map(|space| space.state().members.keys().copied());
+        let members = Rc::new(members.into_iter().flatten().collect());
+        for (document, _) in world.index.documents(&space) {
+            if let Some(tip) = world.index.tips(&document, &log).first() {
+                let (sequence, members) = (tip.sequence, Rc::clone(&members));
+                own.push(Own { document, log, sequence, members });
             }
         }
     }
     own
 }
 
+impl Own {
+    /// How far a peer has said it holds this.
+    fn held_by(&self, node: &Node, peer: &NodeId) -> u64 {
+        let frontier = node.receipts.of(&self.document, peer);
+        let tips = frontier.map(|frontier| frontier.tips(&self.log)).unwrap_or_default();
+        tips.iter().map(|tip| tip.sequence).max().unwrap_or(0)
+    }
+}
+
+/// Counts the entries this node wrote, in spaces a peer shares or carries, that it has not said to hold.
+fn waiting(node: &Node, own: &[Own], peer: &NodeId, member: &Member) -> u64 {
+    let shared = own.iter().filter(|own| member.carrier || own.members.contains(&member.party));
+    shared.map(|own| own.sequence.saturating_sub(own.held_by(node, peer))).sum()
+}
+
 pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
     let copies = usize::try_from(request.copies.max(1)).unwrap_or(usize::MAX);
     let peers: Vec<NodeId> = node.replica.directory().nodes().map(|(id, _)| *id).collect();
     let mut waiting_entries = 0;
-    for (document, log, sequence) in own_documents(node) {
-        let mut held: Vec<u64> = peers
-            .iter()
-            .filter_map(|peer| node.receipts.of(&document, peer))
-            .map(|frontier| frontier.tips(&log).iter().map(|tip| tip.sequence).max().unwrap_or(0))
-            .collect();
+    for own in own_documents(node) {
+        let mut held: Vec<u64> = peers.iter().map(|peer| own.held_by(node, peer)).collect();
         held.sort_unstable_by(|a, b| b.cmp(a));
         let safe = held.get(copies - 1).copied().unwrap_or(0);
-        waiting_entries += sequence.saturating_sub(safe);
+        waiting_entries += own.sequence.saturating_sub(safe);
     }
     now_known(LeaveAnswer { may_leave: waiting_entries == 0, waiting_entries })
 }
