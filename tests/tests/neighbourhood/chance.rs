@@ -120,6 +120,13 @@ fn chance_lets_a_commit_fail_beside_a_removal() {
     runs(1056..1057);
 }
 
+/// A commit that began an epoch failed, and an edit sealed under it became durable: nobody else could
+/// ever read it.
+#[test]
+fn chance_lets_the_commit_of_an_epoch_fail_before_an_edit() {
+    runs(3012..3013);
+}
+
 #[test]
 fn the_order_of_opening_does_not_matter() {
     let mut net = Neighbourhood::new(99);

@@ -10,6 +10,7 @@ use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
+use super::membership::authority_of;
 use super::{Authored, Core, CoreError, EditError, Unsettled, World, open};
 use crate::authority::Right;
 use crate::document::{Withheld, actor, read_change};
@@ -181,7 +182,28 @@ impl Core {
         content: Content,
     ) -> Result<(), CoreError> {
         let epoch = self.writable_epoch(draft, rng, what.space)?;
+        if matches!(content, Content::Changes(_)) {
+            self.tie(draft, rng, epoch, what.space)?;
+        }
         self.write_under(draft, rng, epoch, what, content)
+    }
+
+    /// Ties what is written to certificates of this node's that are not known to be durable, the
+    /// epoch's perhaps: by continuing their log, so that both become durable or neither does.
+    fn tie(
+        &mut self,
+        draft: &mut Draft<'_>,
+        rng: &mut impl CryptoRng,
+        epoch: EpochId,
+        tag: SpaceTag,
+    ) -> Result<(), CoreError> {
+        let space = self.space_mut(draft.world().directory, tag)?;
+        let (authority, key) = (space.authority_document(), space.log_key());
+        if self.written(authority, &key).is_some() {
+            let nothing = Content::Certificates(Vec::new());
+            self.write_under(draft, rng, epoch, authority_of(tag), nothing)?;
+        }
+        Ok(())
     }
 
     /// Seals content as the next entry of this node's log under an epoch.

@@ -454,7 +454,7 @@ impl Core {
 }
 
 /// Says where certificates are written.
-const fn authority_of(space: SpaceTag) -> Edit<'static> {
+pub(super) const fn authority_of(space: SpaceTag) -> Edit<'static> {
     Edit { space, name: "", urgency: Urgency::Normal, isolated: false, person: None }
 }
 
