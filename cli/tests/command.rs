@@ -244,11 +244,17 @@ fn the_nodes_refusal_decides_the_exit_code() {
 #[test]
 fn an_order_that_waits_and_a_node_that_may_not_leave_say_so_in_the_exit_code() {
     let (_dir, first) = home();
-    let answer = json!({ "order": "o1", "state": "requested", "waits": "no standing offer" });
+    let answer = json!({ "order": "o1", "state": "open", "waits": "no standing offer" });
     let asked = node(&first, "200 OK", &answer);
     let run = linli(&["order", "new", "e1", "meal"], &[("LINLI_DATA", text(&first))]);
     asked.join().unwrap();
-    assert_eq!((run.code, run.out.as_str()), (6, "o1\trequested\nwaits: no standing offer\n"));
+    assert_eq!((run.code, run.out.as_str()), (6, "o1\topen\nwaits: no standing offer\n"));
+    let (_dir, accepted) = home();
+    let answer = json!({ "order": "o1", "state": "claimed", "waits": "arbiter_to_confirm" });
+    let asked = node(&accepted, "200 OK", &answer);
+    let run = linli(&["order", "accept", "o1"], &[("LINLI_DATA", text(&accepted))]);
+    asked.join().unwrap();
+    assert_eq!((run.code, run.out.as_str()), (0, "o1\tclaimed\nwaits: the arbiter to confirm\n"));
     let (_dir, second) = home();
     let asked = node(&second, "200 OK", &json!({ "may_leave": false, "waiting_entries": 12 }));
     let run = linli(&["leave"], &[("LINLI_DATA", text(&second))]);

@@ -26,12 +26,11 @@ enum Act {
     Ack(Which),
     TakeOver(Which),
     Respond(Which),
-    Arrive(Which),
     Resolve {
         #[command(flatten)]
         which: Which,
-        /// How it ended
-        #[arg(long)]
+        /// How it ended; a false alarm has a verb of its own
+        #[arg(long, value_parser = ["helped", "hospital", "drill", "died"])]
         outcome: String,
     },
     FalseAlarm(Which),
@@ -74,7 +73,6 @@ impl Alert {
             Act::Ack(which) => act(context, "ack", which, None).await,
             Act::TakeOver(which) => act(context, "take-over", which, None).await,
             Act::Respond(which) => act(context, "respond", which, None).await,
-            Act::Arrive(which) => act(context, "arrive", which, None).await,
             Act::Resolve { which, outcome } => act(context, "resolve", which, Some(outcome)).await,
             Act::FalseAlarm(which) => act(context, "false-alarm", which, None).await,
             Act::Reopen(which) => act(context, "reopen", which, None).await,
@@ -109,10 +107,11 @@ fn table(context: &Context, alerts: &[Value]) -> String {
             field(alert, "alert"),
             context.text.word("state", &field(alert, "state")),
             field(alert, "kind"),
-            field(alert, "elder"),
+            context.zone.show_known(alert.get("since_ms").and_then(Value::as_u64)),
+            field(alert, "delivered_to"),
             field(alert, "owner"),
         ]
     };
-    let columns = Columns(&["alert", "state", "alert-kind", "elder", "owner"]);
+    let columns = Columns(&["alert", "state", "alert-kind", "since", "delivered-to", "owner"]);
     columns.table(&context.text, alerts.iter().map(row).collect())
 }

@@ -2,6 +2,7 @@ use clap::Subcommand;
 use linli_node::api::care::{OrderAct, OrderAnswer, OrderList, OrderNew, OrderShow};
 use serde_json::Value;
 
+use super::short;
 use crate::{
     context::Context,
     failure::Exit,
@@ -28,7 +29,8 @@ enum Act {
     },
     Offer(Towards),
     Accept(Step),
-    Confirm(Towards),
+    Decline(Step),
+    Confirm(Step),
     Withdraw(Step),
     Start(Step),
     Done(Step),
@@ -39,7 +41,7 @@ enum Act {
         #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
         rating: u8,
     },
-    Close(Step),
+    Cancel(Step),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,17 +94,16 @@ impl Order {
             Act::Offer(Towards { step, provider }) => {
                 act(context, "offer", step, Some(provider), None).await
             }
-            Act::Confirm(Towards { step, provider }) => {
-                act(context, "confirm", step, Some(provider), None).await
-            }
             Act::Callback { step, rating } => {
                 act(context, "callback", step, None, Some(rating)).await
             }
             Act::Accept(step) => act(context, "accept", step, None, None).await,
+            Act::Decline(step) => act(context, "decline", step, None, None).await,
+            Act::Confirm(step) => act(context, "confirm", step, None, None).await,
             Act::Withdraw(step) => act(context, "withdraw", step, None, None).await,
             Act::Start(step) => act(context, "start", step, None, None).await,
             Act::Done(step) => act(context, "done", step, None, None).await,
-            Act::Close(step) => act(context, "close", step, None, None).await,
+            Act::Cancel(step) => act(context, "cancel", step, None, None).await,
         }
     }
 }
@@ -120,20 +121,20 @@ async fn act(
     answered(context, &context.ask(&request).await?)
 }
 
-/// Shows an order's state; an order that waits is kept, and the exit code says so.
+/// Shows an order's state and what it needs next. Where it waits for something else than its next
+/// step, such as an offer that covers it, the exit code says so.
 fn answered(context: &Context, answer: &OrderAnswer) -> anyhow::Result<Exit> {
     let text = &context.text;
+    let next = |why: &str| text.find(&format!("waits-{}", why.replace('_', "-")));
+    let next_step = answer.waits.as_deref().and_then(next);
     context.show(answer, || {
-        let state = text.word("state", &answer.state);
-        match &answer.waits {
-            None => format!("{}\t{state}", answer.order),
-            Some(why) => {
-                let why = text.say("order-waits", &[("why", printable(why).into())]);
-                format!("{}\t{state}\n{why}", answer.order)
-            }
-        }
+        let line = format!("{}\t{}", answer.order, text.word("state", &answer.state));
+        let Some(why) = &answer.waits else { return line };
+        let why = next_step.clone().unwrap_or_else(|| printable(why));
+        format!("{line}\n{}", text.say("order-waits", &[("why", why.into())]))
     })?;
-    Ok(if answer.waits.is_some() { Exit::WAITS } else { Exit::DONE })
+    let waits = answer.waits.is_some() && next_step.is_none();
+    Ok(if waits { Exit::WAITS } else { Exit::DONE })
 }
 
 fn table(context: &Context, orders: &[Value]) -> String {
@@ -141,12 +142,12 @@ fn table(context: &Context, orders: &[Value]) -> String {
         vec![
             field(order, "order"),
             context.text.word("state", &field(order, "state")),
+            context.text.word("waits", &field(order, "waits_for")),
             field(order, "service"),
-            field(order, "elder"),
-            field(order, "provider"),
-            field(order, "waits"),
+            context.zone.show_known(order.get("opened_ms").and_then(Value::as_u64)),
+            short(&field(order, "holder")),
         ]
     };
-    let columns = Columns(&["order", "state", "service", "elder", "provider", "waits"]);
+    let columns = Columns(&["order", "state", "waits", "service", "since", "provider"]);
     columns.table(&context.text, orders.iter().map(row).collect())
 }

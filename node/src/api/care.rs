@@ -350,7 +350,7 @@ pub struct AlertAct {
     pub alert: String,
     /// `ack`, `take-over`, `respond`, `arrive`, `resolve`, `false-alarm`, `reopen`.
     pub act: String,
-    /// With `resolve`: the outcome.
+    /// With `resolve`: `helped`, `hospital`, `drill` or `died`.
     pub outcome: Option<String>,
     /// Who acts: an acknowledgement needs a named person.
     pub acting: Option<Acting>,
