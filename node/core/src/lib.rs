@@ -1,4 +1,10 @@
-//! linli-core
+//! The keyed half of a node: authority, keys, opening and sealing. Sans-IO: the clock, randomness and
+//! what is held come in as arguments, see [`engine`].
+//!
+//! An arriving entry is [held](linli_replica) before the core sees it. The core binds its log to a
+//! node ([`payload::Binding`]), opens it under its epoch's key ([`seal`]), asks the certificates of its
+//! space whether it counts ([`authority`]), and applies its changes when the document is looked at
+//! ([`document`]). Only what is authorised is shown; the rest is listed with the reason.
 
 pub mod authority;
 pub(crate) mod codec;
@@ -10,3 +16,7 @@ pub mod payload;
 pub mod person;
 pub mod seal;
 pub mod secret;
+pub mod document;
+pub mod engine;
+pub mod pairing;
+pub mod space;

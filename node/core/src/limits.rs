@@ -44,3 +44,13 @@ pub const ARGON_LANES_MAX: u32 = 16;
 
 /// Bytes of a key file. The largest holds a node's two keys.
 pub const KEY_FILE_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of one raw Automerge change. Columns are run-length coded, so that a change may hold far
+/// more operations than bytes; the core takes no compressed ones.
+pub const CHANGE_BYTES_MAX: usize = 240 << 10;
+
+/// Documents kept open at once, at about 30 to 60 KiB each: 16 MiB.
+pub const OPEN_DOCUMENTS_MAX: usize = 256;
+
+/// Bytes read from the store at a time while a document is opened.
+pub const OPEN_READ_BYTES: usize = 1 << 20;
