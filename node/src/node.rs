@@ -110,6 +110,13 @@ const fn urgency(lane: Lane) -> Urgency {
     }
 }
 
+/// What the core wrote, as an input; none where it wrote nothing.
+fn input(authored: Authored) -> Option<Input> {
+    let Authored { pages, records, urgent, .. } = authored;
+    let nothing = pages.is_empty() && records.is_empty();
+    (!nothing).then(|| Input::Authored { pages, certificates: Vec::new(), records, urgent })
+}
+
 impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { replica, core, store, net, rng, pepper, label, home, relays, .. } = parts;
@@ -233,7 +240,7 @@ impl Node {
         match output {
             Output::Held { from, entries, .. } => return self.held(from, &entries),
             Output::Lost { from: None, entries, .. } => self.lost(&entries),
-            Output::Directory { .. } => self.directory_changed(),
+            Output::Directory { .. } => return self.directory_changed(),
             Output::Receipt { peer, document, frontier } => {
                 self.receipts.note(peer, document, frontier);
             }
@@ -328,14 +335,7 @@ impl Node {
     /// Follows up on what arrived: records to keep, spaces to ask for, views to renew.
     pub(crate) fn arrived(&mut self, arrival: Arrival) -> Vec<Input> {
         let mut inputs: Vec<Input> = arrival.authored.wants.into_iter().map(Input::Want).collect();
-        if !arrival.authored.records.is_empty() {
-            inputs.push(Input::Authored {
-                pages: arrival.authored.pages,
-                certificates: Vec::new(),
-                records: arrival.authored.records,
-                urgent: arrival.authored.urgent,
-            });
-        }
+        inputs.extend(input(Authored { wants: Vec::new(), ..arrival.authored }));
         for reason in arrival.refused {
             tracing::warn!(%reason, "an inbox item was refused");
         }
@@ -348,12 +348,7 @@ impl Node {
                         "this device's data was copied or restored from an older state; it now writes to fresh logs"
                             .to_owned(),
                     );
-                    inputs.push(Input::Authored {
-                        pages: authored.pages,
-                        certificates: Vec::new(),
-                        records: authored.records,
-                        urgent: false,
-                    });
+                    inputs.extend(input(authored));
                 }
                 Err(error) => tracing::error!(%error, "fresh logs could not be started"),
             }
@@ -370,10 +365,18 @@ impl Node {
         });
     }
 
-    fn directory_changed(&mut self) {
+    fn directory_changed(&mut self) -> Vec<Input> {
         self.core.directory_changed(self.replica.directory());
         self.tell_members();
         self.catalogue.directory_changed();
+        let world = world(&self.replica, &self.store);
+        match self.core.pass_keys_on(world, &mut self.rng) {
+            Ok(authored) => input(authored).into_iter().collect(),
+            Err(error) => {
+                tracing::error!(%error, "keys could not be passed on");
+                Vec::new()
+            }
+        }
     }
 
     /// Tells the network who may connect.

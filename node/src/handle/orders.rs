@@ -60,8 +60,9 @@ pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
     let opened = OrderFact::Opened { nonce, request: asked, arbiter };
     let (opened, mut saves) =
         facts::add_to(node, space, &name, Urgency::Normal, person.as_ref(), opened)?;
-    elders::refresh(node);
-    let document = document(node, &id.to_string())?;
+    let world = world(&node.replica, &node.store);
+    let document = node.core.space(world, space)?.document(&name.to_string());
+    node.catalogue.put(document, space, name);
     if arbiter.kind == Kind::Household {
         saves.extend(offer_standing(node, document, opened, service.code, person.as_ref())?);
     }

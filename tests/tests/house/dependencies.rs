@@ -44,6 +44,8 @@ const BELOW: [(&str, &[&str]); 8] = [
             "linli-relay",
             "linli-replica",
             "linli-store",
+            // Its end-to-end tests say by the tests' own means what they need.
+            TESTS,
         ],
     ),
 ];
