@@ -5,12 +5,17 @@
 
 mod check;
 mod day;
+mod evening;
 mod inputs;
+mod kills;
 pub(crate) mod lab;
+mod markers;
 mod morning;
+mod offline;
 mod place;
 mod report;
 mod town;
+mod visit;
 mod wait;
 
 use std::path::PathBuf;

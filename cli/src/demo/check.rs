@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The name of every check, in the order they are made; also what `--break` takes.
-pub(crate) const CHECKS: [&str; 8] = [
+pub(crate) const CHECKS: [&str; 22] = [
     "network-is-cut-off",
     "numbers-agree",
     "rows-become-elders",
@@ -13,6 +13,20 @@ pub(crate) const CHECKS: [&str; 8] = [
     "neighbours-find-each-other",
     "far-hub-through-relay",
     "readable-is-exact",
+    "order-under-offer",
+    "glucose-is-one-alert",
+    "button-is-another",
+    "killed-loses-nothing",
+    "leaves-when-held",
+    "order-is-done",
+    "ladder-climbs-alone",
+    "alert-before-bulk",
+    "alerts-resolved-by-name",
+    "order-called-back",
+    "one-field-two-values",
+    "same-heads-and-views",
+    "markers-found-by-readers",
+    "markers-unseen-outside",
 ];
 
 /// One check.
@@ -94,7 +108,10 @@ mod tests {
         checks.equal("numbers-agree", 0, &1, &1);
         checks.equal("ids-are-joined", 1, &1, &2);
         checks.equal("borrowed-ids-wait", 1, &1, &1);
-        assert_eq!(checks.made.iter().map(|check| check.ok).collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(
+            checks.made.iter().map(|check| check.ok).collect::<Vec<_>>(),
+            [false, false, true]
+        );
         assert!(!checks.passed());
     }
 

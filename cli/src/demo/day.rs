@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::{
     check::{CHECKS, Checks},
@@ -40,6 +40,15 @@ pub(crate) struct Day<'a> {
     pub(crate) own: BTreeMap<&'static str, String>,
     /// The elders the station measured.
     pub(crate) measured: Vec<String>,
+    /// The elder whose profile centre and provider may both write.
+    pub(crate) shared: String,
+    /// The order of the meal.
+    pub(crate) order: String,
+    /// The alert of the button, and when it was pressed.
+    pub(crate) alert: String,
+    pub(crate) pressed: Option<Instant>,
+    /// What became of that alert and when, in milliseconds since the Unix epoch.
+    pub(crate) timeline: Vec<(&'static str, u64)>,
     text: &'a Text,
     json: bool,
     spoil: Option<String>,
@@ -48,7 +57,11 @@ pub(crate) struct Day<'a> {
 
 impl<'a> Day<'a> {
     /// Builds the network and writes the input files.
-    pub(crate) fn begin(context: &'a Context, ground: Ground, spoil: Option<String>) -> Result<Self> {
+    pub(crate) fn begin(
+        context: &'a Context,
+        ground: Ground,
+        spoil: Option<String>,
+    ) -> Result<Self> {
         let town = Town::build(ground)?;
         let inputs = Inputs::write(town.root())?;
         Ok(Self {
@@ -58,6 +71,11 @@ impl<'a> Day<'a> {
             times: BTreeMap::new(),
             own: BTreeMap::new(),
             measured: Vec::new(),
+            shared: String::new(),
+            order: String::new(),
+            alert: String::new(),
+            pressed: None,
+            timeline: Vec::new(),
             text: &context.text,
             json: context.json,
             spoil,
@@ -69,12 +87,22 @@ impl<'a> Day<'a> {
     pub(crate) async fn live(&mut self) -> Result<()> {
         self.set_up().await?;
         self.registers().await?;
-        self.discovery().await
+        self.discovery().await?;
+        self.offline().await?;
+        self.kills().await?;
+        self.visit().await?;
+        self.ladder().await?;
+        self.heal().await?;
+        self.evening().await
     }
 
     /// Tells what happens and why it matters.
     pub(crate) fn tell(&self, key: &'static str, arguments: &[Argument<'_>]) {
-        let line = format!("{:>6.1} s  {}", self.begun.elapsed().as_secs_f32(), self.text.say_key(key, arguments));
+        let line = format!(
+            "{:>6.1} s  {}",
+            self.begun.elapsed().as_secs_f32(),
+            self.text.say_key(key, arguments)
+        );
         if self.json { output::complain(&line) } else { output::print(&line) }
     }
 
@@ -111,7 +139,11 @@ impl<'a> Day<'a> {
         let mut table = Vec::new();
         for check in &self.checks.made {
             let mark = if check.ok { "✓" } else { "✗" };
-            let seen = if check.ok { String::new() } else { format!("\n      {} ≠ {}", check.expected, check.seen) };
+            let seen = if check.ok {
+                String::new()
+            } else {
+                format!("\n      {} ≠ {}", check.expected, check.seen)
+            };
             table.push(format!("  {mark} {} ({}){seen}", check.name, check.compared));
         }
         for name in self.checks.missing() {
@@ -143,13 +175,5 @@ impl<'a> Day<'a> {
         self.tell("demo-stays", &[]);
         crate::verb::told_to_stop()?.await;
         Ok(())
-    }
-
-    /// Stops the day at a check that failed and leaves nothing to go on with.
-    pub(crate) fn needs(&self, check: &str) -> Result<()> {
-        match self.checks.made.iter().rev().find(|made| made.name == check) {
-            Some(made) if made.ok => Ok(()),
-            _ => bail!("{check} does not hold"),
-        }
     }
 }

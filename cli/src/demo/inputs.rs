@@ -21,10 +21,6 @@ pub(crate) type Pair = (String, String);
 pub(crate) struct Row {
     /// The elder it becomes.
     pub(crate) elder: String,
-    /// The name as typed.
-    pub(crate) name: String,
-    /// The telephone number, where it was read.
-    pub(crate) phone: Option<String>,
     id: Option<String>,
     /// What must agree for two rows with one number to be one person.
     person: (String, Option<String>, Option<String>),
@@ -137,10 +133,8 @@ fn row(source: &str, row: &RegisterRow) -> Row {
     let born = row.birth_date.value().map(ToString::to_string);
     Row {
         elder: elder(source, &row.record),
-        phone: row.phone.value().map(|phone| phone.as_str().to_owned()),
         id: row.national_id.value().map(|id| id.as_str().to_owned()),
-        person: (name.clone(), sex, born),
-        name,
+        person: (name, sex, born),
     }
 }
 

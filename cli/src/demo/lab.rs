@@ -35,7 +35,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 pub(crate) use self::{
-    enter::{Ground, WhyNot, enter},
+    enter::{Ground, enter},
     plan::Site,
 };
 use self::{

@@ -28,7 +28,7 @@ const PIN: &str = "2468";
 const REPLICATES: Duration = Duration::from_secs(150);
 /// What the station measures of each elder: LOINC code, value and UCUM unit.
 const MEASURED: [(&str, &str, &str); 3] =
-    [("8867-4", "74", "/min"), ("59408-5", "97", "%"), ("8310-5", "36.5", "Cel")];
+    [("8867-4", "74", "/min"), ("2708-6", "97", "%"), ("8310-5", "36.5", "Cel")];
 /// How many elders the station measures.
 const MEASURES: usize = 3;
 /// The places on one segment, which find each other without a relay.
@@ -71,7 +71,9 @@ impl Day<'_> {
         self.checks.equal("numbers-agree", compared, &5, &agreed);
         self.town.settle().await?;
         self.took("enrol", begun);
-        for (site, name, role) in [("centre", "高主任", "operator"), ("centre", "文员小陈", "clerk")] {
+        for (site, name, role) in
+            [("centre", "高主任", "operator"), ("centre", "文员小陈", "clerk")]
+        {
             let (name, role, pin) = (name.to_owned(), role.to_owned(), PIN.to_owned());
             self.town.at(site)?.call(&PersonAdd { name, role, pin, ends_ms: None }).await?;
         }
@@ -106,7 +108,11 @@ impl Day<'_> {
     async fn rows(&mut self, refused: u64) -> Result<()> {
         let expected = self.inputs.elders();
         let total = self.inputs.north.refused + self.inputs.west.refused;
-        let patience = if self.spoils("rows-become-elders") { self.patience("rows-become-elders") } else { REPLICATES };
+        let patience = if self.spoils("rows-become-elders") {
+            self.patience("rows-become-elders")
+        } else {
+            REPLICATES
+        };
         let mut seen = BTreeMap::new();
         for site in ["centre", "station"] {
             let place = self.town.at(site)?;
@@ -119,7 +125,10 @@ impl Day<'_> {
             let elders = self.elders_at(site).await?;
             let missing = expected.difference(&elders).count();
             let strange = elders.difference(&expected).count();
-            seen.insert(site, json!({ "missing": missing, "strange": strange, "elders": elders.len() }));
+            seen.insert(
+                site,
+                json!({ "missing": missing, "strange": strange, "elders": elders.len() }),
+            );
             if !arrived {
                 break;
             }
@@ -172,7 +181,13 @@ impl Day<'_> {
     async fn joins(&mut self) -> Result<()> {
         let centre = self.town.at("centre")?;
         if self.spoils("ids-are-joined") {
-            let (elder, _) = self.inputs.pairs.difference(&self.inputs.doubtful).next().context("no pair")?.clone();
+            let (elder, _) = self
+                .inputs
+                .pairs
+                .difference(&self.inputs.doubtful)
+                .next()
+                .context("no pair")?
+                .clone();
             let (field, value) = ("national_id".to_owned(), String::new());
             centre.call(&ElderEdit { elder, field, value, acting: None }).await?;
         }
@@ -223,8 +238,13 @@ impl Day<'_> {
             self.town.lab.cut("provider")?;
         }
         let begun = Instant::now();
-        let patience = if self.spoils(check) { Duration::from_secs(45) } else { self.patience(check) };
-        let wanted = if self.spoils(check) { LAN.len() * (LAN.len() - 2) } else { LAN.len() * (LAN.len() - 1) };
+        let patience =
+            if self.spoils(check) { Duration::from_secs(45) } else { self.patience(check) };
+        let wanted = if self.spoils(check) {
+            LAN.len() * (LAN.len() - 2)
+        } else {
+            LAN.len() * (LAN.len() - 1)
+        };
         let _ = until("nodes to find each other", patience, async || {
             Ok((self.direct().await? == wanted).then_some(()))
         })
@@ -264,7 +284,8 @@ impl Day<'_> {
             let path = |status: linli_node::api::network::StatusAnswer, label: &str| {
                 status.peers.into_iter().find(|row| row.label == label).map(|row| row.path)
             };
-            let paths = (path(centre.status().await?, "hub2"), path(hub2.status().await?, "centre"));
+            let paths =
+                (path(centre.status().await?, "hub2"), path(hub2.status().await?, "centre"));
             let mut heads = Vec::new();
             for place in [centre, hub2] {
                 let documents = place.call(&Documents { readable: true }).await?;
@@ -292,7 +313,16 @@ impl Day<'_> {
             let provider = self.town.at("provider")?.status().await?.party;
             let (scope, right) = ("care".to_owned(), "read".to_owned());
             let purpose = "a mistake".to_owned();
-            let grant = ElderGrant { elder, party: provider, scope, right, purpose, consent: None, ends_ms: None, acting: None };
+            let grant = ElderGrant {
+                elder,
+                party: provider,
+                scope,
+                right,
+                purpose,
+                consent: None,
+                ends_ms: None,
+                acting: None,
+            };
             self.town.at("hub1")?.call(&grant).await?;
         }
         let expected = self.may_read()?;
@@ -303,9 +333,10 @@ impl Day<'_> {
         })
         .await;
         let compared = expected.values().map(BTreeSet::len).sum();
-        let count = |of: &BTreeMap<&'static str, BTreeSet<String>>| -> BTreeMap<&'static str, usize> {
-            of.iter().map(|(site, names)| (*site, names.len())).collect()
-        };
+        let count =
+            |of: &BTreeMap<&'static str, BTreeSet<String>>| -> BTreeMap<&'static str, usize> {
+                of.iter().map(|(site, names)| (*site, names.len())).collect()
+            };
         self.checks.note(check, compared, seen == expected, &count(&expected), &count(&seen));
         let carried = self.town.at("provider")?.status().await?.entries_carried;
         self.tell("demo-carries", &[("entries", carried.into())]);

@@ -102,8 +102,7 @@ impl Place {
     pub(crate) async fn start(&mut self, lab: &Lab) -> Result<()> {
         let http = lab.bind(self.site, super::town::RELAY_PORT)?.to_string();
         let carrier = self.kind == "carrier";
-        let words: &[&str] =
-            if carrier { &["relay", "up", "--http", &http] } else { &["up"] };
+        let words: &[&str] = if carrier { &["relay", "up", "--http", &http] } else { &["up"] };
         let mut command = self.linli(lab, self.site, words)?;
         self.running = Some(Running::start(&mut command)?);
         if carrier {
@@ -133,8 +132,11 @@ impl Place {
         Ok(running.kill()?)
     }
 
-    /// Asks the node to stop, and waits until it has.
-    pub(crate) async fn stop(&mut self) -> Result<()> {
+    /// Ends the node in order, and waits until it has ended.
+    pub(crate) async fn end(&mut self) -> Result<()> {
+        if self.kind == "carrier" {
+            return self.kill().map(drop);
+        }
         self.call(&linli_node::api::network::Stop {}).await?;
         let mut running = self.running.take().context("it does not run")?;
         until("a node to stop", STOP, async || Ok(running.child().try_wait()?.map(drop))).await

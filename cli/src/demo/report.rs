@@ -9,7 +9,13 @@ use super::{day::Day, place::Place};
 pub(crate) async fn make(day: &Day<'_>) -> Value {
     let mut nodes = Vec::new();
     for place in day.town.places.iter().filter(|place| place.kind != "carrier") {
-        nodes.push(node(place).await);
+        let mut node = node(place).await;
+        if let (Ok(address), Some(fields)) =
+            (day.town.lab.address(place.site), node.as_object_mut())
+        {
+            fields.insert("address".to_owned(), address.to_string().into());
+        }
+        nodes.push(node);
     }
     let ground = match &day.town.ground {
         super::lab::Ground::Namespaces => "network namespaces".to_owned(),
@@ -22,6 +28,7 @@ pub(crate) async fn make(day: &Day<'_>) -> Value {
         "broke_off": day.checks.broke_off,
         "checks": day.checks.made,
         "checks_not_made": day.checks.missing(),
+        "alert_timeline_ms": day.timeline,
         "times_ms": day.times,
         "nodes": nodes,
     })

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     time::Duration,
 };
@@ -75,12 +75,6 @@ impl Town {
     /// Where everything is kept.
     pub(crate) fn root(&self) -> &Path {
         self.root.path()
-    }
-
-    /// Keeps the data directories after the end.
-    pub(crate) fn keep(&mut self) -> PathBuf {
-        self.root.disable_cleanup(true);
-        self.root.path().to_owned()
     }
 
     /// One node.
@@ -197,9 +191,8 @@ impl Town {
         let number = said.get("number").and_then(|n| n.as_str()).context("no number")?.to_owned();
         let accept = confirm(&number, &shown);
         centre.call(&InviteConfirm { id: invitation.id, accept }).await?;
-        let end = until("the device to be enrolled", ENROL, async || {
-            Ok(joining.child().try_wait()?)
-        });
+        let end =
+            until("the device to be enrolled", ENROL, async || Ok(joining.child().try_wait()?));
         ensure!(end.await?.success(), "{site} could not join: {}", place.last_words());
         Ok((number, shown))
     }

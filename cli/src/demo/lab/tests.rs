@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Ground, Lab, Running, Site, Task, WhyNot, enter, helper, tools};
+use super::{Ground, Lab, Running, Site, Task, enter, enter::WhyNot, helper, tools};
 
 /// Names the file in which a body says that it ran to its end.
 const DONE: &str = "LINLI_LAB_TEST_DONE";
