@@ -1,0 +1,65 @@
+//! A hub that is lost and brought back from its backup.
+
+use std::fs;
+
+use crate::{
+    community::{LOOPBACK, add_elder, centre_and_hub, documents, elders, folder, met, sees},
+    site::{Desk, Site, finished, wait},
+};
+
+const PHONE: &str = "13800000000";
+const OTHER_PHONE: &str = "13911111111";
+const ADDRESS: &str = "桃园路 1号";
+
+#[test]
+fn a_restored_hub_shows_what_it_had_and_writes_on_without_a_fork() {
+    let folder = folder();
+    let (centre, mut hub) = centre_and_hub(folder.path());
+    let before = add_elder(&hub, "王秀英");
+    let backup = folder.path().join("backup");
+    let backup = backup.to_str().unwrap();
+    hub.ask(&["backup", backup]);
+    let again = hub.run(&["backup", backup]);
+    assert_eq!((again.code, again.refusal().0.as_str()), (2, "invalid"), "{again:?}");
+    hub.lives();
+    // Written after the backup: the restored hub must not write other entries in their places.
+    hub.ask(&["elder", "edit", &before, "phone", PHONE]);
+    let after = add_elder(&hub, "李桂兰");
+    sees(&centre, &after);
+    reaches(&centre, PHONE, &before);
+    hub.kill();
+
+    let mut restored = Site::at(folder.path().join("restored"), None);
+    let mut guess = restored.command(&["restore", backup]);
+    let guess = finished(guess.env("LINLI_PASSPHRASE", "a passphrase of a thief"));
+    assert_eq!((guess.code, guess.refusal().0.as_str()), (4, "forbidden"), "{guess:?}");
+    drop(fs::remove_dir_all(restored.data()));
+    restored.ask(&["restore", backup]);
+    restored.configure(LOOPBACK);
+    restored.up();
+    assert!(elders(&restored).contains(&before));
+    let fresh = add_elder(&restored, "张玉珍");
+    met(&restored, &centre);
+    sees(&centre, &fresh);
+    // What it wrote after the backup comes back to it from the centre, and what it writes stands beside it.
+    reaches(&restored, PHONE, &before);
+    restored.ask(&["elder", "edit", &before, "address", ADDRESS]);
+    restored.ask(&["elder", "edit", &before, "phone", OTHER_PHONE]);
+    reaches(&centre, OTHER_PHONE, &before);
+    assert!(elders(&centre).is_superset(&[before, after, fresh].into()));
+    wait("the centre reads what the restored hub reads", || {
+        let there = documents(&centre);
+        documents(&restored).iter().all(|(tag, read)| there.get(tag) == Some(read)).then_some(())
+    });
+    for node in [&*restored, &*centre] {
+        assert_eq!(node.ask(&["status"])["entries_withheld"], 0);
+    }
+    restored.stop();
+}
+
+/// Waits until a node finds the elder, and nobody else, by a telephone number.
+fn reaches(node: &Desk, phone: &str, elder: &str) {
+    node.await_answer(&["elder", "list", phone], |page| {
+        (page["total"] == 1 && page["elders"][0]["elder"] == elder).then_some(())
+    });
+}

@@ -1,0 +1,19 @@
+//! Nodes of one neighbourhood as their owners run them: processes of the real program, each with its
+//! own data directory, on the real network of this machine.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+mod backup;
+mod community;
+mod day;
+mod killed;
+mod namespaces;
+mod offline;
+mod refused;
+mod registers;
+mod site;
