@@ -169,10 +169,8 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
             .map(|owner| owner.fact)
             .ok_or_else(|| conflict("nobody has this alert yet: acknowledge it first"))
     };
-    let resolved = |outcome| {
-        let note = request.outcome.clone().map(Private::new);
-        Ok::<_, ApiError>(AlertFact::Resolved { ack: owned()?, outcome, note })
-    };
+    let resolved =
+        |outcome| Ok::<_, ApiError>(AlertFact::Resolved { ack: owned()?, outcome, note: None });
     Ok(match request.act.as_str() {
         "ack" if view.owner.is_some() => {
             return Err(conflict(
@@ -182,7 +180,7 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
         "ack" => AlertFact::Acknowledged { raise: round()? },
         "take-over" => AlertFact::TookOver { from: owned()? },
         "respond" | "arrive" => AlertFact::Responding { ack: owned()? },
-        "resolve" => resolved(ending(request.outcome.as_deref()))?,
+        "resolve" => resolved(ending(request.outcome.as_deref())?)?,
         "false-alarm" => resolved(Ending::FalseAlarm)?,
         "reopen" => AlertFact::Reopened {
             resolved: view.resolved.ok_or_else(|| conflict("this alert is not resolved"))?,
@@ -196,8 +194,8 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
     })
 }
 
-/// An outcome's word, or `helped` with the word as a note.
-fn ending(word: Option<&str>) -> Ending {
+/// Reads an outcome's word.
+fn ending(word: Option<&str>) -> Result<Ending, ApiError> {
     let named = word.and_then(|word| serde_json::from_value(Value::String(word.to_owned())).ok());
-    named.unwrap_or(Ending::Helped)
+    named.ok_or_else(|| invalid("say how it ended: helped, hospital, false_alarm, drill or died"))
 }

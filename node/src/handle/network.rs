@@ -8,7 +8,7 @@ use linli_net::PeerPath;
 use linli_replica::directory::Node as Member;
 use linli_replica::id::{DocTag, LogKey, NodeId, PartyId};
 
-use super::{Outcome, invalid, now_known};
+use super::{Outcome, now_known};
 use crate::api::network::{
     Backup, DocumentStatus, Documents, Leave, LeaveAnswer, PartyList, PartyRow, Path, PeerRow,
     Status, StatusAnswer, Stop,
@@ -235,7 +235,8 @@ pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
     let key =
         linli_store::keyring::read(node.home.path()).map_err(|error| failed(error.to_string()))?;
     if FilePath::new(&request.to).exists() {
-        return Err(invalid("there is something at this path already; choose another"));
+        let message = "there is something at this path already; choose another";
+        return Err(ApiError::new(Code::Conflict, message));
     }
     node.store
         .backup(FilePath::new(&request.to), Some(&key))
