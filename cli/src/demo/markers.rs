@@ -142,10 +142,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// A text in every spelling it could have on a disk.
 fn spellings(text: &str) -> Vec<Vec<u8>> {
-    let utf8 = text.as_bytes().to_vec();
     let units = || text.encode_utf16();
     let mut all = vec![
-        utf8.clone(),
+        text.as_bytes().to_vec(),
         units().flat_map(u16::to_le_bytes).collect(),
         units().flat_map(u16::to_be_bytes).collect(),
         GB18030.encode(text).0.into_owned(),
