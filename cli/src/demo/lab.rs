@@ -1,6 +1,6 @@
 //! The network under the demonstration: real processes on a network that can be cut.
 //!
-//! [`enter`] comes first. Where the kernel allows it, it starts the program once more in a user, a
+//! [`enter()`] comes first. Where the kernel allows it, it starts the program once more in a user, a
 //! network and a process namespace of its own; no privilege is needed. [`Lab::build`] then gives
 //! every [`Site`] its own network namespace, joined by bridges in one more. Frames have no way out:
 //! the only links are the ones between these namespaces. Everything inside dies with the

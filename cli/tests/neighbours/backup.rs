@@ -20,7 +20,7 @@ fn a_restored_hub_shows_what_it_had_and_writes_on_without_a_fork() {
     let backup = backup.to_str().unwrap();
     hub.ask(&["backup", backup]);
     let again = hub.run(&["backup", backup]);
-    assert_eq!((again.code, again.refusal().0.as_str()), (2, "invalid"), "{again:?}");
+    assert_eq!((again.code, again.refusal().0.as_str()), (5, "conflict"), "{again:?}");
     hub.lives();
     // Written after the backup: the restored hub must not write other entries in their places.
     hub.ask(&["elder", "edit", &before, "phone", PHONE]);

@@ -8,15 +8,15 @@
 
 pub mod authority;
 pub(crate) mod codec;
+pub mod document;
+pub mod engine;
 pub mod identity;
 pub mod inbox;
 pub mod kdf;
 pub mod limits;
+pub mod pairing;
 pub mod payload;
 pub mod person;
 pub mod seal;
 pub mod secret;
-pub mod document;
-pub mod engine;
-pub mod pairing;
 pub mod space;

@@ -30,7 +30,9 @@ pub struct Code {
 
 /// The text is not a pairing code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a pairing code, or it was mistyped; type it again as the inviter's screen shows it")]
+#[error(
+    "this is not a pairing code, or it was mistyped; type it again as the inviter's screen shows it"
+)]
 pub struct NotACode;
 
 impl Code {
