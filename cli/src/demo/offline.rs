@@ -1,6 +1,9 @@
 //! Step 3: the network is cut, and care goes on in every house by itself.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result};
 use linli_model::{
@@ -9,8 +12,8 @@ use linli_model::{
 };
 use linli_node::api::{
     care::{
-        AlertList, AlertRaise, ElderEdit, ElderGrant, ElderShow, OfferList, OfferSign, OrderNew,
-        ReadingAdd,
+        AlertList, AlertRaise, ElderAdd, ElderEdit, ElderGrant, ElderShow, OfferList, OfferSign,
+        OrderNew, ReadingAdd,
     },
     network::Path,
 };
@@ -79,8 +82,11 @@ impl Day<'_> {
             acting: acting("高主任"),
         };
         centre.call(&offer).await?;
-        // By default a provider reads nothing of an elder's care: this elder agreed to it.
-        let elder = self.inputs.west.rows.first().context("no elder")?.elder.clone();
+        // By default a provider reads nothing of an elder's care: this neighbour at the hub agreed to
+        // it. The hub shares the record, so it can take the provider's words when it comes by.
+        let hub = self.town.at("hub1")?;
+        let fields = BTreeMap::from([("name".to_owned(), "许春梅".to_owned())]);
+        let elder = hub.call(&ElderAdd { fields, acting: None }).await?.elder;
         let grant = ElderGrant {
             elder: elder.clone(),
             party: name.to_owned(),
@@ -91,18 +97,19 @@ impl Day<'_> {
             ends_ms: None,
             acting: None,
         };
-        centre.call(&grant).await?;
-        let hub = self.town.at("hub1")?;
+        hub.call(&grant).await?;
         let wait = self.patience("order-under-offer");
         until("the offer to reach the hub", wait, async || {
             Ok((!hub.call(&OfferList {}).await?.is_empty()).then_some(()))
         })
         .await?;
         let show = ElderShow { elder: elder.clone() };
-        until("the profile to reach the provider", wait, async || {
-            Ok(provider.call(&show).await.ok().map(drop))
-        })
-        .await?;
+        for place in [provider, centre] {
+            until("the profile to reach centre and provider", wait, async || {
+                Ok(place.call(&show).await.ok().map(drop))
+            })
+            .await?;
+        }
         self.shared = elder;
         self.tell("demo-agreed", &[]);
         Ok(())
