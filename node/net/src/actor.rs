@@ -234,6 +234,9 @@ impl Actor {
         }
         let Some(standing) = &peer.link else {
             Self::adopt(peer, opened, &mut self.next_number, &self.events, &mut self.links);
+            if peers.values().filter(|peer| peer.link.is_some()).nth(1).is_none() {
+                peers.values_mut().for_each(Peer::network_is_back);
+            }
             return;
         };
         let candidate =

@@ -11,6 +11,7 @@ use crate::{
         SIMULTANEOUS_WINDOW,
     },
     link::{Link, Opened},
+    status::PeerPath,
 };
 
 /// Which members this node dials by itself. Everybody may always dial this node.
@@ -87,6 +88,8 @@ pub(crate) struct Peer {
     pub(crate) link: Option<Arc<Link>>,
     /// Takes over as soon as the present link has ended.
     pub(crate) successor: Option<Opened>,
+    /// Linked through a relay while a direct address has become known: worth another dial.
+    pub(crate) nearer: bool,
 }
 
 impl Peer {
@@ -132,8 +135,20 @@ impl Peer {
         self.last_failure = None;
     }
 
-    /// The addresses changed: whatever failed before says nothing about them, but a refusal does.
+    /// The addresses changed: whatever failed before says nothing about them, but a refusal does. A
+    /// dial under way knows only the former ones, and is begun again.
     pub(crate) fn addresses_changed(&mut self) {
+        if let Some(dialing) = self.dialing.take() {
+            dialing.abort();
+        }
+        self.nearer = self.link.as_ref().is_some_and(|link| {
+            link.initiator && matches!(link.last_path(), PeerPath::Relayed(_))
+        });
+        self.network_is_back();
+    }
+
+    /// Somebody answered after nobody did: whoever did not answer may do so now.
+    pub(crate) fn network_is_back(&mut self) {
         if !matches!(self.last_failure, Some(DialFailure::Refused { .. })) {
             self.failures = 0;
             self.not_before = None;

@@ -308,7 +308,7 @@ impl Replica {
                 let source = Some(*peer) == parcel.from;
                 if source {
                     session.owe_receipt(document, log, urgent);
-                } else if session.shares(&grown.space) {
+                } else if session.gives(&self.world, &grown.space) {
                     if parcel.live && (small || urgent) {
                         session.push(document, log, grown.after, grown.lane);
                     } else {
@@ -343,7 +343,7 @@ impl Replica {
         for session in self.sessions.values_mut() {
             for entry in &entries {
                 if entry.header().urgency == Urgency::Urgent
-                    && session.shares(&entry.header().space)
+                    && session.gives(&self.world, &entry.header().space)
                 {
                     let frame = Frame::Pages(Pages { pages: vec![vec![entry.encode().into()]] });
                     session.send_urgent(&frame, outputs);

@@ -19,11 +19,13 @@ use crate::replica::world::{Revision, World};
 
 mod compare;
 mod fetch;
+mod inboxes;
 mod naming;
 mod serve;
 
 pub(crate) use compare::Comparison;
 use fetch::Fetch;
+pub(crate) use inboxes::Delivered;
 use serve::Serve;
 
 /// Logs of documents about which something is to be said.
@@ -59,6 +61,7 @@ pub(crate) struct Session {
     certificates: BTreeSet<CertificateId>,
     receipts: [Logs; 2],
     cells: BTreeSet<(SpaceTag, LogKey)>,
+    delivered: Delivered,
     fetch: Fetch,
     serve: Serve,
 }
@@ -100,6 +103,7 @@ impl Session {
             certificates: BTreeSet::new(),
             receipts: Default::default(),
             cells: BTreeSet::new(),
+            delivered: Delivered::new(),
             fetch: Fetch::default(),
             serve: Serve::default(),
         };
@@ -156,6 +160,7 @@ impl Session {
             Frame::Receipt(receipt) => {
                 for HeldDocument { document, frontier } in receipt.documents {
                     if world.index.space_of(&document).is_some_and(|space| self.shares(&space)) {
+                        self.note_delivered(world, document, &frontier);
                         outputs.push(Output::Receipt { peer: self.peer, document, frontier });
                     }
                 }

@@ -21,7 +21,7 @@ impl Actor {
         let mut peers = locked(&self.shared.peers);
         let (mut due, mut later) = (Vec::new(), None);
         for (id, peer) in peers.iter_mut() {
-            let idle = peer.link.is_none() && peer.dialing.is_none();
+            let idle = (peer.link.is_none() || peer.nearer) && peer.dialing.is_none();
             let wanted = *id != self.me && self.policy.allows(id) && self.shared.gate.is_member(id);
             if !idle || !wanted {
                 continue;
@@ -36,6 +36,7 @@ impl Actor {
         for (id, peer) in due {
             let address = peer.address(id, &own_relays);
             if !address.is_empty() && self.dials.len() < DIALS_MAX {
+                peer.nearer = false;
                 peer.dialing = Some(self.dials.spawn(dial(self.endpoint.clone(), address)));
             }
         }

@@ -6,7 +6,7 @@ use linli_net::{
     DialFailure, DialPolicy, DisconnectReason, NetError, NetEvent, PeerPath, RefusalReason, start,
 };
 
-use crate::support::{LIMIT, config, id, members, node, node_again, pair, reaches};
+use crate::support::{LIMIT, config, id, members, node, node_again, pair, reaches, until};
 
 #[tokio::test]
 async fn both_sides_get_the_same_secret_and_only_one_dialled() {
@@ -185,4 +185,18 @@ async fn dropping_the_events_stops_the_network() {
     // It answers no longer, rather than waiting for an actor that is gone.
     a.net.shutdown().await;
     assert!(a.net.peers().is_empty());
+}
+
+#[tokio::test]
+async fn the_first_answer_after_silence_ends_the_waits_of_all() {
+    let mut a = node(config(1, &[1, 2, 3])).await;
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    a.net.set_addresses(id(2), [nobody.local_addr().unwrap()], &[]).unwrap();
+    a.net.set_dial_policy(DialPolicy::Everyone);
+    until(|| a.net.peers().iter().any(|peer| peer.failures > 0)).await;
+    let c = node(config(3, &[1, 2, 3])).await;
+    a.dial(&c);
+    a.connected().await;
+    until(|| a.status(id(2)).failures == 0).await;
+    until(|| a.status(id(2)).dialing).await;
 }

@@ -93,3 +93,23 @@ async fn a_relay_can_be_added_while_running() {
     a.connected().await;
     b.connected().await;
 }
+
+#[tokio::test]
+async fn a_direct_address_that_becomes_known_takes_over_from_the_relay() {
+    let (_server, url) = relay().await;
+    let [mut a, b] = [46, 47].map(|seed| {
+        let mut config = config(seed, &[46, 47]);
+        config.relays = behind(&url, "key", seed, &[]).relays;
+        config
+    });
+    a.dial = DialPolicy::Everyone;
+    let [mut a, mut b] = [node(a).await, node(b).await];
+    a.connected().await;
+    b.connected().await;
+    let relayed = a.status(id(47)).connected.unwrap().path;
+    assert!(matches!(relayed, PeerPath::Relayed(_)), "{relayed:?}");
+    a.dial(&b);
+    let direct = PeerPath::Direct(b.net.bound_addresses()[0]);
+    until(|| a.status(id(47)).connected.is_some_and(|link| link.path == direct)).await;
+    reaches(&mut a, &mut b).await;
+}

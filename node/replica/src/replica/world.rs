@@ -11,6 +11,7 @@ use crate::frame::Cell;
 use crate::id::{DocTag, LogKey, NodeId, SpaceTag, Timestamp, inbox_tag};
 use crate::index::Index;
 use crate::limits::CELLS_MAX;
+use crate::session::Delivered;
 
 /// Counts the changes of what this node names, so that a pair remembers how much was named.
 pub(crate) type Revision = u64;
@@ -26,6 +27,7 @@ pub(crate) struct Usage {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Agreement {
     pub(crate) shared: BTreeSet<SpaceTag>,
+    pub(crate) delivered: Delivered,
     pub(crate) named_through: Revision,
 }
 

@@ -65,7 +65,8 @@ impl Snapshots {
             .certificates()
             .map(|c| (c.id().0, *blake3::hash(&c.encode()).as_bytes()));
         let certificates = Snapshot::new(&session.salt, certificates);
-        let documents = session.shared.iter().flat_map(|space| world.index.documents(space));
+        let compared = session.shared.iter().filter(|space| session.compares(world, space));
+        let documents = compared.flat_map(|space| world.index.documents(space));
         let documents =
             Snapshot::new(&session.salt, documents.map(|(tag, digest)| (tag.0, digest)));
         let items = certificates.len() + documents.len();
@@ -111,6 +112,7 @@ impl Session {
             _ if opening => {
                 self.demand()?;
                 self.compare.running = true;
+                self.offer_inboxes(world);
                 Responder { snapshots: Snapshots::take(self, world), finishing: false }
             }
             Some(_) | None => return Err(Ending::OutOfTurn),
@@ -152,6 +154,7 @@ impl Session {
         self.compare.running = true;
         self.compare.begun += 1;
         self.compare.last = world.now;
+        self.offer_inboxes(world);
         let snapshots = Snapshots::take(self, world);
         let certificates = VecDeque::from([snapshots.certificates.opening()]);
         let documents = VecDeque::from([snapshots.documents.opening()]);
@@ -222,8 +225,8 @@ impl Session {
             } else {
                 break;
             };
-            let shared = world.index.space_of(&document).is_some_and(|space| self.shares(&space));
-            if shared && !frontier.0.is_empty() {
+            let space = world.index.space_of(&document);
+            if space.is_some_and(|space| self.gives(world, &space)) && !frontier.0.is_empty() {
                 bytes += frontier_bytes(&frontier);
                 let urgent = is_urgent(document, &frontier, held);
                 documents.push(Offer { document, frontier, urgent });

@@ -164,6 +164,10 @@ impl Session {
             }
             for (log, tips) in &frontier.0 {
                 match has_all(&world.index, (document, *log), tips, held) {
+                    // The peer asks nothing more of an inbox that is not compared: it is told.
+                    Ok(true) if space.is_some_and(|space| !self.compares(world, &space)) => {
+                        self.owe_receipt(document, *log, urgent);
+                    }
                     Ok(true) => {}
                     Ok(false) => self.fetch.offer((document, *log), tips.clone(), urgent),
                     Err(_) => {

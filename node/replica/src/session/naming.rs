@@ -45,10 +45,11 @@ impl Session {
         let remembered = world.agreements.remove(&self.peer);
         if *ours.agreed != NOTHING
             && ours.agreed == theirs.agreed
-            && let Some(Agreement { shared, named_through }) = remembered
+            && let Some(Agreement { shared, delivered, named_through }) = remembered
         {
             self.owe_cells_of(world, shared.iter().copied());
             self.shared = shared;
+            self.delivered = delivered;
             self.named_through = named_through;
             self.compare.due = self.initiator;
             return Ok(());
@@ -161,8 +162,8 @@ impl Session {
     /// What is to be remembered of the peer once the connection is gone.
     pub(crate) fn agreement(self) -> Option<Agreement> {
         let settled = self.hello.is_some() && self.asks == 0;
-        let Self { shared, named_through, .. } = self;
-        settled.then_some(Agreement { shared, named_through })
+        let Self { shared, delivered, named_through, .. } = self;
+        settled.then_some(Agreement { shared, delivered, named_through })
     }
 }
 

@@ -103,7 +103,7 @@ impl Session {
         for wanted in want.logs {
             let (document, log) = (wanted.document, wanted.log);
             let space = world.index.space_of(&document);
-            if !space.is_some_and(|space| self.shares(&space)) {
+            if !space.is_some_and(|space| self.gives(world, &space)) {
                 self.refuse(Refused::NotShared, outputs);
                 continue;
             }
@@ -126,12 +126,12 @@ impl Session {
         let mut pages = Vec::new();
         let mut bytes = 0;
         while let Some(key) = self.serve.queues.get(slot(lane)).and_then(VecDeque::front).copied() {
+            let given = world.index.space_of(&key.0).is_some_and(|s| self.gives(world, &s));
             let Some(cursor) = self.serve.cursors.get_mut(&key).filter(|c| c.lane == lane) else {
                 self.advance(lane);
                 continue;
             };
-            let space = world.index.space_of(&key.0);
-            if !space.is_some_and(|space| self.shared.contains(&space)) {
+            if !given {
                 self.serve.cursors.remove(&key);
                 self.advance(lane);
                 continue;

@@ -1,5 +1,7 @@
 use linli_replica::entry::Urgency;
+use linli_replica::frame::Frame;
 use linli_replica::id::{NodeId, inbox_tag};
+use linli_replica::replica::Input;
 
 use crate::community::node;
 use crate::network::{LANES, Network, document, space};
@@ -140,6 +142,62 @@ fn an_inbox_is_reached_directly_and_through_a_carrier() {
 }
 
 #[test]
+fn what_lies_in_an_inbox_goes_to_its_owner_and_to_carriers_only() {
+    let mut network = Network::new(1, &[1, 2, 3], &[9]);
+    let (writer, other, owner, carrier) = (node(1), node(2), node(3), node(9));
+    let ends = [writer, other, owner];
+    for end in ends {
+        network.connect(end, carrier);
+    }
+    network.connect(writer, owner);
+    let inbox = inbox_tag(&owner);
+    for (from, entries) in [(writer, 2), (other, 5)] {
+        network.write(from, inbox, document(1, 1), Urgency::Normal, entries, 100);
+        network.settle();
+    }
+    assert_eq!(network.check_equal(owner, carrier, &[inbox]), 7);
+    for (end, entries) in [(writer, 2), (other, 5)] {
+        assert_eq!(network.nodes[&end].store.entries().count(), entries, "only what it wrote");
+    }
+    for (id, node) in &network.nodes {
+        assert!(node.told.refused.is_empty(), "{id:?}: {:?}", node.told.refused);
+    }
+
+    // Neither on the open connections nor when they are made anew is anything said of it again.
+    for again in [false, true] {
+        network.log.clear();
+        for end in ends {
+            if again {
+                network.cut(end, carrier);
+                network.connect(end, carrier);
+            } else {
+                network.input(end, Input::Reconcile { peer: carrier });
+            }
+        }
+        network.drain();
+        let idle = |frame: &Frame| matches!(frame, Frame::Ranges(_) | Frame::Hello(_));
+        assert!(!network.log.is_empty());
+        assert!(network.log.iter().all(|(.., frame)| idle(frame)), "{:?}", network.log);
+    }
+}
+
+#[test]
+fn an_inbox_item_is_offered_again_to_who_has_lost_it() {
+    let mut network = Network::new(1, &[1, 2], &[]);
+    let (writer, owner) = (node(1), node(2));
+    network.connect(writer, owner);
+    network.write(writer, inbox_tag(&owner), document(1, 1), Urgency::Normal, 2, 100);
+    network.drain();
+    network.cut(writer, owner);
+    // Restored from an older state: it has neither the items nor what was agreed.
+    network.nodes.get_mut(&owner).unwrap().store.logs.clear();
+    network.crash(owner);
+    network.connect(writer, owner);
+    network.settle();
+    assert_eq!(network.check_equal(writer, owner, &[inbox_tag(&owner)]), 2);
+}
+
+#[test]
 fn a_space_wanted_later_is_announced_in_the_open_session() {
     let mut network = Network::new(1, &[1, 2], &[]);
     let (a, b) = (node(1), node(2));
@@ -210,7 +268,7 @@ fn a_forked_log_converges_with_both_branches() {
         network.connect(b, c);
         network.settle();
         for (x, y) in [(a, b), (b, c)] {
-            network.input(x, linli_replica::replica::Input::Reconcile { peer: y });
+            network.input(x, Input::Reconcile { peer: y });
         }
         network.settle();
         assert_eq!(network.check_equal(a, b, &[space(7)]), 240, "seed {seed}");
