@@ -27,7 +27,7 @@ use crate::{
     event::{EventSender, NetEvent, NetEvents, events},
     gate::Gate,
     handle::{Command, NetHandle, Shared},
-    limits::{CONNECT_TIMEOUT, HANDSHAKES_MAX, PAIR_STREAMS_MAX, STABLE_AFTER},
+    limits::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, HANDSHAKES_MAX, PAIR_STREAMS_MAX, STABLE_AFTER},
     link::{self, Opened},
     mdns::{self, Found, Wish},
     pairing::{self, PairStream, PairTarget},
@@ -183,7 +183,8 @@ impl Actor {
                 self.events.control(NetEvent::Disconnected { peer, connection: number, reason });
             }
         }
-        self.endpoint.close().await;
+        // The words are on their way; over a slow link QUIC would wait long for the last to be acknowledged.
+        let _ = timeout(CLOSE_TIMEOUT, self.endpoint.close()).await;
     }
 
     /// Takes up a handshake, unless there are too many.

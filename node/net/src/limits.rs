@@ -68,6 +68,9 @@ pub(crate) const ADDRESSES_MAX: usize = 8;
 /// Bytes of a peer's reason in words that are kept.
 pub(crate) const WORDS_MAX_BYTES: usize = 120;
 
+/// How long a node that stops waits until its peers have heard of it.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Time after which the same refused endpoint is reported again.
 pub(crate) const REFUSED_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// Refused endpoints remembered apart; further ones are counted together.
