@@ -34,4 +34,4 @@ demo-heals = Step 6. Everything heals, but the hub's link is slow, with 30 days 
 demo-alert-first = The alert is at the centre while { $left } % of the photo is still to come.
 demo-resolved = A named person acknowledged, answered and resolved the alerts.
 demo-compares = Step 7. The nodes are compared with one another and with what the driver knows.
-demo-markers = { $bytes } bytes of outsiders were searched for what they must not see; the provider alone carries { $entries } entries it cannot open.
+demo-markers = { $bytes } bytes of outsiders were searched for what they must not see, in every frame too; the provider carries { $entries } entries and the relay { $relayed }, and neither can open one of them.

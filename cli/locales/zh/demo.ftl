@@ -34,4 +34,4 @@ demo-heals = 第六步。一切恢复，但网关的链路很慢，后面排着 
 demo-alert-first = 警报已到中心，而照片还有 { $left } % 未到。
 demo-resolved = 有名有姓的人确认、响应并解除了警报。
 demo-compares = 第七步。节点之间互相比较，并与驱动程序所知的比较。
-demo-markers = 在外人持有的 { $bytes } 字节里搜寻了他们不该看到的内容；仅服务商就替别人保管着 { $entries } 条打不开的记录。
+demo-markers = 在外人持有的 { $bytes } 字节里和每一帧里搜寻了他们不该看到的内容；服务商替别人保管着 { $entries } 条、中继保管着 { $relayed } 条记录，一条也打不开。

@@ -26,6 +26,34 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it is waited for where it was spoilt.
 const SPOILT: Duration = Duration::from_secs(8);
 
+/// The parts of the day.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    SetUp,
+    Registers,
+    Discovery,
+    Offline,
+    Kills,
+    Visit,
+    Ladder,
+    Heal,
+    Evening,
+}
+
+impl Step {
+    const ALL: [Self; 9] = [
+        Self::SetUp,
+        Self::Registers,
+        Self::Discovery,
+        Self::Offline,
+        Self::Kills,
+        Self::Visit,
+        Self::Ladder,
+        Self::Heal,
+        Self::Evening,
+    ];
+}
+
 /// The day.
 pub(crate) struct Day<'a> {
     /// The neighbourhood.
@@ -83,17 +111,31 @@ impl<'a> Day<'a> {
         })
     }
 
-    /// Lives the day.
+    /// Lives the day; where a check was spoilt, until that check has been made.
     pub(crate) async fn live(&mut self) -> Result<()> {
-        self.set_up().await?;
-        self.registers().await?;
-        self.discovery().await?;
-        self.offline().await?;
-        self.kills().await?;
-        self.visit().await?;
-        self.ladder().await?;
-        self.heal().await?;
-        self.evening().await
+        for step in Step::ALL {
+            match step {
+                Step::SetUp => self.set_up().await?,
+                Step::Registers => self.registers().await?,
+                Step::Discovery => self.discovery().await?,
+                Step::Offline => self.offline().await?,
+                Step::Kills if self.needs("killed-loses-nothing") => self.kills().await?,
+                Step::Visit => self.visit().await?,
+                Step::Ladder if self.needs("ladder-climbs-alone") => self.ladder().await?,
+                Step::Heal => self.heal().await?,
+                Step::Evening => self.evening().await?,
+                Step::Kills | Step::Ladder => {}
+            }
+            if self.checks.made.iter().any(|check| self.spoils(check.name)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a step that only makes this check is to be lived: all are, unless another is spoilt.
+    fn needs(&self, check: &str) -> bool {
+        self.spoil.is_none() || self.spoils(check)
     }
 
     /// Tells what happens and why it matters.

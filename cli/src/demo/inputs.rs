@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use encoding_rs::GB18030;
 use linli_model::register::{self, RegisterRow};
 
+use super::markers::REGISTERED;
+
 const NORTH: &[u8] = include_bytes!("../../../crdt-model/data/registers/register-north.csv");
 const WEST: &[u8] = include_bytes!("../../../crdt-model/data/registers/register-west.csv");
 
@@ -65,7 +67,7 @@ impl Inputs {
         // Two rows that borrow a number: the station's from somebody in the centre's register, and the
         // other way round. Name and birth date are the borrowers' own.
         let north = format!(
-            "{north}B90001,任借名,男,1949-02-11,{lent_west},13900000001,莲湖区桃园路街道 9号楼,独居,自费,0 完好,\r\n"
+            "{north}B90001,{REGISTERED},男,1949-02-11,{lent_west},13900000001,莲湖区桃园路街道 9号楼,独居,自费,0 完好,\r\n"
         );
         let west = format!(
             "{west}X90001,毕借号,女,1951.7.9,{lent_north},13900000002,莲湖区桃园路街道 10号楼,独居,自费,能力完好,\r\n"

@@ -19,6 +19,7 @@ use serde_json::json;
 use super::{
     day::Day,
     inputs::{Pair, pair},
+    markers::{ELDER, FAR_ELDER},
     wait::until,
 };
 
@@ -63,8 +64,12 @@ impl Day<'_> {
         for site in ["station", "provider", "relay", "hub1", "hub2"] {
             let misread = self.spoils("numbers-agree") && site == "hub1";
             let same = |there: &str, here: &str| there == here && !misread;
-            let (there, here) = self.town.enrol(site, same).await?;
+            let enrolled = self.town.enrol(site, same).await;
             compared += 1;
+            let Ok((there, here)) = enrolled else {
+                self.checks.equal("numbers-agree", compared, &5, &agreed);
+                return enrolled.map(drop);
+            };
             agreed += usize::from(there == here);
             self.tell("demo-enrolled", &[("site", site.into()), ("number", there.into())]);
         }
@@ -221,7 +226,7 @@ impl Day<'_> {
     /// Step 2: nodes find each other, the far hub through the relay, and each reads what it may.
     pub(crate) async fn discovery(&mut self) -> Result<()> {
         self.tell("demo-finds", &[]);
-        for (site, name) in [("hub1", "周桂兰"), ("hub2", "何秀珍")] {
+        for (site, name) in [("hub1", ELDER), ("hub2", FAR_ELDER)] {
             let fields = [("name", name), ("phone", "13900000003"), ("address", "桃园路 1号楼")];
             let fields = fields.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
             let answer = self.town.at(site)?.call(&ElderAdd { fields, acting: None }).await?;

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use super::{
     day::Day,
     morning::{acting, now_ms},
+    visit::ALONE,
     wait::until,
 };
 
@@ -38,7 +39,7 @@ const DAY_MS: u64 = 86_400_000;
 /// What both change alike, and what they change differently.
 const ALIKE: (&str, &str) = ("address", "西安市莲湖区桃园路 8号楼 1单元 101");
 const PHONE_AT_CENTRE: &str = "13911111111";
-const PHONE_AT_PROVIDER: &str = "13922222222";
+pub(crate) const PHONE_AT_PROVIDER: &str = "13922222222";
 
 /// One value of the sensor.
 struct Sample<'a> {
@@ -118,9 +119,7 @@ impl Day<'_> {
     /// Cuts every link, and does what must be possible without one.
     pub(crate) async fn offline(&mut self) -> Result<()> {
         self.agree().await?;
-        let alone: [&[&str]; 6] =
-            [&["hub1"], &["hub2"], &["centre"], &["station"], &["provider"], &["relay"]];
-        self.town.lab.only(&alone)?;
+        self.town.lab.only(&ALONE)?;
         let cut = Instant::now();
         let (hub, centre) = (self.town.at("hub1")?, self.town.at("centre")?);
         for place in [hub, centre] {

@@ -67,6 +67,8 @@ impl Place {
                 command.env_remove(name);
             }
         }
+        // Every frame is looked through for what the node must not see.
+        command.env("LINLI_LOG", "info,linli_net::frames=trace");
         command.env("LINLI_PASSPHRASE", PASSPHRASE).env("LINLI_OFFICER_PASSPHRASE", PASSPHRASE);
         command.args(["--lang", "en", "--json", "--data"]).arg(&self.data).args(words);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log_file()?);
@@ -132,13 +134,17 @@ impl Place {
         Ok(running.kill()?)
     }
 
-    /// Ends the node in order, and waits until it has ended.
-    pub(crate) async fn end(&mut self) -> Result<()> {
+    /// Tells the node to end in order; a relay, which has no control socket, is killed.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
         if self.kind == "carrier" {
             return self.kill().map(drop);
         }
-        self.call(&linli_node::api::network::Stop {}).await?;
-        let mut running = self.running.take().context("it does not run")?;
+        self.call(&linli_node::api::network::Stop {}).await.map(drop)
+    }
+
+    /// Waits until the node has ended.
+    pub(crate) async fn ended(&mut self) -> Result<()> {
+        let Some(mut running) = self.running.take() else { return Ok(()) };
         until("a node to stop", STOP, async || Ok(running.child().try_wait()?.map(drop))).await
     }
 

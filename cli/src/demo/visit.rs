@@ -17,7 +17,7 @@ use super::{day::Day, morning::acting, wait::until};
 /// How long after a press the siren sounds, where nobody has taken care (the default ladder).
 const SIREN: Duration = Duration::from_secs(60);
 /// Everybody for themselves.
-const ALONE: [&[&str]; 6] =
+pub(crate) const ALONE: [&[&str]; 6] =
     [&["hub1"], &["hub2"], &["centre"], &["station"], &["provider"], &["relay"]];
 /// The provider at the door.
 const VISIT: [&[&str]; 5] =

@@ -141,9 +141,10 @@ impl Peer {
         if let Some(dialing) = self.dialing.take() {
             dialing.abort();
         }
-        self.nearer = self.link.as_ref().is_some_and(|link| {
-            link.initiator && matches!(link.last_path(), PeerPath::Relayed(_))
-        });
+        self.nearer = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.initiator && matches!(link.last_path(), PeerPath::Relayed(_)));
         self.network_is_back();
     }
 

@@ -292,6 +292,7 @@ async fn write_lane(
                 next.frame
             }
         };
+        trace_frame("sent", link.peer, lane, &frame);
         if let Err(error) = write_frame(&mut stream, &frame).await {
             return DisconnectReason::Lost { what: printable(&error) };
         }
@@ -325,6 +326,7 @@ async fn read_lane(
             }
             return DisconnectReason::Garbage { what: "it sent an empty frame" };
         }
+        trace_frame("received", link.peer, lane, &frame);
         let delivering = events.frame(link.peer, link.number, lane, frame);
         let delivered = if lane == Lane::Urgent {
             link.heard.held_up.store(true, Ordering::SeqCst);
@@ -339,4 +341,16 @@ async fn read_lane(
             return DisconnectReason::Shutdown;
         }
     }
+}
+
+/// Shows a frame as it is after transport decryption to whoever asks for the level `trace` of
+/// `linli_net::frames`: what this node itself can see of what it passes on.
+fn trace_frame(way: &str, peer: EndpointId, lane: Lane, frame: &[u8]) {
+    tracing::trace!(
+        target: "linli_net::frames",
+        peer = %peer.fmt_short(),
+        ?lane,
+        bytes = %hex::encode(frame),
+        "{way}"
+    );
 }
