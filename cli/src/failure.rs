@@ -74,6 +74,11 @@ pub(crate) enum CliError {
     /// The person at the terminal said that the numbers differ.
     #[error("the numbers differ: the invitation was refused")]
     NumbersDiffer,
+    /// The configuration names no device address.
+    #[error(
+        "this node has no device address: set api = \"127.0.0.1:4480\" in linli.toml and start it again"
+    )]
+    NoDeviceAddress,
     /// The node was told to stop and works on.
     #[error("the node has not stopped after {seconds} s: look at its log")]
     StillRunning { seconds: u64 },
@@ -254,6 +259,7 @@ fn own_explained(error: &CliError, text: &Text) -> String {
         CliError::InvitationFailed { reason } => {
             text.say("invitation-failed", &[("reason", reason.as_str().into())])
         }
+        CliError::NoDeviceAddress => text.say("no-device-address", &[]),
         CliError::NumbersDiffer => text.say("numbers-differ", &[]),
         CliError::StillRunning { seconds } => {
             text.say("still-running", &[("seconds", (*seconds).into())])

@@ -9,6 +9,7 @@ mod backup;
 mod community;
 mod completions;
 mod demo;
+mod device;
 mod doctor;
 mod documents;
 mod elder;
@@ -69,6 +70,7 @@ verbs! {
     Elder elder,
     Joins joins,
     Reading reading,
+    Device device,
     Photo photo,
     Offer offer,
     Order order,

@@ -6,6 +6,10 @@ use linli_replica::batch::{Record, Shelf};
 use linli_replica::frontier::Frontier;
 use linli_replica::id::{DocTag, NodeId};
 
+/// Logs that are kept of a document for each peer, which may name logs without end: more than the
+/// nodes that write to one document.
+const LOGS_MAX: usize = 1_024;
+
 /// Receipts by document and node; kept sealed, so that they are true after a restart too.
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
@@ -31,7 +35,9 @@ impl Receipts {
     pub(crate) fn note(&mut self, peer: NodeId, document: DocTag, frontier: Frontier) {
         let held = self.by_document.entry(document).or_default().entry(peer).or_default();
         for (log, tips) in frontier.0 {
-            held.0.insert(log, tips);
+            if held.0.len() < LOGS_MAX || held.0.contains_key(&log) {
+                held.0.insert(log, tips);
+            }
         }
         self.unsaved.insert((document, peer));
     }

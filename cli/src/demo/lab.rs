@@ -119,6 +119,18 @@ impl Lab {
         }
     }
 
+    /// Where processes on the site reach each other and nobody else does.
+    ///
+    /// # Errors
+    /// No site has this name.
+    pub(crate) fn loopback(&self, site: &str, port: u16) -> Result<SocketAddr> {
+        let index = self.plan.index(site)?;
+        match &self.ways {
+            Ways::Namespaces(_) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            Ways::Forwarder(ways) => Ok(SocketAddr::from((ways.own(index)?, port))),
+        }
+    }
+
     /// Where `from` reaches the UDP port of `to`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     time::Duration,
@@ -15,6 +16,8 @@ use linli_node::{
     },
     control::Client,
 };
+
+use serde::de::DeserializeOwned;
 
 use super::{
     lab::{Lab, Running},
@@ -91,6 +94,32 @@ impl Place {
         let done = command.stdout(Stdio::piped()).output().context("linli cannot be started")?;
         ensure!(done.status.success(), "{} failed: {}", words.join(" "), self.last_words());
         Ok(String::from_utf8(done.stdout)?)
+    }
+
+    /// Sends lines to the node's device address over HTTP, from a process on its site, as a sensor
+    /// does; returns the answers.
+    pub(crate) async fn device<T: DeserializeOwned + Send + 'static>(
+        &self,
+        lab: &Lab,
+        what: &str,
+        lines: Vec<String>,
+    ) -> Result<Vec<T>> {
+        let mut command = self.linli(lab, self.site, &["device", "send", what])?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut sending = Running::start(&mut command)?;
+        let mut input = sending.child().stdin.take().context("no input")?;
+        let output = sending.child().stdout.take().context("no output")?;
+        let feeding = tokio::task::spawn_blocking(move || {
+            lines.iter().try_for_each(|line| writeln!(input, "{line}"))
+        });
+        let reading = tokio::task::spawn_blocking(move || {
+            let answer = |line: io::Result<String>| Ok(serde_json::from_str(&line?)?);
+            BufReader::new(output).lines().map(answer).collect::<Result<Vec<T>>>()
+        });
+        feeding.await??;
+        let answers = reading.await??;
+        ensure!(sending.child().wait()?.success(), "{what}: {}", self.last_words());
+        Ok(answers)
     }
 
     /// The end of the log, for an error.

@@ -19,6 +19,8 @@ use super::{
 
 /// The UDP port of every node.
 const PORT: u16 = 4_400;
+/// The TCP port where a hub's sensors and buttons speak to it.
+const DEVICE_PORT: u16 = 4_480;
 /// The TCP port of the relay.
 pub(crate) const RELAY_PORT: u16 = 3_340;
 /// How long enrolling one device may take.
@@ -121,6 +123,9 @@ impl Town {
             (true, _) => "[\"eth0\"]",
         };
         writeln!(toml, "mdns = {mdns}")?;
+        if place.kind == "household" {
+            writeln!(toml, "api = \"{}\"", self.lab.loopback(site, DEVICE_PORT)?)?;
+        }
         if place.kind != "carrier" {
             let relay = self.lab.tcp(site, "relay", RELAY_PORT)?;
             writeln!(toml, "[[relays]]\nurl = \"http://{relay}\"")?;

@@ -158,7 +158,9 @@ impl Session {
             Frame::Frontiers(frontiers) => self.on_frontiers(world, held, frontiers, outputs),
             Frame::Want(want) => self.on_want(world, held, want, outputs)?,
             Frame::Receipt(receipt) => {
-                for HeldDocument { document, frontier } in receipt.documents {
+                for HeldDocument { document, mut frontier } in receipt.documents {
+                    // A peer may name logs without end; only those held here are of interest.
+                    frontier.0.retain(|log, _| !world.index.tips(&document, log).is_empty());
                     if world.index.space_of(&document).is_some_and(|space| self.shares(&space)) {
                         self.note_delivered(world, document, &frontier);
                         outputs.push(Output::Receipt { peer: self.peer, document, frontier });

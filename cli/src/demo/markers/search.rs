@@ -15,7 +15,8 @@ const FRAME: &str = "bytes=";
 /// Looks for several texts at once.
 #[derive(Debug)]
 pub(super) struct Search {
-    automaton: AhoCorasick,
+    texts: AhoCorasick,
+    beginnings: AhoCorasick,
     /// Which text a pattern spells.
     of: Vec<usize>,
 }
@@ -26,16 +27,30 @@ impl Search {
             spellings(text).into_iter().map(move |spelling| (spelling, number))
         };
         let (patterns, of): (Vec<_>, Vec<_>) = texts.iter().enumerate().flat_map(spelt).unzip();
-        Ok(Self { automaton: AhoCorasick::new(patterns)?, of })
+        let texts = AhoCorasick::new(patterns)?;
+        Ok(Self { texts, beginnings: AhoCorasick::new(BEGINNINGS)?, of })
     }
 
-    /// The first text that stands in the bytes, or in what is packed into them.
+    /// The first text that stands in the bytes, or in what is compressed in them.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
         let here = |bytes: &[u8]| {
-            let found = self.automaton.find(bytes)?;
+            let found = self.texts.find(bytes)?;
             self.of.get(found.pattern().as_usize()).copied()
         };
-        here(bytes).or_else(|| packed(bytes).iter().find_map(|bytes| here(bytes)))
+        here(bytes)
+            .or_else(|| here(&unpacked(DeflateDecoder::new(bytes))))
+            .or_else(|| self.packed(bytes).find_map(|bytes| here(&bytes)))
+    }
+
+    fn packed<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
+        self.beginnings.find_iter(bytes).map(|found| {
+            let stream = bytes.get(found.start()..).unwrap_or_default();
+            match found.pattern().as_usize() {
+                0 => unpacked(GzDecoder::new(stream)),
+                5 => unpacked(DeflateDecoder::new(content(stream))),
+                _ => unpacked(ZlibDecoder::new(stream)),
+            }
+        })
     }
 }
 
@@ -51,33 +66,23 @@ pub(super) fn frames(log: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         .into_iter()
 }
 
-/// What is compressed in the bytes: gzip and zlib streams by their first bytes, chunks of Automerge
-/// documents, and bytes that are one raw stream from the beginning.
-fn packed(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    let mut take = |reader: &mut dyn std::io::Read| {
-        let mut unpacked = Vec::new();
-        // Where a stream breaks off, what came before is looked at all the same.
-        let _ = reader.take(UNPACKED_MAX).read_to_end(&mut unpacked);
-        if !unpacked.is_empty() {
-            all.push(unpacked);
-        }
-    };
-    take(&mut DeflateDecoder::new(bytes));
-    for at in 0..bytes.len() {
-        let Some(rest) = bytes.get(at..) else { break };
-        match rest {
-            [0x1f, 0x8b, 0x08, ..] => take(&mut GzDecoder::new(rest)),
-            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => take(&mut ZlibDecoder::new(rest)),
-            // Magic, four bytes of checksum, the kind, a length in LEB128, then raw DEFLATE.
-            [0x85, 0x6f, 0x4a, 0x83, _, _, _, _, _, length @ ..] => {
-                let digits = length.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-                take(&mut DeflateDecoder::new(length.get(digits..).unwrap_or_default()));
-            }
-            _ => {}
-        }
-    }
-    all
+/// How compressed streams begin: gzip (RFC 1952), zlib (RFC 1950) at each level, and a chunk of an
+/// Automerge document.
+const BEGINNINGS: [&[u8]; 6] =
+    [b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x85\x6f\x4a\x83"];
+
+/// Unpacks a stream. Where it breaks off, what came before is looked at all the same.
+fn unpacked(stream: impl std::io::Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = stream.take(UNPACKED_MAX).read_to_end(&mut bytes);
+    bytes
+}
+
+/// What follows the head of a chunk: magic, four bytes of checksum, the kind, a length in LEB128.
+fn content(chunk: &[u8]) -> &[u8] {
+    let length = chunk.get(9..).unwrap_or_default();
+    let digits = length.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+    length.get(digits..).unwrap_or_default()
 }
 
 /// A text in every spelling it could have on a disk.

@@ -1,12 +1,14 @@
 //! A member that breaks every rule: it is refused or let go, and the honest go on.
 
+use std::collections::BTreeSet;
+
 use linli_replica::certificate::Certificate;
 use linli_replica::directory::NotMember;
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::fingerprint::Salt;
 use linli_replica::frame::{
-    Adopt, Bye, ByeReason, Cell, Certificates, Frame, Frontiers, Hello, Naming, Offer, Pages,
-    Ranges, Spaces, Want, WantLog,
+    Adopt, Bye, ByeReason, Cell, Certificates, Frame, Frontiers, Held, Hello, Naming, Offer, Pages,
+    Ranges, Receipt, Spaces, Want, WantLog,
 };
 use linli_replica::frontier::{Frontier, Tip};
 use linli_replica::id::{CommunityId, EntryId, LogKey, NodeId, SpaceTag};
@@ -461,4 +463,30 @@ fn a_carrier_keeps_within_the_quota_of_each_sender() {
     assert!(shared.len() <= 5, "three kept, and the inboxes: {}", shared.len());
     let adopt = Frame::Adopt(Adopt { tags: vec![space(1)] });
     assert!(Frame::decode(&adopt.encode()).is_ok());
+}
+
+#[test]
+fn receipts_for_logs_that_nobody_has_leave_nothing_behind() {
+    let mut attack = Attack::new();
+    let inbox = linli_replica::id::inbox_tag(&attack.victim);
+    attack.dial();
+    let names = Salt::new(&SECRET).name(&inbox).to_vec().into();
+    attack.frame(&Frame::Spaces(Spaces { naming: Naming::Ask, names }));
+    let page = chain(60, inbox, 20, 1, 1);
+    attack.page(&page);
+    attack.persist();
+    let held = page[0].header().log;
+    for number in 0..100 {
+        let invented = LogKey([number; 32]);
+        let tips = vec![page[0].tip()];
+        let frontier = Frontier([(held, tips.clone()), (invented, tips)].into());
+        let documents = vec![Held { document: document(7, 20), frontier }];
+        attack.frame(&Frame::Receipt(Receipt { documents, signature: None }));
+    }
+    let told = &attack.network.nodes[&attack.victim].told.receipts;
+    let logs: BTreeSet<LogKey> =
+        told.iter().flat_map(|(_, _, frontier)| frontier.0.keys().copied()).collect();
+    assert_eq!(logs, [held].into(), "only what is held here is noted");
+    assert_eq!(attack.ended(), None);
+    attack.check_honest();
 }
