@@ -8,6 +8,8 @@
 //! node.lock       held while a program works in here; empty
 //! control.sock    where the running node takes requests
 //! control.token   the bearer token of the device interface
+//! party.key       the party's root key, sealed, until it is kept apart
+//! key.sealed.new  a node is being made here: there is none until it becomes `key.sealed`
 //! ```
 //!
 //! It belongs to one user of the machine and nobody else can look into it (mode 0700).
@@ -25,6 +27,11 @@ use crate::config::Environment;
 
 /// The node's keys, sealed under the passphrase.
 pub const KEY_FILE: &str = "key.sealed";
+/// The file of the keys while a node is being made. It becomes [`KEY_FILE`] as the last act, so that
+/// nothing beside it has ever been a node's.
+const KEY_DRAFT: &str = "key.sealed.new";
+/// The party's root key, sealed.
+pub const PARTY_KEY_FILE: &str = "party.key";
 /// The configuration.
 pub const CONFIG_FILE: &str = "linli.toml";
 /// The store's folder.
@@ -37,6 +44,9 @@ pub const LOCK_FILE: &str = "node.lock";
 pub const SOCKET_FILE: &str = "control.sock";
 /// The bearer token of the device interface.
 pub const TOKEN_FILE: &str = "control.token";
+
+/// What making a node leaves in the directory when it is interrupted.
+const UNFINISHED: [&str; 4] = [KEY_DRAFT, STORE_DIR, PARTY_KEY_FILE, "party.key.new"];
 
 /// Nobody but the owner may look into the directory.
 const DIR_MODE: u32 = 0o700;
@@ -181,7 +191,8 @@ impl Home {
             .ok_or(HomeError::NoPlace)
     }
 
-    /// Makes a data directory, mode 0700, or takes one that is there, empty but for the configuration.
+    /// Makes a data directory, mode 0700, or takes one that is there, empty but for the configuration
+    /// and what making a node left when it was interrupted.
     ///
     /// # Errors
     /// When it holds a node already or other things, belongs to somebody else, is open to others, or
@@ -198,9 +209,11 @@ impl Home {
                 if home.is_initialised() {
                     return Err(HomeError::Exists { path: home.path });
                 }
+                let unfinished = home.path.join(KEY_DRAFT).exists();
                 for item in fs::read_dir(path).map_err(at)? {
                     let name = item.map_err(at)?.file_name();
-                    if name != CONFIG_FILE && name != LOCK_FILE {
+                    let left = unfinished && UNFINISHED.iter().any(|left| name == *left);
+                    if name != CONFIG_FILE && name != LOCK_FILE && !left {
                         return Err(HomeError::NotOurs { path: home.path });
                     }
                 }
@@ -241,6 +254,39 @@ impl Home {
     #[must_use]
     pub fn is_initialised(&self) -> bool {
         self.key().exists()
+    }
+
+    /// Begins to make a node: keeps its sealed keys as a draft, which [`Home::finish`] makes valid.
+    /// Clears away what an attempt that was interrupted left; no node ever used that.
+    ///
+    /// # Errors
+    /// There is a node already, or the directory cannot be written.
+    pub fn begin(&self, sealed: &[u8]) -> Result<(), HomeError> {
+        if self.is_initialised() {
+            return Err(HomeError::Exists { path: self.path.clone() });
+        }
+        let draft = self.path.join(KEY_DRAFT);
+        if draft.exists() {
+            // The draft itself stays: it says that the rest may be cleared away.
+            for name in UNFINISHED.into_iter().filter(|name| *name != KEY_DRAFT) {
+                remove(&self.path.join(name))?;
+            }
+        }
+        write_durably(&draft, sealed)
+            .and_then(|()| sync_dir(&self.path))
+            .map_err(|error| HomeError::from_io(&draft, error))
+    }
+
+    /// Makes the node valid, durably: everything else has been written before.
+    ///
+    /// # Errors
+    /// [`Home::begin`] was not called before, or the directory cannot be written.
+    pub fn finish(&self) -> Result<(), HomeError> {
+        // The names of the rest are durable before the one that makes them count.
+        sync_dir(&self.path)
+            .and_then(|()| fs::rename(self.path.join(KEY_DRAFT), self.key()))
+            .and_then(|()| sync_dir(&self.path))
+            .map_err(|error| HomeError::from_io(&self.key(), error))
     }
 
     /// Takes the right to work in here, alone.
@@ -293,15 +339,33 @@ impl Home {
         fs::read(&path).map(Some).map_err(at)
     }
 
-    /// Makes a folder in here, mode 0700, where there is none yet.
+    /// Makes a folder in here, mode 0700, durably, where there is none yet.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn make_dir(&self, name: &str) -> Result<PathBuf, HomeError> {
         let path = self.path.join(name);
         let made = DirBuilder::new().recursive(true).mode(DIR_MODE).create(&path);
-        made.map_err(|error| HomeError::from_io(&path, error))?;
+        made.and_then(|()| sync_dir(&self.path))
+            .map_err(|error| HomeError::from_io(&path, error))?;
         Ok(path)
+    }
+
+    /// Gives a folder in here another name, the first free one of `NAME.1`, `NAME.2` and so on; does
+    /// nothing where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    pub fn set_aside(&self, name: &str) -> Result<(), HomeError> {
+        let path = self.path.join(name);
+        if !path.exists() {
+            return Ok(());
+        }
+        let free = (1_u32..).map(|number| self.path.join(format!("{name}.{number}")));
+        let Some(aside) = free.into_iter().find(|aside| !aside.exists()) else { return Ok(()) };
+        fs::rename(&path, aside)
+            .and_then(|()| sync_dir(&self.path))
+            .map_err(|error| HomeError::from_io(&path, error))
     }
 
     /// The directory itself, absolute.
@@ -358,6 +422,21 @@ fn check_private(path: &Path, metadata: &fs::Metadata) -> Result<(), HomeError> 
         return Err(HomeError::Open { path: path.to_owned(), mode });
     }
     Ok(())
+}
+
+/// Removes a file, or a folder with all that is in it, where there is one.
+fn remove(path: &Path) -> Result<(), HomeError> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(HomeError::from_io(path, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

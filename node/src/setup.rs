@@ -14,21 +14,18 @@ use linli_replica::batch::{Batch, Record, Shelf};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind};
 use linli_replica::directory::{Directory, NotGenesis};
 use linli_replica::id::{CommunityId, NodeId, OfficerId, PartyId};
-use linli_store::keyring::{self, Cost, KeyringError};
+use linli_store::keyring::{self, Cost, KeyringError, SealedKey};
 use linli_store::{StorageKey, Store, StoreError};
 use rand::rngs::{StdRng, SysRng};
 use rand_core::SeedableRng as _;
 
-use crate::home::{Home, HomeError};
+use crate::home::{Home, HomeError, OFFICERS_DIR, PARTY_KEY_FILE};
 use crate::node::now;
 use crate::upkeep::NODE_TERM_MS;
 
 mod join;
 
 pub use join::{Inviter, JoinError, join};
-
-/// The file with the party's root key, sealed: it belongs apart from the node.
-pub const PARTY_KEY_FILE: &str = "party.key";
 
 const NODE_KEYS: &[u8] = b"node keys";
 const PARTY: &[u8] = b"party";
@@ -102,7 +99,8 @@ fn own(key: &[u8], value: Vec<u8>) -> Record {
 }
 
 /// Makes a node in an empty data directory: its keys, its store, and its party's root key in a file
-/// of its own under the same passphrase.
+/// of its own under the same passphrase. Interrupted at any instant it leaves no node, and is done
+/// again from the beginning.
 ///
 /// # Errors
 /// There is a node already, or the directory cannot be used.
@@ -111,7 +109,9 @@ pub fn init(home: &Home, label: &str, passphrase: &str) -> Result<NodeId, SetupE
         return Err(SetupError::AlreadyInitialised(home.path().display().to_string()));
     }
     let mut rng = generator()?;
-    let key = keyring::create(home.path(), passphrase, Cost::RECOMMENDED, &mut rng)?;
+    let key = StorageKey::generate(&mut rng);
+    let sealed_key = SealedKey::seal(&key, passphrase, Cost::RECOMMENDED, &mut rng)?;
+    home.begin(&sealed_key.encode())?;
     let store = Store::create(&home.store(), &key)?;
     let keys = NodeKeys::draw(&mut rng);
     let party = draw_signing_key(&mut rng);
@@ -126,6 +126,8 @@ pub fn init(home: &Home, label: &str, passphrase: &str) -> Result<NodeId, SetupE
         own(PEPPER, Secret::draw(&mut rng).expose().to_vec()),
     ];
     store.commit(Batch { records, ..Batch::default() })?;
+    drop(store);
+    home.finish()?;
     Ok(keys.id())
 }
 
@@ -227,7 +229,8 @@ impl std::fmt::Debug for NewCommunity<'_> {
 }
 
 /// Begins a community with this node's party as its first member. The officers' keys are written to
-/// files of their own, which belong to the officers and apart from the node.
+/// files of their own, which belong to the officers and apart from the node. Officers' keys that lie
+/// there, of an attempt that was interrupted or brought by hand, are set aside, never overwritten.
 ///
 /// # Errors
 /// The node is a member already, the threshold does not fit, or a file cannot be written.
@@ -249,11 +252,13 @@ pub fn create_community(
         let (officers, threshold) = (new.officers, new.threshold);
         return Err(SetupError::Officers { officers, threshold });
     }
-    home.make_dir(crate::home::OFFICERS_DIR)?;
+    let party = party_key(home, passphrase)?;
+    home.set_aside(OFFICERS_DIR)?;
+    home.make_dir(OFFICERS_DIR)?;
     for (number, key) in keys.iter().enumerate() {
         let (passphrase, stretch) = (new.officer_passphrase, Stretch::RECOMMENDED);
         let sealed = seal_key_file(&mut rng, KeyKind::Officer, key, passphrase, stretch)?;
-        let name = format!("{}/officer-{}.key", crate::home::OFFICERS_DIR, number + 1);
+        let name = format!("{OFFICERS_DIR}/officer-{}.key", number + 1);
         home.write_private(&name, &sealed)?;
     }
     let nonce = (*Secret::draw(&mut rng).expose()).into();
@@ -264,7 +269,6 @@ pub fn create_community(
     };
     let genesis = sign(Certificate::new(CommunityId::default(), now(), act));
     let community = CommunityId(genesis.id().0);
-    let party = party_key(home, passphrase)?;
     let enrol = Act::Enrol {
         under: genesis.id(),
         party: party_id(&party),
@@ -298,6 +302,7 @@ fn node_certificate(
 }
 
 /// Brings a backup back into an empty data directory. The node writes to fresh logs afterwards.
+/// Interrupted at any instant it leaves no node, and is done again from the beginning.
 ///
 /// # Errors
 /// The file is no backup, the passphrase is wrong, or there is a node already.
@@ -307,9 +312,9 @@ pub fn restore(home: &Home, from: &Path, passphrase: &str) -> Result<(), SetupEr
     }
     let sealed = linli_store::backup::key_file(from)?.ok_or(SetupError::Damaged)?;
     let key: StorageKey = sealed.open(passphrase)?;
+    home.begin(&sealed.encode())?;
     linli_store::backup::restore(from, &home.store(), &key)?;
-    keyring::write(home.path(), &sealed)?;
-    Ok(())
+    Ok(home.finish()?)
 }
 
 /// Where a static address of the inviter is kept for the first start after joining.

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     community::{agree, centre_and_hub, elders, folder, met},
-    site::Desk,
+    site::{Desk, Site},
 };
 
 /// When the node is killed in each round: after so many further elders were acknowledged, and so many
@@ -58,6 +58,22 @@ fn nothing_acknowledged_is_lost_when_a_node_is_killed() {
     assert_eq!(elders(&centre), elders(&hub));
     hub.stop();
     centre.stop();
+}
+
+#[test]
+fn a_node_that_is_killed_while_it_is_made_can_be_made_again() {
+    let folder = folder();
+    // Which moment the kill meets is left to the machine: stretching takes most of the time.
+    for into_ms in [5, 120, 400, 900] {
+        let site = Site::at(folder.path().join(format!("killed-{into_ms}")), None);
+        let mut making = site.command(&["init", "--label", "hub"]).spawn().unwrap();
+        thread::sleep(Duration::from_millis(into_ms));
+        making.kill().unwrap();
+        making.wait().unwrap();
+        let again = site.run(&["init", "--label", "hub"]);
+        assert!(again.code == 0 || again.refusal().0 == "conflict", "{again:?}");
+        site.ask(&["community", "create", "桃园"]);
+    }
 }
 
 /// Adds elders until the node is gone, and notes each that was acknowledged.
