@@ -3,14 +3,14 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use linli_node::{
-    api::{ApiError, Code},
+    api::{ApiError, Code, Detail},
     config::ConfigError,
     control::{ClientError, ControlError},
     home::HomeError,
 };
 use serde_json::json;
 
-use crate::{local::LocalError, text::Text};
+use crate::{local::LocalError, output::printable, text::Text};
 
 /// An exit code of `linli`; `docs/operations.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,11 +168,12 @@ fn chain(error: &anyhow::Error) -> String {
 }
 
 /// The error as a person reads it. The node's own errors have a translated title, and their message
-/// stays as the node wrote it.
+/// stays as the node wrote it where it names no translation.
 pub(crate) fn explained(error: &anyhow::Error, text: &Text) -> String {
     if let Some(refused) = refused(error) {
         let title = text.say_key(&format!("error-{}", code_name(refused.code)), &[]);
-        return format!("{title}\n{}", refused.message);
+        let translated = refused.detail.as_ref().and_then(|detail| detailed(detail, text));
+        return format!("{title}\n{}", translated.unwrap_or_else(|| refused.message.clone()));
     }
     if let Some(ClientError::NotRunning { .. }) = error.downcast_ref() {
         return text.say("not-running", &[]);
@@ -190,6 +191,15 @@ pub(crate) fn explained(error: &anyhow::Error, text: &Text) -> String {
         Some(own) => own_explained(own, text),
         None => chain(error),
     }
+}
+
+/// What the node says in detail, where there is a translation of it.
+fn detailed(detail: &Detail, text: &Text) -> Option<String> {
+    let argument = |(name, value): (&String, &String)| (name.clone(), printable(value));
+    let arguments: Vec<(String, String)> = detail.arguments.iter().map(argument).collect();
+    let arguments: Vec<_> =
+        arguments.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect();
+    text.find(&detail.key).is_some().then(|| text.say_key(&detail.key, &arguments))
 }
 
 /// The name of a code in JSON, which is also the key of its translations.

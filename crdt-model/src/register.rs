@@ -55,19 +55,31 @@ pub enum RegisterError {
         line: usize,
     },
     /// Columns are missing.
-    #[error("columns are missing: {missing:?}; the headings found are {found:?}")]
+    #[error(
+        "the first row lacks these headings: {}; of the file's own headings these were read: {}. Name the columns in the first row so, adding those that are missing (their cells may stay empty), and save the file again",
+        listed(.missing), listed(.found)
+    )]
     MissingColumns {
         /// The columns that are missing.
         missing: Vec<Column>,
-        /// The headings of the file.
+        /// The headings of the file; none where not one of them is known.
         found: Vec<String>,
     },
     /// Two headings name one column.
-    #[error("two headings name the same column {column:?}: remove one")]
+    #[error(
+        "two headings name the same column ({column}): remove one of the two columns and save the file again"
+    )]
     DoubleColumn {
         /// The column.
         column: Column,
     },
+}
+
+/// Lists columns or headings as a message shows them: with commas between them; a dash for none.
+#[must_use]
+pub fn listed(items: &[impl std::fmt::Display]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    if items.is_empty() { "–".to_owned() } else { items.join(", ") }
 }
 
 /// A cell: absent, read, or kept as it was typed with the reason.

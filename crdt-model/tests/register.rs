@@ -161,6 +161,19 @@ fn a_file_that_is_no_register_says_why() {
     };
     assert_eq!(missing, [Column::BirthDate, Column::NationalId, Column::Phone, Column::Address]);
     assert_eq!(found, ["编号", "姓名", "性别", "生日"]);
+    let said = RegisterError::MissingColumns { missing, found }.to_string();
+    let named = "出生日期 / 出生年月日, 身份证号 / 身份证号码 / 证件号码, 联系电话 / 手机/座机 / 电话, 家庭住址 / 地址 / 住址;";
+    for part in [named, "编号, 姓名, 性别, 生日", "save the file again"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("BirthDate"), "{said}");
+    // Without headings the first row is a person's.
+    let Err(RegisterError::MissingColumns { missing, found }) =
+        register::read("7,王秀英,女,1949.12.31,,,桃园路 1\n".as_bytes())
+    else {
+        panic!("columns are missing");
+    };
+    assert_eq!((missing.len(), found.len()), (7, 0));
     let doubled = format!("序号,{HEADINGS}");
     assert_eq!(
         register::read(doubled.as_bytes()),

@@ -37,6 +37,27 @@ pub struct ApiError {
     pub code: Code,
     /// What happened, what it means and what to do, in English.
     pub message: String,
+    /// The same for translations, where there is one that says more than the code's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
+}
+
+/// A translated message and what it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// The key of the message, such as `register-missing-columns`.
+    pub key: String,
+    /// Its named arguments.
+    pub arguments: std::collections::BTreeMap<String, String>,
+}
+
+impl Detail {
+    /// Names a message and its arguments.
+    #[must_use]
+    pub fn new(key: &str, arguments: &[(&str, String)]) -> Self {
+        let owned = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
+        Self { key: key.to_owned(), arguments: arguments.iter().map(owned).collect() }
+    }
 }
 
 /// The kinds of errors, each with the HTTP status and the exit code of the command line.
@@ -101,7 +122,13 @@ impl Code {
 impl ApiError {
     /// Makes an error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), detail: None }
+    }
+
+    /// Adds what its translations say.
+    #[must_use]
+    pub fn with(self, detail: Detail) -> Self {
+        Self { detail: Some(detail), ..self }
     }
 }
 

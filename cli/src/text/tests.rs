@@ -95,6 +95,11 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
     // Keys that are put together begin with one of these; others are said by their full name.
     let families =
         ["about", "error-", "home-", "kind-", "path-", "state-", "waits-", "check-", "column-"];
+    files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
+    let detailed = files.last().map(|file| literals(file, "Detail::new(")).unwrap_or_default();
+    assert_eq!(detailed.len(), 6, "{detailed:?}");
+    let missing: Vec<_> = detailed.iter().filter(|key| !existing.contains(**key)).collect();
+    assert!(missing.is_empty(), "named by the node and not written: {missing:?}");
     let everything = files.concat();
     let idle: Vec<_> = existing
         .iter()

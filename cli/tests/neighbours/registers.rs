@@ -3,13 +3,14 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use serde_json::{Value, json};
 
 use crate::{
     community::{LOOPBACK, centre, elders, folder},
-    site::Site,
+    site::{Site, finished},
 };
 
 const HEADINGS: &str = "编号,姓名,性别,出生日期,身份证号,联系电话,家庭住址,备注\n";
@@ -42,7 +43,12 @@ fn a_file_that_is_no_register_is_refused_whole_with_what_to_do() {
     assert!(why.contains("line 3") && why.contains("save the file again"), "{why}");
 
     let why = refused(&centre, &write("columns.csv", "编号,姓名\n1,王秀英\n".as_bytes()));
-    assert!(why.contains("BirthDate") && why.contains("编号"), "{why}");
+    assert!(why.contains("出生日期 / 出生年月日") && why.contains("编号"), "{why}");
+    let path = folder.path().join("columns.csv");
+    let mut plain = Command::new(env!("CARGO_BIN_EXE_linli"));
+    plain.args(["--lang", "zh", "--data"]).arg(centre.data()).args(["elder", "import"]).arg(path);
+    let said = finished(&mut plain).err;
+    assert!(said.contains("缺少这些列名：性别, 出生日期 / 出生年月日, "), "{said}");
 
     let why = refused(&centre, &write("empty.csv", b""));
     assert!(why.contains("name the columns"), "{why}");

@@ -44,21 +44,47 @@ impl Column {
         Self::Address,
     ];
 
+    const ALL: [Self; 11] = [
+        Self::Record,
+        Self::Name,
+        Self::Sex,
+        Self::BirthDate,
+        Self::NationalId,
+        Self::Phone,
+        Self::Address,
+        Self::LivingSituation,
+        Self::PaymentClass,
+        Self::AbilityLevel,
+        Self::Note,
+    ];
+
+    /// The headings that offices give the column.
+    #[must_use]
+    pub const fn headings(self) -> &'static [&'static str] {
+        match self {
+            Self::Record => &["编号", "序号"],
+            Self::Name => &["姓名", "老人姓名"],
+            Self::Sex => &["性别"],
+            Self::BirthDate => &["出生日期", "出生年月日"],
+            Self::NationalId => &["身份证号", "身份证号码", "证件号码"],
+            Self::Phone => &["联系电话", "手机/座机", "电话"],
+            Self::Address => &["家庭住址", "地址", "住址"],
+            Self::LivingSituation => &["居住状况", "居住情况"],
+            Self::PaymentClass => &["缴费类别", "补贴类别"],
+            Self::AbilityLevel => &["能力等级", "失能程度"],
+            Self::Note => &["备注"],
+        }
+    }
+
     fn of_heading(heading: &str) -> Option<Self> {
-        Some(match heading {
-            "编号" | "序号" => Self::Record,
-            "姓名" | "老人姓名" => Self::Name,
-            "性别" => Self::Sex,
-            "出生日期" | "出生年月日" => Self::BirthDate,
-            "身份证号" | "身份证号码" | "证件号码" => Self::NationalId,
-            "联系电话" | "手机/座机" | "电话" => Self::Phone,
-            "家庭住址" | "地址" | "住址" => Self::Address,
-            "居住状况" | "居住情况" => Self::LivingSituation,
-            "缴费类别" | "补贴类别" => Self::PaymentClass,
-            "能力等级" | "失能程度" => Self::AbilityLevel,
-            "备注" => Self::Note,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|column| column.headings().contains(&heading))
+    }
+}
+
+/// The column as offices write it: its headings, with ` / ` between them.
+impl std::fmt::Display for Column {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.headings().join(" / "))
     }
 }
 
@@ -80,7 +106,9 @@ impl Columns {
         let missing: Vec<Column> =
             Column::REQUIRED.into_iter().filter(|column| !known.contains(column)).collect();
         if !missing.is_empty() {
-            let found = columns.into_iter().map(|(heading, _)| heading).take(100).collect();
+            // Where no heading is known, the first row may be a person's: it is not repeated.
+            let headings = columns.into_iter().map(|(heading, _)| heading).take(100);
+            let found = if known.is_empty() { Vec::new() } else { headings.collect() };
             return Err(RegisterError::MissingColumns { missing, found });
         }
         known.sort();

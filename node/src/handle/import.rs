@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use linli_core::engine::Acting;
-use linli_model::register::{self, Register};
+use linli_model::register::{self, Register, RegisterError, listed};
 use linli_replica::replica::Save;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Work, elders, invalid, json};
-use crate::api::ApiError;
 use crate::api::care::{ElderImport, ImportAnswer};
+use crate::api::{ApiError, Detail};
 use crate::node::Node;
 
 /// Rows taken in before the driver looks for other inputs.
@@ -39,7 +39,7 @@ pub(super) fn begin(node: &mut Node, request: ElderImport) -> Result<Box<dyn Wor
         )));
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    let register = register::read(&bytes).map_err(|error| invalid(error.to_string()))?;
+    let register = register::read(&bytes).map_err(no_register)?;
     let source = path
         .file_stem()
         .and_then(|stem| stem.to_str())
@@ -56,6 +56,35 @@ pub(super) fn begin(node: &mut Node, request: ElderImport) -> Result<Box<dyn Wor
     elders::refresh(node);
     let (dry_run, next, saves) = (request.dry_run, 0, BTreeSet::new());
     Ok(Box::new(Import { source, register, person, dry_run, next, answer, saves }))
+}
+
+/// Says why a file is no register, so that an office can put it right.
+fn no_register(error: RegisterError) -> ApiError {
+    let detail = match &error {
+        RegisterError::TooLarge { bytes } => {
+            Detail::new("register-too-large", &[("bytes", bytes.to_string())])
+        }
+        RegisterError::Empty => Detail::new("register-empty", &[]),
+        RegisterError::NotText { found } => {
+            Detail::new("register-not-text", &[("found", (*found).to_owned())])
+        }
+        RegisterError::Broken { encoding, offset, line } => {
+            let place = [
+                ("encoding", encoding.to_string()),
+                ("offset", offset.to_string()),
+                ("line", line.to_string()),
+            ];
+            Detail::new("register-broken", &place)
+        }
+        RegisterError::MissingColumns { missing, found } => {
+            let columns = [("missing", listed(missing)), ("found", listed(found))];
+            Detail::new("register-missing-columns", &columns)
+        }
+        RegisterError::DoubleColumn { column } => {
+            Detail::new("register-double-column", &[("column", column.to_string())])
+        }
+    };
+    invalid(error.to_string()).with(detail)
 }
 
 /// The elder of a row: the same for the same register and number, so that a second import finds it.
