@@ -153,6 +153,76 @@ fn a_restored_disk_starts_fresh_logs() {
 }
 
 #[test]
+fn a_restored_disk_gets_back_from_a_carrier_what_was_begun_after_it() {
+    for wrote_alone in [false, true] {
+        got_back(wrote_alone);
+    }
+}
+
+/// Restores a hub's disk; it may write before it meets the carrier, which forks its inbox's log.
+fn got_back(wrote_alone: bool) {
+    let mut net = Neighbourhood::new(34);
+    let hub = net.join(PartyKind::Household);
+    let centre = net.join(PartyKind::Centre);
+    let carrier = net.join(PartyKind::Carrier);
+    let before = net.begin(hub, Vec::new());
+    net.set(hub, before, ProfileField::Name, "Wang").unwrap();
+    net.heal();
+    let image = net.node(hub).disk.commits();
+
+    // One space that nobody else may read, one that a neighbour was let into and out of again.
+    let alone = net.begin(hub, Vec::new());
+    net.set(hub, alone, ProfileField::Name, "Li").unwrap();
+    net.add_fact(hub, alone, "alert/1", "raised", Urgency::Urgent).unwrap();
+    let shared = net.begin(hub, vec![grant(net.party(centre), Right::Write, true)]);
+    net.set(hub, shared, ProfileField::Name, "Zhao").unwrap();
+    net.heal();
+    net.set(centre, shared, ProfileField::Phone, "13800138000").unwrap();
+    net.heal();
+    net.revoke(hub, shared, net.party(centre)).unwrap();
+    net.set(hub, shared, ProfileField::Health, "under the second epoch").unwrap();
+    net.settle();
+    let spaces = [before, alone, shared];
+    let expected = spaces.map(|space| net.views(hub, space).unwrap());
+    assert_eq!(net.node(hub).told.refused_items, Vec::<String>::new());
+
+    // The centre is gone: all comes from the carrier, which can open nothing.
+    net.isolate_all();
+    net.restore(hub, image);
+    assert_eq!(net.spaces(hub), [before]);
+    let meanwhile = wrote_alone.then(|| net.begin(hub, Vec::new()));
+    net.connect(hub, carrier);
+    net.settle();
+    assert!(meanwhile.is_none_or(|space| net.spaces(hub).contains(&space)));
+    assert_eq!(net.node(hub).told.own_log_elsewhere, 1);
+    for (space, expected) in spaces.into_iter().zip(&expected) {
+        assert!(net.spaces(hub).contains(&space), "a space is missing");
+        assert_eq!(&net.views(hub, space).unwrap(), expected);
+    }
+    assert_eq!(net.values(hub, alone, "name"), [("Li".to_owned(), vec![hub])]);
+    assert_eq!(net.spaces(carrier), []);
+
+    // It goes on there, in logs that fork none of its former ones.
+    for space in spaces {
+        net.set(hub, space, ProfileField::Housing, "lift").unwrap();
+    }
+    let after = net.begin(hub, Vec::new());
+    net.heal();
+    for space in spaces {
+        assert_eq!(net.values(hub, space, "housing"), [("lift".to_owned(), vec![hub])]);
+        assert!(net.check_same(&[hub], space) >= 2);
+        let index = net.node(carrier).replica.index();
+        for (document, _) in index.documents(&space) {
+            let frontier = index.frontier(&document).unwrap();
+            assert!(frontier.0.values().all(|tips| tips.len() == 1), "a log forked");
+        }
+    }
+    assert!(net.spaces(hub).contains(&after));
+    let own = net.node(hub).told.refused_pages.iter().filter(|(peer, _)| peer.is_none());
+    assert_eq!(own.count(), 0, "an own page was refused");
+}
+
+#[test]
 fn a_failed_commit_leaves_nothing_behind_and_can_be_repeated() {
     let mut net = Neighbourhood::new(32);
     let [a, b] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));

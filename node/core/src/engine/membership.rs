@@ -98,7 +98,8 @@ impl Core {
                 core.mint(&mut draft, rng, tag)?;
             }
             core.publish(&mut draft, rng, tag, vec![certificate])?;
-            for (node, _) in world.directory.nodes_of(to, world.now) {
+            let me = core.keys.id();
+            for (node, _) in world.directory.nodes_of(to, world.now).filter(|(id, _)| **id != me) {
                 core.wrap(&mut draft, rng, tag, *node, !reads_from_now)?;
             }
             // What its party wrote before may count from here on.
@@ -207,6 +208,7 @@ impl Core {
         space.note_own_wraps(me);
         let mut draft = Draft::new(world);
         self.publish(&mut draft, rng, tag, missing.into_values().collect())?;
+        self.wrap(&mut draft, rng, tag, me, true)?;
         self.published(draft, tag)
     }
 
@@ -322,7 +324,8 @@ impl Core {
         }
     }
 
-    /// Begins an epoch and passes its key to everybody who may read.
+    /// Begins an epoch and passes its key to everybody who may read, to this node's own inbox first:
+    /// from a carrier it comes back after the disk was restored from an older state.
     fn mint(
         &mut self,
         draft: &mut Draft<'_>,
@@ -357,10 +360,11 @@ impl Core {
         };
         space.note_wrap(id, me);
         self.publish(draft, rng, tag, certificates)?;
+        self.wrap(draft, rng, tag, me, true)?;
         for party in readers {
             let nodes: Vec<NodeId> =
                 world.directory.nodes_of(party, world.now).map(|(id, _)| *id).collect();
-            for node in nodes {
+            for node in nodes.into_iter().filter(|node| *node != me) {
                 self.wrap(draft, rng, tag, node, false)?;
             }
         }
@@ -391,9 +395,7 @@ impl Core {
         anew: bool,
     ) -> Result<(), CoreError> {
         let world = draft.world();
-        if node == self.keys.id() {
-            return Ok(());
-        }
+        let own = node == self.keys.id();
         let Some(member) = world.directory.node(&node) else { return Ok(()) };
         let (party, seal_key) = (member.party, member.seal_key);
         let signing = self.keys.signing().clone();
@@ -403,7 +405,7 @@ impl Core {
         if out.contains(&party) || member.right(world.now) < Some(Right::Read) {
             return Ok(());
         }
-        let history = member.reads_history(world.now);
+        let history = own || member.reads_history(world.now);
         let wraps: Vec<Wrap> = space
             .latest_keys()
             .filter(|(epoch, _)| anew || !space.has_wrapped(*epoch, node))

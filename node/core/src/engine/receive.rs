@@ -64,8 +64,9 @@ impl Core {
             let urgent = header.urgency == Urgency::Urgent;
             let (space, document) = (header.space, header.document);
             let news_of_own = from.is_none() && self.settled(entry);
-            if space == inbox {
+            if space == inbox && from.is_some() {
                 self.receive_item(world, rng, entry, &mut arrival, &mut news)?;
+                arrival.own_log_elsewhere |= self.is_own_inbox_log(entry);
             } else if self.is_member(&space) {
                 if from.is_some() || news_of_own {
                     self.receive_entry(world, entry, &mut news)?;
@@ -204,6 +205,15 @@ impl Core {
     fn is_own(&mut self, world: World<'_>, entry: &Entry) -> Result<bool, CoreError> {
         let space = self.space_mut(world.directory, entry.header().space)?;
         Ok(entry.header().log == crate::identity::log_key(&space.log_key()))
+    }
+
+    /// Says whether an entry is of the log in which this node writes to its own inbox.
+    fn is_own_inbox_log(&self, entry: &Entry) -> bool {
+        let log = self.inbox_logs.get(&self.keys.id());
+        log.is_some_and(|log| {
+            let key = ed25519_dalek::SigningKey::from_bytes(log.expose());
+            entry.header().log == crate::identity::log_key(&key)
+        })
     }
 
     fn receive_entry(

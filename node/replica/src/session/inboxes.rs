@@ -1,4 +1,7 @@
-//! Inboxes: what lies in them goes one way, to their owner and to whoever carries for it.
+//! Inboxes: what lies in them goes to their owner and to carriers, and nowhere else.
+//!
+//! The owner gives its own to carriers too: what it has sealed to itself comes back from there when
+//! its disk is restored from an older state.
 //!
 //! Only carriers hold an inbox alike, so only a pair of carriers compares one. Everybody else would
 //! find a difference each time: the owner holds what all wrote, a writer only its own.
@@ -16,10 +19,7 @@ pub(crate) type Delivered = BTreeMap<DocTag, Frontier>;
 impl Session {
     /// Says whether what is held of a space is given to the peer.
     pub(crate) fn gives(&self, world: &World, space: &SpaceTag) -> bool {
-        let goes_there = || {
-            *space == inbox_tag(&self.peer)
-                || (*space != inbox_tag(&world.me) && world.is_carrier(&self.peer))
-        };
+        let goes_there = || *space == inbox_tag(&self.peer) || world.is_carrier(&self.peer);
         self.shares(space) && (!world.inboxes.contains(space) || goes_there())
     }
 

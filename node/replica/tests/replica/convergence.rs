@@ -163,7 +163,12 @@ fn what_lies_in_an_inbox_goes_to_its_owner_and_to_carriers_only() {
         assert!(node.told.refused.is_empty(), "{id:?}: {:?}", node.told.refused);
     }
 
-    // Neither on the open connections nor when they are made anew is anything said of it again.
+    // Once each has told the carrier what it holds, neither on the open connections nor when they are
+    // made anew is anything said of it again.
+    for end in ends {
+        network.input(end, Input::Reconcile { peer: carrier });
+    }
+    network.settle();
     for again in [false, true] {
         network.log.clear();
         for end in ends {
@@ -179,6 +184,26 @@ fn what_lies_in_an_inbox_goes_to_its_owner_and_to_carriers_only() {
         assert!(!network.log.is_empty());
         assert!(network.log.iter().all(|(.., frame)| idle(frame)), "{:?}", network.log);
     }
+}
+
+#[test]
+fn what_an_owner_sealed_to_itself_comes_back_from_a_carrier() {
+    let mut network = Network::new(1, &[1, 2], &[9]);
+    let (owner, other, carrier) = (node(1), node(2), node(9));
+    let inbox = inbox_tag(&owner);
+    network.connect(owner, carrier);
+    network.connect(owner, other);
+    network.connect(other, carrier);
+    network.write(owner, inbox, document(1, 1), Urgency::Normal, 3, 100);
+    network.settle();
+    assert_eq!(network.check_equal(owner, carrier, &[inbox]), 3);
+    assert_eq!(network.nodes[&other].store.entries().count(), 0, "it is nobody else's");
+    network.cut(owner, carrier);
+    network.nodes.get_mut(&owner).unwrap().store.logs.clear();
+    network.crash(owner);
+    network.connect(owner, carrier);
+    network.settle();
+    assert_eq!(network.check_equal(owner, carrier, &[inbox]), 3);
 }
 
 #[test]
