@@ -27,9 +27,10 @@
 //!
 //! Beside the documents stand the things an office deals with: [`national_id`], [`phone`], [`dates`], the [`register`] files
 //! of stations, and [`matching`], which says which rows are certainly one person and what a clerk must decide.
-//! [`rule`] turns readings into causes for alerts, [`catalogue`] names the services.
+//! [`rule`] turns readings into causes for alerts, [`catalogue`] names the services, [`area`] says where an address lies.
 
 pub mod alert;
+pub mod area;
 pub mod author;
 pub mod card;
 pub mod catalogue;

@@ -91,18 +91,18 @@ pub enum Priority {
 pub struct Request {
     /// The service's code in the catalogue.
     pub service: String,
+    /// The elder it is for.
+    pub elder: Uuid,
     /// The household it is for.
     pub household: PartyId,
     /// How it came.
     pub channel: Channel,
     /// How soon.
     pub priority: Priority,
-    /// The community's code (GB/T 2260 and below) where the service takes place.
-    pub area: String,
     /// When it is wanted.
     pub wanted_at: Option<Timestamp>,
-    /// Where the visit goes.
-    pub address: Option<Private>,
+    /// Where the visit goes: every address that the profile held at once, in their order.
+    pub addresses: Vec<Private>,
     /// What the visit needs to know.
     pub note: Option<Private>,
 }

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use automerge::Automerge;
 use serde::{Deserialize, Serialize};
 
+use crate::area;
 use crate::author::{Authors, PartyId, PartyKind};
 use crate::event::{Body, Entry, FactId, Facts, Known, Reason, Refused, Waiting};
+use crate::private::Private;
 use crate::time::Timestamp;
 
 /// A standing offer of a centre.
@@ -18,7 +20,7 @@ pub struct StandingOffer {
     pub provider: PartyId,
     /// The service's code in the catalogue.
     pub service: String,
-    /// The area's code; every code that begins with it lies within.
+    /// The area in words, as addresses name it ([`area::lies_in`]); empty is everywhere.
     pub area: String,
     /// The highest price in fen.
     pub ceiling_fen: u64,
@@ -29,13 +31,17 @@ pub struct StandingOffer {
 }
 
 impl StandingOffer {
-    /// Says whether the offer is for this provider, service and area.
-    pub fn covers(&self, provider: PartyId, service: &str, area: &str) -> bool {
-        self.provider == provider && self.is_for(service, area)
+    /// Says whether the offer is for this provider, service and place. The addresses are all that the elder's profile
+    /// holds at once: every one of them must lie in the area.
+    pub fn covers(&self, provider: PartyId, service: &str, addresses: &[Private]) -> bool {
+        self.provider == provider && self.is_for(service, addresses)
     }
 
-    fn is_for(&self, service: &str, area: &str) -> bool {
-        self.service == service && area.starts_with(&self.area)
+    fn is_for(&self, service: &str, addresses: &[Private]) -> bool {
+        let everywhere = area::lies_in("", &self.area);
+        let lies_in = |address: &Private| area::lies_in(address.as_str(), &self.area);
+        self.service == service
+            && (everywhere || (!addresses.is_empty() && addresses.iter().all(lies_in)))
     }
 }
 
@@ -85,22 +91,22 @@ impl Offers {
         self.standing.get(&id)
     }
 
-    /// Says whether any offer is for this service and area, at whatever time.
-    pub fn any_for(&self, service: &str, area: &str) -> bool {
-        self.standing.values().any(|o| o.is_for(service, area))
+    /// Says whether any offer is for this service and place, at whatever time.
+    pub fn any_for(&self, service: &str, addresses: &[Private]) -> bool {
+        self.standing.values().any(|o| o.is_for(service, addresses))
     }
 
-    /// The offers for a service in an area at a time, cheapest ceiling first.
+    /// The offers for a service at a place and time, cheapest ceiling first.
     pub fn for_service(
         &self,
         service: &str,
-        area: &str,
+        addresses: &[Private],
         now: Timestamp,
     ) -> Vec<(FactId, &StandingOffer)> {
         let mut found: Vec<_> = self
             .standing
             .iter()
-            .filter(|(_, o)| o.is_for(service, area) && o.begins <= now && now <= o.ends)
+            .filter(|(_, o)| o.is_for(service, addresses) && o.begins <= now && now <= o.ends)
             .map(|(id, offer)| (*id, offer))
             .collect();
         found.sort_by_key(|(id, offer)| (offer.ceiling_fen, *id));

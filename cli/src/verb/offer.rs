@@ -21,7 +21,7 @@ struct Sign {
     provider: String,
     /// The service's code in the catalogue
     service: String,
-    /// Where it holds, in words
+    /// Where it holds, as addresses name it, such as 桃园路街道; "" is everywhere
     #[arg(long)]
     area: String,
     /// The most one order may cost, in fen

@@ -180,7 +180,7 @@ impl Fold<'_> {
     ) -> Result<(), Reason> {
         let request = self.view.request.as_ref().ok_or(Reason::NotOpen)?;
         let offer = under.and_then(|id| self.standing.get(id)).ok_or(Reason::NoStandingOffer)?;
-        if !offer.covers(provider, &request.service, &request.area) {
+        if !offer.covers(provider, &request.service, &request.addresses) {
             return Err(Reason::NoStandingOffer);
         }
         if known.fact.at > offer.ends || known.fact.at < offer.begins {
@@ -405,7 +405,8 @@ impl Fold<'_> {
         match self.view.stage {
             Stage::Open if self.by_household() => {
                 let request = self.view.request.as_ref();
-                let covered = request.is_some_and(|r| self.standing.any_for(&r.service, &r.area));
+                let covered =
+                    request.is_some_and(|r| self.standing.any_for(&r.service, &r.addresses));
                 if covered { WaitsFor::ArbiterToOffer } else { WaitsFor::StandingOffer }
             }
             Stage::Open => WaitsFor::ArbiterToOffer,

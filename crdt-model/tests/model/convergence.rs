@@ -229,9 +229,9 @@ fn order_fact(writers: &[Node], what: u8, on: FactId) -> OrderFact {
         household: writers[0].author.party,
         channel: Channel::App,
         priority: Priority::Urgent,
-        area: "610104".to_owned(),
+        elder: Uuid::nil(),
         wanted_at: None,
-        address: None,
+        addresses: Vec::new(),
         note: None,
     };
     let arbiter = Arbiter::of(&writers[1].author);
@@ -308,7 +308,7 @@ fn joins_and_offers() {
                     let offer = StandingOffer {
                         provider: all_writers[2].author.party,
                         service: "daily.haircut".to_owned(),
-                        area: "61".to_owned(),
+                        area: "莲湖区".to_owned(),
                         ceiling_fen: u64::from(number),
                         begins: Timestamp(0),
                         ends: Timestamp(9),

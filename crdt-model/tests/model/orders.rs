@@ -51,9 +51,9 @@ impl Scene {
                 household: self.hub.author.party,
                 channel: Channel::Phone,
                 priority: Priority::Routine,
-                area: "610104001".to_owned(),
+                elder: Uuid::from_u128(7),
                 wanted_at: None,
-                address: None,
+                addresses: vec!["西安市莲湖区桃园路街道丰镐东路社区21号楼".into()],
                 note: None,
             },
             arbiter: Arbiter::of(&arbiter.author),
@@ -228,7 +228,7 @@ fn standing_offer(s: &Scene) -> StandingOffer {
     StandingOffer {
         provider: s.kitchen.author.party,
         service: "daily.meal_delivery".to_owned(),
-        area: "610104".to_owned(),
+        area: "莲湖区 桃园路街道".to_owned(),
         ceiling_fen: 2_000,
         begins: Timestamp(0),
         ends: Timestamp(1_000),
@@ -263,6 +263,40 @@ fn a_hub_cut_off_orders_under_a_standing_offer() {
     let claim = s.say(&kitchen, 14, F::Accepted { offer: right, price_fen: 2_000 });
     s.say(&hub, 15, F::Confirmed { claim });
     assert_eq!(s.view().holder.unwrap().provider, kitchen.author.party);
+}
+
+#[test]
+fn a_standing_offer_holds_where_every_address_lies_in_its_area() {
+    let here = "西安市莲湖区桃园路街道丰镐东路社区21号楼";
+    let (elsewhere, east) = ("莲湖区红庙坡街道 3号", "莲湖区东桃园路街道 3号");
+    let cases: [(&[&str], &str, bool); 8] = [
+        (&[here], "丰镐东路社区", true),
+        (&[here], "莲湖区", true),
+        (&[elsewhere], "桃园路街道", false),
+        (&[east], "桃园路街道", false),
+        (&[here, elsewhere], "桃园路街道", false),
+        (&[here, elsewhere], "莲湖区", true),
+        (&[], "莲湖区", false),
+        (&[], "", true),
+    ];
+    for (addresses, area, covered) in cases {
+        let (mut s, under) = alone();
+        s.offers.standing.get_mut(&under).unwrap().area = area.to_owned();
+        let (hub, to) = (s.hub.clone(), s.kitchen.author.party);
+        let mut fact = s.open(&hub);
+        if let F::Opened { request, .. } = &mut fact {
+            request.addresses = addresses.iter().map(|address| (*address).into()).collect();
+        }
+        let opened = s.say(&hub, 10, fact);
+        let waits_for = s.view().waits_for;
+        let offered = s.say(&hub, 11, F::Offered { opened, to, under: Some(under) });
+        let (reason, expected) = match covered {
+            true => (None, WaitsFor::ArbiterToOffer),
+            false => (Some(Reason::NoStandingOffer), WaitsFor::StandingOffer),
+        };
+        assert_eq!(self::reason(&s.view(), offered), reason, "{addresses:?} in {area}");
+        assert_eq!(waits_for, expected, "{addresses:?} in {area}");
+    }
 }
 
 #[test]
@@ -311,7 +345,9 @@ fn only_a_centre_gives_standing_offers_and_only_the_giver_ends_them() {
     s.centre.say(&mut doc, &people, 4, OfferFact::Ended { given: id, from: Timestamp(500) });
     let view = standing::view(doc.document(), &people);
     assert_eq!(view.standing[&id].ends, Timestamp(500));
-    assert!(view.for_service("daily.meal_delivery", "610104001", Timestamp(501)).is_empty());
+    let here = ["莲湖区桃园路街道 7号".into()];
+    let at = |time| view.for_service("daily.meal_delivery", &here, Timestamp(time)).len();
+    assert_eq!((at(500), at(501)), (1, 0));
     assert_eq!(view.timeline.iter().filter(|e| e.not_standing.is_some()).count(), 2);
 }
 

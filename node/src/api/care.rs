@@ -227,7 +227,7 @@ pub struct OfferSign {
     pub provider: String,
     /// The service's code in the catalogue.
     pub service: String,
-    /// Where it holds, in words.
+    /// Where it holds, as addresses name it, such as `桃园路街道`; empty is everywhere.
     pub area: String,
     /// The most one order may cost, in fen.
     pub ceiling_fen: u64,

@@ -7,6 +7,7 @@ use linli_core::engine::Acting;
 use linli_model::author::{PartyId, PartyKind as Kind};
 use linli_model::catalogue;
 use linli_model::document::DocumentName;
+use linli_model::event::FactId;
 use linli_model::order::{
     self, Arbiter, Channel, OrderFact, OrderView, Priority, Request, WaitsFor,
 };
@@ -27,9 +28,6 @@ use crate::catalogue::Name;
 use crate::node::{Node, now, world};
 use crate::views;
 
-/// Where services take place, as long as a profile names no community: everywhere an offer covers.
-const ANY_AREA: &str = "";
-
 pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let service = catalogue::service(&request.service)
@@ -43,12 +41,12 @@ pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
     let arbiter = arbiter(node)?;
     let asked = Request {
         service: service.code.to_owned(),
+        elder,
         household: PartyId(node.core.party().0),
         channel,
         priority: Priority::Routine,
-        area: ANY_AREA.to_owned(),
         wanted_at: None,
-        address: address(node, elder),
+        addresses: addresses(node, elder),
         note: (!request.note.is_empty()).then(|| Private::new(request.note.clone())),
     };
     let nonce = node.draw_uuid();
@@ -64,7 +62,7 @@ pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
     let document = node.core.space(world, space)?.document(&name.to_string());
     node.catalogue.put(document, space, name);
     if arbiter.kind == Kind::Household {
-        saves.extend(offer_standing(node, document, opened, service.code, person.as_ref())?);
+        saves.extend(offer_standing(node, document, opened, person.as_ref())?);
     }
     answer(node, document, saves)
 }
@@ -91,39 +89,56 @@ fn arbiter(node: &Node) -> Result<Arbiter, ApiError> {
     Ok(centre.unwrap_or_else(|| Arbiter::of(&author)))
 }
 
-fn address(node: &mut Node, elder: Uuid) -> Option<Private> {
-    let document = node
+/// Every address that the elder's profiles hold.
+fn addresses(node: &mut Node, elder: Uuid) -> Vec<Private> {
+    let documents: Vec<DocTag> = node
         .catalogue
         .of_elder(elder)
-        .find(|(_, row)| row.name == Name::Elder(elder, DocumentName::Profile))
-        .map(|(document, _)| *document)?;
-    let (opened, _) = views::open(node, document).ok()?;
-    let (doc, authors) = opened.parts();
-    let view = profile::view(doc.document(), authors);
-    view.fields.get("address").and_then(|field| field.single()).map(Private::new)
+        .filter(|(_, row)| row.name == Name::Elder(elder, DocumentName::Profile))
+        .map(|(document, _)| *document)
+        .collect();
+    let mut addresses = BTreeSet::new();
+    for document in documents {
+        let Ok((opened, _)) = views::open(node, document) else { continue };
+        let (doc, authors) = opened.parts();
+        let view = profile::view(doc.document(), authors);
+        let stated = view.fields.get("address").into_iter().flat_map(|field| &field.values);
+        addresses.extend(stated.map(|stated| Private::new(stated.value.as_str())));
+    }
+    addresses.into_iter().collect()
 }
 
 /// Offers an order under a standing offer of the centre, where one covers it.
 fn offer_standing(
     node: &mut Node,
     document: DocTag,
-    opened: linli_model::event::FactId,
-    service: &str,
+    opened: FactId,
     person: Option<&Acting>,
 ) -> Result<BTreeSet<Save>, ApiError> {
+    let view = read(node, document)?;
+    match covering(node, &view) {
+        Some((under, to)) => offer_to(node, document, opened, to, Some(under), person),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+/// The cheapest standing offer that covers an order at this time, and its provider.
+fn covering(node: &mut Node, view: &OrderView) -> Option<(FactId, PartyId)> {
+    let request = view.request.as_ref()?;
     let offers = views::offers(node);
-    let standing = offers.for_service(service, ANY_AREA, Timestamp(now().0));
-    let Some((under, offer)) = standing.first() else { return Ok(BTreeSet::new()) };
-    offer_to(node, document, opened, offer.provider, Some(*under), person)
+    let at = Timestamp(now().0);
+    let (under, offer) =
+        offers.for_service(&request.service, &request.addresses, at).into_iter().next()?;
+    Some((under, offer.provider))
 }
 
 /// Lets a provider read and write the order, and offers it.
 fn offer_to(
     node: &mut Node,
     document: DocTag,
-    opened: linli_model::event::FactId,
+    opened: FactId,
     to: PartyId,
-    under: Option<linli_model::event::FactId>,
+    under: Option<FactId>,
     person: Option<&Acting>,
 ) -> Result<BTreeSet<Save>, ApiError> {
     let space = node
