@@ -1,8 +1,13 @@
 //! The verbs, one file each.
 
 use clap::Subcommand;
+use serde_json::Value;
 
-use crate::{context::Context, failure::Exit};
+use crate::{
+    context::Context,
+    failure::Exit,
+    output::{field, printable},
+};
 
 mod alert;
 mod backup;
@@ -104,4 +109,14 @@ pub(crate) const KINDS: [&str; 8] =
 /// The first eight digits of an id: enough for a person to tell two apart.
 pub(crate) fn short(id: &str) -> String {
     id.chars().take(8).collect()
+}
+
+/// Whom a row is about: the names, or the beginning of the elder's id where they may not be read.
+pub(crate) fn about(row: &Value) -> String {
+    let names = row.get("names").and_then(Value::as_array);
+    let names: Vec<&str> = names.into_iter().flatten().filter_map(Value::as_str).collect();
+    match names.is_empty() {
+        true => short(&field(row, "elder")),
+        false => printable(&names.join(" / ")),
+    }
 }

@@ -264,6 +264,27 @@ fn an_order_that_waits_and_a_node_that_may_not_leave_say_so_in_the_exit_code() {
 }
 
 #[test]
+fn lists_name_the_elder_or_the_beginning_of_the_id() {
+    let id = "0f9c2a4e-0000-4000-8000-000000000001";
+    let rows = [
+        json!({ "elder": id, "names": ["王秀英", "王秀\u{1b}[2J"] }),
+        json!({ "elder": id, "names": null }),
+        json!({ "elder": null }),
+    ];
+    for verb in ["alert", "order"] {
+        let (_dir, home) = home();
+        let asked = node(&home, "200 OK", &json!(rows));
+        let run = linli(&["--lang", "en", verb, "list"], &[("LINLI_DATA", text(&home))]);
+        asked.join().unwrap();
+        let lines: Vec<&str> = run.out.lines().collect();
+        assert!(lines[0].contains("elder"), "{}", run.out);
+        assert!(lines[1].contains("王秀英 / 王秀 [2J"), "{}", run.out);
+        assert!(lines[2].contains("0f9c2a4e ") && !lines[2].contains("0000"), "{}", run.out);
+        assert!(!lines[3].contains("0f9c2a4e"), "{}", run.out);
+    }
+}
+
+#[test]
 fn the_doctor_finds_what_is_wrong() {
     let (_dir, home) = home();
     fs::write(home.join("linli.toml"), "mdns = 1\n").unwrap();

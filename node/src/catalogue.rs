@@ -122,6 +122,10 @@ impl Catalogue {
         !self.stale.is_empty()
     }
 
+    pub(crate) fn is_stale(&self, document: &DocTag) -> bool {
+        self.stale.contains(document)
+    }
+
     pub(crate) fn take_stale(&mut self) -> Option<DocTag> {
         self.stale.pop_first()
     }

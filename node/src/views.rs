@@ -90,6 +90,15 @@ pub(crate) fn renew_some(node: &mut Node) {
     }
 }
 
+/// What lists show of a profile, opened only where it may look different from what is kept.
+pub(crate) fn summary_of(node: &mut Node, document: DocTag) -> Option<ElderSummary> {
+    let kept = node.catalogue.get(&document).and_then(|row| row.summary.clone());
+    match kept {
+        Some(kept) if !node.catalogue.is_stale(&document) => Some(kept),
+        _ => summary(node, document),
+    }
+}
+
 fn summary(node: &mut Node, document: DocTag) -> Option<ElderSummary> {
     let (opened, _) = open(node, document).ok()?;
     let (doc, authors) = opened.parts();

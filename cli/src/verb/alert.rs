@@ -2,6 +2,7 @@ use clap::Subcommand;
 use linli_node::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use serde_json::Value;
 
+use super::about;
 use crate::{
     context::Context,
     failure::Exit,
@@ -105,6 +106,7 @@ fn table(context: &Context, alerts: &[Value]) -> String {
     let row = |alert: &Value| {
         vec![
             field(alert, "alert"),
+            about(alert),
             context.text.word("state", &field(alert, "state")),
             field(alert, "kind"),
             context.zone.show_known(alert.get("since_ms").and_then(Value::as_u64)),
@@ -112,6 +114,7 @@ fn table(context: &Context, alerts: &[Value]) -> String {
             field(alert, "owner"),
         ]
     };
-    let columns = Columns(&["alert", "state", "alert-kind", "since", "delivered-to", "owner"]);
+    let columns =
+        Columns(&["alert", "elder", "state", "alert-kind", "since", "delivered-to", "owner"]);
     columns.table(&context.text, alerts.iter().map(row).collect())
 }

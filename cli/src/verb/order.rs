@@ -2,7 +2,7 @@ use clap::Subcommand;
 use linli_node::api::care::{OrderAct, OrderAnswer, OrderList, OrderNew, OrderShow};
 use serde_json::Value;
 
-use super::short;
+use super::{about, short};
 use crate::{
     context::Context,
     failure::Exit,
@@ -141,6 +141,7 @@ fn table(context: &Context, orders: &[Value]) -> String {
     let row = |order: &Value| {
         vec![
             field(order, "order"),
+            about(order),
             context.text.word("state", &field(order, "state")),
             context.text.word("waits", &field(order, "waits_for")),
             field(order, "service"),
@@ -148,6 +149,6 @@ fn table(context: &Context, orders: &[Value]) -> String {
             short(&field(order, "holder")),
         ]
     };
-    let columns = Columns(&["order", "state", "waits", "service", "since", "provider"]);
+    let columns = Columns(&["order", "elder", "state", "waits", "service", "since", "provider"]);
     columns.table(&context.text, orders.iter().map(row).collect())
 }

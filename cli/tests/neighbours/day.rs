@@ -32,6 +32,12 @@ fn hub_and_centre_pair_and_sync_over_mdns_on_loopback() {
         let row = list.as_array()?.iter().find(|row| row["alert"] == alert)?;
         (row["state"] == "delivered" && row["delivered_to"] == 1).then_some(())
     });
+    for node in [&hub, &centre] {
+        let [row, shown] = [&node.ask(&["alert", "list"])[0], &node.ask(&["alert", "show", alert])];
+        for about in [row, shown] {
+            assert_eq!((&about["elder"], &about["names"]), (&json!(elder), &json!(["王秀英"])));
+        }
+    }
     answer(&centre, alert);
 
     let view = hub.await_answer(&["alert", "show", alert], |answer| {

@@ -109,23 +109,38 @@ pub(crate) fn list(node: &mut Node, request: AlertList) -> Outcome<Vec<Value>> {
         .filter(|(_, row)| matches!(row.name, Name::Plain(DocumentName::Alert(_))))
         .map(|(document, _)| *document)
         .collect();
-    let mut rows = Vec::new();
+    let mut views = Vec::new();
     for document in documents {
         let view = read(node, document)?;
         if request.all || view.stage != Stage::Resolved {
-            rows.push(json!({
-                "alert": view.id.to_string(),
-                "state": word(&view.stage),
-                "kind": view.what.as_ref().map(word),
-                "since_ms": view.since.map(|at| at.0),
-                "raises": view.raises.len(),
-                "owner": view.owner.as_ref().map(|o| o.person.name.as_str()),
-                "delivered_to": view.delivered.len(),
-                "steps": node.ladders.state(&document).map(|state| state.steps),
-            }));
+            views.push((document, view));
         }
     }
-    now_known(rows)
+    let names = elders::names(node, &views.iter().filter_map(|(_, view)| elder(view)).collect());
+    let row = |(document, view): &(DocTag, AlertView)| {
+        json!({
+            "elder": elder(view).map(|elder| elder.to_string()),
+            "names": elder(view).and_then(|elder| names.get(&elder)),
+            "alert": view.id.to_string(),
+            "state": word(&view.stage),
+            "kind": view.what.as_ref().map(word),
+            "since_ms": view.since.map(|at| at.0),
+            "raises": view.raises.len(),
+            "owner": view.owner.as_ref().map(|o| o.person.name.as_str()),
+            "delivered_to": view.delivered.len(),
+            "steps": node.ladders.state(document).map(|state| state.steps),
+        })
+    };
+    now_known(views.iter().map(row).collect())
+}
+
+/// The elder an alert is about: the first raise that stands names the id.
+fn elder(view: &AlertView) -> Option<Uuid> {
+    let standing = view.timeline.iter().filter(|entry| entry.not_standing.is_none());
+    let note = standing.into_iter().find_map(|entry| {
+        if let AlertFact::Raised { note, .. } = &entry.body { note.as_ref() } else { None }
+    });
+    note?.as_str().parse().ok()
 }
 
 pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
@@ -133,13 +148,16 @@ pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
     let view = read(node, document)?;
     let state = node.ladders.state(&document);
     let climb = state.map(|state| view.climb(state.held_since, Timestamp(now().0)));
-    let json = json!({
+    let mut shown = json!({
         "view": view,
         "climb": climb,
         "steps": state.map(|state| state.steps),
         "held_since_ms": state.map(|state| state.held_since.0),
     });
-    now_known(json)
+    if let Some(shown) = shown.as_object_mut() {
+        shown.extend(elders::named(node, elder(&view)));
+    }
+    now_known(shown)
 }
 
 pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {

@@ -1,6 +1,6 @@
 //! Elders: their profiles and cards, and who may read them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::authority::Right;
 use linli_core::engine::{Acting, Authored, Edit};
@@ -10,7 +10,7 @@ use linli_model::field::{FieldName, Place, WriteError};
 use linli_model::profile::{self, ProfileField};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, SpaceTag, Timestamp};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -86,6 +86,37 @@ pub(crate) fn find(node: &mut Node, text: &str) -> Result<Uuid, ApiError> {
         (None, _) => Err(not_found("no elder here has this id or name")),
         (Some(_), Some(_)) => Err(not_found("several elders fit; give the id or more of the name")),
     }
+}
+
+/// The names of elders whose profile this node may read; several where they differ.
+pub(crate) fn names(node: &mut Node, elders: &BTreeSet<Uuid>) -> BTreeMap<Uuid, BTreeSet<String>> {
+    let profiles: Vec<(Uuid, DocTag)> = node
+        .catalogue
+        .rows()
+        .filter_map(|(document, row)| {
+            let Name::Elder(elder, DocumentName::Profile) = row.name else { return None };
+            Some((elder, *document))
+        })
+        .filter(|(elder, _)| elders.contains(elder))
+        .collect();
+    let mut names: BTreeMap<Uuid, BTreeSet<String>> = BTreeMap::new();
+    for (elder, document) in profiles {
+        let found = views::summary_of(node, document).map(|summary| summary.names);
+        let found = found.unwrap_or_default();
+        if !found.is_empty() {
+            names.entry(elder).or_default().extend(found);
+        }
+    }
+    names
+}
+
+/// Whom an answer is about: `elder`, the id, and `names`, null where this node may not read them.
+pub(crate) fn named(node: &mut Node, elder: Option<Uuid>) -> [(String, Value); 2] {
+    let found = elder.and_then(|elder| names(node, &[elder].into()).remove(&elder));
+    [
+        ("elder".to_owned(), json!(elder.map(|elder| elder.to_string()))),
+        ("names".to_owned(), json!(found)),
+    ]
 }
 
 /// Brings every view that may look different up to date.

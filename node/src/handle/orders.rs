@@ -203,28 +203,41 @@ pub(crate) fn list(node: &mut Node, request: OrderList) -> Outcome<Vec<Value>> {
         .filter(|(_, row)| matches!(row.name, Name::Plain(DocumentName::Order(_))))
         .map(|(document, _)| *document)
         .collect();
-    let mut rows = Vec::new();
+    let mut views = Vec::new();
     for document in documents {
         let view = read(node, document)?;
         let over = matches!(view.stage, order::Stage::CalledBack | order::Stage::Cancelled);
         if request.all || !over {
-            rows.push(json!({
-                "order": view.id.to_string(),
-                "state": word(&view.stage),
-                "waits_for": word(&view.waits_for),
-                "service": view.request.as_ref().map(|r| r.service.clone()),
-                "opened_ms": view.opened_at.map(|at| at.0),
-                "holder": view.holder.as_ref().map(|h| h.provider.to_string()),
-                "callback_overdue": view.callback_overdue(Timestamp(now().0)),
-            }));
+            views.push(view);
         }
     }
-    now_known(rows)
+    let elder = |view: &OrderView| view.request.as_ref().map(|request| request.elder);
+    let names = elders::names(node, &views.iter().filter_map(elder).collect());
+    let row = |view: OrderView| {
+        json!({
+            "order": view.id.to_string(),
+            "elder": elder(&view).map(|elder| elder.to_string()),
+            "names": elder(&view).and_then(|elder| names.get(&elder)),
+            "state": word(&view.stage),
+            "waits_for": word(&view.waits_for),
+            "service": view.request.as_ref().map(|r| r.service.clone()),
+            "opened_ms": view.opened_at.map(|at| at.0),
+            "holder": view.holder.as_ref().map(|h| h.provider.to_string()),
+            "callback_overdue": view.callback_overdue(Timestamp(now().0)),
+        })
+    };
+    now_known(views.into_iter().map(row).collect())
 }
 
 pub(crate) fn show(node: &mut Node, request: OrderShow) -> Outcome<Value> {
     let document = document(node, &request.order)?;
-    now_known(views::view(node, document)?)
+    let view = read(node, document)?;
+    let elder = view.request.as_ref().map(|request| request.elder);
+    let mut shown = super::json(&view)?;
+    if let Some(shown) = shown.as_object_mut() {
+        shown.extend(elders::named(node, elder));
+    }
+    now_known(shown)
 }
 
 pub(crate) fn act(node: &mut Node, request: OrderAct) -> Outcome<OrderAnswer> {
