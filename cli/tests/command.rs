@@ -250,11 +250,20 @@ fn an_order_that_waits_and_a_node_that_may_not_leave_say_so_in_the_exit_code() {
     asked.join().unwrap();
     assert_eq!((run.code, run.out.as_str()), (6, "o1\topen\nwaits: no standing offer\n"));
     let (_dir, accepted) = home();
-    let answer = json!({ "order": "o1", "state": "claimed", "waits": "arbiter_to_confirm" });
+    let answer = json!({ "order": "o1", "state": "claimed", "next": "arbiter_to_confirm" });
     let asked = node(&accepted, "200 OK", &answer);
     let run = linli(&["order", "accept", "o1"], &[("LINLI_DATA", text(&accepted))]);
     asked.join().unwrap();
-    assert_eq!((run.code, run.out.as_str()), (0, "o1\tclaimed\nwaits: the arbiter to confirm\n"));
+    assert_eq!((run.code, run.out.as_str()), (0, "o1\tclaimed\nnext: the arbiter to confirm\n"));
+    let (_dir, held) = home();
+    let why = "the node's own words";
+    let answer =
+        json!({ "order": "o1", "state": "claimed", "next": "arbiter_to_confirm", "waits": why });
+    let asked = node(&held, "200 OK", &answer);
+    let run = linli(&["--lang", "zh", "order", "accept", "o1"], &[("LINLI_DATA", text(&held))]);
+    asked.join().unwrap();
+    assert_eq!(run.code, 6);
+    assert!(run.out.contains("确认之前请勿上门"), "{}", run.out);
     let (_dir, second) = home();
     let asked = node(&second, "200 OK", &json!({ "may_leave": false, "waiting_entries": 12 }));
     let run = linli(&["leave"], &[("LINLI_DATA", text(&second))]);

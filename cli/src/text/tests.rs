@@ -93,8 +93,10 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
     let missing: Vec<_> = said.iter().filter(|key| !existing.contains(**key)).collect();
     assert!(missing.is_empty(), "said and not written: {missing:?}");
     // Keys that are put together begin with one of these; others are said by their full name.
-    let families =
-        ["about", "error-", "home-", "kind-", "path-", "state-", "waits-", "check-", "column-"];
+    let families = [
+        "about", "error-", "home-", "kind-", "path-", "state-", "waits-", "held-", "check-",
+        "column-",
+    ];
     files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
     let detailed = files.last().map(|file| literals(file, "Detail::new(")).unwrap_or_default();
     assert_eq!(detailed.len(), 6, "{detailed:?}");

@@ -121,20 +121,27 @@ async fn act(
     answered(context, &context.ask(&request).await?)
 }
 
-/// Shows an order's state and what it needs next. Where it waits for something else than its next
-/// step, such as an offer that covers it, the exit code says so.
+/// Shows an order's state and its next step. Where something holds that up, such as that no offer
+/// covers the order, it is said, and the exit code says so too.
 fn answered(context: &Context, answer: &OrderAnswer) -> anyhow::Result<Exit> {
     let text = &context.text;
-    let next = |why: &str| text.find(&format!("waits-{}", why.replace('_', "-")));
-    let next_step = answer.waits.as_deref().and_then(next);
     context.show(answer, || {
-        let line = format!("{}\t{}", answer.order, text.word("state", &answer.state));
-        let Some(why) = &answer.waits else { return line };
-        let why = next_step.clone().unwrap_or_else(|| printable(why));
-        format!("{line}\n{}", text.say("order-waits", &[("why", why.into())]))
+        let mut lines = vec![format!("{}\t{}", answer.order, text.word("state", &answer.state))];
+        match (&answer.waits, &answer.next) {
+            (Some(waits), next) => {
+                let key = format!("held-{}", next.as_deref().unwrap_or_default().replace('_', "-"));
+                let why = text.find(&key).unwrap_or_else(|| printable(waits));
+                lines.push(text.say("order-waits", &[("why", why.into())]));
+            }
+            (None, Some(next)) => {
+                let next = text.word("waits", next);
+                lines.push(text.say("order-next", &[("next", next.into())]));
+            }
+            (None, None) => {}
+        }
+        lines.join("\n")
     })?;
-    let waits = answer.waits.is_some() && next_step.is_none();
-    Ok(if waits { Exit::WAITS } else { Exit::DONE })
+    Ok(if answer.waits.is_some() { Exit::WAITS } else { Exit::DONE })
 }
 
 fn table(context: &Context, orders: &[Value]) -> String {

@@ -270,7 +270,9 @@ pub struct OrderAnswer {
     pub order: String,
     /// The state, such as `requested`.
     pub state: String,
-    /// Why it waits, where it does.
+    /// The next step it needs, such as `provider_to_answer`; none once it is over.
+    pub next: Option<String>,
+    /// Why that step is not to be expected soon; none while the order takes its ordinary way.
     pub waits: Option<String>,
 }
 

@@ -179,16 +179,39 @@ fn read(node: &mut Node, document: DocTag) -> Result<OrderView, ApiError> {
 
 fn answer(node: &mut Node, document: DocTag, saves: BTreeSet<Save>) -> Outcome<OrderAnswer> {
     let view = read(node, document)?;
-    let waits = (view.waits_for != WaitsFor::Nothing).then(|| {
-        if view.waits_for == WaitsFor::StandingOffer {
-            "the centre is out of reach and no standing offer covers this service; it waits until the centre is back"
-                .to_owned()
-        } else {
-            word(&view.waits_for)
+    let held_up = held_up(node, &view);
+    let waits = held_up.map(|(_, why)| why.to_owned());
+    let next = held_up.map_or(view.waits_for, |(next, _)| next);
+    let next = (next != WaitsFor::Nothing).then(|| word(&next));
+    let (order, state) = (view.id.to_string(), word(&view.stage));
+    Ok((OrderAnswer { order, state, next, waits }, saves))
+}
+
+/// What an order needs and why that is not to be expected soon; none where it takes its ordinary way.
+fn held_up(node: &mut Node, view: &OrderView) -> Option<(WaitsFor, &'static str)> {
+    const NO_OFFER: &str = "the centre is out of reach and no standing offer covers this service at this address; it waits until the centre is back";
+    const NO_ARBITER: &str =
+        "the node that decides about it is out of reach; it waits until that node is back";
+    let arbiter = view.arbiter?;
+    let own = arbiter.node.0 == node.core.node().0;
+    match view.waits_for {
+        WaitsFor::StandingOffer => Some((view.waits_for, NO_OFFER)),
+        WaitsFor::ArbiterToOffer if own && arbiter.kind == Kind::Household => {
+            covering(node, view).is_none().then_some((WaitsFor::StandingOffer, NO_OFFER))
         }
-    });
-    let answer = OrderAnswer { order: view.id.to_string(), state: word(&view.stage), waits };
-    Ok((answer, saves))
+        WaitsFor::ArbiterToOffer | WaitsFor::ArbiterToConfirm if !own => {
+            let decides = linli_replica::id::NodeId(arbiter.node.0);
+            let reached = node.peers.get(&decides).is_some_and(|peer| peer.connected);
+            (!reached).then_some((view.waits_for, NO_ARBITER))
+        }
+        WaitsFor::ArbiterToOffer
+        | WaitsFor::ArbiterToConfirm
+        | WaitsFor::ProviderToAnswer
+        | WaitsFor::HolderToStart
+        | WaitsFor::HolderToFinish
+        | WaitsFor::Callback
+        | WaitsFor::Nothing => None,
+    }
 }
 
 fn word(value: &impl serde::Serialize) -> String {
