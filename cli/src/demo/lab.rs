@@ -26,7 +26,7 @@ mod tools;
 use std::{
     ffi::OsStr,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     process::{Child, Command, ExitStatus},
     sync::{Mutex, MutexGuard, PoisonError},
