@@ -10,6 +10,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use linli_replica::batch::{Record, Shelf};
@@ -21,7 +22,7 @@ use linli_replica::id::{DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Time
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
-use crate::authority::EpochKey;
+use crate::authority::{EpochKey, Owner};
 use crate::document::Document;
 use crate::identity::NodeKeys;
 use crate::limits::OPEN_DOCUMENTS_MAX;
@@ -105,11 +106,38 @@ struct StoredSpace {
     record: Vec<u8>,
     /// Keys learned after the record was written.
     keys: BTreeMap<EpochId, EpochKey>,
+    /// What lists asked for before.
+    outline: Option<Outline>,
+}
+
+/// What a list over all spaces needs of one: so little that it is kept while the space is not.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    /// What it is for.
+    pub kind: String,
+    /// The log that this node writes to.
+    pub log: LogKey,
+    /// Its owner, or the community with the first steward.
+    pub owner: Option<(Owner, Option<PartyId>)>,
+    /// Who has any right in it.
+    pub members: Arc<BTreeSet<PartyId>>,
+}
+
+impl Outline {
+    fn of(space: &Space) -> Self {
+        let state = space.state();
+        Self {
+            kind: space.kind().to_owned(),
+            log: space.own_log(),
+            owner: state.genesis.as_ref().map(|genesis| (genesis.owner, genesis.steward)),
+            members: Arc::new(state.members.keys().copied().collect()),
+        }
+    }
 }
 
 impl StoredSpace {
     const fn new(record: Vec<u8>) -> Self {
-        Self { record, keys: BTreeMap::new() }
+        Self { record, keys: BTreeMap::new(), outline: None }
     }
 }
 
@@ -220,12 +248,19 @@ impl Core {
         }
     }
 
-    /// Lists the log this node writes to in each space.
-    pub fn own_logs(&self) -> impl Iterator<Item = (SpaceTag, LogKey)> {
-        self.spaces.iter().filter_map(|(tag, slot)| match slot {
-            Slot::Loaded(space) => Some((*tag, crate::identity::log_key(&space.log_key()))),
-            Slot::Stored(stored) => Some((*tag, Space::log_of_record(&stored.record)?)),
-        })
+    /// Returns what lists need of a space, without keeping it loaded.
+    ///
+    /// # Errors
+    /// As [`Core::space`].
+    pub fn outline(&mut self, world: World<'_>, tag: SpaceTag) -> Result<Outline, CoreError> {
+        match self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)? {
+            Slot::Loaded(space) => Ok(Outline::of(space)),
+            Slot::Stored(StoredSpace { outline: Some(outline), .. }) => Ok(outline.clone()),
+            Slot::Stored(stored) => {
+                let space = Space::from_record(&stored.record, world.directory)?;
+                Ok(stored.outline.insert(Outline::of(&space)).clone())
+            }
+        }
     }
 
     /// Counts the entries that are held but not shown, in the documents open at this moment.
@@ -238,8 +273,9 @@ impl Core {
     /// Judges everything again after certificates of the community arrived.
     pub fn directory_changed(&mut self, directory: &Directory) {
         for slot in self.spaces.values_mut() {
-            if let Slot::Loaded(space) = slot {
-                space.judge(directory);
+            match slot {
+                Slot::Loaded(space) => space.judge(directory),
+                Slot::Stored(stored) => stored.outline = None,
             }
         }
         self.open.clear();
@@ -264,7 +300,7 @@ impl Core {
                 Slot::Loaded(former) => former.into_keys(),
                 Slot::Stored(former) => former.keys,
             };
-            self.spaces.insert(tag, Slot::Stored(StoredSpace { record: value, keys }));
+            self.spaces.insert(tag, Slot::Stored(StoredSpace { keys, ..StoredSpace::new(value) }));
         }
     }
 

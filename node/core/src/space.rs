@@ -1,5 +1,6 @@
 //! A space this node is a member of: certificates, keys, its own log key, and who writes which log.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::SigningKey;
@@ -32,6 +33,8 @@ pub struct Space {
     state: SpaceState,
     keys: BTreeMap<EpochId, EpochKey>,
     log: Secret,
+    /// The log that this key signs: its public half, worked out once.
+    own_log: OnceCell<LogKey>,
     bindings: BTreeMap<LogKey, NodeId>,
     documents: BTreeMap<DocTag, String>,
     wrapped: BTreeSet<(EpochId, NodeId)>,
@@ -83,6 +86,7 @@ impl Space {
             state,
             keys: BTreeMap::new(),
             log,
+            own_log: OnceCell::new(),
             bindings: BTreeMap::new(),
             documents: BTreeMap::new(),
             wrapped: BTreeSet::new(),
@@ -107,12 +111,6 @@ impl Space {
         space.wrapped = record.wrapped;
         space.carrier_key = record.carrier_key;
         Ok(space)
-    }
-
-    /// Returns the log that a record says this node writes to.
-    pub(crate) fn log_of_record(value: &[u8]) -> Option<LogKey> {
-        let record: SpaceRecord = linli_replica::codec::decode(value).ok()?;
-        Some(crate::identity::log_key(&SigningKey::from_bytes(record.log.expose())))
     }
 
     /// Returns the record to store.
@@ -187,6 +185,11 @@ impl Space {
         SigningKey::from_bytes(self.log.expose())
     }
 
+    /// Returns the log that this node writes to.
+    pub(crate) fn own_log(&self) -> LogKey {
+        *self.own_log.get_or_init(|| crate::identity::log_key(&self.log_key()))
+    }
+
     pub(crate) fn encoded_certificates(&self) -> Vec<ByteVec> {
         self.certificates.iter().map(|(_, certificate)| certificate.encode().into()).collect()
     }
@@ -218,6 +221,7 @@ impl Space {
     /// Replaces the log key: this node writes to fresh logs from here on.
     pub(crate) fn renew_log(&mut self, log: Secret) {
         self.log = log;
+        self.own_log = OnceCell::new();
     }
 
     /// Judges the certificates again, after they or the community's changed.
@@ -338,7 +342,7 @@ impl Space {
 
     /// Says whether a cut of its party names the log that this node writes to.
     pub(crate) fn cuts_own_log(&self, party: &PartyId) -> bool {
-        let own = crate::identity::log_key(&self.log_key());
+        let own = self.own_log();
         let cuts = self.state.cuts.get(party).into_iter().flatten();
         cuts.flat_map(|cut| cut.logs.keys()).any(|(log, _)| *log == own)
     }

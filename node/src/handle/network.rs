@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path as FilePath;
-use std::rc::Rc;
+use std::sync::Arc;
 
+use linli_core::engine::Outline;
 use linli_net::PeerPath;
 use linli_replica::directory::Node as Member;
 use linli_replica::id::{DocTag, LogKey, NodeId, PartyId};
@@ -127,20 +128,18 @@ struct Own {
     log: LogKey,
     sequence: u64,
     /// The parties that share the space.
-    members: Rc<BTreeSet<PartyId>>,
+    members: Arc<BTreeSet<PartyId>>,
 }
 
 /// Lists the documents this node has written to.
 fn own_documents(node: &mut Node) -> Vec<Own> {
     let mut own = Vec::new();
-    for (space, log) in node.core.own_logs().collect::<Vec<_>>() {
+    for space in node.core.spaces().collect::<Vec<_>>() {
         let world = world(&node.replica, &node.store);
-        let members =
-            node.core.space(world, space).map(|space| space.state().members.keys().copied());
-        let members = Rc::new(members.into_iter().flatten().collect());
+        let Ok(Outline { log, members, .. }) = node.core.outline(world, space) else { continue };
         for (document, _) in world.index.documents(&space) {
             if let Some(tip) = world.index.tips(&document, &log).first() {
-                let (sequence, members) = (tip.sequence, Rc::clone(&members));
+                let (sequence, members) = (tip.sequence, Arc::clone(&members));
                 own.push(Own { document, log, sequence, members });
             }
         }

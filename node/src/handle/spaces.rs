@@ -74,11 +74,9 @@ pub(crate) fn own(node: &mut Node, kind: &str) -> Option<SpaceTag> {
     let spaces: Vec<SpaceTag> = node.core.spaces().collect();
     spaces.into_iter().find(|tag| {
         let world = world(&node.replica, &node.store);
-        node.core.space(world, *tag).is_ok_and(|space| {
-            let genesis = space.state().genesis.as_ref();
-            space.kind() == kind
-                && genesis
-                    .is_some_and(|g| g.owner == Owner::Party(party) || g.steward == Some(party))
+        node.core.outline(world, *tag).is_ok_and(|space| {
+            let begun = |(owner, steward)| owner == Owner::Party(party) || steward == Some(party);
+            space.kind == kind && space.owner.is_some_and(begun)
         })
     })
 }

@@ -19,6 +19,10 @@ pub const URGENT_QUEUE_BYTES_MAX: usize = 8 << 20;
 /// time. They are held in memory and searched one by one.
 pub const SETTLE_AT_BATCHES: usize = 256;
 
+/// Bytes of urgent batches after which they are settled without waiting either: a quarter of what
+/// they may take, since each brings the record of its space, which grows with the alerts in it.
+pub const SETTLE_AT_BYTES: usize = 4 << 20;
+
 /// Urgent batches kept apart at most, reached only where the main file cannot be written. A day of
 /// one alert every 20 seconds.
 pub const UNSETTLED_BATCHES_MAX: usize = 4_096;

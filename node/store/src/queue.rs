@@ -11,10 +11,10 @@ use linli_replica::batch::Batch;
 
 use crate::error::StoreError;
 use crate::limits::{
-    QUEUE_BYTES_MAX, SETTLE_AT_BATCHES, SETTLE_IDLE_MS, TRANSACTION_BYTES_MAX,
+    QUEUE_BYTES_MAX, SETTLE_AT_BATCHES, SETTLE_AT_BYTES, SETTLE_IDLE_MS, TRANSACTION_BYTES_MAX,
     TRANSACTION_ENTRIES_MAX, URGENT_QUEUE_BYTES_MAX,
 };
-use crate::unsettled::{Numbered, batch_bytes};
+use crate::unsettled::{Numbered, Unsettled, batch_bytes};
 
 /// What is told about a batch once it is durable, or refused.
 pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -185,15 +185,17 @@ impl Queue {
 
     /// Forgets the batches a writer had taken and makes room. `unsettled` counts the urgent batches
     /// left to settle, and is called with the queue held so that no count overtakes another.
-    pub(crate) fn finish(&self, name: LaneName, unsettled: impl FnOnce() -> usize) {
+    pub(crate) fn finish(&self, name: LaneName, unsettled: impl FnOnce() -> Arc<Unsettled>) {
         let mut state = self.lock();
         let unsettled = unsettled();
+        let (count, bytes_apart) = (unsettled.batches.len(), unsettled.bytes);
         let lane = state.lane(name);
         let bytes: usize =
             std::mem::take(&mut lane.running).iter().map(|(_, batch)| batch_bytes(batch)).sum();
         lane.bytes = lane.bytes.saturating_sub(bytes);
-        state.unsettled = unsettled > 0;
-        state.settle |= unsettled >= SETTLE_AT_BATCHES && name == LaneName::Urgent;
+        state.unsettled = count > 0;
+        let many = count >= SETTLE_AT_BATCHES || bytes_apart >= SETTLE_AT_BYTES;
+        state.settle |= many && name == LaneName::Urgent;
         self.changed.notify_all();
     }
 
@@ -222,5 +224,27 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks_to_settle(batches: usize, bytes: usize) -> bool {
+        let queue = Queue::new(1, false);
+        let batches = (0..batches).map(|_| (1, Arc::default())).collect();
+        queue.finish(LaneName::Urgent, || Arc::new(Unsettled { batches, bytes }));
+        queue.lock().settle
+    }
+
+    #[test]
+    fn urgent_batches_are_settled_when_they_are_many_or_large() {
+        assert!(!asks_to_settle(SETTLE_AT_BATCHES - 1, SETTLE_AT_BYTES - 1));
+        assert!(asks_to_settle(SETTLE_AT_BATCHES, 0));
+        assert!(
+            asks_to_settle(1, SETTLE_AT_BYTES),
+            "large ones use their room up before they are many"
+        );
     }
 }

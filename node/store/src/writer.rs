@@ -49,10 +49,6 @@ impl Shared {
         let mut current = self.unsettled.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(change(&current));
     }
-
-    fn unsettled_count(&self) -> usize {
-        self.unsettled().batches.len()
-    }
 }
 
 /// Writes normal batches, and urgent ones a second time, into the main file.
@@ -60,7 +56,7 @@ pub(crate) fn run_main(shared: &Shared) {
     let _stop = Abandon(shared, LaneName::Normal);
     while let Some(jobs) = shared.queue.next_normal() {
         let verdicts = commit_main(shared, &jobs);
-        shared.queue.finish(LaneName::Normal, || shared.unsettled_count());
+        shared.queue.finish(LaneName::Normal, || shared.unsettled());
         answer(jobs, verdicts);
     }
 }
@@ -70,7 +66,7 @@ pub(crate) fn run_urgent(shared: &Shared) {
     let _stop = Abandon(shared, LaneName::Urgent);
     while let Some((jobs, pending)) = shared.queue.next_urgent() {
         let verdicts = commit_urgent(shared, &jobs, &pending);
-        shared.queue.finish(LaneName::Urgent, || shared.unsettled_count());
+        shared.queue.finish(LaneName::Urgent, || shared.unsettled());
         answer(jobs, verdicts);
     }
 }

@@ -16,10 +16,12 @@ use crate::sync::copy;
 use crate::town::{Town, begin};
 use crate::{median, percentile};
 
-const IDLE_ALERTS: usize = 300;
+/// Idle alerts after each first sync.
+const IDLE_ALERTS: usize = 150;
+/// Alerts during first syncs, over as many of these as it takes.
 const BUSY_ALERTS_MIN: usize = 200;
 const IDLE_GAP: Duration = Duration::from_millis(20);
-const BUSY_GAP: Duration = Duration::from_millis(5);
+const BUSY_GAP: Duration = Duration::from_millis(20);
 const STEPS: [&str; 3] = ["durable at the hub", "durable at the centre", "receipt back at the hub"];
 
 /// From the button to each step, in milliseconds.

@@ -91,22 +91,29 @@ pub(crate) fn fields() -> Vec<ProfileField> {
     free.into_iter().cycle().take(CHANGES).collect()
 }
 
+/// Documents written before the bench waits until they are durable.
+const AT_ONCE: usize = 64;
+
 /// Fills a node with documents, as people would: each change is an edit that is sealed and signed.
 pub(crate) async fn populate(hub: &Running, with: PartyId, shape: Shape) {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
     for number in 0..shape.spaces {
-        hub.with(move |site| {
-            let space = begin(site, "care", with);
-            let mut rng = ChaCha8Rng::seed_from_u64(u64::try_from(number).unwrap());
-            let mut record = Vec::new();
-            for document in 0..shape.documents_each {
-                record = write(site, &mut rng, space, document);
+        let space = hub.with(move |site| begin(site, "care", with)).await;
+        hub.settle().await;
+        for document in 0..shape.documents_each {
+            rng = hub
+                .with(move |site| {
+                    let records = write(site, &mut rng, space, document);
+                    if document + 1 == shape.documents_each {
+                        // The last record of the space holds what the earlier ones hold.
+                        site.author(Authored { records, ..Authored::default() });
+                    }
+                    rng
+                })
+                .await;
+            if (number + document).is_multiple_of(AT_ONCE) {
+                hub.settle().await;
             }
-            // The last record of the space holds what the earlier ones hold.
-            site.author(Authored { records: record, ..Authored::default() });
-        })
-        .await;
-        if number % 16 == 0 {
-            hub.settle().await;
         }
     }
     hub.settle().await;

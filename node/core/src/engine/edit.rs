@@ -71,7 +71,7 @@ impl Core {
         self.unstick(world, rng, what)?;
         let space = self.space_mut(world.directory, what.space)?;
         let tag = space.document(what.name);
-        let log = crate::identity::log_key(&space.log_key());
+        let log = space.own_log();
         let document = self.open(world, what.space, tag)?;
         let change = document
             .edit(actor(log, tag), what.isolated, world.now, edit)

@@ -79,7 +79,7 @@ impl Core {
             reading.log(world, space, log, &entries);
         }
         let (entries, withheld) = reading.finish();
-        let own = LogKey(space.log_key().verifying_key().to_bytes());
+        let own = space.own_log();
         Ok(Document::build(tag, entries, withheld, own))
     }
 }

@@ -204,7 +204,7 @@ impl Core {
     /// Says whether an entry is of the log that this node writes to.
     fn is_own(&mut self, world: World<'_>, entry: &Entry) -> Result<bool, CoreError> {
         let space = self.space_mut(world.directory, entry.header().space)?;
-        Ok(entry.header().log == crate::identity::log_key(&space.log_key()))
+        Ok(entry.header().log == space.own_log())
     }
 
     /// Says whether an entry is of the log in which this node writes to its own inbox.
