@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use linli_net::{DialPolicy, Lane, NetConfig, NetEvent, SecretKey, SendError};
+use linli_net::{DialPolicy, Lane, NetConfig, NetEvent, NetEvents, SecretKey, SendError};
 use linli_replica::held::Held as _;
 use linli_replica::id::{DocTag, LogKey};
 use linli_replica::limits::{COMMIT_ENTRIES_MAX, FRAME_BYTES_FULL};
@@ -48,8 +48,18 @@ fn frames(entries: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 /// Sends entries from one endpoint to another, and returns how long it took until all were durable,
-/// the connection included.
-pub(crate) async fn transfer(path: PathBuf, entries: &[Vec<u8>]) -> Duration {
+/// the connection included. A machine that is too busy may lose the connection: then it begins anew.
+pub(crate) async fn transfer(path: &Path, entries: &[Vec<u8>]) -> Duration {
+    loop {
+        if let Some(took) = attempt(path.to_owned(), entries).await {
+            return took;
+        }
+        println!("the connection of the reference was lost; once more");
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+async fn attempt(path: PathBuf, entries: &[Vec<u8>]) -> Option<Duration> {
     let frames = frames(entries);
     let count = frames.len();
     let [(from, mut from_events), (to, mut to_events)] = {
@@ -67,28 +77,44 @@ pub(crate) async fn transfer(path: PathBuf, entries: &[Vec<u8>]) -> Duration {
     from.set_dial_policy(DialPolicy::Everyone);
     let peer = to.id();
     let sending = async {
-        while !matches!(from_events.recv().await.unwrap(), NetEvent::Connected { .. }) {}
+        next(&mut from_events, |event| matches!(event, NetEvent::Connected { .. })).await?;
         for mut frame in frames {
             while let Err(error) = from.try_send(&peer, Lane::Bulk, frame) {
-                let SendError::Full(back) = error else { unreachable!("connected: {error}") };
+                let SendError::Full(back) = error else { return None };
                 frame = back;
-                while !matches!(from_events.recv().await.unwrap(), NetEvent::Writable { .. }) {}
+                next(&mut from_events, |event| matches!(event, NetEvent::Writable { .. })).await?;
             }
         }
+        Some(())
     };
     let receiving = async {
-        let mut left = count;
-        while left > 0 {
-            if let NetEvent::Frame { bytes, .. } = to_events.recv().await.unwrap() {
+        for _ in 0..count {
+            let frame = |event: &NetEvent| matches!(event, NetEvent::Frame { .. });
+            if let NetEvent::Frame { bytes, .. } = next(&mut to_events, frame).await? {
                 batches.send(bytes).unwrap();
-                left -= 1;
             }
         }
+        Some(())
     };
-    tokio::join!(sending, receiving);
+    let done =
+        tokio::try_join!(async { sending.await.ok_or(()) }, async { receiving.await.ok_or(()) });
+    drop(batches);
     let end = tokio::task::spawn_blocking(|| writer.join().unwrap()).await.unwrap();
     tokio::join!(from.shutdown(), to.shutdown());
-    end - begin
+    done.ok().map(|_| end - begin)
+}
+
+/// The next event of interest; none once the connection is lost.
+async fn next(events: &mut NetEvents, interest: fn(&NetEvent) -> bool) -> Option<NetEvent> {
+    loop {
+        let event = events.recv().await?;
+        if matches!(event, NetEvent::Disconnected { .. }) {
+            return None;
+        }
+        if interest(&event) {
+            return Some(event);
+        }
+    }
 }
 
 /// Writes what arrives in transactions as large as the replica's; returns when all was durable.
@@ -97,7 +123,7 @@ fn write(path: &Path, arriving: &mpsc::Receiver<Vec<u8>>, count: usize) -> Insta
     let mut waiting: Vec<Vec<u8>> = Vec::new();
     let mut number = 0;
     for at in 1..=count {
-        let frame = arriving.recv().unwrap();
+        let Ok(frame) = arriving.recv() else { break };
         let mut rest = frame.as_slice();
         while let Some((length, more)) = rest.split_first_chunk() {
             let length = usize::try_from(u32::from_le_bytes(*length)).unwrap();

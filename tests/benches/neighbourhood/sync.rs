@@ -56,7 +56,7 @@ pub(crate) async fn first(town: &Town, directory: &Path, hub_path: &Path, shape:
     println!("{} entries, {:.1} MB as they travel", entries.len(), bytes as f64 / 1e6);
     let mut ratios = Vec::new();
     for round in 0..PAIRS {
-        let floor = plain::transfer(directory.join(format!("plain {round}")), &entries).await;
+        let floor = plain::transfer(&directory.join(format!("plain {round}")), &entries).await;
         let path = directory.join(format!("centre {round}"));
         let ours = once(town, hub_path, &path, shape, round + 1 == PAIRS).await;
         ratios.push(ours.as_secs_f64() / floor.as_secs_f64());
