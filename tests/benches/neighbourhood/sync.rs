@@ -1,6 +1,6 @@
 //! First sync, opening everything, and an open connection with nothing to do.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use linli_replica::replica::Input;
@@ -67,7 +67,7 @@ pub(crate) async fn first(town: &Town, directory: &Path, hub_path: &Path, shape:
     println!("first sync: ours ÷ the bytes alone, median {:.2}", median(&mut ratios));
 }
 
-async fn once(town: &Town, hub_path: &Path, path: &PathBuf, shape: Shape, look: bool) -> Duration {
+async fn once(town: &Town, hub_path: &Path, path: &Path, shape: Shape, look: bool) -> Duration {
     town.found(path);
     let (news, mut hearing) = mpsc::unbounded_channel();
     let hub = start(hub_path, &town.hub, &news).await;

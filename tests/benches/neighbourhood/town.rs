@@ -76,10 +76,12 @@ pub(crate) fn name(space: SpaceTag, number: usize) -> String {
 }
 
 fn value(rng: &mut ChaCha8Rng, field: ProfileField) -> String {
-    match field {
-        ProfileField::Phone => format!("138{:08}", rng.next_u64() % 100_000_000),
-        ProfileField::BirthDate => format!("19{}-05-23", 30 + rng.next_u64() % 20),
-        _ => format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64()),
+    if field == ProfileField::Phone {
+        format!("138{:08}", rng.next_u64() % 100_000_000)
+    } else if field == ProfileField::BirthDate {
+        format!("19{}-05-23", 30 + rng.next_u64() % 20)
+    } else {
+        format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())
     }
 }
 
