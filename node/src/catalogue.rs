@@ -80,6 +80,8 @@ pub(crate) struct Catalogue {
     rows: BTreeMap<DocTag, Row>,
     stale: BTreeSet<DocTag>,
     news: BTreeSet<Changed>,
+    /// Alerts and orders from before this start, which are news once each, the alerts first.
+    unseen: BTreeSet<(bool, Changed)>,
 }
 
 impl Catalogue {
@@ -92,6 +94,10 @@ impl Catalogue {
             let (Ok(space), Some(name)) = (stored.space.parse(), Name::parse(&stored.name)) else {
                 continue;
             };
+            if let Name::Plain(DocumentName::Alert(_) | DocumentName::Order(_)) = &name {
+                let is_order = matches!(name, Name::Plain(DocumentName::Order(_)));
+                catalogue.unseen.insert((is_order, Changed { space, document, urgent: false }));
+            }
             catalogue.rows.insert(document, Row { space, name, summary: stored.summary });
         }
         catalogue
@@ -118,8 +124,14 @@ impl Catalogue {
         self.stale.insert(document);
     }
 
+    /// Makes one document from before this start news.
+    pub(crate) fn see_one(&mut self) {
+        self.news.extend(self.unseen.pop_first().map(|(_, changed)| changed));
+    }
+
+    /// Whether there is something left to be looked at when there is time.
     pub(crate) fn has_stale(&self) -> bool {
-        !self.stale.is_empty()
+        !self.stale.is_empty() || !self.unseen.is_empty()
     }
 
     pub(crate) fn is_stale(&self, document: &DocTag) -> bool {

@@ -17,7 +17,7 @@ mod import;
 mod joins;
 mod network;
 mod offers;
-mod orders;
+pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;

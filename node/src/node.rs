@@ -10,7 +10,7 @@ use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
 use linli_replica::entry::{Entry, Urgency};
-use linli_replica::id::{NodeId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, NodeId, SpaceTag, Timestamp};
 use linli_replica::replica::{Input, Output, Replica, Save, Saved, Ticket};
 use linli_store::{Store, StoreError};
 use rand::rngs::StdRng;
@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) invitations: crate::invitation::Invitations,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    /// Orders that wait for this hub's offer and that no standing offer covered.
+    pub(crate) undecided: BTreeSet<DocTag>,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -138,6 +140,7 @@ impl Node {
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            undecided: BTreeSet::new(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,

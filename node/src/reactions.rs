@@ -1,5 +1,5 @@
 //! What a node does by itself when documents change: it says that it has an alert, and where it
-//! decides about an order, it confirms the first claim.
+//! decides about an order, it confirms the first claim, or hands it to the centre.
 
 use linli_model::alert::{self, AlertFact, Stage as AlertStage};
 use linli_model::author::PartyKind;
@@ -23,7 +23,7 @@ pub(crate) fn react(node: &mut Node) {
         node.catalogue.put(changed.document, changed.space, name.clone());
         match name {
             Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
-            Name::Plain(DocumentName::Order(id)) => confirm(node, changed.document, id),
+            Name::Plain(DocumentName::Order(id)) => decide(node, changed.document, id),
             Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
         }
     }
@@ -49,8 +49,9 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     }
 }
 
-/// Confirms the first claim, where this node is a hub that decides.
-fn confirm(node: &mut Node, document: DocTag, id: Uuid) {
+/// Confirms the first claim, where this node is a hub that decides. What waits for an offer is noted,
+/// for the centre when it is in reach.
+fn decide(node: &mut Node, document: DocTag, id: Uuid) {
     let me = linli_model::author::NodeId(node.core.node().0);
     let offers = views::offers(node);
     let Ok((opened, _)) = views::open(node, document) else { return };
@@ -62,5 +63,7 @@ fn confirm(node: &mut Node, document: DocTag, id: Uuid) {
         if let Err(error) = facts::add(node, document, Urgency::Normal, None, fact) {
             tracing::warn!(%error, "a claim could not be confirmed");
         }
+    } else if decides && crate::handle::orders::waits_for_offer(&view) {
+        node.undecided.insert(document);
     }
 }

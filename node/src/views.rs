@@ -73,8 +73,9 @@ pub(crate) fn digest(node: &mut Node, document: DocTag) -> Option<String> {
     Some(blake3::hash(&canonical(&view).ok()?).to_hex().to_string())
 }
 
-/// Renews some of the views that may look different.
+/// Renews some of the views that may look different, and looks at what was there at the start.
 pub(crate) fn renew_some(node: &mut Node) {
+    node.catalogue.see_one();
     let mut records = Vec::new();
     for _ in 0..RENEW_AT_ONCE {
         let Some(document) = node.catalogue.take_stale() else { break };

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use linli_node::api::{
-    care::{AlertAct, AlertShow, OrderAct, OrderAnswer, OrderShow},
+    care::{AlertAct, AlertShow, ElderEdit, OrderAct, OrderAnswer, OrderShow},
     network::{Leave, Path, PersonAdd},
 };
 use serde_json::{Value, json};
@@ -51,7 +51,11 @@ impl Day<'_> {
             Ok(peers.iter().all(|peer| peer.path == Path::Away).then_some(()))
         })
         .await?;
-        if !self.spoils("order-is-done") {
+        if self.spoils("order-is-done") {
+            let (field, value) = ("note".to_owned(), "something else".to_owned());
+            let edit = ElderEdit { elder: self.shared.clone(), field, value, acting: None };
+            self.town.at("provider")?.call(&edit).await?;
+        } else {
             self.act_on_order("provider", "done").await?;
         }
         self.leaves().await?;

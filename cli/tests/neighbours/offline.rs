@@ -72,6 +72,16 @@ fn without_its_centre_a_hub_orders_what_a_standing_offer_covers_and_keeps_the_re
     }
     agree(&hub, &centre);
 
+    // What waited for the centre is the centre's to decide now.
+    for order in [&waiting, &elsewhere] {
+        let which = order["order"].as_str().unwrap();
+        centre.await_answer(&["order", "show", which], |order| {
+            (order["arbiter"]["kind"] == "centre").then_some(())
+        });
+        let offered = centre.ask(&["order", "offer", which, "--provider", "Warm Meals"]);
+        assert_eq!(offered["state"], "offered", "{offered}");
+    }
+
     // Of two addresses at once one lies outside.
     hub.await_answer(&["elder", "list", "张玉珍"], |page| {
         (page["elders"][0]["conflicts"] == 1).then_some(())

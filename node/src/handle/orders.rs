@@ -51,7 +51,8 @@ pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
     };
     let nonce = node.draw_uuid();
     let id = order::order_id(linli_model::author::NodeId(node.core.node().0), nonce);
-    let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Write, spaces::ORDER);
+    // Whoever offers an order lets its provider in.
+    let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Steward, spaces::ORDER);
     let (space, authored) = spaces::begin(node, spaces::ORDER, grants)?;
     node.author(authored);
     let name = Name::Plain(DocumentName::Order(id));
@@ -87,6 +88,35 @@ fn arbiter(node: &Node) -> Result<Arbiter, ApiError> {
         })
     });
     Ok(centre.unwrap_or_else(|| Arbiter::of(&author)))
+}
+
+/// Gives the orders that wait for the centre to it, where it is in reach: those that this hub opened
+/// alone and that no standing offer covers to this day.
+pub(crate) fn hand_over(node: &mut Node) {
+    if node.undecided.is_empty() {
+        return;
+    }
+    let Some(to) = arbiter(node).ok().filter(|to| to.kind == Kind::Centre) else { return };
+    for document in std::mem::take(&mut node.undecided) {
+        if let Err(error) = hand_over_one(node, document, to) {
+            tracing::warn!(%error, "an order could not be handed to the centre");
+        }
+    }
+}
+
+/// Whether an order waits for its first offer.
+pub(crate) const fn waits_for_offer(view: &OrderView) -> bool {
+    matches!(view.waits_for, WaitsFor::ArbiterToOffer | WaitsFor::StandingOffer)
+}
+
+fn hand_over_one(node: &mut Node, document: DocTag, to: Arbiter) -> Result<(), ApiError> {
+    let view = read(node, document)?;
+    let Some(opened) = view.opened.filter(|_| waits_for_offer(&view)) else { return Ok(()) };
+    if offer_standing(node, document, opened, None)?.is_empty() {
+        let fact = OrderFact::HandedOver { opened, to };
+        facts::add(node, document, Urgency::Normal, None, fact)?;
+    }
+    Ok(())
 }
 
 /// Every address that the elder's profiles hold.
