@@ -79,6 +79,9 @@ pub(crate) enum CliError {
         "this node has no device address: set api = \"127.0.0.1:4480\" in linli.toml and start it again"
     )]
     NoDeviceAddress,
+    /// Nothing answers at the device address.
+    #[error("nothing answers at the device address {api}: start the node with `linli up`")]
+    DeviceSilent { api: std::net::SocketAddr },
     /// The node was told to stop and works on.
     #[error("the node has not stopped after {seconds} s: look at its log")]
     StillRunning { seconds: u64 },
@@ -117,6 +120,7 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<CliError>() {
         None | Some(CliError::StillRunning { .. }) => Exit::FAILED,
+        Some(CliError::DeviceSilent { .. }) => Exit::NOT_RUNNING,
         Some(CliError::InvitationFailed { .. }) => Exit::CONFLICT,
         Some(CliError::NumbersDiffer) => Exit::FORBIDDEN,
         Some(CliError::File { .. }) => Exit::NOT_FOUND,
@@ -268,6 +272,9 @@ fn own_explained(error: &CliError, text: &Text) -> String {
         }
         CliError::InvitationFailed { reason } => {
             text.say("invitation-failed", &[("reason", reason.as_str().into())])
+        }
+        CliError::DeviceSilent { api } => {
+            text.say("device-silent", &[("api", api.to_string().into())])
         }
         CliError::NoDeviceAddress => text.say("no-device-address", &[]),
         CliError::NumbersDiffer => text.say("numbers-differ", &[]),

@@ -31,14 +31,16 @@ pub(crate) fn react(node: &mut Node) {
 
 /// Says that this node has an alert that another one raised.
 fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
-    node.ladders.note(document);
     let me = linli_model::author::NodeId(node.core.node().0);
     let Ok((opened, _)) = views::open(node, document) else { return };
     let (doc, authors) = opened.parts();
     let facts = alert::facts(doc.document(), authors);
     let view = alert::fold(id, &facts);
-    let own = facts.known.iter().any(|known| known.author.node == me);
-    if own || view.stage == AlertStage::Resolved {
+    if view.stage == AlertStage::Resolved {
+        return;
+    }
+    node.ladders.note(document);
+    if facts.known.iter().any(|known| known.author.node == me) {
         return;
     }
     if let Some(raise) = view.round {

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::frontier::Frontier;
 use linli_replica::id::{DocTag, NodeId};
-
-/// Logs that are kept of a document for each peer, which may name logs without end: more than the
-/// nodes that write to one document.
-const LOGS_MAX: usize = 1_024;
+use linli_replica::limits::LOGS_MAX;
 
 /// Receipts by document and node; kept sealed, so that they are true after a restart too.
 #[derive(Debug, Default)]
@@ -35,6 +32,7 @@ impl Receipts {
     pub(crate) fn note(&mut self, peer: NodeId, document: DocTag, frontier: Frontier) {
         let held = self.by_document.entry(document).or_default().entry(peer).or_default();
         for (log, tips) in frontier.0 {
+            // A peer may name logs without end; a document has no more than these.
             if held.0.len() < LOGS_MAX || held.0.contains_key(&log) {
                 held.0.insert(log, tips);
             }

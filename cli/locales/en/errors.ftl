@@ -36,6 +36,7 @@ bad-value = `{ $value }` cannot be used: write { $example }
 bad-file = cannot read { $path }
 invitation-failed = the invitation failed: { $reason }. Make another with `linli invite`.
 numbers-differ = the numbers differ, so the invitation was refused: make another with `linli invite`
+device-silent = nothing answers at the device address { $api }: start the node with `linli up`
 no-device-address = this node has no device address: set api = "127.0.0.1:4480" in linli.toml and start it again
 still-running = the node has not stopped after { $seconds } s: look at its log
 ask-passphrase = Passphrase of this node:

@@ -36,6 +36,7 @@ bad-value = `{ $value }` 无法使用：请写成 { $example }
 bad-file = 无法读取 { $path }
 invitation-failed = 邀请失败：{ $reason }。请用 `linli invite` 再发一次。
 numbers-differ = 数字不一致，邀请已拒绝：请用 `linli invite` 再发一次
+device-silent = 设备接口 { $api } 没有应答：请用 `linli up` 启动节点
 no-device-address = 本节点没有设备接口地址：请在 linli.toml 中设置 api = "127.0.0.1:4480" 后重新启动
 still-running = { $seconds } 秒后节点仍未停止：请查看日志
 ask-passphrase = 本节点的口令：

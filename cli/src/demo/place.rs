@@ -16,7 +16,6 @@ use linli_node::{
     },
     control::Client,
 };
-
 use serde::de::DeserializeOwned;
 
 use super::{

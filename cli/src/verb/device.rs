@@ -1,6 +1,5 @@
 use std::{io::BufRead as _, time::Duration};
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -38,8 +37,14 @@ impl Device {
         let home = context.home()?;
         let api = context.config(&home)?.api.ok_or(CliError::NoDeviceAddress)?;
         let path = home.token();
-        let token =
-            std::fs::read_to_string(&path).map_err(|source| CliError::File { path, source })?;
+        // The token is drawn when the node first starts with a device address.
+        let token = std::fs::read_to_string(&path).map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                CliError::DeviceSilent { api }
+            } else {
+                CliError::File { path, source }
+            }
+        })?;
         let bearer = format!("Bearer {}", token.trim());
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
@@ -53,7 +58,7 @@ impl Device {
                     .post(format!("http://{api}/v1/{what}"))
                     .header("Authorization", &bearer)
                     .header("Content-Type", "application/json");
-                let mut answer = request.send(line?).context("the node does not answer")?;
+                let mut answer = request.send(line?).map_err(|_| CliError::DeviceSilent { api })?;
                 if !answer.status().is_success() {
                     exit = Exit::FAILED;
                 }

@@ -44,19 +44,8 @@ impl Column {
         Self::Address,
     ];
 
-    const ALL: [Self; 11] = [
-        Self::Record,
-        Self::Name,
-        Self::Sex,
-        Self::BirthDate,
-        Self::NationalId,
-        Self::Phone,
-        Self::Address,
-        Self::LivingSituation,
-        Self::PaymentClass,
-        Self::AbilityLevel,
-        Self::Note,
-    ];
+    const OPTIONAL: [Self; 4] =
+        [Self::LivingSituation, Self::PaymentClass, Self::AbilityLevel, Self::Note];
 
     /// The headings that offices give the column.
     #[must_use]
@@ -77,7 +66,8 @@ impl Column {
     }
 
     fn of_heading(heading: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|column| column.headings().contains(&heading))
+        let mut all = Self::REQUIRED.into_iter().chain(Self::OPTIONAL);
+        all.find(|column| column.headings().contains(&heading))
     }
 }
 

@@ -141,10 +141,9 @@ impl Peer {
         if let Some(dialing) = self.dialing.take() {
             dialing.abort();
         }
-        self.nearer = self
-            .link
-            .as_ref()
-            .is_some_and(|link| link.initiator && matches!(link.last_path(), PeerPath::Relayed(_)));
+        let relayed =
+            |link: &Arc<Link>| link.initiator && matches!(link.last_path(), PeerPath::Relayed(_));
+        self.nearer = !self.sockets().is_empty() && self.link.as_ref().is_some_and(relayed);
         self.network_is_back();
     }
 

@@ -292,7 +292,9 @@ async fn write_lane(
                 next.frame
             }
         };
-        trace_frame("sent", link.peer, lane, &frame);
+        if !frame.is_empty() {
+            trace_frame("sent", link.peer, lane, &frame);
+        }
         if let Err(error) = write_frame(&mut stream, &frame).await {
             return DisconnectReason::Lost { what: printable(&error) };
         }

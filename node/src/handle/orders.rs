@@ -100,6 +100,7 @@ pub(crate) fn hand_over(node: &mut Node) {
     for document in std::mem::take(&mut node.undecided) {
         if let Err(error) = hand_over_one(node, document, to) {
             tracing::warn!(%error, "an order could not be handed to the centre");
+            node.undecided.insert(document);
         }
     }
 }

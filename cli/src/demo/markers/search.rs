@@ -56,14 +56,10 @@ impl Search {
 
 /// The frames that a log shows.
 pub(super) fn frames(log: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    String::from_utf8_lossy(log)
-        .lines()
-        .filter_map(|line| {
-            let (_, rest) = line.split_once(FRAME)?;
-            hex::decode(rest.split(' ').next()?).ok()
-        })
-        .collect::<Vec<_>>()
-        .into_iter()
+    log.split(|byte| *byte == b'\n').filter_map(|line| {
+        let (_, rest) = str::from_utf8(line).ok()?.split_once(FRAME)?;
+        hex::decode(rest.split(' ').next()?).ok().filter(|frame| !frame.is_empty())
+    })
 }
 
 /// How compressed streams begin: gzip (RFC 1952), zlib (RFC 1950) at each level, and a chunk of an
