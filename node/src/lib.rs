@@ -106,8 +106,8 @@ pub async fn run(
         drop(ended);
         node
     };
-    let ((), node) = tokio::join!(serving, driving);
-    close(&node).map_err(SetupError::from)?;
+    let ((), mut node) = tokio::join!(serving, driving);
+    close(&mut node).map_err(SetupError::from)?;
     Ok(())
 }
 
@@ -125,11 +125,11 @@ async fn begin(
     let directory = setup::directory(&store)?;
     let discovery = identity.discovery.ok_or(SetupError::NoCommunity)?;
     let rng = setup::generator()?;
-    let tips = store.tips().map_err(SetupError::from)?;
-    let tips: Vec<_> = tips.collect::<Result<_, _>>().map_err(SetupError::from)?;
+    let branches = store.branches().map_err(SetupError::from)?;
+    let branches: Vec<_> = branches.collect::<Result<_, _>>().map_err(SetupError::from)?;
     let carrier = directory.node(&identity.keys.id()).is_some_and(|node| node.carrier);
     let policy = if carrier { Policy::CARRIER } else { Policy::MEMBER };
-    let mut replica = Replica::new(identity.keys.id(), directory, Index::load(tips), policy);
+    let mut replica = Replica::new(identity.keys.id(), directory, Index::load(branches), policy);
     let records = |shelf| store.records(shelf).map_err(SetupError::from);
     let own = records(Shelf::Own)?;
     replica.restore(own.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));
@@ -211,10 +211,11 @@ fn forget(node: &mut Node, key: &[u8]) {
 }
 
 /// Marks the store as closed in order, once everything before is durable.
-fn close(node: &Node) -> Result<(), linli_store::StoreError> {
+fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
     let value = Some(Vec::new());
-    let record = linli_replica::batch::Record { shelf: Shelf::Own, key: CLEAN.to_vec(), value };
-    node.store.commit(linli_replica::batch::Batch { records: vec![record], ..Default::default() })
+    let mut records = node.core.close();
+    records.push(linli_replica::batch::Record { shelf: Shelf::Own, key: CLEAN.to_vec(), value });
+    node.store.commit(linli_replica::batch::Batch { records, ..Default::default() })
 }
 
 fn relay_urls(config: &Config, known: &[String]) -> Vec<String> {

@@ -76,7 +76,7 @@ pub(crate) fn replica(store: &Store, me: NodeId, policy: Policy) -> Result<Repli
             return Err(RelayError::NotMember(reason));
         }
     }
-    let index = Index::load(store.tips()?.collect::<Result<Vec<_>, StoreError>>()?);
+    let index = Index::load(store.branches()?.collect::<Result<Vec<_>, StoreError>>()?);
     let mut replica = Replica::new(me, directory, index, policy);
     let records = store.records(Shelf::Own)?;
     replica.restore(records.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));

@@ -191,9 +191,9 @@ fn look(place: &Place, texts: &[&str]) -> Result<Sight> {
             look_at(&format!("a record of {shelf:?}"), &[key, value].concat());
         }
     }
-    for tip in store.tips()? {
-        let (.., tip) = tip?;
-        sight.entries += tip.sequence;
+    for branch in store.branches()? {
+        let (.., branch) = branch?;
+        sight.entries += branch.tip.sequence;
     }
     Ok(sight)
 }

@@ -18,16 +18,16 @@ use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, VerifiedPage};
 use linli_replica::frontier::Tip;
 use linli_replica::held::Held;
-use linli_replica::id::{DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
-use crate::authority::{EpochKey, Owner};
+use crate::authority::Owner;
 use crate::document::Document;
 use crate::identity::NodeKeys;
 use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
-use crate::space::{BadSpaceRecord, Space};
+use crate::space::{BadSpaceRecord, Learned, Space};
 
 mod draft;
 mod edit;
@@ -104,8 +104,8 @@ enum Slot {
 
 struct StoredSpace {
     record: Vec<u8>,
-    /// Keys learned after the record was written.
-    keys: BTreeMap<EpochId, EpochKey>,
+    /// What was learned after the record was written.
+    learned: Learned,
     /// What lists asked for before.
     outline: Option<Outline>,
 }
@@ -136,8 +136,8 @@ impl Outline {
 }
 
 impl StoredSpace {
-    const fn new(record: Vec<u8>) -> Self {
-        Self { record, keys: BTreeMap::new(), outline: None }
+    fn new(record: Vec<u8>) -> Self {
+        Self { record, learned: Learned::default(), outline: None }
     }
 }
 
@@ -239,7 +239,7 @@ impl Core {
         let slot = self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)?;
         if let Slot::Stored(stored) = slot {
             let mut space = Space::from_record(&stored.record, directory)?;
-            space.keep_keys(std::mem::take(&mut stored.keys));
+            space.keep(std::mem::take(&mut stored.learned));
             *slot = Slot::Loaded(Box::new(space));
         }
         match slot {
@@ -296,12 +296,29 @@ impl Core {
             let Some(slot) = self.spaces.remove(&tag) else { continue };
             let Some(value) = record(tag) else { continue };
             // Something sealed under a key of what is forgotten may still become durable.
-            let keys = match slot {
-                Slot::Loaded(former) => former.into_keys(),
-                Slot::Stored(former) => former.keys,
+            let learned = match slot {
+                Slot::Loaded(former) => former.into_learned(),
+                Slot::Stored(former) => former.learned,
             };
-            self.spaces.insert(tag, Slot::Stored(StoredSpace { keys, ..StoredSpace::new(value) }));
+            let stored = StoredSpace { learned, ..StoredSpace::new(value) };
+            self.spaces.insert(tag, Slot::Stored(stored));
         }
+        for slot in self.spaces.values_mut() {
+            if let Slot::Loaded(space) = slot {
+                space.mark();
+            }
+        }
+    }
+
+    /// Returns the records that are to be stored before the node is closed in order: of spaces with
+    /// documents that were named after their record was written. After a crash
+    /// [`Core::recover`] finds the names in the entries.
+    pub fn close(&mut self) -> Vec<Record> {
+        let loaded = self.spaces.values_mut().filter_map(|slot| match slot {
+            Slot::Loaded(space) if space.is_named() => Some(space.record()),
+            Slot::Loaded(_) | Slot::Stored(_) => None,
+        });
+        loaded.collect()
     }
 
     /// Gives this node a fresh log in every space: after a backup was restored, or when an entry of

@@ -39,9 +39,14 @@ pub struct Space {
     documents: BTreeMap<DocTag, String>,
     wrapped: BTreeSet<(EpochId, NodeId)>,
     carrier_key: Option<Secret>,
+    /// Something changed since the record was last written that the next entry may need.
+    changed: bool,
+    /// Documents were named since then: their entries say it again.
+    named: bool,
 }
 
-/// What the store keeps of a space: one record, rewritten when it changes.
+/// What the store keeps of a space: one record, rewritten when it changes. Names of documents alone
+/// do not make it be written again, for they stand in the entries.
 #[derive(Encode, Decode)]
 struct SpaceRecord {
     #[n(0)]
@@ -58,6 +63,13 @@ struct SpaceRecord {
     wrapped: BTreeSet<(EpochId, NodeId)>,
     #[n(6)]
     carrier_key: Option<Secret>,
+}
+
+/// Keys and names that a space knows and its record may not.
+#[derive(Default)]
+pub(crate) struct Learned {
+    keys: BTreeMap<EpochId, EpochKey>,
+    names: BTreeMap<DocTag, String>,
 }
 
 /// A space's record cannot be read.
@@ -91,17 +103,20 @@ impl Space {
             documents: BTreeMap::new(),
             wrapped: BTreeSet::new(),
             carrier_key: None,
+            changed: true,
+            named: false,
         })
     }
 
-    /// Reads a record this node wrote before.
+    /// Reads a record this node wrote before. The store gives back only what this node sealed, so the
+    /// signatures that were checked then are not checked again.
     pub(crate) fn from_record(value: &[u8], directory: &Directory) -> Result<Self, BadSpaceRecord> {
         let record: SpaceRecord =
             linli_replica::codec::decode(value).map_err(|_| BadSpaceRecord)?;
         let certificates = record
             .certificates
             .iter()
-            .map(|bytes| SpaceCertificate::decode(bytes))
+            .map(|bytes| SpaceCertificate::reopen(bytes))
             .collect::<Result<SpaceCertificates, _>>()
             .map_err(|_| BadSpaceRecord)?;
         let mut space = Self::new(certificates, record.log, directory).ok_or(BadSpaceRecord)?;
@@ -113,8 +128,31 @@ impl Space {
         Ok(space)
     }
 
-    /// Returns the record to store.
-    pub(crate) fn record(&self) -> Record {
+    /// Returns the record to store: what has changed is thereby written.
+    pub(crate) fn record(&mut self) -> Record {
+        self.changed = false;
+        self.named = false;
+        Record { shelf: Shelf::Space, key: self.tag.0.to_vec(), value: Some(self.encode()) }
+    }
+
+    /// Says whether the record is to be written with the next entry.
+    pub(crate) const fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Says whether the record lacks names of documents.
+    pub(crate) const fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Has the record written again: the last one may be lost.
+    pub(crate) const fn mark(&mut self) {
+        self.changed = true;
+        self.named = true;
+    }
+
+    /// Returns the space as its record holds it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let record = SpaceRecord {
             certificates: self.encoded_certificates(),
             keys: self.keys.clone(),
@@ -124,8 +162,7 @@ impl Space {
             wrapped: self.wrapped.clone(),
             carrier_key: self.carrier_key.clone(),
         };
-        let value = Some(linli_replica::codec::encode(&record));
-        Record { shelf: Shelf::Space, key: self.tag.0.to_vec(), value }
+        linli_replica::codec::encode(&record)
     }
 
     /// Returns the tag carriers see.
@@ -201,6 +238,7 @@ impl Space {
     /// Keeps the secret that signs orders to carriers: the stewards'.
     pub(crate) fn keep_carrier_key(&mut self, key: Secret) {
         self.carrier_key = Some(key);
+        self.changed = true;
     }
 
     /// Returns the genesis certificate.
@@ -222,6 +260,7 @@ impl Space {
     pub(crate) fn renew_log(&mut self, log: Secret) {
         self.log = log;
         self.own_log = OnceCell::new();
+        self.changed = true;
     }
 
     /// Judges the certificates again, after they or the community's changed.
@@ -231,7 +270,9 @@ impl Space {
 
     /// Adds a certificate; says whether it brought something. [`Self::judge`] must follow.
     pub(crate) fn add(&mut self, certificate: SpaceCertificate) -> bool {
-        self.certificates.add(certificate)
+        let news = self.certificates.add(certificate);
+        self.changed |= news;
+        news
     }
 
     /// Takes a key in once the epoch's certificate vouches for it, and the former keys it opens.
@@ -258,6 +299,7 @@ impl Space {
             self.keys.insert(id, key);
             learned = true;
         }
+        self.changed |= learned;
         learned
     }
 
@@ -295,6 +337,7 @@ impl Space {
     pub(crate) fn bind(&mut self, log: LogKey, node: NodeId) -> bool {
         let news = !self.bindings.contains_key(&log);
         self.bindings.entry(log).or_insert(node);
+        self.changed |= news;
         news
     }
 
@@ -303,13 +346,16 @@ impl Space {
         let right = self.document(name) == document && !self.documents.contains_key(&document);
         if right {
             self.documents.insert(document, name.to_owned());
+            self.named = true;
         }
         right
     }
 
     /// Notes that a node was given an epoch's key; says whether that is news.
     pub(crate) fn note_wrap(&mut self, epoch: EpochId, node: NodeId) -> bool {
-        self.wrapped.insert((epoch, node))
+        let news = self.wrapped.insert((epoch, node));
+        self.changed |= news;
+        news
     }
 
     /// Lists the members that are not to read on: expelled, or past their end by this clock.
@@ -365,11 +411,13 @@ impl Space {
     /// Forgets what a node was given: it may never have been sent.
     pub(crate) fn forget_wraps(&mut self) {
         self.wrapped.clear();
+        self.changed = true;
     }
 
     /// Notes that this node has the keys it has.
     pub(crate) fn note_own_wraps(&mut self, me: NodeId) {
         self.wrapped.extend(self.keys.keys().map(|epoch| (*epoch, me)));
+        self.changed = true;
     }
 
     /// Returns the node that signed a certificate.
@@ -377,16 +425,19 @@ impl Space {
         self.certificates.get(id).map(|certificate| certificate.body().by)
     }
 
-    /// Keeps keys that another copy of the space had learned.
-    pub(crate) fn keep_keys(&mut self, keys: BTreeMap<EpochId, EpochKey>) {
-        for (epoch, key) in keys {
+    /// Keeps what another copy of the space had learned.
+    pub(crate) fn keep(&mut self, learned: Learned) {
+        for (epoch, key) in learned.keys {
             self.keys.entry(epoch).or_insert(key);
+        }
+        for (document, name) in learned.names {
+            self.note(document, &name);
         }
     }
 
-    /// Returns the keys.
-    pub(crate) fn into_keys(self) -> BTreeMap<EpochId, EpochKey> {
-        self.keys
+    /// Returns what stays true whatever becomes of the record.
+    pub(crate) fn into_learned(self) -> Learned {
+        Learned { keys: self.keys, names: self.documents }
     }
 
     /// Says whether whoever signed `later` knew of `earlier`.

@@ -4,6 +4,8 @@
 //! audience. [`Entry::decode`] bounds and parses, [`Page::verify`] checks chain and signature, and
 //! only a [`VerifiedPage`] can be stored.
 
+use std::sync::Arc;
+
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
@@ -91,9 +93,13 @@ impl Header {
     }
 }
 
-/// A sealed entry as received: well formed, but its chain and signature are not yet checked.
+/// A sealed entry as received: well formed, but its chain and signature are not yet checked. Copies
+/// share its bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entry(Arc<Parts>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Parts {
     id: EntryId,
     header: Header,
     wire: Wire,
@@ -184,71 +190,72 @@ impl Entry {
         if header.sequence == 0 || (header.sequence == 1) != first {
             return Err(EntryError::Sequence);
         }
-        Ok(Self { id: wire.id(), header, wire })
+        Ok(Self(Arc::new(Parts { id: wire.id(), header, wire })))
     }
 
     /// Returns the entry as bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        crate::codec::encode(&self.wire)
+        crate::codec::encode(&self.0.wire)
     }
 
     /// Returns the entry as bytes without its signature, for a page whose later signature covers it.
     #[must_use]
     pub fn encode_unsigned(&self) -> Vec<u8> {
         crate::codec::encode(&Unsigned {
-            header: &self.wire.header,
-            ciphertext: &self.wire.ciphertext,
+            header: &self.0.wire.header,
+            ciphertext: &self.0.wire.ciphertext,
             signature: None,
         })
     }
 
     /// Returns the id: the hash of header and ciphertext.
     #[must_use]
-    pub const fn id(&self) -> EntryId {
-        self.id
+    pub fn id(&self) -> EntryId {
+        self.0.id
     }
 
     /// Returns the clear header.
     #[must_use]
-    pub const fn header(&self) -> &Header {
-        &self.header
+    pub fn header(&self) -> &Header {
+        &self.0.header
     }
 
     /// Returns the header as received: the associated data of the seal.
     #[must_use]
     pub fn header_bytes(&self) -> &[u8] {
-        &self.wire.header
+        &self.0.wire.header
     }
 
     /// Returns the sealed content.
     #[must_use]
     pub fn ciphertext(&self) -> &[u8] {
-        &self.wire.ciphertext
+        &self.0.wire.ciphertext
     }
 
     /// Says whether the entry carries a signature, so that a page may end with it.
     #[must_use]
-    pub const fn is_signed(&self) -> bool {
-        self.wire.signature.is_some()
+    pub fn is_signed(&self) -> bool {
+        self.0.wire.signature.is_some()
     }
 
     /// Returns about how many bytes the entry takes on the wire.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.wire.header.len() + self.wire.ciphertext.len() + 80
+        self.0.wire.header.len() + self.0.wire.ciphertext.len() + 80
     }
 
     /// Says where this entry ends its log.
     #[must_use]
-    pub const fn tip(&self) -> crate::frontier::Tip {
-        crate::frontier::Tip { sequence: self.header.sequence, id: self.id }
+    pub fn tip(&self) -> crate::frontier::Tip {
+        crate::frontier::Tip { sequence: self.0.header.sequence, id: self.0.id }
     }
 
     fn check_signature(&self) -> Result<(), PageError> {
-        let signature = self.wire.signature.as_ref().ok_or(PageError::Unsigned)?;
-        VerifyingKey::from_bytes(self.header.log.as_bytes())
-            .and_then(|key| key.verify_strict(&message(self.id), &Signature::from_bytes(signature)))
+        let Parts { id, header, wire } = &*self.0;
+        let signature = wire.signature.as_ref().ok_or(PageError::Unsigned)?;
+        VerifyingKey::from_bytes(header.log.as_bytes())
+            .and_then(|key| key.verify_strict(&message(*id), &Signature::from_bytes(signature)))
             .map_err(|_| PageError::BadSignature)
     }
 }
@@ -264,9 +271,9 @@ impl Wire {
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Entry")
-            .field("id", &self.id)
-            .field("log", &self.header.log)
-            .field("sequence", &self.header.sequence)
+            .field("id", &self.0.id)
+            .field("log", &self.0.header.log)
+            .field("sequence", &self.0.header.sequence)
             .finish()
     }
 }
@@ -340,16 +347,18 @@ impl Page {
         }
         for pair in self.0.windows(2) {
             let [a, b] = pair else { continue };
-            let (x, y) = (&a.header, &b.header);
+            let (x, y) = (a.header(), b.header());
             let same = x.log == y.log && x.document == y.document && x.space == y.space;
-            if !same || y.sequence != x.sequence.saturating_add(1) || y.previous != a.id {
+            if !same || y.sequence != x.sequence.saturating_add(1) || y.previous != a.id() {
                 return Err(PageError::Chain);
             }
         }
         let Some((last, covered)) = self.0.split_last_mut() else { return Err(PageError::Empty) };
         last.check_signature()?;
         for entry in covered {
-            entry.wire.signature = None;
+            if entry.is_signed() {
+                Arc::make_mut(&mut entry.0).wire.signature = None;
+            }
         }
         Ok(VerifiedPage { entries: self.0 })
     }
@@ -421,10 +430,10 @@ pub(crate) mod tests {
         let other = chain(2, DocTag([1; 32]), 2, 0);
         assert_eq!(Page(vec![good[0].clone(), other[1].clone()]).verify(), Err(PageError::Chain));
         let mut unsigned = good.clone();
-        unsigned[2].wire.signature = None;
+        Arc::make_mut(&mut unsigned[2].0).wire.signature = None;
         assert_eq!(Page(unsigned).verify(), Err(PageError::Unsigned));
         let mut forged = good.clone();
-        forged[2].wire.signature = good[1].wire.signature;
+        Arc::make_mut(&mut forged[2].0).wire.signature = good[1].0.wire.signature;
         assert_eq!(Page(forged).verify(), Err(PageError::BadSignature));
         let long = chain(1, DocTag([1; 32]), PAGE_ENTRIES_MAX as u64 + 1, 0);
         assert_eq!(Page(long).verify(), Err(PageError::TooMany));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
+use crate::entry::{Entry, Urgency};
 use crate::id::{EntryId, LogKey};
 
 const DIGEST_CONTEXT: &str = "linli 1 frontier";
@@ -17,6 +18,29 @@ pub struct Tip {
     /// Its id.
     #[n(1)]
     pub id: EntryId,
+}
+
+/// One branch of a log as it is held, the only one unless the log forked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Branch {
+    /// Where it ends.
+    pub tip: Tip,
+    /// How soon it must travel: as soon as the most urgent of its entries.
+    pub urgency: Urgency,
+}
+
+impl Branch {
+    /// Begins a branch with one entry.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        Self { tip: entry.tip(), urgency: entry.header().urgency }
+    }
+
+    /// Returns the branch after one more entry.
+    #[must_use]
+    pub fn then(self, entry: &Entry) -> Self {
+        Self { tip: entry.tip(), urgency: self.urgency.min(entry.header().urgency) }
+    }
 }
 
 /// For each log of a document the tips of its branches, in order; one tip unless the log forked.

@@ -7,14 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::entry::{Entry, VerifiedPage};
-use crate::frontier::{Frontier, Tip, digest};
+use crate::entry::{Entry, Urgency, VerifiedPage};
+use crate::frontier::{Branch, Frontier, Tip, digest};
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey, SpaceTag};
 use crate::limits::{BRANCHES_MAX, ENTRY_BYTES_MAX, LOGS_MAX};
 
-/// One branch tip of one log; a forked log has several, next to each other.
-type Branch = (LogKey, Tip);
+/// One branch and the log it is of.
+type LogBranch = (LogKey, Branch);
 
 /// Numbers a space within this process, to keep a document's record small.
 type SpaceNumber = u32;
@@ -22,8 +22,8 @@ type SpaceNumber = u32;
 #[derive(Debug, Clone, Default)]
 struct Document {
     digest: [u8; 32],
-    /// Sorted.
-    branches: Box<[Branch]>,
+    /// Sorted: the branches of one log are next to each other.
+    branches: Box<[LogBranch]>,
 }
 
 /// What of one log is on its way to disk.
@@ -73,17 +73,17 @@ pub enum AdmissionRefusal {
 }
 
 impl Index {
-    /// Builds the index from every branch tip of every log that the store holds, in any order.
+    /// Builds the index from every branch of every log that the store holds, in any order.
     #[must_use]
-    pub fn load(tips: impl IntoIterator<Item = (SpaceTag, DocTag, LogKey, Tip)>) -> Self {
+    pub fn load(held: impl IntoIterator<Item = (SpaceTag, DocTag, LogKey, Branch)>) -> Self {
         let mut index = Self::default();
-        let mut last: Option<((SpaceNumber, DocTag), Vec<Branch>)> = None;
-        for (space, document, log, tip) in tips {
+        let mut last: Option<((SpaceNumber, DocTag), Vec<LogBranch>)> = None;
+        for (space, document, log, branch) in held {
             let key = (index.number(space, document), document);
             match &mut last {
-                Some((open, branches)) if *open == key => branches.push((log, tip)),
+                Some((open, branches)) if *open == key => branches.push((log, branch)),
                 Some(_) | None => {
-                    if let Some((done, branches)) = last.replace((key, vec![(log, tip)])) {
+                    if let Some((done, branches)) = last.replace((key, vec![(log, branch)])) {
                         index.extend(done, branches);
                     }
                 }
@@ -95,7 +95,7 @@ impl Index {
         index
     }
 
-    fn extend(&mut self, key: (SpaceNumber, DocTag), mut branches: Vec<Branch>) {
+    fn extend(&mut self, key: (SpaceNumber, DocTag), mut branches: Vec<LogBranch>) {
         let document = self.documents.entry(key).or_default();
         branches.extend(document.branches.iter().copied());
         document.replace(branches);
@@ -131,6 +131,12 @@ impl Index {
     #[must_use]
     pub fn tips(&self, document: &DocTag, log: &LogKey) -> Vec<Tip> {
         self.document(document).map_or_else(Vec::new, |document| document.tips(log).collect())
+    }
+
+    /// Says how soon a log must travel: as soon as the most urgent entry held of it.
+    #[must_use]
+    pub fn urgency(&self, document: &DocTag, log: &LogKey) -> Option<Urgency> {
+        self.document(document)?.branches(log).map(|branch| branch.urgency).min()
     }
 
     /// Returns the tips of one log with what is on its way to disk, in order.
@@ -286,7 +292,7 @@ impl Index {
 
     /// Counts admitted entries as held: they are durable. In order within each log.
     pub fn persisted<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
-        let mut changed: BTreeMap<DocTag, Vec<Branch>> = BTreeMap::new();
+        let mut changed: BTreeMap<DocTag, Vec<LogBranch>> = BTreeMap::new();
         for entry in entries {
             let header = entry.header();
             self.number(header.space, header.document);
@@ -296,8 +302,12 @@ impl Index {
                 held.map_or_else(Vec::new, |document| document.branches.to_vec())
             });
             let previous = Tip { sequence: header.sequence - 1, id: header.previous };
-            branches.retain(|branch| *branch != (header.log, previous));
-            branches.push((header.log, entry.tip()));
+            let continued =
+                branches.iter_mut().find(|(log, b)| *log == header.log && b.tip == previous);
+            match continued {
+                Some((_, branch)) => *branch = branch.then(entry),
+                None => branches.push((header.log, Branch::of(entry))),
+            }
             self.landed(entry);
         }
         for (document, branches) in changed {
@@ -330,28 +340,32 @@ impl Index {
 }
 
 impl Document {
-    fn tips(&self, log: &LogKey) -> impl Iterator<Item = Tip> {
+    fn branches(&self, log: &LogKey) -> impl Iterator<Item = Branch> {
         let start = self.branches.partition_point(|(key, _)| key < log);
         let rest = self.branches.get(start..).unwrap_or_default();
-        rest.iter().take_while(move |(key, _)| key == log).map(|(_, tip)| *tip)
+        rest.iter().take_while(move |(key, _)| key == log).map(|(_, branch)| *branch)
+    }
+
+    fn tips(&self, log: &LogKey) -> impl Iterator<Item = Tip> {
+        self.branches(log).map(|branch| branch.tip)
     }
 
     fn frontier(&self) -> Frontier {
         let mut frontier = Frontier::default();
-        for (log, tip) in &self.branches {
-            frontier.0.entry(*log).or_default().push(*tip);
+        for (log, branch) in &self.branches {
+            frontier.0.entry(*log).or_default().push(branch.tip);
         }
         frontier
     }
 
-    fn replace(&mut self, mut branches: Vec<Branch>) {
+    fn replace(&mut self, mut branches: Vec<LogBranch>) {
         branches.sort_unstable();
         branches.dedup();
         self.branches = branches.into_boxed_slice();
         let logs = self.branches.chunk_by(|(a, _), (b, _)| a == b);
         self.digest = digest(logs.filter_map(|tips| {
             let (log, _) = tips.first()?;
-            Some((log, tips.iter().map(|(_, tip)| tip)))
+            Some((log, tips.iter().map(|(_, branch)| &branch.tip)))
         }));
     }
 }

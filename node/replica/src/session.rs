@@ -257,7 +257,7 @@ impl Session {
                 .next_certificates(world)
                 .or_else(|| self.next_receipt(world, false))
                 .or_else(|| self.next_ranges())
-                .or_else(|| self.next_frontiers(world, held))
+                .or_else(|| self.next_frontiers(world))
                 .or_else(|| self.next_want(world, held, false)),
             Urgency::Bulk => None,
         };

@@ -181,8 +181,8 @@ fn start(path: &Path) {
     let before = Instant::now();
     let store = Store::open(path, &StorageKey::from_bytes([1; 32])).unwrap();
     let opened = before.elapsed();
-    let tips = store.tips().unwrap().count();
-    println!("open {opened:.2?}; {tips} tips listed after {:.2?}", before.elapsed());
+    let branches = store.branches().unwrap().count();
+    println!("open {opened:.2?}; {branches} branches listed after {:.2?}", before.elapsed());
 }
 
 fn many_documents(path: &Path, key: &SigningKey) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use linli_replica::batch::{Batch, Record, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
-use linli_replica::frontier::Tip;
+use linli_replica::frontier::{Branch, Tip};
 use rand_core::CryptoRng;
 use redb::{ReadableTable, Table, WriteTransaction};
 
@@ -22,7 +22,7 @@ pub(crate) struct Applier<'t> {
     spaces: Table<'t, &'static [u8; 40], ()>,
     logs: Table<'t, &'static [u8; 32], u32>,
     log_keys: Table<'t, u32, &'static [u8; 32]>,
-    tips: Table<'t, &'static ChainRow, &'static [u8]>,
+    branches: Table<'t, &'static ChainRow, &'static [u8]>,
     entries: Table<'t, &'static rows::EntryRow, &'static [u8]>,
     certificates: Table<'t, &'static [u8; 32], &'static [u8]>,
     records: Table<'t, &'static rows::RecordRow, &'static [u8]>,
@@ -34,7 +34,7 @@ pub(crate) struct Applier<'t> {
 #[derive(Debug, Clone, Default)]
 struct Chain {
     row: Option<ChainRow>,
-    tips: Vec<Tip>,
+    branches: Vec<Branch>,
     changed: bool,
 }
 
@@ -50,7 +50,7 @@ impl<'t> Applier<'t> {
             spaces: txn.open_table(rows::SPACES)?,
             logs: txn.open_table(rows::LOGS)?,
             log_keys: txn.open_table(rows::LOG_KEYS)?,
-            tips: txn.open_table(rows::TIPS)?,
+            branches: txn.open_table(rows::BRANCHES)?,
             entries: txn.open_table(rows::ENTRIES)?,
             certificates: txn.open_table(rows::CERTIFICATES)?,
             records: txn.open_table(rows::RECORDS)?,
@@ -85,16 +85,16 @@ impl<'t> Applier<'t> {
         Ok(())
     }
 
-    /// Writes the tips and the facts about the file; the transaction can be committed afterwards.
+    /// Writes the branches and the facts about the file; the transaction can be committed afterwards.
     pub(crate) fn finish(mut self, settled: u64) -> Result<(), StoreError> {
-        let changed: BTreeMap<ChainRow, &[Tip]> = self
+        let changed: BTreeMap<ChainRow, &[Branch]> = self
             .chains
             .values()
             .filter(|chain| chain.changed)
-            .filter_map(|chain| Some((chain.row?, chain.tips.as_slice())))
+            .filter_map(|chain| Some((chain.row?, chain.branches.as_slice())))
             .collect();
-        for (row, tips) in changed {
-            self.tips.insert(&row, rows::encode_tips(tips).as_slice())?;
+        for (row, branches) in changed {
+            self.branches.insert(&row, rows::encode_branches(branches).as_slice())?;
         }
         self.meta.insert(rows::META_SETTLED, settled.to_le_bytes().as_slice())?;
         self.meta.insert(rows::META_ENTRY_BYTES, self.entry_bytes.to_le_bytes().as_slice())?;
@@ -118,10 +118,10 @@ impl<'t> Applier<'t> {
                 self.entry_bytes = self.entry_bytes.saturating_sub(size(old.value()));
             }
         }
-        for (id, tips) in plan.tips {
+        for (id, branches) in plan.branches {
             let chain = self.chains.entry(id).or_default();
-            chain.changed |= chain.tips != tips;
-            chain.tips = tips;
+            chain.changed |= chain.branches != branches;
+            chain.branches = branches;
         }
         Ok(())
     }
@@ -163,16 +163,16 @@ impl<'t> Applier<'t> {
             let document = self.documents.get(&name)?.map(|number| number.value());
             let log = self.logs.get(&id.log.0)?.map(|number| number.value());
             let row = document.zip(log).map(|(document, log)| rows::chain_row(document, log));
-            let mut tips = Vec::new();
+            let mut branches = Vec::new();
             if let Some(row) = row
-                && let Some(bytes) = self.tips.get(&row)?
+                && let Some(bytes) = self.branches.get(&row)?
             {
-                tips = rows::decode_tips(bytes.value())
-                    .ok_or(StoreError::Corrupted { table: "tips" })?;
+                branches = rows::decode_branches(bytes.value())
+                    .ok_or(StoreError::Corrupted { table: "branches" })?;
             }
-            self.chains.insert(*id, Chain { row, tips, changed: false });
+            self.chains.insert(*id, Chain { row, branches, changed: false });
         }
-        self.chains.get(id).ok_or(StoreError::Corrupted { table: "tips" })
+        self.chains.get(id).ok_or(StoreError::Corrupted { table: "branches" })
     }
 
     fn write_certificate(
@@ -217,8 +217,8 @@ impl<'t> Applier<'t> {
 }
 
 impl Chains for Applier<'_> {
-    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError> {
-        Ok(self.load(chain)?.tips.clone())
+    fn branches(&mut self, chain: &ChainId) -> Result<Vec<Branch>, StoreError> {
+        Ok(self.load(chain)?.branches.clone())
     }
 
     fn held(&mut self, chain: &ChainId, tip: Tip) -> Result<Option<bool>, StoreError> {

@@ -100,7 +100,7 @@ fn copy_tables(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Stor
     copy_table(from, to, rows::SPACES)?;
     copy_table(from, to, rows::LOGS)?;
     copy_table(from, to, rows::LOG_KEYS)?;
-    copy_table(from, to, rows::TIPS)?;
+    copy_table(from, to, rows::BRANCHES)?;
     copy_table(from, to, rows::ENTRIES)?;
     copy_table(from, to, rows::CERTIFICATES)?;
     copy_table(from, to, rows::RECORDS)
@@ -209,16 +209,16 @@ fn verify(database: &redb::Database, sealer: &Sealer) -> Result<Restored, StoreE
             .ok_or(StoreError::Corrupted { table: "entries" })?;
         found.entries += 1;
     }
-    for row in snapshot.txn.open_table(rows::TIPS)?.iter()? {
-        let (chain, tips) = row?;
-        let tips = rows::decode_tips(tips.value()).unwrap_or_default();
+    for row in snapshot.txn.open_table(rows::BRANCHES)?.iter()? {
+        let (chain, branches) = row?;
+        let branches = rows::decode_branches(branches.value()).unwrap_or_default();
         let entries = snapshot.txn.open_table(rows::ENTRIES)?;
-        for tip in &tips {
-            crate::apply::held_entry(&entries, chain.value(), *tip)?
-                .ok_or(StoreError::Corrupted { table: "tips" })?;
+        for branch in &branches {
+            crate::apply::held_entry(&entries, chain.value(), branch.tip)?
+                .ok_or(StoreError::Corrupted { table: "branches" })?;
         }
-        if tips.is_empty() {
-            return Err(StoreError::Corrupted { table: "tips" });
+        if branches.is_empty() {
+            return Err(StoreError::Corrupted { table: "branches" });
         }
     }
     let certificates = snapshot.certificates(sealer)?.len();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use linli_replica::entry::Entry;
-use linli_replica::frontier::Tip;
+use linli_replica::frontier::{Branch, Tip};
 use linli_replica::id::{DocTag, EntryId, LogKey, SpaceTag};
 
 use crate::error::StoreError;
@@ -17,7 +17,7 @@ pub(crate) struct ChainId {
 }
 
 impl ChainId {
-    pub(crate) const fn of(entry: &Entry) -> Self {
+    pub(crate) fn of(entry: &Entry) -> Self {
         let header = entry.header();
         Self { space: header.space, document: header.document, log: header.log }
     }
@@ -25,8 +25,8 @@ impl ChainId {
 
 /// What is held already, as far as joining needs to know.
 pub(crate) trait Chains {
-    /// Returns the branch tips of a chain, in order; none where nothing of it is held.
-    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError>;
+    /// Returns the branches of a chain, in order; none where nothing of it is held.
+    fn branches(&mut self, chain: &ChainId) -> Result<Vec<Branch>, StoreError>;
 
     /// Says whether the entry at `tip` is held, and if so whether with its signature.
     fn held(&mut self, chain: &ChainId, tip: Tip) -> Result<Option<bool>, StoreError>;
@@ -43,11 +43,11 @@ pub(crate) enum Step {
     Skip,
 }
 
-/// How a batch joins: a step for each entry, and the tips afterwards.
+/// How a batch joins: a step for each entry, and the branches afterwards.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
-    pub(crate) tips: BTreeMap<ChainId, Vec<Tip>>,
+    pub(crate) branches: BTreeMap<ChainId, Vec<Branch>>,
 }
 
 /// Plans how `entries` join. With `strict`, an entry whose predecessor is neither held nor in the
@@ -57,17 +57,19 @@ pub(crate) fn plan(
     entries: &[Entry],
     strict: bool,
 ) -> Result<Plan, StoreError> {
-    let mut plan = Plan { steps: Vec::with_capacity(entries.len()), tips: BTreeMap::new() };
+    let mut plan = Plan { steps: Vec::with_capacity(entries.len()), branches: BTreeMap::new() };
     let mut fresh: HashSet<EntryId> = HashSet::new();
     for entry in entries {
         let chain = ChainId::of(entry);
-        let tips = match plan.tips.entry(chain) {
-            std::collections::btree_map::Entry::Occupied(tips) => tips.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => place.insert(held.tips(&chain)?),
+        let branches = match plan.branches.entry(chain) {
+            std::collections::btree_map::Entry::Occupied(branches) => branches.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(held.branches(&chain)?)
+            }
         };
-        let step = step(held, &chain, tips, &fresh, entry, strict)?;
+        let step = step(held, &chain, branches, &fresh, entry, strict)?;
         if step == Step::Insert {
-            advance(tips, entry);
+            advance(branches, entry);
             fresh.insert(entry.id());
         }
         plan.steps.push(step);
@@ -78,20 +80,20 @@ pub(crate) fn plan(
 fn step(
     held: &mut impl Chains,
     chain: &ChainId,
-    tips: &[Tip],
+    branches: &[Branch],
     fresh: &HashSet<EntryId>,
     entry: &Entry,
     strict: bool,
 ) -> Result<Step, StoreError> {
     let header = entry.header();
     // Nothing held follows a tip, so what does is not held: the usual case needs no look-up.
-    if tips.iter().any(|tip| tip.id == header.previous) {
+    if branches.iter().any(|branch| branch.tip.id == header.previous) {
         return Ok(Step::Insert);
     }
     if fresh.contains(&entry.id()) {
         return Ok(Step::Skip);
     }
-    if !tips.is_empty()
+    if !branches.is_empty()
         && let Some(signed) = held.held(chain, entry.tip())?
     {
         return Ok(if entry.is_signed() && !signed { Step::Sign } else { Step::Skip });
@@ -99,15 +101,15 @@ fn step(
     let before = Tip { sequence: header.sequence.saturating_sub(1), id: header.previous };
     let follows = before.sequence == 0
         || fresh.contains(&before.id)
-        || (!tips.is_empty() && held.held(chain, before)?.is_some());
+        || (!branches.is_empty() && held.held(chain, before)?.is_some());
     if follows || !strict { Ok(Step::Insert) } else { Err(StoreError::Gap) }
 }
 
-/// Moves the tip that `entry` follows, or adds a branch; `entry` was not held before.
-pub(crate) fn advance(tips: &mut Vec<Tip>, entry: &Entry) {
-    match tips.iter_mut().find(|tip| tip.id == entry.header().previous) {
-        Some(tip) => *tip = entry.tip(),
-        None => tips.push(entry.tip()),
+/// Moves the branch that `entry` follows, or adds a branch; `entry` was not held before.
+pub(crate) fn advance(branches: &mut Vec<Branch>, entry: &Entry) {
+    match branches.iter_mut().find(|branch| branch.tip.id == entry.header().previous) {
+        Some(branch) => *branch = branch.then(entry),
+        None => branches.push(Branch::of(entry)),
     }
-    tips.sort_unstable();
+    branches.sort_unstable();
 }

@@ -1,8 +1,8 @@
 //! The tables of the two files. `docs/spec/store.md` describes them.
 
 use linli_replica::batch::Shelf;
-use linli_replica::entry::Entry;
-use linli_replica::frontier::Tip;
+use linli_replica::entry::{Entry, Urgency};
+use linli_replica::frontier::{Branch, Tip};
 use linli_replica::id::{DocTag, EntryId, SpaceTag};
 use redb::TableDefinition;
 
@@ -21,8 +21,8 @@ pub(crate) const SPACES: TableDefinition<'_, &[u8; 40], ()> = TableDefinition::n
 pub(crate) const LOGS: TableDefinition<'_, &[u8; 32], u32> = TableDefinition::new("logs");
 /// Log number → log key.
 pub(crate) const LOG_KEYS: TableDefinition<'_, u32, &[u8; 32]> = TableDefinition::new("log keys");
-/// Chain → its branch tips.
-pub(crate) const TIPS: TableDefinition<'_, &ChainRow, &[u8]> = TableDefinition::new("tips");
+/// Chain → its branches.
+pub(crate) const BRANCHES: TableDefinition<'_, &ChainRow, &[u8]> = TableDefinition::new("branches");
 /// Chain ‖ sequence ‖ start of the entry's id → the entry.
 pub(crate) const ENTRIES: TableDefinition<'_, &EntryRow, &[u8]> = TableDefinition::new("entries");
 /// Name → sealed certificate.
@@ -56,7 +56,8 @@ pub(crate) type EntryRow = [u8; 36];
 /// Shelf (1) ‖ name (32).
 pub(crate) type RecordRow = [u8; 33];
 
-const TIP_BYTES: usize = 40;
+/// Sequence (8, big-endian) ‖ entry id (32) ‖ urgency (1).
+const BRANCH_BYTES: usize = 41;
 
 pub(crate) fn join<const A: usize, const B: usize, const N: usize>(
     a: &[u8; A],
@@ -107,22 +108,36 @@ pub(crate) fn entry_rows(chain: &ChainRow, after: u64) -> Option<(EntryRow, Entr
     Some((entry_row(chain, first), entry_row(chain, last)))
 }
 
-pub(crate) fn encode_tips(tips: &[Tip]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(tips.len() * TIP_BYTES);
-    for tip in tips {
+pub(crate) fn encode_branches(branches: &[Branch]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(branches.len() * BRANCH_BYTES);
+    for Branch { tip, urgency } in branches {
         bytes.extend_from_slice(&tip.sequence.to_be_bytes());
         bytes.extend_from_slice(tip.id.as_bytes());
+        bytes.push(urgency_byte(*urgency));
     }
     bytes
 }
 
-pub(crate) fn decode_tips(bytes: &[u8]) -> Option<Vec<Tip>> {
-    let (chunks, rest) = bytes.as_chunks::<TIP_BYTES>();
-    let tip = |chunk: &[u8; TIP_BYTES]| {
-        let (sequence, id) = split(chunk);
-        Tip { sequence: u64::from_be_bytes(sequence), id: EntryId(id) }
+pub(crate) fn decode_branches(bytes: &[u8]) -> Option<Vec<Branch>> {
+    let (chunks, rest) = bytes.as_chunks::<BRANCH_BYTES>();
+    let branch = |chunk: &[u8; BRANCH_BYTES]| {
+        let (tip, urgency): ([u8; 40], [u8; 1]) = split(chunk);
+        let (sequence, id) = split(&tip);
+        let tip = Tip { sequence: u64::from_be_bytes(sequence), id: EntryId(id) };
+        let [byte] = urgency;
+        let all = [Urgency::Urgent, Urgency::Normal, Urgency::Bulk];
+        let urgency = all.into_iter().find(|urgency| urgency_byte(*urgency) == byte)?;
+        Some(Branch { tip, urgency })
     };
-    rest.is_empty().then(|| chunks.iter().map(tip).collect())
+    rest.is_empty().then(|| chunks.iter().map(branch).collect()).flatten()
+}
+
+const fn urgency_byte(urgency: Urgency) -> u8 {
+    match urgency {
+        Urgency::Urgent => 0,
+        Urgency::Normal => 1,
+        Urgency::Bulk => 2,
+    }
 }
 
 /// Decodes a stored entry and checks that it is the one its row names.
@@ -178,14 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn tips_read_back_and_torn_ones_do_not() {
-        let tips = vec![
-            Tip { sequence: 1, id: EntryId([1; 32]) },
-            Tip { sequence: 2, id: EntryId([2; 32]) },
-        ];
-        let bytes = encode_tips(&tips);
-        assert_eq!(decode_tips(&bytes), Some(tips));
-        assert_eq!(decode_tips(&bytes[1..]), None);
+    fn branches_read_back_and_torn_ones_do_not() {
+        let branch = |id, urgency| {
+            let tip = Tip { sequence: u64::from(id), id: EntryId([id; 32]) };
+            Branch { tip, urgency }
+        };
+        let branches =
+            vec![branch(1, Urgency::Urgent), branch(2, Urgency::Normal), branch(3, Urgency::Bulk)];
+        let bytes = encode_branches(&branches);
+        assert_eq!(decode_branches(&bytes), Some(branches));
+        assert_eq!(decode_branches(&bytes[1..]), None);
+        assert_eq!(decode_branches(&[3; BRANCH_BYTES]), None, "no such urgency");
     }
 
     #[test]

@@ -26,17 +26,17 @@ pub mod memory;
 pub mod store;
 
 mod apply;
+mod branches;
 mod chain;
 mod database;
 mod queue;
 mod snapshot;
-mod tips;
 mod unsettled;
 mod writer;
 
+pub use branches::Branches;
 pub use error::StoreError;
 pub use key::{KeyValue, StorageKey};
 pub use memory::MemoryStore;
 pub use queue::Done;
 pub use store::{Stats, Store};
-pub use tips::Tips;

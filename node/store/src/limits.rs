@@ -36,7 +36,7 @@ pub const SETTLE_IDLE_MS: u64 = 1_000;
 /// Bytes of disk set aside for alerts: about 2,000 of them on a disk that is otherwise full.
 pub const RESERVE_BYTES: u64 = 4 << 20;
 
-/// Bytes of cache for the main file. A node's working set is its tips and recent entries.
+/// Bytes of cache for the main file. A node's working set is its branches and recent entries.
 pub const MAIN_CACHE_BYTES: usize = 64 << 20;
 
 /// Bytes of cache for the urgent file, which is nearly empty.

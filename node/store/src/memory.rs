@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
-use linli_replica::frontier::Tip;
+use linli_replica::frontier::{Branch, Tip};
 use linli_replica::held::{Held, HeldError};
 use linli_replica::id::{CertificateId, DocTag, EntryId, LogKey, SpaceTag};
 
@@ -24,7 +24,7 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     entries: BTreeMap<(DocTag, LogKey), BTreeMap<(u64, EntryId), Entry>>,
-    tips: BTreeMap<ChainId, Vec<Tip>>,
+    branches: BTreeMap<ChainId, Vec<Branch>>,
     /// In order of arrival.
     documents: Vec<(SpaceTag, DocTag)>,
     certificates: BTreeMap<CertificateId, Certificate>,
@@ -33,7 +33,7 @@ struct Content {
 
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Content").field("chains", &self.tips.len()).finish_non_exhaustive()
+        f.debug_struct("Content").field("chains", &self.branches.len()).finish_non_exhaustive()
     }
 }
 
@@ -56,7 +56,7 @@ impl MemoryStore {
                 content.insert(entry);
             }
         }
-        content.tips.extend(plan.tips);
+        content.branches.extend(plan.branches);
         for certificate in batch.certificates {
             match content.certificates.entry(certificate.id()) {
                 std::collections::btree_map::Entry::Occupied(mut held) => {
@@ -77,12 +77,12 @@ impl MemoryStore {
         Ok(())
     }
 
-    /// Lists the branch tips of every chain held.
+    /// Lists the branches of every chain held.
     #[must_use]
-    pub fn tips(&self) -> Vec<(SpaceTag, DocTag, LogKey, Tip)> {
+    pub fn branches(&self) -> Vec<(SpaceTag, DocTag, LogKey, Branch)> {
         let content = self.read();
-        let all = content.tips.iter().flat_map(|(chain, tips)| {
-            tips.iter().map(|tip| (chain.space, chain.document, chain.log, *tip))
+        let all = content.branches.iter().flat_map(|(chain, branches)| {
+            branches.iter().map(|branch| (chain.space, chain.document, chain.log, *branch))
         });
         all.collect()
     }
@@ -146,8 +146,8 @@ impl Content {
 }
 
 impl Chains for Content {
-    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError> {
-        Ok(self.tips.get(chain).cloned().unwrap_or_default())
+    fn branches(&mut self, chain: &ChainId) -> Result<Vec<Branch>, StoreError> {
+        Ok(self.branches.get(chain).cloned().unwrap_or_default())
     }
 
     fn held(&mut self, chain: &ChainId, tip: Tip) -> Result<Option<bool>, StoreError> {

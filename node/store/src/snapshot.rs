@@ -5,7 +5,7 @@ use std::sync::Arc;
 use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
-use linli_replica::frontier::Tip;
+use linli_replica::frontier::{Branch, Tip};
 use linli_replica::id::{DocTag, LogKey, SpaceTag};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTableMetadata as _};
 
@@ -184,11 +184,11 @@ impl Taken {
 }
 
 impl Chains for &Snapshot {
-    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError> {
+    fn branches(&mut self, chain: &ChainId) -> Result<Vec<Branch>, StoreError> {
         let Some(row) = self.chain(chain)? else { return Ok(Vec::new()) };
-        let tips = self.txn.open_table(rows::TIPS)?;
-        let Some(bytes) = tips.get(&row)? else { return Ok(Vec::new()) };
-        rows::decode_tips(bytes.value()).ok_or(StoreError::Corrupted { table: "tips" })
+        let branches = self.txn.open_table(rows::BRANCHES)?;
+        let Some(bytes) = branches.get(&row)? else { return Ok(Vec::new()) };
+        rows::decode_branches(bytes.value()).ok_or(StoreError::Corrupted { table: "branches" })
     }
 
     fn held(&mut self, chain: &ChainId, tip: Tip) -> Result<Option<bool>, StoreError> {
@@ -212,19 +212,19 @@ impl<C: Chains> Laid<C> {
 }
 
 impl<C: Chains> Chains for Laid<C> {
-    fn tips(&mut self, chain: &ChainId) -> Result<Vec<Tip>, StoreError> {
+    fn branches(&mut self, chain: &ChainId) -> Result<Vec<Branch>, StoreError> {
         let laid: Vec<Entry> = self.chain_entries(chain).into_iter().cloned().collect();
         match &mut self.below {
             Some(below) => {
                 let mut plan = crate::chain::plan(below, &laid, false)?;
-                match plan.tips.remove(chain) {
-                    Some(tips) => Ok(tips),
-                    None => below.tips(chain),
+                match plan.branches.remove(chain) {
+                    Some(branches) => Ok(branches),
+                    None => below.branches(chain),
                 }
             }
             None => {
                 let mut plan = crate::chain::plan(&mut Nothing, &laid, false)?;
-                Ok(plan.tips.remove(chain).unwrap_or_default())
+                Ok(plan.branches.remove(chain).unwrap_or_default())
             }
         }
     }
@@ -243,7 +243,7 @@ impl<C: Chains> Chains for Laid<C> {
 struct Nothing;
 
 impl Chains for Nothing {
-    fn tips(&mut self, _chain: &ChainId) -> Result<Vec<Tip>, StoreError> {
+    fn branches(&mut self, _chain: &ChainId) -> Result<Vec<Branch>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -17,6 +17,7 @@ use rand_core::SeedableRng as _;
 use redb::ReadableDatabase as _;
 
 use crate::apply::{Applier, read_number};
+use crate::branches::Branches;
 use crate::chain::{ChainId, Chains as _};
 use crate::database::Database;
 use crate::error::StoreError;
@@ -26,7 +27,6 @@ use crate::limits::{MAIN_CACHE_BYTES, URGENT_CACHE_BYTES};
 use crate::medium::{Directory, Medium, Part};
 use crate::queue::{Done, LaneName, Queue};
 use crate::snapshot::{Snapshot, Taken};
-use crate::tips::Tips;
 use crate::unsettled::{Numbered, Unsettled};
 use crate::writer::{Shared, read_unsettled, run_main, run_urgent};
 
@@ -184,13 +184,13 @@ impl Store {
         }
     }
 
-    /// Lists the branch tips of every chain held, by document in order of arrival.
+    /// Lists the branches of every chain held, by document in order of arrival.
     ///
     /// # Errors
     /// The store cannot be read; the iterator ends with the error.
-    pub fn tips(&self) -> Result<Tips, StoreError> {
+    pub fn branches(&self) -> Result<Branches, StoreError> {
         let (snapshot, waiting) = self.view()?;
-        Tips::new(snapshot, &waiting)
+        Branches::new(snapshot, &waiting)
     }
 
     /// Returns all community certificates, each with every signature seen, in order of id.
@@ -301,7 +301,7 @@ impl Store {
     /// Gives space of removed and moved rows back to the file system. Readers and writers wait.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] while an iterator of [`Store::tips`] is alive, or the file fails.
+    /// [`StoreError::Busy`] while an iterator of [`Store::branches`] is alive, or the file fails.
     pub fn compact(&self) -> Result<bool, StoreError> {
         self.shared.main.compact()
     }

@@ -19,9 +19,9 @@ const PLAIN: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("plain");
 pub(crate) fn entries(path: &Path) -> Vec<Vec<u8>> {
     let store = open(path);
     let logs: Vec<(DocTag, LogKey)> = store
-        .tips()
+        .branches()
         .unwrap()
-        .map(|tip| tip.map(|(_, document, log, _)| (document, log)).unwrap())
+        .map(|branch| branch.map(|(_, document, log, _)| (document, log)).unwrap())
         .collect();
     let mut encoded = Vec::new();
     for (document, log) in logs {

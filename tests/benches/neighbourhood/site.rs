@@ -144,7 +144,7 @@ pub(crate) async fn start(
     let genesis = certificates.iter().find_map(|c| Directory::new(c.clone()).ok());
     let mut directory = genesis.unwrap();
     directory.add(certificates);
-    let index = Index::load(store.tips().unwrap().map(Result::unwrap));
+    let index = Index::load(store.branches().unwrap().map(Result::unwrap));
     let id = member.keys.id();
     let members: BTreeSet<EndpointId> = directory
         .nodes()
@@ -209,6 +209,8 @@ async fn drive(
             event = net.recv() => site.event(event.unwrap()),
         }
     }
+    let records = site.core.close();
+    site.store.commit(Batch { records, ..Batch::default() }).unwrap();
     site.net.shutdown().await;
 }
 

@@ -100,7 +100,7 @@ impl Disk {
     /// Returns the index of what is durable.
     #[must_use]
     pub fn index(&self) -> Index {
-        Index::load(self.store.tips())
+        Index::load(self.store.branches())
     }
 
     /// Returns everything that is durable, as bytes.

@@ -1,12 +1,16 @@
 //! Spaces are begun, granted and read; documents merge with their authors.
 
+use std::collections::BTreeSet;
+
 use automerge::ChangeHash;
 use linli_core::authority::Right;
 use linli_core::document::Withheld;
-use linli_core::engine::CoreError;
+use linli_core::engine::{Authored, Core, CoreError, World};
 use linli_model::profile::ProfileField;
+use linli_replica::batch::Shelf;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
+use linli_replica::id::{NodeId, SpaceTag};
 use linli_tests::neighbourhood::{Neighbourhood, grant};
 
 const ADDRESS: &str = "4-2-301 PLANTED-MARKER-ADDRESS";
@@ -144,4 +148,67 @@ fn who_has_no_right_to_write_is_withheld_until_a_grant_comes() {
         assert_eq!(values.len(), 2, "it was written apart");
     }
     assert!(net.check_same(&[a, b, r], space) >= 9);
+}
+
+/// The names of the documents that a core read from the records of a node knows.
+fn names(net: &Neighbourhood, id: NodeId, space: SpaceTag) -> BTreeSet<String> {
+    let node = net.node(id);
+    let records = node.disk.store.records(Shelf::Space);
+    let records = records.into_iter().map(|(key, value)| (Shelf::Space, key, value));
+    let mut core = Core::load(node.keys.clone(), node.party, records).unwrap();
+    let (directory, index) = (node.replica.directory(), node.replica.index());
+    let now = linli_tests::neighbourhood::BEGIN;
+    let world = World { now, directory, index, held: &node.disk.store };
+    let space = core.space(world, space).unwrap();
+    space.documents().map(|(_, name)| name.to_owned()).collect()
+}
+
+#[test]
+fn names_of_documents_do_not_rewrite_the_record_and_are_kept_when_a_node_closes() {
+    let mut net = Neighbourhood::new(9);
+    let [a, b] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));
+    let space = net.begin(a, vec![grant(net.party(b), Right::Write, true)]);
+    net.set(a, space, ProfileField::Name, "Wang").unwrap();
+    net.heal();
+    let record = |net: &Neighbourhood, id: NodeId| {
+        net.node(id).disk.store.record(Shelf::Space, space.as_bytes()).unwrap()
+    };
+    let before = [a, b].map(|id| record(&net, id));
+    let visits: Vec<String> = (1..=3).map(|number| format!("visit/{number}")).collect();
+    for name in &visits {
+        net.add_fact(a, space, name, "came", Urgency::Normal).unwrap();
+    }
+    net.heal();
+    assert_eq!([a, b].map(|id| record(&net, id)), before, "the entries say it");
+    for id in [a, b] {
+        assert!(!names(&net, id, space).contains(&visits[0]));
+        net.act(id, |core, _, _| {
+            Ok::<_, CoreError>(Authored { records: core.close(), ..Authored::default() })
+        })
+        .unwrap();
+        net.settle();
+        let known = names(&net, id, space);
+        assert!(visits.iter().all(|name| known.contains(name)), "{known:?}");
+    }
+}
+
+#[test]
+fn names_of_documents_are_found_again_after_a_crash() {
+    let mut net = Neighbourhood::new(10);
+    let [a, b] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));
+    let space = net.begin(a, vec![grant(net.party(b), Right::Write, true)]);
+    net.heal();
+    net.add_fact(a, space, "visit/1", "came", Urgency::Normal).unwrap();
+    net.heal();
+    for id in [a, b] {
+        net.crash(id);
+        net.heal();
+        // What recovery found is in the core; closing shows it.
+        net.act(id, |core, _, _| {
+            Ok::<_, CoreError>(Authored { records: core.close(), ..Authored::default() })
+        })
+        .unwrap();
+        net.settle();
+        assert!(names(&net, id, space).contains("visit/1"));
+    }
 }

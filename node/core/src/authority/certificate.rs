@@ -329,6 +329,14 @@ impl SpaceCertificate {
         Self::from_envelope(Envelope::decode(bytes)?)
     }
 
+    /// Reads a certificate of a record that this node sealed: its signatures were checked before.
+    ///
+    /// # Errors
+    /// See [`SpaceCertificateError`].
+    pub(crate) fn reopen(bytes: &[u8]) -> Result<Self, SpaceCertificateError> {
+        Self::from_envelope(Envelope::reopen(bytes)?)
+    }
+
     fn from_envelope(envelope: Envelope) -> Result<Self, SpaceCertificateError> {
         use SpaceCertificateError::{Malformed, Unsigned, Version};
         let version = crate::codec::version(envelope.body()).ok_or(Malformed)?;

@@ -146,8 +146,9 @@ impl Core {
         let content = Content::Changes(vec![raw.to_vec().into()]);
         self.write(&mut draft, rng, what, content)?;
         let space = self.space_mut(world.directory, what.space)?;
-        let records = vec![space.record()];
         let urgent = what.urgency == Urgency::Urgent;
+        // What is urgent overtakes earlier records, so it brings its own.
+        let records = if urgent || space.is_changed() { vec![space.record()] } else { Vec::new() };
         let mut authored = Authored { records, urgent, ..Authored::default() };
         self.finish(draft, &mut authored)?;
         Ok(authored)

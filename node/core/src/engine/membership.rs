@@ -261,9 +261,10 @@ impl Core {
         tag: SpaceTag,
         act: impl FnOnce(&mut Self) -> Result<T, CoreError>,
     ) -> Result<T, CoreError> {
-        let before = self.space_mut(world.directory, tag)?.record().value;
+        let before = self.space_mut(world.directory, tag)?.encode();
         let result = act(self);
-        if let (Err(_), Some(record)) = (&result, before) {
+        if result.is_err() {
+            let record = before;
             self.spaces.insert(tag, Slot::Stored(StoredSpace::new(record)));
         }
         result

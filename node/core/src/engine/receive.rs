@@ -297,14 +297,21 @@ fn take_certificates(space: &mut Space, entry: &Entry) -> bool {
     news
 }
 
-/// Binds a log to its node and notes the document's name, from the log's first entry.
+/// Binds a log to its node and notes the document's name, from the log's first entry. Says whether
+/// the log was unbound until now.
 pub(super) fn introduce(space: &mut Space, entry: &Entry) -> bool {
     let header = entry.header();
+    let bound = space.writer(&header.log).is_some();
+    if bound && space.name_of(&header.document).is_some() {
+        return false;
+    }
     let Ok(payload) = payload(space, entry) else { return false };
-    let bound = payload
-        .binding
+    if let Some(name) = payload.name {
+        space.note(header.document, &name);
+    }
+    // The first binding stands, and each costs two signatures.
+    let binding = payload.binding.filter(|_| !bound);
+    binding
         .and_then(|binding| binding.verify(header.log, header.space).ok())
-        .is_some_and(|node| space.bind(header.log, node));
-    let named = payload.name.is_some_and(|name| space.note(header.document, &name));
-    bound || named
+        .is_some_and(|node| space.bind(header.log, node))
 }

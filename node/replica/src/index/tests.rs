@@ -116,11 +116,11 @@ fn loading_gives_the_same_index() {
         index.persisted(entries.iter());
     }
     let space = a[0].header().space;
-    let tips = [&b, &a].map(|entries| {
+    let branches = [&b, &a].map(|entries| {
         let last = entries.last().unwrap();
-        (space, last.header().document, last.header().log, last.tip())
+        (space, last.header().document, last.header().log, Branch::of(last))
     });
-    let loaded = Index::load(tips);
+    let loaded = Index::load(branches);
     assert_eq!(
         loaded.documents(&space).collect::<Vec<_>>(),
         index.documents(&space).collect::<Vec<_>>()

@@ -9,8 +9,6 @@ use super::{Session, frontier_bytes, part};
 use crate::certificate::Certificate;
 use crate::entry::Urgency;
 use crate::frame::{Certificates, Frame, Frontiers, Offer, Ranges};
-use crate::frontier::Frontier;
-use crate::held::Held;
 use crate::id::{CertificateId, DocTag, Timestamp};
 use crate::limits::{
     CERTIFICATES_MAX, COMPARE_INTERVAL_MS, DEMANDS_MAX, FRAME_BYTES_FULL, REQUEST_RANGES_MAX,
@@ -214,7 +212,7 @@ impl Session {
         Some(Frame::Ranges(Ranges { answer: false, certificates, documents }))
     }
 
-    pub(super) fn next_frontiers(&mut self, world: &World, held: &dyn Held) -> Option<Frame> {
+    pub(super) fn next_frontiers(&mut self, world: &World) -> Option<Frame> {
         let mut documents = Vec::new();
         let mut bytes = 0;
         while bytes < FRAME_BYTES_FULL {
@@ -228,7 +226,9 @@ impl Session {
             let space = world.index.space_of(&document);
             if space.is_some_and(|space| self.gives(world, &space)) && !frontier.0.is_empty() {
                 bytes += frontier_bytes(&frontier);
-                let urgent = is_urgent(document, &frontier, held);
+                let mut logs = frontier.0.keys();
+                let urgent =
+                    logs.any(|log| world.index.urgency(&document, log) == Some(Urgency::Urgent));
                 documents.push(Offer { document, frontier, urgent });
             }
         }
@@ -281,16 +281,4 @@ impl Session {
             outputs.push(Output::Synced { peer: self.peer });
         }
     }
-}
-
-/// Says whether a log ends in an urgent entry. A store that cannot be read makes nothing urgent.
-fn is_urgent(document: DocTag, frontier: &Frontier, held: &dyn Held) -> bool {
-    frontier.0.iter().flat_map(|(log, tips)| tips.iter().map(move |tip| (log, tip))).any(
-        |(log, tip)| {
-            let last = held.entries(document, *log, tip.sequence.saturating_sub(1), 1);
-            last.is_ok_and(|entries| {
-                entries.iter().any(|entry| entry.header().urgency == Urgency::Urgent)
-            })
-        },
-    )
 }

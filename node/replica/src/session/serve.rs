@@ -173,7 +173,9 @@ fn start(
     tips: &[Tip],
 ) -> Result<Option<(u64, Urgency)>, HeldError> {
     let ours = world.index.tips(&document, &log);
-    let Some(last) = ours.iter().map(|tip| tip.sequence).max() else { return Ok(None) };
+    if ours.is_empty() {
+        return Ok(None);
+    }
     let mut after = tips.iter().map(|tip| tip.sequence).min().unwrap_or_default();
     for tip in tips {
         if !world.index.has(document, log, *tip, held)? {
@@ -184,12 +186,7 @@ fn start(
     if ours.len() > 1 {
         after = 0;
     }
-    let mut lane = Urgency::Bulk;
-    for place in [after, last - 1] {
-        for entry in held.entries(document, log, place, 1)? {
-            lane = lane.min(entry.header().urgency);
-        }
-    }
+    let lane = world.index.urgency(&document, &log).unwrap_or(Urgency::Bulk);
     Ok(Some((after, lane)))
 }
 

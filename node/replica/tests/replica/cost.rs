@@ -1,6 +1,6 @@
 use linli_replica::entry::Urgency;
 use linli_replica::frame::Frame;
-use linli_replica::frontier::Tip;
+use linli_replica::frontier::{Branch, Tip};
 use linli_replica::id::NodeId;
 use linli_replica::id::{DocTag, EntryId, LogKey};
 use linli_replica::index::Index;
@@ -99,12 +99,13 @@ fn one_percent_of_the_documents_takes_three_round_trips() {
 
 #[test]
 fn a_hundred_thousand_documents_fit_memory() {
-    let tips = (0..100_000u32).map(|number| {
+    let branches = (0..100_000u32).map(|number| {
         let tag = document(7, number);
         let tip = Tip { sequence: 1, id: EntryId(tag.0) };
-        (space(u8::try_from(number % 200).unwrap()), tag, LogKey(tag.0), tip)
+        let branch = Branch { tip, urgency: Urgency::Normal };
+        (space(u8::try_from(number % 200).unwrap()), tag, LogKey(tag.0), branch)
     });
-    let index = Index::load(tips);
+    let index = Index::load(branches);
     assert_eq!(index.len(), 100_000);
     let before = resident_kib();
     let copy = index.clone();

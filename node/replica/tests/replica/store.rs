@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use linli_replica::batch::Batch;
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
-use linli_replica::frontier::Tip;
+use linli_replica::frontier::{Branch, Tip};
 use linli_replica::held::{Held, HeldError};
 use linli_replica::id::{CertificateId, DocTag, EntryId, LogKey, SpaceTag};
 use linli_replica::index::Index;
@@ -51,15 +51,21 @@ impl Store {
     }
 
     pub(crate) fn index(&self) -> Index {
-        let mut tips = Vec::new();
+        let mut branches = Vec::new();
         for ((document, log), entries) in &self.logs {
             let continued: BTreeSet<EntryId> =
                 entries.values().map(|entry| entry.header().previous).collect();
             for entry in entries.values().filter(|entry| !continued.contains(&entry.id())) {
-                tips.push((entry.header().space, *document, *log, entry.tip()));
+                let mut branch = Branch::of(entry);
+                let mut before = entries.values().find(|e| e.id() == entry.header().previous);
+                while let Some(entry) = before {
+                    branch.urgency = branch.urgency.min(entry.header().urgency);
+                    before = entries.values().find(|e| e.id() == entry.header().previous);
+                }
+                branches.push((entry.header().space, *document, *log, branch));
             }
         }
-        Index::load(tips)
+        Index::load(branches)
     }
 }
 

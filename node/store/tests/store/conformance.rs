@@ -2,8 +2,8 @@
 
 use linli_replica::batch::{Batch, Record, Shelf};
 use linli_replica::certificate::Certificate;
-use linli_replica::entry::Entry;
-use linli_replica::frontier::Tip;
+use linli_replica::entry::{Entry, Urgency};
+use linli_replica::frontier::{Branch, Tip};
 use linli_replica::held::Held;
 use linli_replica::id::{DocTag, LogKey, SpaceTag};
 use linli_store::{MemoryStore, Stats, StorageKey, Store, StoreError};
@@ -13,7 +13,7 @@ use crate::support::{Log, certificate, officer, record};
 /// A store under test.
 trait Subject: Held {
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
-    fn tips(&self) -> Vec<(SpaceTag, DocTag, LogKey, Tip)>;
+    fn branches(&self) -> Vec<(SpaceTag, DocTag, LogKey, Branch)>;
     fn certificates(&self) -> Vec<Certificate>;
     fn records(&self, shelf: Shelf) -> Vec<(Vec<u8>, Vec<u8>)>;
     fn record(&self, shelf: Shelf, key: &[u8]) -> Option<Vec<u8>>;
@@ -34,8 +34,8 @@ impl Subject for MemoryStore {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.commit(batch)
     }
-    fn tips(&self) -> Vec<(SpaceTag, DocTag, LogKey, Tip)> {
-        self.tips()
+    fn branches(&self) -> Vec<(SpaceTag, DocTag, LogKey, Branch)> {
+        self.branches()
     }
     fn certificates(&self) -> Vec<Certificate> {
         self.certificates()
@@ -58,10 +58,10 @@ impl Subject for Store {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.commit(batch)
     }
-    fn tips(&self) -> Vec<(SpaceTag, DocTag, LogKey, Tip)> {
-        let mut tips = self.tips().unwrap().collect::<Result<Vec<_>, _>>().unwrap();
-        tips.sort();
-        tips
+    fn branches(&self) -> Vec<(SpaceTag, DocTag, LogKey, Branch)> {
+        let mut branches = self.branches().unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        branches.sort();
+        branches
     }
     fn certificates(&self) -> Vec<Certificate> {
         self.certificates().unwrap()
@@ -139,7 +139,7 @@ fn a_fork_keeps_both_branches_and_both_tips() {
         store.put(urgent(1), &right, vec![]);
         let mut tips = vec![left[4].tip(), right[1].tip()];
         tips.sort();
-        let held: Vec<Tip> = store.tips().into_iter().map(|(.., tip)| tip).collect();
+        let held: Vec<Tip> = store.branches().into_iter().map(|(.., branch)| branch.tip).collect();
         assert_eq!(held, tips);
         let read = store.log(&log, 0, usize::MAX);
         assert_eq!(read.len(), 7);
@@ -151,7 +151,7 @@ fn a_fork_keeps_both_branches_and_both_tips() {
 }
 
 #[test]
-fn tips_move_through_both_lanes() {
+fn branches_move_through_both_lanes() {
     on_every_store(|store, urgent| {
         let logs = [Log::new(1, 1, 1), Log::new(1, 1, 2), Log::new(1, 2, 1), Log::new(2, 1, 3)];
         let mut expected = Vec::new();
@@ -159,10 +159,11 @@ fn tips_move_through_both_lanes() {
             let chain = log.chain(3, 0);
             store.put(urgent(n), &chain[..1], vec![]);
             store.put(urgent(n + 1), &chain[1..], vec![]);
-            expected.push((log.space, log.document, log.log(), chain[2].tip()));
+            let branch = Branch { tip: chain[2].tip(), urgency: Urgency::Normal };
+            expected.push((log.space, log.document, log.log(), branch));
         }
         expected.sort();
-        assert_eq!(store.tips(), expected);
+        assert_eq!(store.branches(), expected);
         assert_eq!(store.documents(SpaceTag([1; 32])), [DocTag([1; 32]), DocTag([2; 32])]);
         assert_eq!(store.documents(SpaceTag([2; 32])), [DocTag([1; 32])]);
         assert_eq!(store.documents(SpaceTag([9; 32])), []);
@@ -187,10 +188,10 @@ fn what_is_held_already_changes_nothing() {
         let log = Log::new(1, 1, 1);
         let chain = log.chain(4, 0);
         store.put(urgent(0), &chain, vec![]);
-        let (tips, stats) = (store.tips(), store.stats());
+        let (branches, stats) = (store.branches(), store.stats());
         store.put(urgent(1), &chain[1..3], vec![]);
         store.put(urgent(2), &[chain[3].clone(), chain[3].clone()], vec![]);
-        assert_eq!(store.tips(), tips);
+        assert_eq!(store.branches(), branches);
         assert_eq!(store.stats(), stats);
         assert_eq!(stats.entries, 4);
         let bytes: usize = chain.iter().map(|entry| entry.encode().len()).sum();
@@ -228,7 +229,7 @@ fn a_hole_is_refused_and_nothing_of_its_batch_is_kept() {
         assert!(matches!(store.commit(batch), Err(StoreError::Gap)));
         assert_eq!(store.log(&other, 0, usize::MAX), []);
         assert_eq!(store.record(Shelf::Own, b"k"), None);
-        assert_eq!(store.tips().len(), 1);
+        assert_eq!(store.branches().len(), 1);
         store.put(urgent(2), &chain[1..], vec![]);
         assert_eq!(store.log(&log, 0, usize::MAX), chain);
     });
@@ -285,6 +286,6 @@ fn an_empty_batch_is_answered() {
     on_every_store(|store, urgent| {
         store.put(urgent(0), &[], vec![]);
         assert_eq!(store.stats(), Stats::default());
-        assert_eq!(store.tips(), []);
+        assert_eq!(store.branches(), []);
     });
 }

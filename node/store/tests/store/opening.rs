@@ -146,7 +146,7 @@ fn an_alert_does_not_leave_a_hole_where_what_it_builds_on_waits() {
     assert_eq!(held, chain);
     drop(answer);
     assert_eq!(answered.iter().count(), 39);
-    assert_eq!(store.tips().unwrap().count(), 1);
+    assert_eq!(store.branches().unwrap().count(), 1);
 }
 
 #[test]

@@ -58,7 +58,8 @@ fn every_acknowledged_batch_is_found_whole_after_a_power_cut() {
             // Its entries may come early with an urgent batch that builds on them, never late.
             assert!(!has_record || has_entries, "seed {seed}: batch {n} is there in part");
         }
-        let mut tips: Vec<u64> = store.tips().unwrap().map(|tip| tip.unwrap().3.sequence).collect();
+        let mut tips: Vec<u64> =
+            store.branches().unwrap().map(|branch| branch.unwrap().3.tip.sequence).collect();
         let mut all: Vec<u64> = held.into_values().filter(|last| *last > 0).collect();
         all.sort_unstable();
         tips.sort_unstable();

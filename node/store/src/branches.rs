@@ -1,8 +1,8 @@
-//! All tips of a store, one after the other.
+//! All branches of a store, one after the other.
 
 use std::collections::BTreeMap;
 
-use linli_replica::frontier::Tip;
+use linli_replica::frontier::Branch;
 use linli_replica::id::{DocTag, LogKey, SpaceTag};
 use redb::{Range, ReadableTable as _};
 
@@ -12,32 +12,32 @@ use crate::layout::{self as rows, ChainRow};
 use crate::snapshot::Snapshot;
 use crate::unsettled::Numbered;
 
-/// Iterates over the branch tips of every chain: by document in order of arrival, then the tips
-/// that urgent batches have moved. Sees one moment of the store.
-pub struct Tips {
+/// Iterates over the branches of every chain: by document in order of arrival, then those that urgent
+/// batches have moved. Sees one moment of the store.
+pub struct Branches {
     log_keys: BTreeMap<u32, LogKey>,
-    tips: Range<'static, &'static ChainRow, &'static [u8]>,
+    rows: Range<'static, &'static ChainRow, &'static [u8]>,
     tags: Range<'static, u64, &'static [u8; 64]>,
     document: Option<(u64, SpaceTag, DocTag)>,
-    /// Tips of chains that urgent batches have changed, in place of those in the main file.
-    changed: BTreeMap<ChainId, Vec<Tip>>,
-    ready: Vec<(ChainId, Tip)>,
+    /// Chains that urgent batches have changed, in place of those in the main file.
+    changed: BTreeMap<ChainId, Vec<Branch>>,
+    ready: Vec<(ChainId, Branch)>,
     ended: bool,
 }
 
-impl std::fmt::Debug for Tips {
+impl std::fmt::Debug for Branches {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tips").finish_non_exhaustive()
+        f.debug_struct("Branches").finish_non_exhaustive()
     }
 }
 
-const DAMAGED: StoreError = StoreError::Corrupted { table: "tips" };
+const DAMAGED: StoreError = StoreError::Corrupted { table: "branches" };
 
-impl Tips {
+impl Branches {
     pub(crate) fn new(snapshot: Snapshot, waiting: &[Numbered]) -> Result<Self, StoreError> {
         let entries: Vec<_> =
             waiting.iter().flat_map(|(_, batch)| batch.entries.iter().cloned()).collect();
-        let changed = plan(&mut &snapshot, &entries, false)?.tips;
+        let changed = plan(&mut &snapshot, &entries, false)?.branches;
         let mut log_keys = BTreeMap::new();
         for row in snapshot.txn.open_table(rows::LOG_KEYS)?.iter()? {
             let (number, key) = row?;
@@ -45,7 +45,7 @@ impl Tips {
         }
         Ok(Self {
             log_keys,
-            tips: snapshot.txn.open_table(rows::TIPS)?.range::<&ChainRow>(..)?,
+            rows: snapshot.txn.open_table(rows::BRANCHES)?.range::<&ChainRow>(..)?,
             tags: snapshot.txn.open_table(rows::TAGS)?.range::<u64>(..)?,
             document: None,
             changed,
@@ -54,21 +54,21 @@ impl Tips {
         })
     }
 
-    /// Makes the tips of the next chain ready; false at the end.
+    /// Makes the branches of the next chain ready; false at the end.
     fn advance(&mut self) -> Result<bool, StoreError> {
-        let Some(row) = self.tips.next() else {
-            let Some((chain, tips)) = self.changed.pop_first() else { return Ok(false) };
-            self.ready = tips.into_iter().rev().map(|tip| (chain, tip)).collect();
+        let Some(row) = self.rows.next() else {
+            let Some((chain, branches)) = self.changed.pop_first() else { return Ok(false) };
+            self.ready = branches.into_iter().rev().map(|branch| (chain, branch)).collect();
             return Ok(true);
         };
-        let (row, tips) = row?;
+        let (row, branches) = row?;
         let (document, log) = rows::split_chain_row(row.value());
-        let tips = rows::decode_tips(tips.value()).ok_or(DAMAGED)?;
+        let branches = rows::decode_branches(branches.value()).ok_or(DAMAGED)?;
         let (space, tag) = self.tag(document)?;
         let log = *self.log_keys.get(&log).ok_or(DAMAGED)?;
         let chain = ChainId { space, document: tag, log };
         if !self.changed.contains_key(&chain) {
-            self.ready = tips.into_iter().rev().map(|tip| (chain, tip)).collect();
+            self.ready = branches.into_iter().rev().map(|branch| (chain, branch)).collect();
         }
         Ok(true)
     }
@@ -88,13 +88,13 @@ impl Tips {
     }
 }
 
-impl Iterator for Tips {
-    type Item = Result<(SpaceTag, DocTag, LogKey, Tip), StoreError>;
+impl Iterator for Branches {
+    type Item = Result<(SpaceTag, DocTag, LogKey, Branch), StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended {
-            if let Some((chain, tip)) = self.ready.pop() {
-                return Some(Ok((chain.space, chain.document, chain.log, tip)));
+            if let Some((chain, branch)) = self.ready.pop() {
+                return Some(Ok((chain.space, chain.document, chain.log, branch)));
             }
             match self.advance() {
                 Ok(true) => {}
