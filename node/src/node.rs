@@ -337,8 +337,11 @@ impl Node {
 
     /// Follows up on what arrived: records to keep, spaces to ask for, views to renew.
     pub(crate) fn arrived(&mut self, arrival: Arrival) -> Vec<Input> {
-        let mut inputs: Vec<Input> = arrival.authored.wants.into_iter().map(Input::Want).collect();
-        inputs.extend(input(Authored { wants: Vec::new(), ..arrival.authored }));
+        let Authored { pages, records, wants, .. } = arrival.authored;
+        let mut inputs: Vec<Input> = wants.into_iter().map(Input::Want).collect();
+        if !pages.is_empty() || !records.is_empty() {
+            inputs.push(Input::Learned { pages, records });
+        }
         for reason in arrival.refused {
             tracing::warn!(%reason, "an inbox item was refused");
         }

@@ -1,6 +1,5 @@
 //! What a node does each second by itself.
 
-use linli_core::engine::Authored;
 use linli_replica::certificate::{Act, Certificate};
 use linli_replica::replica::Input;
 
@@ -17,7 +16,7 @@ pub(crate) fn tick(node: &mut Node) {
     crate::handle::orders::hand_over(node);
     let records = node.receipts.take_unsaved();
     if !records.is_empty() {
-        node.author(Authored { records, ..Authored::default() });
+        node.feed(Input::Learned { pages: Vec::new(), records });
     }
     renew(node);
     node.tell_members();

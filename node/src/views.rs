@@ -86,8 +86,7 @@ pub(crate) fn renew_some(node: &mut Node) {
         records.extend(node.catalogue.summarise(document, summary));
     }
     if !records.is_empty() {
-        let authored = linli_core::engine::Authored { records, ..Default::default() };
-        node.author(authored);
+        node.feed(linli_replica::replica::Input::Learned { pages: Vec::new(), records });
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// Whether this may use the space reserved for alerts, and goes before others.
     pub urgent: bool,
+    /// Whether nobody waits for it, so that the store may gather more before it writes.
+    pub relaxed: bool,
 }
 
 /// Where a record of the node's own is kept.
@@ -66,5 +68,6 @@ impl Batch {
         self.certificates.extend(other.certificates);
         self.records.extend(other.records);
         self.urgent |= other.urgent;
+        self.relaxed &= other.relaxed;
     }
 }

@@ -4,10 +4,11 @@
 //! audience. [`Entry::decode`] bounds and parses, [`Page::verify`] checks chain and signature, and
 //! only a [`VerifiedPage`] can be stored.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use minicbor::bytes::{ByteArray, ByteVec};
+use minicbor::bytes::{ByteArray, ByteSlice};
 use minicbor::{Decode, Encode};
 
 use crate::id::{DocTag, EntryId, EpochId, LogKey, SpaceTag};
@@ -16,6 +17,8 @@ use crate::limits::{ENTRY_BYTES_MAX, PAD_BUCKET_BYTES, PAGE_BYTES_MAX, PAGE_ENTR
 const ID_CONTEXT: &str = "linli 1 entry id";
 const SIGN_CONTEXT: &[u8] = b"linli 1 entry";
 const TAG_BYTES: usize = 16;
+/// Bytes before a byte string in CBOR (RFC 8949), at most, for strings as long as these.
+const HEAD_BYTES_MAX: usize = 5;
 
 /// How an entry is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -102,25 +105,19 @@ pub struct Entry(Arc<Parts>);
 struct Parts {
     id: EntryId,
     header: Header,
-    wire: Wire,
-}
-
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
-struct Wire {
-    #[n(0)]
-    header: ByteVec,
-    #[n(1)]
-    ciphertext: ByteVec,
-    #[n(2)]
+    /// CBOR of header and ciphertext, one after the other, as it stands in the encoded entry.
+    body: Vec<u8>,
+    /// Where the header's bytes are in it; the ciphertext's are at the end.
+    header_at: Range<usize>,
     signature: Option<ByteArray<64>>,
 }
 
-#[derive(Encode)]
-struct Unsigned<'a> {
-    #[n(0)]
-    header: &'a ByteVec,
-    #[n(1)]
-    ciphertext: &'a ByteVec,
+#[derive(Decode)]
+struct Wire<'a> {
+    #[b(0)]
+    header: &'a ByteSlice,
+    #[b(1)]
+    ciphertext: &'a ByteSlice,
     #[n(2)]
     signature: Option<ByteArray<64>>,
 }
@@ -155,11 +152,10 @@ impl Entry {
         ciphertext: Vec<u8>,
         key: &SigningKey,
     ) -> Result<Self, EntryError> {
-        let mut wire =
-            Wire { header: header.encode().into(), ciphertext: ciphertext.into(), signature: None };
-        let signature = key.sign(&message(wire.id())).to_bytes();
-        wire.signature = Some(signature.into());
-        Self::from_wire(wire)
+        let header = header.encode();
+        let signature = key.sign(&message(id(&header, &ciphertext))).to_bytes();
+        let (header, ciphertext) = (header.as_slice().into(), ciphertext.as_slice().into());
+        Self::from_wire(&Wire { header, ciphertext, signature: Some(signature.into()) })
     }
 
     /// Reads an entry, bounded before it is parsed.
@@ -170,12 +166,12 @@ impl Entry {
         if bytes.len() > ENTRY_BYTES_MAX {
             return Err(EntryError::TooLarge(bytes.len()));
         }
-        Self::from_wire(crate::codec::decode(bytes).map_err(|_| EntryError::Malformed)?)
+        Self::from_wire(&crate::codec::decode(bytes).map_err(|_| EntryError::Malformed)?)
     }
 
-    fn from_wire(wire: Wire) -> Result<Self, EntryError> {
+    fn from_wire(wire: &Wire<'_>) -> Result<Self, EntryError> {
         let header: Header =
-            crate::codec::decode(&wire.header).map_err(|_| EntryError::Malformed)?;
+            crate::codec::decode(wire.header).map_err(|_| EntryError::Malformed)?;
         if header.version != Header::VERSION {
             return Err(EntryError::Version(header.version));
         }
@@ -190,23 +186,35 @@ impl Entry {
         if header.sequence == 0 || (header.sequence == 1) != first {
             return Err(EntryError::Sequence);
         }
-        Ok(Self(Arc::new(Parts { id: wire.id(), header, wire })))
+        let id = id(wire.header, wire.ciphertext);
+        let mut body = Vec::with_capacity(wire.header.len() + length + 2 * HEAD_BYTES_MAX);
+        crate::codec::append(wire.header, &mut body);
+        let header_at = body.len() - wire.header.len()..body.len();
+        crate::codec::append(wire.ciphertext, &mut body);
+        Ok(Self(Arc::new(Parts { id, header, body, header_at, signature: wire.signature })))
     }
 
     /// Returns the entry as bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        crate::codec::encode(&self.0.wire)
+        self.encode_with(self.0.signature.as_ref())
     }
 
     /// Returns the entry as bytes without its signature, for a page whose later signature covers it.
     #[must_use]
     pub fn encode_unsigned(&self) -> Vec<u8> {
-        crate::codec::encode(&Unsigned {
-            header: &self.0.wire.header,
-            ciphertext: &self.0.wire.ciphertext,
-            signature: None,
-        })
+        self.encode_with(None)
+    }
+
+    fn encode_with(&self, signature: Option<&ByteArray<64>>) -> Vec<u8> {
+        let Parts { body, .. } = &*self.0;
+        let mut bytes = Vec::with_capacity(1 + body.len() + HEAD_BYTES_MAX + 64);
+        crate::codec::begin_array(if signature.is_some() { 3 } else { 2 }, &mut bytes);
+        bytes.extend_from_slice(body);
+        if let Some(signature) = signature {
+            crate::codec::append(signature, &mut bytes);
+        }
+        bytes
     }
 
     /// Returns the id: the hash of header and ciphertext.
@@ -224,25 +232,31 @@ impl Entry {
     /// Returns the header as received: the associated data of the seal.
     #[must_use]
     pub fn header_bytes(&self) -> &[u8] {
-        &self.0.wire.header
+        self.0.body.get(self.0.header_at.clone()).unwrap_or_default()
     }
 
     /// Returns the sealed content.
     #[must_use]
     pub fn ciphertext(&self) -> &[u8] {
-        &self.0.wire.ciphertext
+        let length = usize::try_from(self.0.header.length).unwrap_or_default();
+        self.0
+            .body
+            .len()
+            .checked_sub(length)
+            .and_then(|at| self.0.body.get(at..))
+            .unwrap_or_default()
     }
 
     /// Says whether the entry carries a signature, so that a page may end with it.
     #[must_use]
     pub fn is_signed(&self) -> bool {
-        self.0.wire.signature.is_some()
+        self.0.signature.is_some()
     }
 
     /// Returns about how many bytes the entry takes on the wire.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.0.wire.header.len() + self.0.wire.ciphertext.len() + 80
+        self.0.body.len() + 75
     }
 
     /// Says where this entry ends its log.
@@ -252,20 +266,18 @@ impl Entry {
     }
 
     fn check_signature(&self) -> Result<(), PageError> {
-        let Parts { id, header, wire } = &*self.0;
-        let signature = wire.signature.as_ref().ok_or(PageError::Unsigned)?;
+        let Parts { id, header, signature, .. } = &*self.0;
+        let signature = signature.as_ref().ok_or(PageError::Unsigned)?;
         VerifyingKey::from_bytes(header.log.as_bytes())
             .and_then(|key| key.verify_strict(&message(*id), &Signature::from_bytes(signature)))
             .map_err(|_| PageError::BadSignature)
     }
 }
 
-impl Wire {
-    fn id(&self) -> EntryId {
-        let mut hasher = blake3::Hasher::new_derive_key(ID_CONTEXT);
-        hasher.update(&self.header).update(&self.ciphertext);
-        EntryId(*hasher.finalize().as_bytes())
-    }
+fn id(header: &[u8], ciphertext: &[u8]) -> EntryId {
+    let mut hasher = blake3::Hasher::new_derive_key(ID_CONTEXT);
+    hasher.update(header).update(ciphertext);
+    EntryId(*hasher.finalize().as_bytes())
 }
 
 impl std::fmt::Debug for Entry {
@@ -357,7 +369,7 @@ impl Page {
         last.check_signature()?;
         for entry in covered {
             if entry.is_signed() {
-                Arc::make_mut(&mut entry.0).wire.signature = None;
+                Arc::make_mut(&mut entry.0).signature = None;
             }
         }
         Ok(VerifiedPage { entries: self.0 })
@@ -430,10 +442,10 @@ pub(crate) mod tests {
         let other = chain(2, DocTag([1; 32]), 2, 0);
         assert_eq!(Page(vec![good[0].clone(), other[1].clone()]).verify(), Err(PageError::Chain));
         let mut unsigned = good.clone();
-        Arc::make_mut(&mut unsigned[2].0).wire.signature = None;
+        Arc::make_mut(&mut unsigned[2].0).signature = None;
         assert_eq!(Page(unsigned).verify(), Err(PageError::Unsigned));
         let mut forged = good.clone();
-        Arc::make_mut(&mut forged[2].0).wire.signature = good[1].0.wire.signature;
+        Arc::make_mut(&mut forged[2].0).signature = good[1].0.signature;
         assert_eq!(Page(forged).verify(), Err(PageError::BadSignature));
         let long = chain(1, DocTag([1; 32]), PAGE_ENTRIES_MAX as u64 + 1, 0);
         assert_eq!(Page(long).verify(), Err(PageError::TooMany));

@@ -47,8 +47,15 @@ pub const LANE_FRAMES_MAX: usize = 4;
 /// each; shorter transactions let an alert in sooner.
 pub const COMMIT_ENTRIES_MAX: usize = 2_048;
 
-/// Commits of what peers sent that run at once: one on the disk, one on its way there.
-pub const COMMITS_IN_FLIGHT_MAX: usize = 2;
+/// Bytes after which a commit of what peers sent takes no more: the same for large entries.
+pub const COMMIT_BYTES_MAX: usize = 4 << 20;
+
+/// Commits of what peers sent that run at once. The store gathers small ones into a transaction:
+/// one transaction's worth of frames on the disk, one on its way there.
+pub const COMMITS_IN_FLIGHT_MAX: usize = 16;
+
+/// Bytes in them: half of what the store takes before whoever submits must wait.
+pub const COMMITS_IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of one peer that wait to become durable.
 pub const PENDING_BYTES_MAX: usize = 64 << 20;

@@ -125,6 +125,11 @@ impl Replica {
                 let parcel = Parcel { certificates, records, urgent, live, ..Parcel::default() };
                 self.authored(held, pages, parcel, out);
             }
+            Input::Learned { pages, records } => {
+                let (relaxed, live) = (true, true);
+                let parcel = Parcel { records, relaxed, live, ..Parcel::default() };
+                self.authored(held, pages, parcel, out);
+            }
             Input::Want(space) => self.want(space),
             Input::Forget(space) => self.forget(&space),
             Input::Reconcile { peer } => {

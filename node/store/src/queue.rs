@@ -5,14 +5,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linli_replica::batch::Batch;
 
 use crate::error::StoreError;
 use crate::limits::{
-    QUEUE_BYTES_MAX, SETTLE_AT_BATCHES, SETTLE_AT_BYTES, SETTLE_IDLE_MS, TRANSACTION_BYTES_MAX,
-    TRANSACTION_ENTRIES_MAX, URGENT_QUEUE_BYTES_MAX,
+    GATHER_MS, QUEUE_BYTES_MAX, SETTLE_AT_BATCHES, SETTLE_AT_BYTES, SETTLE_IDLE_MS,
+    TRANSACTION_BYTES_MAX, TRANSACTION_ENTRIES_MAX, URGENT_QUEUE_BYTES_MAX,
 };
 use crate::unsettled::{Numbered, Unsettled, batch_bytes};
 
@@ -23,6 +23,7 @@ pub(crate) struct Job {
     pub(crate) number: u64,
     pub(crate) batch: Arc<Batch>,
     pub(crate) done: Done,
+    since: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,21 @@ impl Lane {
         first.or_else(|| self.waiting.front().map(|job| job.number)).is_some_and(|n| n < number)
     }
 
+    /// Says for how long more may come before what waits is written.
+    fn gathers(&self) -> Option<Duration> {
+        let (mut entries, mut bytes) = (0, 0);
+        for job in &self.waiting {
+            entries += job.batch.entries.len() + job.batch.records.len();
+            bytes += batch_bytes(&job.batch);
+        }
+        let full = entries >= TRANSACTION_ENTRIES_MAX || bytes >= TRANSACTION_BYTES_MAX;
+        if full || self.closed || self.waiting.iter().any(|job| !job.batch.relaxed) {
+            return None;
+        }
+        let since = self.waiting.front()?.since.elapsed();
+        Duration::from_millis(GATHER_MS).checked_sub(since).filter(|rest| !rest.is_zero())
+    }
+
     /// Moves jobs from waiting to running until a transaction is full.
     fn start(&mut self) -> Vec<Job> {
         let (mut jobs, mut entries, mut bytes) = (Vec::new(), 0, 0);
@@ -127,7 +143,7 @@ impl Queue {
             return done(Err(StoreError::Closed));
         }
         lane.bytes += bytes;
-        lane.waiting.push_back(Job { number, batch: Arc::new(batch), done });
+        lane.waiting.push_back(Job { number, batch: Arc::new(batch), done, since: Instant::now() });
         state.next = number.saturating_add(1);
         self.changed.notify_all();
     }
@@ -139,7 +155,10 @@ impl Queue {
         let mut state = self.lock();
         loop {
             if !state.normal.waiting.is_empty() {
-                break;
+                let Some(rest) = state.normal.gathers() else { break };
+                let waited = self.changed.wait_timeout(state, rest);
+                (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
             if std::mem::take(&mut state.settle) {
                 return Some(Vec::new());
@@ -236,6 +255,32 @@ mod tests {
         let batches = (0..batches).map(|_| (1, Arc::default())).collect();
         queue.finish(LaneName::Urgent, || Arc::new(Unsettled { batches, bytes }));
         queue.lock().settle
+    }
+
+    fn waits(relaxed: &[bool], close: bool) -> bool {
+        let queue = Queue::new(1, false);
+        for relaxed in relaxed {
+            queue.submit(Batch { relaxed: *relaxed, ..Batch::default() }, Box::new(drop));
+        }
+        if close {
+            queue.close(LaneName::Normal);
+        }
+        queue.lock().normal.gathers().is_some()
+    }
+
+    #[test]
+    fn only_what_nobody_waits_for_is_held_back() {
+        assert!(waits(&[true, true], false));
+        assert!(!waits(&[true, false], false), "somebody waits for the second");
+        assert!(!waits(&[true], true), "nothing more comes");
+        assert!(!waits(&[], false));
+    }
+
+    #[test]
+    fn what_was_held_back_is_given_out_once_the_time_is_over() {
+        let queue = Queue::new(1, false);
+        queue.submit(Batch { relaxed: true, ..Batch::default() }, Box::new(drop));
+        assert_eq!(queue.next_normal().map(|jobs| jobs.len()), Some(1));
     }
 
     #[test]

@@ -329,6 +329,9 @@ impl Held for Store {
     ) -> Result<Vec<Entry>, HeldError> {
         let read = self.reading(|snapshot, waiting| {
             let held = snapshot.entries(document, log, after, bytes_max)?;
+            if waiting.is_empty() && held.is_sorted_by_key(place) {
+                return Ok(held);
+            }
             let laid = waiting.iter().flat_map(|(_, batch)| batch.entries.iter().cloned());
             let of_log = laid.filter(|entry| {
                 let header = entry.header();
@@ -343,12 +346,15 @@ impl Held for Store {
     }
 }
 
+fn place(entry: &Entry) -> (u64, EntryId) {
+    (entry.header().sequence, entry.id())
+}
+
 /// Puts entries of one log in order, each once, until about a number of bytes.
 pub(crate) fn in_order(entries: impl Iterator<Item = Entry>, bytes_max: usize) -> Vec<Entry> {
     let mut ordered: BTreeMap<(u64, EntryId), Entry> = BTreeMap::new();
     for entry in entries {
-        let place = (entry.header().sequence, entry.id());
-        let held = ordered.entry(place).or_insert_with(|| entry.clone());
+        let held = ordered.entry(place(&entry)).or_insert_with(|| entry.clone());
         if entry.is_signed() && !held.is_signed() {
             *held = entry;
         }

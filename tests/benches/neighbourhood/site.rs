@@ -320,10 +320,10 @@ impl Site {
         let world = world(&self.replica, &self.store);
         let arrival = self.core.receive(world, &mut self.rng, from, entries).unwrap();
         assert!(arrival.refused.is_empty() && !arrival.own_log_elsewhere);
-        let Authored { pages, records, urgent, wants } = arrival.authored;
+        let Authored { pages, records, wants, .. } = arrival.authored;
         let mut inputs: Vec<Input> = wants.into_iter().map(Input::Want).collect();
         if !pages.is_empty() || !records.is_empty() {
-            inputs.push(Input::Authored { pages, certificates: Vec::new(), records, urgent });
+            inputs.push(Input::Learned { pages, records });
         }
         inputs
     }

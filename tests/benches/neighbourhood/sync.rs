@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::site::{News, Running, What, dial, start, world};
 use crate::town::{CHANGES, Shape, Town, name, populate};
-use crate::{median, plain};
+use crate::{median, plain, processor_seconds};
 
 /// First syncs, each beside its reference.
 const PAIRS: usize = 5;
@@ -56,33 +56,46 @@ pub(crate) async fn first(town: &Town, directory: &Path, hub_path: &Path, shape:
     println!("{} entries, {:.1} MB as they travel", entries.len(), bytes as f64 / 1e6);
     let mut ratios = Vec::new();
     for round in 0..PAIRS {
+        let idle = processor_seconds();
         let floor = plain::transfer(&directory.join(format!("plain {round}")), &entries).await;
+        let before = processor_seconds();
         let path = directory.join(format!("centre {round}"));
-        let ours = once(town, hub_path, &path, shape, round + 1 == PAIRS).await;
+        let (ours, used) = once(town, hub_path, &path, shape, round + 1 == PAIRS).await;
         ratios.push(ours.as_secs_f64() / floor.as_secs_f64());
-        println!("first sync {round}: ours {ours:.2?}, the bytes alone {floor:.2?}");
+        println!(
+            "first sync {round}: ours {ours:.2?} ({used:.2} s of processor), the bytes alone {floor:.2?} \
+             ({:.2} s)",
+            before - idle
+        );
         std::fs::remove_file(directory.join(format!("plain {round}"))).unwrap();
         std::fs::remove_dir_all(path).unwrap();
     }
     println!("first sync: ours ÷ the bytes alone, median {:.2}", median(&mut ratios));
 }
 
-async fn once(town: &Town, hub_path: &Path, path: &Path, shape: Shape, look: bool) -> Duration {
+async fn once(
+    town: &Town,
+    hub_path: &Path,
+    path: &Path,
+    shape: Shape,
+    look: bool,
+) -> (Duration, f64) {
     town.found(path);
     let (news, mut hearing) = mpsc::unbounded_channel();
     let hub = start(hub_path, &town.hub, &news).await;
     let centre = start(path, &town.centre, &news).await;
     let all = hub.entries().await;
-    let begin = Instant::now();
+    let (begin, before) = (Instant::now(), processor_seconds());
     dial(&hub, &centre);
     let end = synced(&mut hearing, &centre, all).await;
+    let used = processor_seconds() - before;
     if look {
         nothing_to_do(&mut hearing, &hub, &centre).await;
         open_all(&centre, shape).await;
     }
     hub.stop().await;
     centre.stop().await;
-    end - begin
+    (end - begin, used)
 }
 
 /// Compares what both hold alike.

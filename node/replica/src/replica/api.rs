@@ -109,6 +109,14 @@ pub enum Input {
         /// Whether it goes before everything and into the space reserved for alerts.
         urgent: bool,
     },
+    /// The core made something in answer to what arrived: like [`Input::Authored`], but nobody waits
+    /// until it is durable.
+    Learned {
+        /// Pages of this node's logs.
+        pages: Vec<VerifiedPage>,
+        /// The node's own records.
+        records: Vec<Record>,
+    },
     /// This node is a member of a space and wants all of it.
     Want(SpaceTag),
     /// This node wants a space no longer. What it holds stays.

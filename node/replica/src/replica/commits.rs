@@ -12,7 +12,9 @@ use crate::batch::{Batch, Record, Shelf};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
 use crate::id::{DocTag, LogKey, NodeId};
-use crate::limits::{COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_MAX};
+use crate::limits::{
+    COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_BYTES_MAX, COMMITS_IN_FLIGHT_MAX,
+};
 
 /// What arrived or was made together.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +27,8 @@ pub(crate) struct Parcel {
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) records: Vec<Record>,
     pub(crate) urgent: bool,
+    /// Whether nobody waits for it: a copy of what a peer has long held, or what follows from one.
+    pub(crate) relaxed: bool,
     /// Whether it was just made, rather than fetched from what a peer has long held.
     pub(crate) live: bool,
 }
@@ -50,8 +54,9 @@ pub(crate) struct Commits {
     flights: BTreeMap<Ticket, Flight>,
     /// The logs in them.
     flying: Logs,
-    /// How many of them are of what peers sent.
+    /// How many of them are of what peers sent, and their bytes.
     remote: usize,
+    remote_bytes: usize,
     waiting: VecDeque<Parcel>,
     /// How many of those that wait are urgent or local.
     prompt: usize,
@@ -145,7 +150,8 @@ impl Commits {
 
     /// The batches that may go to the shell, the urgent first.
     pub(crate) fn due(&mut self) -> Vec<(Ticket, Batch)> {
-        let remote_waits = self.remote >= COMMITS_IN_FLIGHT_MAX;
+        let remote_waits = self.remote >= COMMITS_IN_FLIGHT_MAX
+            || self.remote_bytes >= COMMITS_IN_FLIGHT_BYTES_MAX;
         if self.waiting.is_empty() || (remote_waits && self.prompt == 0) {
             return Vec::new();
         }
@@ -167,11 +173,13 @@ impl Commits {
         // What was met so far: taken for a commit of some kind, or waiting.
         let mut logs: BTreeMap<(DocTag, LogKey), Option<Kind>> = BTreeMap::new();
         let mut taken: BTreeMap<Kind, Vec<Parcel>> = BTreeMap::new();
-        let mut remote_entries = 0;
+        let (mut remote_entries, mut remote_bytes) = (0, 0);
         let mut local_waits = false;
         for parcel in std::mem::take(&mut self.waiting) {
             let kind = parcel.kind();
-            let full = remote_waits || remote_entries >= COMMIT_ENTRIES_MAX;
+            let full = remote_waits
+                || remote_entries >= COMMIT_ENTRIES_MAX
+                || remote_bytes >= COMMIT_BYTES_MAX;
             let blocked = |log| {
                 self.flying.contains(&log)
                     || logs.get(&log).is_some_and(|taken| *taken != Some(kind))
@@ -187,6 +195,7 @@ impl Commits {
             }
             if kind == Kind::Remote {
                 remote_entries += parcel.entries.len();
+                remote_bytes += parcel.bytes();
             }
             if kind == Kind::Urgent {
                 self.supersede(&parcel, &mut taken);
@@ -222,7 +231,8 @@ impl Commits {
     fn depart(&mut self, kind: Kind, parcels: Vec<Parcel>) -> (Ticket, Batch) {
         self.last += 1;
         let ticket = Ticket(self.last);
-        let mut batch = Batch { urgent: kind == Kind::Urgent, ..Batch::default() };
+        let relaxed = kind != Kind::Urgent && parcels.iter().all(|parcel| parcel.relaxed);
+        let mut batch = Batch { urgent: kind == Kind::Urgent, relaxed, ..Batch::default() };
         for parcel in &parcels {
             batch.entries.extend(parcel.entries.iter().cloned());
             batch.certificates.extend(parcel.certificates.iter().cloned());
@@ -232,7 +242,10 @@ impl Commits {
             self.unsaved.insert(save, Some(ticket));
         }
         self.flying.extend(parcels.iter().flat_map(Parcel::logs));
-        self.remote += usize::from(kind == Kind::Remote);
+        if kind == Kind::Remote {
+            self.remote += 1;
+            self.remote_bytes += parcels.iter().map(Parcel::bytes).sum::<usize>();
+        }
         self.flights.insert(ticket, Flight { parcels, kind });
         (ticket, batch)
     }
@@ -271,7 +284,10 @@ impl Commits {
         for log in flight.parcels.iter().flat_map(Parcel::logs) {
             self.flying.remove(&log);
         }
-        self.remote -= usize::from(flight.kind == Kind::Remote);
+        if flight.kind == Kind::Remote {
+            self.remote -= 1;
+            self.remote_bytes -= flight.parcels.iter().map(Parcel::bytes).sum::<usize>();
+        }
         flight.parcels
     }
 

@@ -215,6 +215,7 @@ impl Session {
                 entries,
                 records,
                 urgent,
+                relaxed: !live,
                 live,
                 ..Parcel::default()
             });

@@ -226,6 +226,10 @@ fn refill(
 
 /// Sorts the entries of a log, lower sequences first, into chains that each continue by one.
 fn chains(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let continues = |pair: &[Entry]| matches!(pair, [a, b] if b.header().previous == a.id());
+    if entries.windows(2).all(continues) {
+        return vec![entries];
+    }
     let mut chains: Vec<Vec<Entry>> = Vec::new();
     let mut ends: BTreeMap<EntryId, usize> = BTreeMap::new();
     for entry in entries {
