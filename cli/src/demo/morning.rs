@@ -50,9 +50,11 @@ pub(crate) fn acting(person: &str) -> Option<Acting> {
 impl Day<'_> {
     /// Proves the network, and enrols every device by an invitation.
     pub(crate) async fn set_up(&mut self) -> Result<()> {
-        self.tell("demo-network", &[]);
-        if let Ground::Forwarder(why) = &self.town.ground {
-            self.tell("demo-forwarders", &[("why", why.to_string().into())]);
+        match &self.town.ground {
+            Ground::Namespaces => self.tell("demo-network", &[]),
+            Ground::Forwarder(why) => {
+                self.tell("demo-forwarders", &[("why", why.to_string().into())]);
+            }
         }
         if self.spoils("network-is-cut-off") {
             self.town.lab.cut("centre")?;

@@ -41,7 +41,8 @@ pub enum Interfaces {
     Off,
 }
 
-/// What the network is started with. Whatever is not named here is never contacted.
+/// What the network is started with. Whatever is neither named here nor named by a connected peer as its own address is
+/// never contacted.
 #[derive(Clone)]
 pub struct NetConfig {
     /// The node's Ed25519 key; its public half is the endpoint id.

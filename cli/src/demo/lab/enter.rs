@@ -65,7 +65,7 @@ impl fmt::Display for WhyNot {
                 programs.join(", ")
             ),
             Self::Refused(why) => write!(f, "the system gives no network namespaces: {why}"),
-            Self::Asked => f.write_str("they were asked for"),
+            Self::Asked => f.write_str("as asked for"),
         }
     }
 }
