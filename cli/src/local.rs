@@ -150,6 +150,7 @@ pub(crate) async fn relay(
         https,
         status,
         listen: config.listen,
+        prefix_length: config.prefix_length,
         mdns: match config.mdns {
             Mdns::All => linli_net::Interfaces::All,
             Mdns::Loopback => linli_net::Interfaces::Loopback,

@@ -23,11 +23,23 @@ fn day(words: &[&str]) -> (Output, Value) {
     (output, report)
 }
 
-#[test]
-fn the_day_holds() {
-    let (output, report) = day(&[]);
+/// Lives a whole day, and returns what the network stood on.
+fn holds(words: &[&str]) -> String {
+    let (output, report) = day(words);
     let story = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && report["passed"] == true, "{story}");
+    report["ground"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_day_holds() {
+    holds(&[]);
+}
+
+#[test]
+fn the_day_holds_on_forwarders() {
+    let ground = holds(&["--forwarders"]);
+    assert!(ground.starts_with("loopback forwarders"), "{ground}");
 }
 
 /// Spoils the condition of one check: it fails, and what was checked before it holds.

@@ -31,6 +31,9 @@ pub const MAX_CA_BYTES: u64 = 1 << 20;
 pub struct Config {
     /// UDP address to listen on; none: any free port on all interfaces.
     pub listen: Option<SocketAddr>,
+    /// How many leading bits of `listen` are its network's; the node begins no direct path out of
+    /// that network. None: to any address.
+    pub prefix_length: Option<u8>,
     /// No UDP at all: everything goes through relays.
     pub relay_only: bool,
     /// Where mDNS works.
@@ -213,6 +216,9 @@ impl Config {
             origin: format!("{}: {key}", file.display()),
             what,
         };
+        if let Some(length) = self.prefix_length {
+            self.check_prefix(length).map_err(|what| wrong("prefix_length", what))?;
+        }
         if let Some(api) = self.api.filter(|address| !address.ip().is_loopback()) {
             let what = format!("{api} can be reached from outside: use 127.0.0.1 or [::1]");
             return Err(wrong("api", what));
@@ -234,6 +240,21 @@ impl Config {
             return Err(wrong("peers", what));
         }
         Ok(())
+    }
+
+    /// A prefix needs the address it is of.
+    fn check_prefix(&self, length: u8) -> Result<(), String> {
+        let Some(ip) = self.listen.map(|address| address.ip()).filter(|ip| !ip.is_unspecified())
+        else {
+            return Err(
+                "write the node's own address too, such as listen = \"10.0.0.7:4400\"".to_owned()
+            );
+        };
+        let most = if ip.is_ipv4() { 32 } else { 128 };
+        match (1..=most).contains(&length) {
+            true => Ok(()),
+            false => Err(format!("{length} bits are no network around {ip}: write 1 to {most}")),
+        }
     }
 }
 

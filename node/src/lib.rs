@@ -166,7 +166,7 @@ async fn begin(
         label: identity.label,
         pepper: identity.pepper,
         home: lock.home().clone(),
-        relays: relay_urls(config, &identity.relays),
+        relays: relays(config, &identity.relays).into_iter().map(|relay| relay.url).collect(),
         discovery,
         rng,
         stored,
@@ -218,13 +218,20 @@ fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
     node.store.commit(linli_replica::batch::Batch { records, ..Default::default() })
 }
 
-fn relay_urls(config: &Config, known: &[String]) -> Vec<String> {
-    let configured = config.relays.iter().map(|relay| relay.url.clone());
-    configured
-        .chain(known.iter().cloned())
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect()
+/// The relays of the configuration, or where it names none those that this node was told of when it
+/// joined: the operator's word stands over theirs.
+fn relays(config: &Config, known: &[String]) -> Vec<RelaySettings> {
+    if config.relays.is_empty() {
+        let told =
+            |url: &String| RelaySettings { url: url.clone(), auth_token: None, quic_port: None };
+        return known.iter().map(told).collect();
+    }
+    let named = |relay: &config::Relay| RelaySettings {
+        url: relay.url.clone(),
+        auth_token: relay.token.clone(),
+        quic_port: relay.quic_port,
+    };
+    config.relays.iter().map(named).collect()
 }
 
 /// Reads the network's settings out of the configuration.
@@ -233,21 +240,10 @@ pub(crate) fn network(
     secret_key: SecretKey,
     known: &[String],
 ) -> Result<NetConfig, ConfigError> {
-    let mut relays: Vec<RelaySettings> = config
-        .relays
-        .iter()
-        .map(|relay| RelaySettings {
-            url: relay.url.clone(),
-            auth_token: relay.token.clone(),
-            quic_port: relay.quic_port,
-        })
-        .collect();
-    for url in known.iter().filter(|url| config.relays.iter().all(|relay| relay.url != **url)) {
-        relays.push(RelaySettings { url: url.clone(), auth_token: None, quic_port: None });
-    }
     Ok(NetConfig {
         bind: config.listen,
-        relays,
+        prefix_length: config.prefix_length,
+        relays: relays(config, known),
         relay_ca_der: config.authorities()?,
         relay_only: config.relay_only,
         interfaces: match &config.mdns {
@@ -259,4 +255,26 @@ pub(crate) fn network(
         dial: DialPolicy::default(),
         ..NetConfig::new(secret_key)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relays_that_the_operator_names_stand_over_those_told_when_joining() {
+        let told = ["http://10.0.0.2:3340".to_owned()];
+        let urls = |config: &Config| -> Vec<String> {
+            relays(config, &told).into_iter().map(|relay| relay.url).collect()
+        };
+        assert_eq!(urls(&Config::default()), told);
+        let named = config::Relay {
+            url: "https://relay.example".to_owned(),
+            token: None,
+            quic_port: None,
+            ca_file: None,
+        };
+        let config = Config { relays: vec![named], ..Config::default() };
+        assert_eq!(urls(&config), ["https://relay.example"]);
+    }
 }

@@ -39,7 +39,8 @@ fn without_a_file_everything_has_its_default() {
 fn every_key_is_read() {
     let text = format!(
         r#"
-listen = "0.0.0.0:4400"
+listen = "10.0.0.5:4400"
+prefix_length = 24
 relay_only = true
 mdns = ["eth0", "wlan0"]
 api = "127.0.0.1:4480"
@@ -61,7 +62,8 @@ addresses = ["10.0.0.7:4400", "[fd00::7]:4400"]
     );
     let (dir, path) = file(&text);
     let config = Config::load(&path, &Environment::default()).unwrap();
-    assert_eq!(config.listen, Some("0.0.0.0:4400".parse().unwrap()));
+    assert_eq!(config.listen, Some("10.0.0.5:4400".parse().unwrap()));
+    assert_eq!(config.prefix_length, Some(24));
     assert!(config.relay_only);
     assert_eq!(config.mdns, Mdns::Interfaces(vec!["eth0".to_owned(), "wlan0".to_owned()]));
     assert_eq!(config.api, Some("127.0.0.1:4480".parse().unwrap()));
@@ -82,6 +84,7 @@ fn every_variable_stands_over_its_key() {
     let peers = format!("{NODE}@10.0.0.7:1,10.0.0.8:2");
     let values = [
         ("LINLI_LISTEN", "127.0.0.1:1"),
+        ("LINLI_PREFIX_LENGTH", "8"),
         ("LINLI_RELAY_ONLY", "true"),
         ("LINLI_MDNS", "loopback"),
         ("LINLI_API", "[::1]:5"),
@@ -96,6 +99,7 @@ fn every_variable_stands_over_its_key() {
     let text = "listen = \"0.0.0.0:9\"\nmdns = \"off\"\n[[relays]]\nurl = \"https://b.example\"\n";
     let config = load(text, &values).unwrap();
     assert_eq!(config.listen, Some("127.0.0.1:1".parse().unwrap()));
+    assert_eq!(config.prefix_length, Some(8));
     assert!(config.relay_only);
     assert_eq!(config.mdns, Mdns::Loopback);
     assert_eq!(config.api, Some("[::1]:5".parse().unwrap()));
@@ -141,11 +145,16 @@ fn a_mistake_in_the_file_names_file_and_line() {
 
 #[test]
 fn values_that_make_no_sense_are_refused_with_what_to_write() {
-    let cases: [(&str, Variables, &str); 9] = [
+    let cases: [(&str, Variables, &str); 14] = [
         ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
         ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
         ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),
         ("relay_only = true", &[], "[[relays]]"),
+        ("prefix_length = 24", &[], "listen = "),
+        ("prefix_length = 8\nlisten = \"0.0.0.0:1\"", &[], "listen = "),
+        ("prefix_length = 0\nlisten = \"10.0.0.5:1\"", &[], "1 to 32"),
+        ("prefix_length = 129\nlisten = \"[fd00::7]:1\"", &[], "1 to 128"),
+        ("", &[("LINLI_PREFIX_LENGTH", "/24")], "such as 24"),
         ("", &[("LINLI_LISTEN", "4400")], "0.0.0.0:4400"),
         ("", &[("LINLI_RELAY_ONLY", "yes")], "true or false"),
         ("", &[("LINLI_MDNS", ",")], "\"all\""),
@@ -192,6 +201,7 @@ fn the_operators_page_describes_every_key_and_variable() {
     let page = include_str!("../../docs/operations.md");
     let keys = [
         "listen",
+        "prefix_length",
         "relay_only",
         "mdns",
         "api",

@@ -46,6 +46,9 @@ struct Arguments {
     /// UDP address of the carrier [default: any free port]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Leading bits of the carrier's address that are its network's; it begins no direct path out of it
+    #[arg(long, requires = "listen", value_name = "BITS")]
+    prefix_length: Option<u8>,
     /// Where mDNS works
     #[arg(long, value_enum, default_value = "all")]
     mdns: Mdns,
@@ -112,6 +115,7 @@ fn options(arguments: Arguments) -> anyhow::Result<Options> {
     Ok(Options {
         https,
         listen: arguments.listen,
+        prefix_length: arguments.prefix_length,
         mdns,
         status: arguments.status,
         policy: Policy { quota_bytes, ..Policy::CARRIER },

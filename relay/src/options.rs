@@ -22,6 +22,9 @@ pub struct Options {
     pub https: Option<Https>,
     /// UDP address of the carrier's endpoint; none: any free port on all interfaces.
     pub listen: Option<SocketAddr>,
+    /// How many leading bits of `listen` are its network's; the carrier's endpoint begins no direct
+    /// path out of that network. None: to any address.
+    pub prefix_length: Option<u8>,
     /// Where the carrier's mDNS works.
     pub mdns: Interfaces,
     /// Loopback TCP address of `GET /health` and `GET /status`; none: they are not served.
@@ -40,6 +43,7 @@ impl Options {
             http,
             https: None,
             listen: None,
+            prefix_length: None,
             mdns: Interfaces::All,
             status: None,
             policy: Policy::CARRIER,
@@ -53,6 +57,7 @@ impl fmt::Debug for Options {
             .field("http", &self.http)
             .field("https", &self.https)
             .field("listen", &self.listen)
+            .field("prefix_length", &self.prefix_length)
             .field("mdns", &self.mdns)
             .field("status", &self.status)
             .field("policy", &self.policy)

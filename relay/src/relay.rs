@@ -204,6 +204,7 @@ fn network(options: &Options, identity: &Identity, relaying: &Relaying) -> NetCo
     };
     NetConfig {
         bind: options.listen,
+        prefix_length: options.prefix_length,
         relays: vec![own],
         relay_ca_der: relaying.authorities.clone(),
         interfaces: options.mdns.clone(),

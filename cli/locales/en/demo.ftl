@@ -1,6 +1,7 @@
 # What the demonstration tells.
 
 demo-network = A network that can be cut is built for six nodes, and proved to lead nowhere else.
+demo-forwarders = A network that can be cut is built for six nodes from forwarders between loopback addresses, instead of network namespaces ({ $why }). The nodes keep to it; other programs of this machine are not kept out.
 demo-enrols = Each node makes its own keys. The centre begins the community and invites the others; nobody is let in before the number on both screens is the same.
 demo-enrolled = { $site } is enrolled; both screens showed { $number }.
 demo-imports = Step 1. The station imports the northern register, the centre the western one, at the same time.

@@ -119,6 +119,15 @@ impl Lab {
         }
     }
 
+    /// How many leading bits of its own address make the network that a process on a site keeps its
+    /// datagrams to; none where the ground itself keeps them.
+    pub(crate) fn prefix_length(&self) -> Option<u8> {
+        match &self.ways {
+            Ways::Namespaces(_) => None,
+            Ways::Forwarder(_) => Some(forwarder::PREFIX_LENGTH),
+        }
+    }
+
     /// Where processes on the site reach each other and nobody else does.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use serde_json::json;
 use super::{
     day::Day,
     inputs::{Pair, pair},
+    lab::Ground,
     markers::{ELDER, FAR_ELDER},
     wait::until,
 };
@@ -49,7 +50,12 @@ pub(crate) fn acting(person: &str) -> Option<Acting> {
 impl Day<'_> {
     /// Proves the network, and enrols every device by an invitation.
     pub(crate) async fn set_up(&mut self) -> Result<()> {
-        self.tell("demo-network", &[]);
+        match &self.town.ground {
+            Ground::Namespaces => self.tell("demo-network", &[]),
+            Ground::Forwarder(why) => {
+                self.tell("demo-forwarders", &[("why", why.to_string().into())]);
+            }
+        }
         if self.spoils("network-is-cut-off") {
             self.town.lab.cut("centre")?;
         }

@@ -117,6 +117,9 @@ impl Town {
     /// The configuration of a node that stands at this site.
     fn config(&self, place: &Place, site: &str) -> Result<String> {
         let mut toml = format!("listen = \"{}\"\n", self.lab.bind(site, PORT)?);
+        if let Some(length) = self.lab.prefix_length() {
+            writeln!(toml, "prefix_length = {length}")?;
+        }
         let mdns = match (self.lab.has_multicast(), site) {
             (false, _) => "\"off\"",
             (true, "relay") => "[\"eth0\", \"eth1\"]",

@@ -17,6 +17,9 @@ pub(crate) struct Demo {
     /// Spoil the condition of a check, which must then fail
     #[arg(long = "break", value_name = "CHECK", value_parser = CHECKS)]
     spoil: Option<String>,
+    /// Put the network on forwarders between loopback addresses, also where there are namespaces
+    #[arg(long)]
+    forwarders: bool,
     #[arg(skip)]
     ground: Option<lab::Ground>,
 }
@@ -24,12 +27,12 @@ pub(crate) struct Demo {
 impl Demo {
     /// Moves the program into a network of its own. To be called before anything else is done.
     pub(crate) fn enter(&mut self) {
-        self.ground = Some(lab::enter());
+        self.ground = Some(lab::enter(self.forwarders));
     }
 
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let Self { report, stay, spoil, ground } = self;
-        let ground = ground.unwrap_or_else(lab::enter);
+        let Self { report, stay, spoil, forwarders, ground } = self;
+        let ground = ground.unwrap_or_else(|| lab::enter(forwarders));
         demo::run(context, ground, Options { report, stay, spoil }).await
     }
 }

@@ -41,13 +41,18 @@ pub enum Interfaces {
     Off,
 }
 
-/// What the network is started with. Whatever is not named here is never contacted.
+/// What the network is started with. Whatever is neither named here nor named by a connected peer as its own address is
+/// never contacted.
 #[derive(Clone)]
 pub struct NetConfig {
     /// The node's Ed25519 key; its public half is the endpoint id.
     pub secret_key: SecretKey,
     /// UDP address to listen on; `None`: any free port on all interfaces, IPv4 and IPv6.
     pub bind: Option<SocketAddr>,
+    /// How many leading bits of the `bind` address are its network's (RFC 4632). No datagram then goes to an address
+    /// outside that network unless one came from there: neither to addresses this node was told, nor to those that
+    /// peers name while they look for better paths. `None`: any address.
+    pub prefix_length: Option<u8>,
     /// Relays to stay connected to and to reach others through.
     pub relays: Vec<RelaySettings>,
     /// Further certificate authorities (X.509 DER) for relays, beside the public ones: for self-signed relays.
@@ -70,6 +75,7 @@ impl NetConfig {
         Self {
             secret_key,
             bind: None,
+            prefix_length: None,
             relays: Vec::new(),
             relay_ca_der: Vec::new(),
             relay_only: false,
@@ -85,6 +91,7 @@ impl fmt::Debug for NetConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NetConfig")
             .field("bind", &self.bind)
+            .field("prefix_length", &self.prefix_length)
             .field("relays", &self.relays)
             .field("relay_only", &self.relay_only)
             .field("interfaces", &self.interfaces)

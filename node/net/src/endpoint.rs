@@ -5,7 +5,9 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use iroh::{
     Endpoint, RelayConfig, RelayMap, RelayMode, RelayUrl,
     dns::DnsResolver,
-    endpoint::{BindError, IdleTimeout, PortmapperConfig, QuicTransportConfig, VarInt, presets},
+    endpoint::{
+        BindError, BindOpts, IdleTimeout, PortmapperConfig, QuicTransportConfig, VarInt, presets,
+    },
     tls::CaTlsConfig,
 };
 use iroh_relay::RelayQuicConfig;
@@ -32,6 +34,19 @@ pub enum NetError {
         /// The address asked for.
         address: SocketAddr,
     },
+    /// There is no network with so many leading bits around this address.
+    #[error("no network around {address} has a prefix of {prefix_length} bits: give 1 to {most}", most = address_bits(*address))]
+    PrefixLength {
+        /// The address to listen on.
+        address: SocketAddr,
+        /// The length asked for.
+        prefix_length: u8,
+    },
+    /// A prefix length without an address.
+    #[error(
+        "a prefix length says which network the address to listen on is in: give that address too"
+    )]
+    PrefixWithoutAddress,
     /// The relay's URL makes no sense.
     #[error("\"{url}\" is not a relay URL: write it like https://relay.example")]
     RelayUrl {
@@ -70,10 +85,30 @@ pub(crate) async fn bind(config: &NetConfig, gate: Arc<Gate>) -> Result<Endpoint
     } else if let Some(address) = config.bind {
         builder = builder
             .clear_ip_transports()
-            .bind_addr(address)
+            .bind_addr_with_opts(address, reach(address, config.prefix_length)?)
             .map_err(|_invalid| NetError::NoSuchAddress { address })?;
+    } else if config.prefix_length.is_some() {
+        return Err(NetError::PrefixWithoutAddress);
     }
     builder.bind().await.map_err(|error| bind_error(error, config.bind))
+}
+
+/// How far the socket at this address sends of its own accord. iroh drops what no socket's network contains, and a
+/// socket with a prefix is no default route.
+fn reach(address: SocketAddr, prefix_length: Option<u8>) -> Result<BindOpts, NetError> {
+    let Some(prefix_length) = prefix_length else { return Ok(BindOpts::default()) };
+    if address.ip().is_unspecified() {
+        return Err(NetError::PrefixWithoutAddress);
+    }
+    if !(1..=address_bits(address)).contains(&prefix_length) {
+        return Err(NetError::PrefixLength { address, prefix_length });
+    }
+    Ok(BindOpts::default().set_prefix_len(prefix_length).set_is_default_route(false))
+}
+
+/// How many bits an address of this kind has.
+fn address_bits(address: SocketAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// Reads one relay's settings.
@@ -135,6 +170,22 @@ mod tests {
                 "{bad:?} was taken"
             );
         }
+    }
+
+    #[test]
+    fn a_prefix_needs_an_address_that_it_fits() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for (at, length) in [("10.0.0.7:1", 1), ("10.0.0.7:1", 32), ("[fd00::7]:1", 128)] {
+            let reach = reach(address(at), Some(length)).unwrap();
+            assert_eq!((reach.prefix_len(), reach.is_default_route()), (length, false));
+        }
+        assert!(reach(address("10.0.0.7:1"), None).unwrap().is_default_route());
+        for (at, length) in [("10.0.0.7:1", 0), ("10.0.0.7:1", 33), ("[fd00::7]:1", 129)] {
+            let refused = reach(address(at), Some(length));
+            assert!(matches!(refused, Err(NetError::PrefixLength { .. })), "{at}/{length}");
+        }
+        let everywhere = reach(address("0.0.0.0:1"), Some(8));
+        assert!(matches!(everywhere, Err(NetError::PrefixWithoutAddress)));
     }
 
     #[test]

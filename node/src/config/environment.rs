@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 10] = [
+pub const VARIABLES: [(&str, &str); 11] = [
     ("LINLI_LISTEN", "listen"),
+    ("LINLI_PREFIX_LENGTH", "prefix_length"),
     ("LINLI_RELAY_ONLY", "relay_only"),
     ("LINLI_MDNS", "mdns"),
     ("LINLI_API", "api"),
@@ -70,6 +71,9 @@ impl Environment {
     pub(super) fn apply(&self, config: &mut Config) -> Result<(), ConfigError> {
         if let Some(listen) = self.value("LINLI_LISTEN", "an address such as 0.0.0.0:4400")? {
             config.listen = Some(listen);
+        }
+        if let Some(length) = self.value("LINLI_PREFIX_LENGTH", "a number of bits such as 24")? {
+            config.prefix_length = Some(length);
         }
         if let Some(relay_only) = self.value("LINLI_RELAY_ONLY", "true or false")? {
             config.relay_only = relay_only;

@@ -31,25 +31,29 @@ const TASK: &str = "LINLI_LAB_TASK";
 pub(crate) enum Ground {
     /// A network namespace for every site, joined by bridges.
     Namespaces,
-    /// Forwarders between loopback addresses, because namespaces are not to be had.
+    /// Forwarders between loopback addresses, because namespaces are not to be had or not wanted.
     ///
     /// Every site has a loopback address of its own and every ordered pair of sites a forwarder;
     /// whatever goes through it can be dropped in silence, slowed down and refused by pair. A
     /// loopback address cannot be closed to a process without privileges, so the nodes must keep
-    /// to it: bind what [`super::Lab::bind`] says and nothing else, know peers only by
-    /// [`super::Lab::udp`] and [`super::Lab::tcp`], and neither publish their own addresses nor
-    /// look for others (no mDNS). There is no multicast. A TCP connection opened during a cut is
-    /// accepted and then silent; bytes under way wait for the healing.
+    /// to it: bind what [`super::Lab::bind`] says and nothing else, send no datagram out of the
+    /// network that [`super::Lab::prefix_length`] makes of it (inside a connection QUIC peers tell
+    /// each other their own addresses, and would meet there), and know peers only by
+    /// [`super::Lab::udp`] and [`super::Lab::tcp`]. There is no multicast, and so no mDNS. A TCP
+    /// connection opened during a cut is accepted and then silent; bytes under way wait for the
+    /// healing.
     Forwarder(WhyNot),
 }
 
-/// Why there are no namespaces.
+/// Why it does not stand on namespaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WhyNot {
     /// These programs are not installed (packages util-linux and iproute2).
     Missing(Vec<String>),
     /// The system refused; its own words.
     Refused(String),
+    /// Forwarders were asked for.
+    Asked,
 }
 
 impl fmt::Display for WhyNot {
@@ -61,22 +65,24 @@ impl fmt::Display for WhyNot {
                 programs.join(", ")
             ),
             Self::Refused(why) => write!(f, "the system gives no network namespaces: {why}"),
+            Self::Asked => f.write_str("as asked for"),
         }
     }
 }
 
-/// Moves the program into namespaces of its own, if it can.
+/// Moves the program into namespaces of its own, if it can and `forwarders` are not asked for.
 ///
 /// Call it first of all, on the main thread, before any other process or thread is started. Where
 /// namespaces can be had the call does not return: it starts the program once more, with the same
 /// arguments and streams, and ends with its exit code (128 + the number of the signal that ended
 /// it). There the same call returns [`Ground::Namespaces`]. The program is user 0 inside, without
 /// any privilege outside. Interrupting the program ends everything inside at once.
-pub(crate) fn enter() -> Ground {
+pub(crate) fn enter(forwarders: bool) -> Ground {
     match env::var(STEP).ok().as_deref() {
         Some("first") => process::exit(first()),
         Some("inside") if is_inside() => Ground::Namespaces,
         Some("helper") => process::exit(helper::perform(env::var(TASK).ok().as_deref())),
+        _ if forwarders => Ground::Forwarder(WhyNot::Asked),
         Some(other) => {
             Ground::Forwarder(WhyNot::Refused(format!("{STEP} is set to {other} from outside")))
         }

@@ -1,9 +1,11 @@
 //! Forwarders between loopback addresses, for where namespaces are refused.
 //!
-//! Site `t` is at `127.B.0.T`, and `v` sees it at `127.B.V.T`, where `B` is a block that no other
-//! lab on this machine uses. A datagram that `v` sends to `127.B.V.T` reaches `127.B.0.T` from
+//! Site `t` is at `127.B.T.T`, and `v` sees it at `127.B.V.T`, where `B` is a block that no other
+//! lab on this machine uses. A datagram that `v` sends to `127.B.V.T` reaches `127.B.T.T` from
 //! `127.B.T.V`, the address at which `t` sees `v`: an answer goes back the same way. Only sockets
-//! bound to a site's own address and to a declared port are served; all else is dropped.
+//! bound to a site's own address and to a declared port are served; all else is dropped. So all
+//! that `v` is to reach is in the network `127.B.V.0/24`, where it stands itself, and no other site
+//! does.
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +32,8 @@ use super::{
 const BLOCKS: std::ops::Range<u8> = 64..127;
 /// How often a thread that waits for something looks whether the lab has gone.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
+/// The network of a site: the first three octets.
+pub(super) const PREFIX_LENGTH: u8 = 24;
 /// What a bucket holds, as a part of a second.
 const BURST_PER_SECOND: u32 = 10;
 /// No bucket is smaller, or it would never hold a whole datagram or chunk.
@@ -294,7 +298,7 @@ fn table(plan: &Plan, wiring: &Wiring) -> Result<BTreeMap<(usize, usize), bool>>
 }
 
 fn own(block: u8, site: usize) -> Result<Ipv4Addr> {
-    Ok(Ipv4Addr::new(127, block, 0, plan::host(site)?))
+    seen(block, site, site)
 }
 
 fn seen(block: u8, viewer: usize, target: usize) -> Result<Ipv4Addr> {

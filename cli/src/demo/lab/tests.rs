@@ -8,7 +8,7 @@ use std::{
     env, fs,
     fs::OpenOptions,
     io::{self, Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     num::NonZeroU32,
     process::{Command, Stdio},
     sync::mpsc,
@@ -41,7 +41,7 @@ fn build(ground: &Ground) -> Lab {
 /// Runs the body in a copy of this program, inside namespaces, unless the machine refuses them.
 fn in_namespaces(test: &str, body: fn(&Ground)) {
     if let Some(done) = env::var_os(DONE) {
-        let ground = enter();
+        let ground = enter(false);
         assert_eq!(ground, Ground::Namespaces);
         body(&ground);
         fs::write(done, "done").unwrap();
@@ -57,9 +57,9 @@ fn in_namespaces(test: &str, body: fn(&Ground)) {
 fn on_loopback(test: &str, body: fn(&Ground)) {
     if let Some(done) = env::var_os(DONE) {
         if env::var_os(enter::STEP).is_some() {
-            enter();
+            enter(true);
         }
-        body(&Ground::Forwarder(WhyNot::Refused("a test of the forwarder".to_owned())));
+        body(&Ground::Forwarder(WhyNot::Asked));
         fs::write(done, "done").unwrap();
         return;
     }
@@ -232,7 +232,7 @@ fn lab_namespaces_have_a_second_segment() {
 fn lab_namespaces_and_processes_end_with_the_program() {
     let test = "lab_namespaces_and_processes_end_with_the_program";
     if env::var_os(DONE).is_some() {
-        let lab = build(&enter());
+        let lab = build(&enter(false));
         let mut sleeping = Running::start(lab.command("hub1", "sleep").unwrap().arg("1000000"));
         io::stdout().write_all(b"\nsleeping\n").unwrap();
         sleeping.as_mut().unwrap().child().wait().unwrap();
@@ -301,8 +301,30 @@ fn lab_forwarder_has_a_second_segment() {
 }
 
 #[test]
+fn lab_forwarder_gives_each_site_a_network_with_all_it_reaches_and_no_other_site() {
+    let lab = build(&Ground::Forwarder(WhyNot::Asked));
+    let network = |address: IpAddr| {
+        let IpAddr::V4(address) = address else { panic!("{address}") };
+        u32::from(address) >> (32 - u32::from(lab.prefix_length().unwrap()))
+    };
+    let sites = ["hub1", "hub2", "centre", "provider", "relay"];
+    let mut reached = 0;
+    for from in sites {
+        let own = network(lab.address(from).unwrap());
+        for to in sites.into_iter().filter(|to| *to != from) {
+            assert_ne!(network(lab.address(to).unwrap()), own, "{to} stands with {from}");
+            if let Ok(seen) = lab.udp(from, to, PORT) {
+                assert_eq!(network(seen.ip()), own, "{from} has to go out to {to}");
+                reached += 1;
+            }
+        }
+    }
+    assert_eq!(reached, 14);
+}
+
+#[test]
 fn lab_forwarder_carries_tcp_and_holds_it_during_a_cut() {
-    let lab = build(&Ground::Forwarder(WhyNot::Refused("a test of the forwarder".to_owned())));
+    let lab = build(&Ground::Forwarder(WhyNot::Asked));
     let listener = TcpListener::bind(lab.bind("relay", PORT).unwrap()).unwrap();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();

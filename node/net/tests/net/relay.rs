@@ -113,3 +113,39 @@ async fn a_direct_address_that_becomes_known_takes_over_from_the_relay() {
     until(|| a.status(id(47)).connected.is_some_and(|link| link.path == direct)).await;
     reaches(&mut a, &mut b).await;
 }
+
+#[tokio::test]
+async fn nodes_that_keep_to_their_networks_find_no_path_between_them() {
+    let (_server, url) = relay().await;
+    let at = |seed, address: &str, prefix_length: Option<u8>| {
+        let mut config = config(seed, &[48, 49, 50, 51, 52]);
+        config.bind = Some(address.parse().unwrap());
+        config.prefix_length = prefix_length;
+        config.relays = behind(&url, "key", seed, &[]).relays;
+        config
+    };
+    let mut a = node(at(48, "127.3.1.1:0", Some(24))).await;
+    let mut other_network = node(at(49, "127.3.2.1:0", Some(24))).await;
+    let mut own_network = node(at(50, "127.3.1.2:0", Some(24))).await;
+    // Told the address in the other network, it still comes through the relay.
+    a.dial(&other_network);
+    a.connected().await;
+    other_network.connected().await;
+    a.dial(&own_network);
+    own_network.connected().await;
+    let direct = PeerPath::Direct(own_network.net.bound_addresses()[0]);
+    until(|| a.status(id(50)).connected.is_some_and(|link| link.path == direct)).await;
+
+    // Two that keep to no network, connected later, tell each other their addresses and meet there.
+    let mut free = at(51, "127.3.3.1:0", None);
+    free.dial = DialPolicy::Only([id(52)].into());
+    let mut free = [node(free).await, node(at(52, "127.3.4.1:0", None)).await];
+    for node in &mut free {
+        node.connected().await;
+    }
+    let direct = |link: linli_net::ConnectionStatus| matches!(link.path, PeerPath::Direct(_));
+    until(|| free[0].status(id(52)).connected.is_some_and(direct)).await;
+    reaches(&mut a, &mut other_network).await;
+    let path = a.status(id(49)).connected.unwrap().path;
+    assert!(matches!(path, PeerPath::Relayed(_)), "{path:?}");
+}
