@@ -70,6 +70,10 @@ enum Mdns {
     Off,
 }
 
+/// The allocator of `linli` too: short-lived buffers of frames and entries are most of its work.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));

@@ -291,24 +291,29 @@ impl Index {
     }
 
     /// Counts admitted entries as held: they are durable. In order within each log.
-    pub fn persisted<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
+    pub fn persisted(&mut self, entries: &[Entry]) {
         let mut changed: BTreeMap<DocTag, Vec<LogBranch>> = BTreeMap::new();
-        for entry in entries {
-            let header = entry.header();
+        let log = |entry: &Entry| (entry.header().document, entry.header().log);
+        for group in entries.chunk_by(|a, b| log(a) == log(b)) {
+            let Some(first) = group.first() else { continue };
+            let header = first.header();
             self.number(header.space, header.document);
             let branches = changed.entry(header.document).or_insert_with(|| {
                 let number = self.spaces.get(&header.document).copied().unwrap_or_default();
                 let held = self.documents.get(&(number, header.document));
                 held.map_or_else(Vec::new, |document| document.branches.to_vec())
             });
-            let previous = Tip { sequence: header.sequence - 1, id: header.previous };
-            let continued =
-                branches.iter_mut().find(|(log, b)| *log == header.log && b.tip == previous);
-            match continued {
-                Some((_, branch)) => *branch = branch.then(entry),
-                None => branches.push((header.log, Branch::of(entry))),
+            for entry in group {
+                let header = entry.header();
+                let previous = Tip { sequence: header.sequence - 1, id: header.previous };
+                let continued =
+                    branches.iter_mut().find(|(log, b)| *log == header.log && b.tip == previous);
+                match continued {
+                    Some((_, branch)) => *branch = branch.then(entry),
+                    None => branches.push((header.log, Branch::of(entry))),
+                }
             }
-            self.landed(entry);
+            self.landed(log(first), group);
         }
         for (document, branches) in changed {
             let number = self.spaces.get(&document).copied().unwrap_or_default();
@@ -316,10 +321,11 @@ impl Index {
         }
     }
 
-    fn landed(&mut self, entry: &Entry) {
-        let key = (entry.header().document, entry.header().log);
+    fn landed(&mut self, key: (DocTag, LogKey), entries: &[Entry]) {
         if let Some(flight) = self.flights.get_mut(&key) {
-            flight.entries.remove(&(entry.header().sequence, entry.id()));
+            for entry in entries {
+                flight.entries.remove(&(entry.header().sequence, entry.id()));
+            }
             if flight.entries.is_empty() {
                 self.flights.remove(&key);
             }

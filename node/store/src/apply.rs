@@ -9,7 +9,7 @@ use linli_replica::frontier::{Branch, Tip};
 use rand_core::CryptoRng;
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use crate::chain::{ChainId, Chains, Plan, Step, plan};
+use crate::chain::{ChainId, Chains, Plan, Step, groups, plan};
 use crate::error::StoreError;
 use crate::key::{Place, Sealer};
 use crate::layout::{self as rows, ChainRow};
@@ -102,26 +102,35 @@ impl<'t> Applier<'t> {
     }
 
     fn write_entries(&mut self, entries: &[Entry], plan: Plan) -> Result<(), StoreError> {
-        for (entry, step) in entries.iter().zip(&plan.steps) {
-            if *step == Step::Skip {
-                continue;
-            }
-            let chain = ChainId::of(entry);
-            let row = match self.chains.get(&chain).and_then(|known| known.row) {
-                Some(row) => row,
-                None => self.number(&chain)?,
-            };
-            let bytes = entry.encode();
-            self.entry_bytes = self.entry_bytes.saturating_add(size(&bytes));
-            let old = self.entries.insert(&rows::entry_row(&row, entry.tip()), bytes.as_slice())?;
-            if let Some(old) = old {
-                self.entry_bytes = self.entry_bytes.saturating_sub(size(old.value()));
+        let mut steps = plan.steps.iter();
+        for group in groups(entries) {
+            let Some(chain) = group.first().map(ChainId::of) else { continue };
+            let mut row = self.chains.get(&chain).and_then(|known| known.row);
+            for (entry, step) in group.iter().zip(steps.by_ref()) {
+                if *step == Step::Skip {
+                    continue;
+                }
+                let row = match row {
+                    Some(row) => row,
+                    None => *row.insert(self.number(&chain)?),
+                };
+                self.write_entry(&row, entry)?;
             }
         }
         for (id, branches) in plan.branches {
             let chain = self.chains.entry(id).or_default();
             chain.changed |= chain.branches != branches;
             chain.branches = branches;
+        }
+        Ok(())
+    }
+
+    fn write_entry(&mut self, chain: &ChainRow, entry: &Entry) -> Result<(), StoreError> {
+        let bytes = entry.encode();
+        self.entry_bytes = self.entry_bytes.saturating_add(size(&bytes));
+        let old = self.entries.insert(&rows::entry_row(chain, entry.tip()), bytes.as_slice())?;
+        if let Some(old) = old {
+            self.entry_bytes = self.entry_bytes.saturating_sub(size(old.value()));
         }
         Ok(())
     }

@@ -50,6 +50,11 @@ pub(crate) struct Plan {
     pub(crate) branches: BTreeMap<ChainId, Vec<Branch>>,
 }
 
+/// Splits entries where one chain's end and another's begin.
+pub(crate) fn groups(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    entries.chunk_by(|a, b| ChainId::of(a) == ChainId::of(b))
+}
+
 /// Plans how `entries` join. With `strict`, an entry whose predecessor is neither held nor in the
 /// batch is a [`StoreError::Gap`]; nothing is changed either way.
 pub(crate) fn plan(
@@ -59,20 +64,22 @@ pub(crate) fn plan(
 ) -> Result<Plan, StoreError> {
     let mut plan = Plan { steps: Vec::with_capacity(entries.len()), branches: BTreeMap::new() };
     let mut fresh: HashSet<EntryId> = HashSet::new();
-    for entry in entries {
-        let chain = ChainId::of(entry);
+    for group in groups(entries) {
+        let Some(chain) = group.first().map(ChainId::of) else { continue };
         let branches = match plan.branches.entry(chain) {
             std::collections::btree_map::Entry::Occupied(branches) => branches.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(held.branches(&chain)?)
             }
         };
-        let step = step(held, &chain, branches, &fresh, entry, strict)?;
-        if step == Step::Insert {
-            advance(branches, entry);
-            fresh.insert(entry.id());
+        for entry in group {
+            let step = step(held, &chain, branches, &fresh, entry, strict)?;
+            if step == Step::Insert {
+                advance(branches, entry);
+                fresh.insert(entry.id());
+            }
+            plan.steps.push(step);
         }
-        plan.steps.push(step);
     }
     Ok(plan)
 }

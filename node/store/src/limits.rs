@@ -3,7 +3,7 @@
 /// Entries after which a bulk transaction takes no further batch. 1,000 keep one under about 20 ms,
 /// so that an alert's fsync does not queue behind a long one, and are within a third of the speed
 /// of 10,000.
-pub const TRANSACTION_ENTRIES_MAX: usize = 1_000;
+pub const TRANSACTION_ENTRIES_MAX: usize = 2_000;
 
 /// Bytes after which a bulk transaction takes no further batch: the same for large entries.
 pub const TRANSACTION_BYTES_MAX: usize = 4 << 20;

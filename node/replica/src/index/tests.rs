@@ -113,7 +113,7 @@ fn loading_gives_the_same_index() {
     let (a, b) = (chain(1, TAG, 4, 0), chain(2, DocTag([2; 32]), 2, 0));
     for entries in [&a, &b] {
         ids(index.admit(page(entries), &disk).unwrap());
-        index.persisted(entries.iter());
+        index.persisted(entries);
     }
     let space = a[0].header().space;
     let branches = [&b, &a].map(|entries| {

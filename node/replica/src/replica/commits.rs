@@ -24,6 +24,8 @@ pub(crate) struct Parcel {
     /// What this node's own parcel is called; none for a peer's.
     pub(crate) save: Option<Save>,
     pub(crate) entries: Vec<Entry>,
+    /// Bytes of the entries, once it is queued.
+    pub(crate) bytes: usize,
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) records: Vec<Record>,
     pub(crate) urgent: bool,
@@ -75,12 +77,12 @@ const LOST_MAX: usize = 1_024;
 type Logs = BTreeSet<(DocTag, LogKey)>;
 
 impl Parcel {
+    /// Lists the logs of the entries, each at least once.
     fn logs(&self) -> impl Iterator<Item = (DocTag, LogKey)> {
-        self.entries.iter().map(|entry| (entry.header().document, entry.header().log))
-    }
-
-    fn bytes(&self) -> usize {
-        self.entries.iter().map(Entry::size_bytes).sum()
+        let logs = self.entries.iter().map(|entry| (entry.header().document, entry.header().log));
+        // Entries of one log mostly follow each other.
+        let mut last = None;
+        logs.filter(move |log| last.replace(*log) != Some(*log))
     }
 
     const fn kind(&self) -> Kind {
@@ -93,9 +95,10 @@ impl Parcel {
 }
 
 impl Commits {
-    pub(crate) fn push(&mut self, parcel: Parcel) {
+    pub(crate) fn push(&mut self, mut parcel: Parcel) {
+        parcel.bytes = parcel.entries.iter().map(Entry::size_bytes).sum();
         if let Some(from) = parcel.from {
-            *self.bytes.entry(from).or_default() += parcel.bytes();
+            *self.bytes.entry(from).or_default() += parcel.bytes;
         }
         self.prompt += usize::from(parcel.kind() != Kind::Remote);
         self.waiting.push_back(parcel);
@@ -195,7 +198,7 @@ impl Commits {
             }
             if kind == Kind::Remote {
                 remote_entries += parcel.entries.len();
-                remote_bytes += parcel.bytes();
+                remote_bytes += parcel.bytes;
             }
             if kind == Kind::Urgent {
                 self.supersede(&parcel, &mut taken);
@@ -244,7 +247,7 @@ impl Commits {
         self.flying.extend(parcels.iter().flat_map(Parcel::logs));
         if kind == Kind::Remote {
             self.remote += 1;
-            self.remote_bytes += parcels.iter().map(Parcel::bytes).sum::<usize>();
+            self.remote_bytes += parcels.iter().map(|parcel| parcel.bytes).sum::<usize>();
         }
         self.flights.insert(ticket, Flight { parcels, kind });
         (ticket, batch)
@@ -286,7 +289,7 @@ impl Commits {
         }
         if flight.kind == Kind::Remote {
             self.remote -= 1;
-            self.remote_bytes -= flight.parcels.iter().map(Parcel::bytes).sum::<usize>();
+            self.remote_bytes -= flight.parcels.iter().map(|parcel| parcel.bytes).sum::<usize>();
         }
         flight.parcels
     }
@@ -295,7 +298,7 @@ impl Commits {
         for parcel in done {
             let Some(from) = parcel.from else { continue };
             if let Some(bytes) = self.bytes.get_mut(&from) {
-                *bytes = bytes.saturating_sub(parcel.bytes());
+                *bytes = bytes.saturating_sub(parcel.bytes);
                 if *bytes == 0 {
                     self.bytes.remove(&from);
                 }
