@@ -247,7 +247,9 @@ impl Node {
             Output::Receipt { peer, document, frontier } => {
                 self.receipts.note(peer, document, frontier);
             }
-            Output::Synced { peer } => {
+            Output::Synced { peer, alike } => {
+                let index = self.replica.index();
+                self.receipts.note_alike(peer, alike, index);
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.synced = true;
                 }

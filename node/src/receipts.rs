@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::frontier::Frontier;
 use linli_replica::id::{DocTag, NodeId};
+use linli_replica::index::Index;
 use linli_replica::limits::LOGS_MAX;
 
 /// Receipts by document and node; kept sealed, so that they are true after a restart too.
@@ -38,6 +39,16 @@ impl Receipts {
             }
         }
         self.unsaved.insert((document, peer));
+    }
+
+    /// Notes that a peer holds documents as they are held here.
+    pub(crate) fn note_alike(&mut self, peer: NodeId, documents: Vec<DocTag>, index: &Index) {
+        for document in documents {
+            let Some(frontier) = index.frontier(&document) else { continue };
+            if self.of(&document, &peer) != Some(&frontier) {
+                self.note(peer, document, frontier);
+            }
+        }
     }
 
     /// Lists the nodes that hold at least `frontier` of a document.

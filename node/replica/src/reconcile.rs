@@ -91,6 +91,18 @@ impl Snapshot {
         Self { salt: salt.clone(), items }
     }
 
+    /// Lists the keys under which the same is held as when the set was taken; `digest` says what is
+    /// held now.
+    pub fn unchanged(
+        &self,
+        digest: impl Fn(&[u8; 32]) -> Option<[u8; 32]>,
+    ) -> impl Iterator<Item = [u8; 32]> {
+        let same = move |key: &[u8; 32], hash: &[u8; 32]| {
+            digest(key).is_some_and(|digest| self.salt.item(key, &digest) == *hash)
+        };
+        self.items.iter().filter(move |(key, hash)| same(key, hash)).map(|(key, _)| *key)
+    }
+
     /// Counts the items.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -103,7 +103,7 @@ pub(crate) fn let_in(node: &mut Node) {
         (REGISTRY, &care, Right::Write),
         (ALERT, &centre, Right::Write),
         (HEALTH, &centre, Right::Read),
-        (ORDER, &centre, Right::Write),
+        (ORDER, &centre, Right::Steward),
     ];
     let own = node.core.party();
     for tag in node.core.spaces().collect::<Vec<_>>() {

@@ -243,7 +243,7 @@ impl Run {
                     Output::Disconnect { peer, .. } => {
                         self.net.disconnect(EndpointId::from_bytes(&peer.0).unwrap());
                     }
-                    Output::Synced { peer } => {
+                    Output::Synced { peer, .. } => {
                         self.tell.send_modify(|told| told.synced.extend([peer]));
                     }
                     Output::Lost { .. }

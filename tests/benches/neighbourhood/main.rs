@@ -49,11 +49,7 @@ fn main() {
     runtime.block_on(async {
         let town = Town::new();
         if asked("sync") || asked("alert") {
-            let space = if std::env::var("KEPT").is_ok() {
-                linli_replica::id::SpaceTag([0; 32])
-            } else {
-                alert::prepare(&town, &at("hub"), &at("informed centre")).await
-            };
+            let space = alert::prepare(&town, &at("hub"), &at("informed centre")).await;
             sync::fill(&town, &at("hub"), SHARED).await;
             if asked("sync") {
                 sync::first(&town, directory.path(), &at("hub"), SHARED).await;

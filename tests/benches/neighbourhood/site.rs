@@ -279,7 +279,12 @@ impl Site {
                         inputs.extend(self.held(from, &entries));
                     }
                     Output::Receipt { document, .. } => self.tell(What::Receipt(document)),
-                    Output::Synced { .. } => self.tell(What::Synced(self.entries())),
+                    Output::Synced { alike, .. } => {
+                        for document in alike {
+                            self.tell(What::Receipt(document));
+                        }
+                        self.tell(What::Synced(self.entries()));
+                    }
                     Output::Directory { .. } | Output::Forked { .. } | Output::Heartbeat { .. } => {
                     }
                     other @ (Output::Lost { .. }

@@ -204,6 +204,9 @@ pub enum Output {
     Synced {
         /// The peer.
         peer: NodeId,
+        /// Documents that it holds durably as they are held here: as good as a receipt for each, and
+        /// the only word where a receipt was lost with an earlier connection.
+        alike: Vec<DocTag>,
     },
     /// Close the connection.
     Disconnect {

@@ -3,7 +3,7 @@
 //! One side drives: it asks about ranges and ends with an empty question, which the other answers
 //! when it has told all its frontiers. Both directions may run at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::{Session, frontier_bytes, part};
 use crate::certificate::Certificate;
@@ -27,6 +27,8 @@ pub(crate) struct Comparison {
     running: bool,
     driver: Option<Driver>,
     responder: Option<Responder>,
+    /// What was compared, until it is reported.
+    ended: Option<Snapshots>,
     /// Comparisons begun here since the last tick.
     begun: usize,
     last: Timestamp,
@@ -36,6 +38,8 @@ pub(crate) struct Comparison {
 struct Snapshots {
     certificates: Snapshot,
     documents: Snapshot,
+    /// Documents that the peer does not hold as they are held here.
+    differing: BTreeSet<DocTag>,
     /// Frames that an honest comparison of these sets can take.
     frames_left: usize,
 }
@@ -69,7 +73,14 @@ impl Snapshots {
             Snapshot::new(&session.salt, documents.map(|(tag, digest)| (tag.0, digest)));
         let items = certificates.len() + documents.len();
         let rounds = usize::try_from(ROUNDS_MAX).unwrap_or(usize::MAX);
-        Self { certificates, documents, frames_left: rounds.saturating_add(items) }
+        let frames_left = rounds.saturating_add(items);
+        Self { certificates, documents, differing: BTreeSet::new(), frames_left }
+    }
+
+    /// Lists the documents that the peer holds as they are held here, then and now.
+    fn alike(&self, world: &World) -> Vec<DocTag> {
+        let unchanged = self.documents.unchanged(|key| world.index.digest(&DocTag(*key)));
+        unchanged.map(DocTag).filter(|document| !self.differing.contains(document)).collect()
     }
 }
 
@@ -94,7 +105,10 @@ impl Session {
             snapshots.certificates.answer(&ranges.certificates).map_err(malformed)?;
         let documents = snapshots.documents.answer(&ranges.documents).map_err(malformed)?;
         self.certificates.extend(certificates.differing.into_iter().map(CertificateId));
-        self.offering.extend(documents.differing.into_iter().map(DocTag));
+        for document in documents.differing.into_iter().map(DocTag) {
+            snapshots.differing.insert(document);
+            self.offering.insert(document);
+        }
         let (certificates, documents) = (certificates.ranges, documents.ranges);
         Ok(Ranges { answer: true, certificates, documents })
     }
@@ -121,7 +135,9 @@ impl Session {
             return Ok(());
         }
         let answer = self.judge(&mut responder.snapshots, ranges)?;
-        if !(opening && answer.is_empty()) {
+        if opening && answer.is_empty() {
+            self.compare.ended = Some(responder.snapshots);
+        } else {
             self.compare.responder = Some(responder);
         }
         self.say(&Frame::Ranges(answer));
@@ -133,6 +149,7 @@ impl Session {
         driver.in_flight = driver.in_flight.checked_sub(1).ok_or(Ending::OutOfTurn)?;
         let opened = std::mem::replace(&mut driver.opened, true);
         if driver.finishing || (!opened && ranges.is_empty()) {
+            self.compare.ended = Some(driver.snapshots);
             return Ok(());
         }
         let next = self.judge(&mut driver.snapshots, ranges)?;
@@ -184,8 +201,9 @@ impl Session {
             let (certificates, documents) = (Vec::new(), Vec::new());
             Some(Frame::Ranges(Ranges { answer, certificates, documents }))
         };
-        if told && self.compare.responder.as_ref().is_some_and(|r| r.finishing) {
-            self.compare.responder = None;
+        if told && let Some(done) = self.compare.responder.take_if(|responder| responder.finishing)
+        {
+            self.compare.ended = Some(done.snapshots);
             return nothing(true);
         }
         let driver = self.compare.driver.as_mut()?;
@@ -278,7 +296,9 @@ impl Session {
             && world.commits.is_clear_of(&self.peer)
         {
             self.compare.running = false;
-            outputs.push(Output::Synced { peer: self.peer });
+            let ended = self.compare.ended.take();
+            let alike = ended.map(|ended| ended.alike(world)).unwrap_or_default();
+            outputs.push(Output::Synced { peer: self.peer, alike });
         }
     }
 }

@@ -303,3 +303,43 @@ fn a_forked_log_converges_with_both_branches() {
         assert!(network.nodes[&b].told.forked > 0);
     }
 }
+
+#[test]
+fn a_comparison_makes_up_for_a_receipt_that_was_lost_with_its_connection() {
+    let mut network = Network::new(40, &[1, 2], &[]);
+    let (a, b) = (node(1), node(2));
+    for id in [a, b] {
+        network.want(id, space(7));
+    }
+    network.connect(a, b);
+    network.settle();
+    for number in 1..=3 {
+        network.write(a, space(7), document(7, number), Urgency::Normal, 1, 100);
+    }
+    while network.persist(a) {}
+    for lane in [Urgency::Urgent, Urgency::Normal, Urgency::Bulk] {
+        while network.deliver(a, b, lane) {}
+    }
+    while network.persist(b) {}
+    let said = |network: &Network, number| {
+        let of = document(7, number);
+        let receipts = &network.nodes[&a].told.receipts;
+        receipts.iter().filter(|(by, document, _)| *by == b && *document == of).count()
+    };
+    assert_eq!(network.nodes[&b].replica.index().len(), 3, "all is durable there");
+    assert_eq!([1, 2, 3].map(|number| said(&network, number)), [0; 3], "and nobody was told");
+    network.cut(a, b);
+    network.connect(a, b);
+    network.settle();
+    assert_eq!([1, 2, 3].map(|number| said(&network, number)), [1; 3]);
+    // What was written since the comparison began is not taken for held.
+    network.cut(a, b);
+    network.write(a, space(7), document(7, 1), Urgency::Normal, 1, 100);
+    while network.persist(a) {}
+    network.connect(a, b);
+    network.settle();
+    let own = network.nodes[&a].replica.index().frontier(&document(7, 1)).unwrap();
+    assert_eq!(own.entries(), 2);
+    let last = network.nodes[&a].told.receipts.iter().rfind(|(_, of, _)| *of == document(7, 1));
+    assert_eq!(last.unwrap().2, own, "after it was sent and stored");
+}

@@ -197,7 +197,13 @@ impl Network {
                 self.cut(id, peer);
             }
             Output::Refused { peer, reason } => node.told.refused.push((peer, reason)),
-            Output::Synced { peer } => node.told.synced.push(peer),
+            Output::Synced { peer, alike } => {
+                let held = |document| node.replica.index().frontier(&document).unwrap();
+                let receipts: Vec<_> =
+                    alike.into_iter().map(|document| (peer, document, held(document))).collect();
+                node.told.synced.push(peer);
+                node.told.receipts.extend(receipts);
+            }
             Output::Forked { .. } => node.told.forked += 1,
             Output::Heartbeat { .. } => node.told.heartbeats += 1,
             Output::Directory { .. } => {}
