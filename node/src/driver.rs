@@ -194,10 +194,16 @@ impl Driver {
         ApiError::new(code, format!("it was not saved: {reason}"))
     }
 
+    /// Says whether something made here is not durable yet.
+    fn is_saving(&self) -> bool {
+        let replica = &self.node.replica;
+        matches!(replica.saved(replica.last_save()), Saved::Pending(_))
+    }
+
     /// Waits until what was accepted is durable and answered, then closes.
     async fn finish(mut self, sources: &mut Sources) -> Node {
         let end = Instant::now() + Duration::from_secs(10);
-        while !self.waiting.is_empty() {
+        while !self.waiting.is_empty() || self.is_saving() {
             match tokio::time::timeout_at(end, sources.stored.recv()).await {
                 Ok(Some((ticket, result))) => self.node.stored(ticket, result),
                 Ok(None) | Err(_) => break,

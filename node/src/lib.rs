@@ -213,7 +213,13 @@ fn forget(node: &mut Node, key: &[u8]) {
 /// Marks the store as closed in order, once everything before is durable.
 fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
     let value = Some(Vec::new());
-    let mut records = node.core.close();
+    let mut records = match node.core.close(node.replica.directory()) {
+        Ok(records) => records,
+        Err(error) => {
+            tracing::error!(%error, "not closed in order: the next start looks at everything again");
+            return Ok(());
+        }
+    };
     records.push(linli_replica::batch::Record { shelf: Shelf::Own, key: CLEAN.to_vec(), value });
     node.store.commit(linli_replica::batch::Batch { records, ..Default::default() })
 }

@@ -8,6 +8,9 @@ use linli_replica::id::{DocTag, NodeId};
 use linli_replica::index::Index;
 use linli_replica::limits::LOGS_MAX;
 
+/// Receipts written at once: an alert waits for no longer turn of the driver than these take.
+const SAVED_AT_ONCE: usize = 1_024;
+
 /// Receipts by document and node; kept sealed, so that they are true after a restart too.
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
@@ -62,9 +65,10 @@ impl Receipts {
         self.by_document.get(document)?.get(peer)
     }
 
-    /// Takes the records that are not stored yet.
+    /// Takes records that are not stored yet, some at a time: a peer may hold everything.
     pub(crate) fn take_unsaved(&mut self) -> Vec<Record> {
-        let unsaved = std::mem::take(&mut self.unsaved);
+        let unsaved: Vec<_> =
+            std::iter::from_fn(|| self.unsaved.pop_first()).take(SAVED_AT_ONCE).collect();
         let record = |(document, node): (DocTag, NodeId)| {
             let frontier = self.by_document.get(&document)?.get(&node)?;
             let key = [document.0, node.0].concat();
@@ -72,5 +76,21 @@ impl Receipts {
             Some(Record { shelf: Shelf::Receipt, key, value })
         };
         unsaved.into_iter().filter_map(record).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_receipts_are_written_some_at_a_time() {
+        let mut receipts = Receipts::default();
+        for number in 0..SAVED_AT_ONCE + 1 {
+            let mut tag = [0; 32];
+            tag[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            receipts.note(NodeId([1; 32]), DocTag(tag), Frontier::default());
+        }
+        assert_eq!([(); 3].map(|()| receipts.take_unsaved().len()), [SAVED_AT_ONCE, 1, 0]);
     }
 }

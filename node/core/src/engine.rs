@@ -27,7 +27,7 @@ use crate::document::Document;
 use crate::identity::NodeKeys;
 use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
-use crate::space::{BadSpaceRecord, Learned, Space};
+use crate::space::{BadSpaceRecord, Kept, Space};
 
 mod draft;
 mod edit;
@@ -105,7 +105,7 @@ enum Slot {
 struct StoredSpace {
     record: Vec<u8>,
     /// What was learned after the record was written.
-    learned: Learned,
+    kept: Kept,
     /// What lists asked for before.
     outline: Option<Outline>,
 }
@@ -137,7 +137,7 @@ impl Outline {
 
 impl StoredSpace {
     fn new(record: Vec<u8>) -> Self {
-        Self { record, learned: Learned::default(), outline: None }
+        Self { record, kept: Kept::default(), outline: None }
     }
 }
 
@@ -239,7 +239,7 @@ impl Core {
         let slot = self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)?;
         if let Slot::Stored(stored) = slot {
             let mut space = Space::from_record(&stored.record, directory)?;
-            space.keep(std::mem::take(&mut stored.learned));
+            space.keep(std::mem::take(&mut stored.kept));
             *slot = Slot::Loaded(Box::new(space));
         }
         match slot {
@@ -296,11 +296,11 @@ impl Core {
             let Some(slot) = self.spaces.remove(&tag) else { continue };
             let Some(value) = record(tag) else { continue };
             // Something sealed under a key of what is forgotten may still become durable.
-            let learned = match slot {
-                Slot::Loaded(former) => former.into_learned(),
-                Slot::Stored(former) => former.learned,
+            let kept = match slot {
+                Slot::Loaded(former) => former.into_kept(),
+                Slot::Stored(former) => former.kept,
             };
-            let stored = StoredSpace { learned, ..StoredSpace::new(value) };
+            let stored = StoredSpace { kept, ..StoredSpace::new(value) };
             self.spaces.insert(tag, Slot::Stored(stored));
         }
         for slot in self.spaces.values_mut() {
@@ -313,12 +313,17 @@ impl Core {
     /// Returns the records that are to be stored before the node is closed in order: of spaces with
     /// documents that were named after their record was written. After a crash
     /// [`Core::recover`] finds the names in the entries.
-    pub fn close(&mut self) -> Vec<Record> {
-        let loaded = self.spaces.values_mut().filter_map(|slot| match slot {
-            Slot::Loaded(space) if space.is_named() => Some(space.record()),
-            Slot::Loaded(_) | Slot::Stored(_) => None,
-        });
-        loaded.collect()
+    ///
+    /// # Errors
+    /// A space's record cannot be read.
+    pub fn close(&mut self, directory: &Directory) -> Result<Vec<Record>, CoreError> {
+        let unsaved = |slot: &Slot| match slot {
+            Slot::Loaded(space) => space.is_named(),
+            Slot::Stored(stored) => !stored.kept.is_empty(),
+        };
+        let tags: Vec<SpaceTag> =
+            self.spaces.iter().filter(|(_, slot)| unsaved(slot)).map(|(tag, _)| *tag).collect();
+        tags.into_iter().map(|tag| Ok(self.space_mut(directory, tag)?.record())).collect()
     }
 
     /// Gives this node a fresh log in every space: after a backup was restored, or when an entry of

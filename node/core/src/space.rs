@@ -67,9 +67,15 @@ struct SpaceRecord {
 
 /// Keys and names that a space knows and its record may not.
 #[derive(Default)]
-pub(crate) struct Learned {
+pub(crate) struct Kept {
     keys: BTreeMap<EpochId, EpochKey>,
     names: BTreeMap<DocTag, String>,
+}
+
+impl Kept {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.names.is_empty()
+    }
 }
 
 /// A space's record cannot be read.
@@ -426,18 +432,18 @@ impl Space {
     }
 
     /// Keeps what another copy of the space had learned.
-    pub(crate) fn keep(&mut self, learned: Learned) {
-        for (epoch, key) in learned.keys {
+    pub(crate) fn keep(&mut self, kept: Kept) {
+        for (epoch, key) in kept.keys {
             self.keys.entry(epoch).or_insert(key);
         }
-        for (document, name) in learned.names {
+        for (document, name) in kept.names {
             self.note(document, &name);
         }
     }
 
     /// Returns what stays true whatever becomes of the record.
-    pub(crate) fn into_learned(self) -> Learned {
-        Learned { keys: self.keys, names: self.documents }
+    pub(crate) fn into_kept(self) -> Kept {
+        Kept { keys: self.keys, names: self.documents }
     }
 
     /// Says whether whoever signed `later` knew of `earlier`.

@@ -150,7 +150,7 @@ pub struct Offer {
     /// All its logs, or those that have just grown.
     #[n(1)]
     pub frontier: Frontier,
-    /// Whether a log ends in an urgent entry: it is to be asked for first, on the urgent lane.
+    /// Whether a log holds an urgent entry: it is to be asked for first, on the urgent lane.
     #[n(2)]
     pub urgent: bool,
 }

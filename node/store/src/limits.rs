@@ -1,7 +1,7 @@
 //! Bounds of the store, each with its reason.
 
-/// Entries after which a bulk transaction takes no further batch. 2,000 keep one under about 40 ms,
-/// so that an alert's fsync does not queue behind a long one, and are near the speed of 10,000.
+/// Entries after which a bulk transaction takes no further batch, so that an alert's fsync does not
+/// queue behind a long one, and at least some: a transaction has a cost of its own.
 pub const TRANSACTION_ENTRIES_MAX: usize = 2_000;
 
 /// Bytes after which a bulk transaction takes no further batch: the same for large entries.

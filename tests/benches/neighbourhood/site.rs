@@ -209,7 +209,7 @@ async fn drive(
             event = net.recv() => site.event(event.unwrap()),
         }
     }
-    let records = site.core.close();
+    let records = site.core.close(site.replica.directory()).unwrap();
     site.store.commit(Batch { records, ..Batch::default() }).unwrap();
     site.net.shutdown().await;
 }

@@ -163,6 +163,15 @@ fn names(net: &Neighbourhood, id: NodeId, space: SpaceTag) -> BTreeSet<String> {
     space.documents().map(|(_, name)| name.to_owned()).collect()
 }
 
+/// Stores what a node stores when it is closed in order.
+fn close(net: &mut Neighbourhood, id: NodeId) {
+    net.act(id, |core, world, _| {
+        let records = core.close(world.directory)?;
+        Ok::<_, CoreError>(Authored { records, ..Authored::default() })
+    })
+    .unwrap();
+}
+
 #[test]
 fn names_of_documents_do_not_rewrite_the_record_and_are_kept_when_a_node_closes() {
     let mut net = Neighbourhood::new(9);
@@ -182,10 +191,7 @@ fn names_of_documents_do_not_rewrite_the_record_and_are_kept_when_a_node_closes(
     assert_eq!([a, b].map(|id| record(&net, id)), before, "the entries say it");
     for id in [a, b] {
         assert!(!names(&net, id, space).contains(&visits[0]));
-        net.act(id, |core, _, _| {
-            Ok::<_, CoreError>(Authored { records: core.close(), ..Authored::default() })
-        })
-        .unwrap();
+        close(&mut net, id);
         net.settle();
         let known = names(&net, id, space);
         assert!(visits.iter().all(|name| known.contains(name)), "{known:?}");
@@ -203,12 +209,26 @@ fn names_of_documents_are_found_again_after_a_crash() {
     for id in [a, b] {
         net.crash(id);
         net.heal();
-        // What recovery found is in the core; closing shows it.
-        net.act(id, |core, _, _| {
-            Ok::<_, CoreError>(Authored { records: core.close(), ..Authored::default() })
-        })
-        .unwrap();
-        net.settle();
         assert!(names(&net, id, space).contains("visit/1"));
     }
+}
+
+#[test]
+fn names_of_documents_outlast_an_act_that_failed() {
+    let mut net = Neighbourhood::new(11);
+    let [a, b] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));
+    let space = net.begin(a, vec![grant(net.party(b), Right::Write, true)]);
+    net.heal();
+    // The first entry binds the log, which writes the record; the second names a document only.
+    for name in ["visit/0", "visit/1"] {
+        net.add_fact(b, space, name, "came", Urgency::Normal).unwrap();
+        net.heal();
+    }
+    // A writer may not revoke: the space is as it was before it tried.
+    let refused = net.revoke(b, space, net.party(a));
+    assert!(matches!(refused, Err(CoreError::Forbidden(Right::Steward))), "{refused:?}");
+    assert!(!names(&net, b, space).contains("visit/1"));
+    close(&mut net, b);
+    net.settle();
+    assert!(names(&net, b, space).contains("visit/1"));
 }

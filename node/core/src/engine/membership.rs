@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 use super::draft::Draft;
 use super::edit::Edit;
 use super::open::{payload, read_log};
-use super::{Authored, Core, CoreError, Slot, StoredSpace, World};
+use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{
     Act, CutPoint, EpochKey, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate,
     SpaceCertificates, mint,
@@ -264,8 +264,10 @@ impl Core {
         let before = self.space_mut(world.directory, tag)?.encode();
         let result = act(self);
         if result.is_err() {
-            let record = before;
-            self.spaces.insert(tag, Slot::Stored(StoredSpace::new(record)));
+            let mut space = Space::from_record(&before, world.directory)?;
+            // The store's record may be older than this one.
+            space.mark();
+            self.spaces.insert(tag, Slot::Loaded(Box::new(space)));
         }
         result
     }
