@@ -135,6 +135,19 @@ fn a_node_that_is_not_running_has_an_exit_code_of_its_own() {
 }
 
 #[test]
+fn a_device_without_an_address_or_a_node_is_told_what_to_do() {
+    let (_dir, home) = home();
+    let send = || linli(&["device", "send", "button"], &[("LINLI_DATA", text(&home))]);
+    let without = send();
+    assert_eq!((without.code, without.out.as_str()), (2, ""), "{without:?}");
+    assert!(without.err.contains("linli.toml"), "{}", without.err);
+    fs::write(home.join("linli.toml"), "api = \"127.0.0.1:4480\"\n").unwrap();
+    let silent = send();
+    assert_eq!((silent.code, silent.out.as_str()), (8, ""), "{silent:?}");
+    assert!(silent.err.contains("linli up"), "{}", silent.err);
+}
+
+#[test]
 fn the_data_directory_is_looked_at_before_anything_else() {
     let (_dir, home) = home();
     let empty = tempfile::tempdir().unwrap();

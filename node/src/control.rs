@@ -12,7 +12,7 @@ mod routes;
 mod server;
 mod token;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, DEVICE_PATIENCE, DeviceClient};
 pub use routes::Handler;
 pub use server::{ControlError, Server};
 

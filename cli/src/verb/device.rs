@@ -1,16 +1,14 @@
-use std::{io::BufRead as _, time::Duration};
+use std::io::BufRead as _;
 
 use clap::Subcommand;
-use serde_json::Value;
+
+use linli_node::control::DeviceClient;
 
 use crate::{
     context::Context,
     failure::{CliError, Exit},
     output,
 };
-
-/// How long the node may take to answer one line: an alert on a full disk is answered sooner.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Device {
@@ -45,24 +43,17 @@ impl Device {
                 CliError::File { path, source }
             }
         })?;
-        let bearer = format!("Bearer {}", token.trim());
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            .build()
-            .into();
+        let client = DeviceClient::new(api, &token)?;
+        let node = tokio::runtime::Handle::current();
         let sending = tokio::task::spawn_blocking(move || {
             let mut exit = Exit::DONE;
             for line in std::io::stdin().lock().lines() {
-                let request = agent
-                    .post(format!("http://{api}/v1/{what}"))
-                    .header("Authorization", &bearer)
-                    .header("Content-Type", "application/json");
-                let mut answer = request.send(line?).map_err(|_| CliError::DeviceSilent { api })?;
-                if !answer.status().is_success() {
+                let sent = node.block_on(client.send(&what, line?));
+                let (taken, answer) = sent.map_err(|_| CliError::DeviceSilent { api })?;
+                if !taken {
                     exit = Exit::FAILED;
                 }
-                output::print(&answer.body_mut().read_json::<Value>()?.to_string());
+                output::print(&answer.to_string());
             }
             anyhow::Ok(exit)
         });
