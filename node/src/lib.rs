@@ -16,6 +16,7 @@ use linli_replica::replica::{Input, Policy, Replica};
 use linli_store::Store;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
 pub mod api;
 pub mod config;
@@ -89,7 +90,7 @@ pub async fn run(
     passphrase: &str,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let (store, identity) = setup::open(lock.home(), passphrase)?;
+    let (store, identity) = open(lock.home(), passphrase).await?;
     let server = control::Server::bind(&lock, config.api).await?;
     let (stored, stored_rx) = mpsc::unbounded_channel();
     let (node, net_events) = begin(&lock, &config, store, identity, stored).await?;
@@ -109,6 +110,18 @@ pub async fn run(
     let ((), mut node) = tokio::join!(serving, driving);
     close(&mut node).map_err(SetupError::from)?;
     Ok(())
+}
+
+/// Opens the data directory on a thread that may be kept busy: stretching the passphrase takes a second
+/// and 64 MiB. When the thread ends, having had nothing to do for ten seconds, the allocator gives that
+/// memory back.
+async fn open(
+    home: &home::Home,
+    passphrase: &str,
+) -> Result<(Store, setup::Identity), SetupError> {
+    let (home, passphrase) = (home.clone(), Zeroizing::new(passphrase.to_owned()));
+    let opening = tokio::task::spawn_blocking(move || setup::open(&home, &passphrase)).await;
+    opening.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Puts a node together from what its store keeps.
