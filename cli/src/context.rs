@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use linli_node::{
-    api::{Acting, Method},
+    api::{Acting, Method, Reading},
     config::{Config, Environment},
     control::Client,
     home::{Home, HomeError},
@@ -71,6 +71,11 @@ impl Context {
     /// Asks the running node.
     pub(crate) async fn ask<M: Method>(&self, method: &M) -> anyhow::Result<M::Answer> {
         Ok(self.client().await?.call(method).await?)
+    }
+
+    /// Asks the running node to show something; the audit says to whom, where somebody was named.
+    pub(crate) async fn look<M: Method>(&self, what: M) -> anyhow::Result<M::Answer> {
+        self.ask(&Reading { what, acting: self.acting()? }).await
     }
 
     /// Prints an answer: as JSON, or as a person reads it.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod audit;
 pub mod care;
 pub mod network;
 
@@ -145,6 +146,23 @@ impl std::fmt::Debug for Acting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Acting(…)")
     }
+}
+
+/// A method by which a person reads: the same method, and who it is. Without `acting` the audit says
+/// that somebody at the node read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reading<M> {
+    /// What is asked for.
+    #[serde(flatten)]
+    pub what: M,
+    /// Who reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<Acting>,
+}
+
+impl<M: Method> Method for Reading<M> {
+    const NAME: &'static str = M::NAME;
+    type Answer = M::Answer;
 }
 
 /// Nothing to say beyond "done".

@@ -23,6 +23,7 @@ pub mod control;
 pub mod home;
 pub mod setup;
 
+mod audit;
 mod catalogue;
 mod driver;
 mod handle;
@@ -138,6 +139,7 @@ async fn begin(
         kept.extend(records(shelf)?.into_iter().map(|(key, value)| (shelf, key, value)));
     }
     let (signing, _) = identity.keys.to_secrets();
+    let identity_id = identity.keys.id();
     let core = Core::load(identity.keys, identity.party, kept)?;
     let net_config = network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
     let net_config = NetConfig { discovery_secret: Some(discovery), ..net_config };
@@ -157,6 +159,7 @@ async fn begin(
         .is_some();
     let parts = Parts {
         people: people::People::load(own),
+        audit: audit::Audit::load(&store, identity_id).map_err(SetupError::from)?,
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?),
         replica,
@@ -188,10 +191,11 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
             Ok(authored) => drop(node.author(authored)),
             Err(error) => tracing::error!(%error, "fresh logs could not be started"),
         }
-        forget(node, linli_store::backup::RESTORED_KEY);
+        let restored = node.record_of(linli_core::audit::What::Restored);
+        forget(node, linli_store::backup::RESTORED_KEY, Some(restored));
     }
     if clean {
-        forget(node, CLEAN);
+        forget(node, CLEAN, None);
         return;
     }
     let world = world(&node.replica, &node.store);
@@ -205,13 +209,16 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
     }
 }
 
-fn forget(node: &mut Node, key: &[u8]) {
+fn forget(node: &mut Node, key: &[u8], audit: Option<linli_core::audit::AuditRecord>) {
     let record = linli_replica::batch::Record { shelf: Shelf::Own, key: key.to_vec(), value: None };
-    node.author(linli_core::engine::Authored { records: vec![record], ..Default::default() });
+    let audit = audit.map(|record| record.for_store());
+    let records = [record].into_iter().chain(audit).collect();
+    node.author(linli_core::engine::Authored { records, ..Default::default() });
 }
 
 /// Marks the store as closed in order, once everything before is durable.
 fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
+    audit::close(node)?;
     let value = Some(Vec::new());
     let mut records = match node.core.close(node.replica.directory()) {
         Ok(records) => records,

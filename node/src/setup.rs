@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
+use linli_core::audit::AuditRecord;
 use linli_core::identity::{
     KeyFileError, KeyKind, NodeKeys, Stretch, draw_signing_key, officer_id, open_key_file,
     party_id, seal_key_file,
@@ -277,8 +278,12 @@ pub fn create_community(
     };
     let enrol = sign(Certificate::new(community, now(), enrol));
     let node = node_certificate(community, &party, &identity, new.kind == PartyKind::Carrier);
-    let records = vec![own(DISCOVERY, Secret::draw(&mut rng).expose().to_vec())];
     let certificates = vec![genesis, enrol, node];
+    let audit = certificates
+        .iter()
+        .map(|certificate| AuditRecord::of_certificate(&mut rng, now(), certificate).for_store());
+    let mut records: Vec<Record> = audit.collect();
+    records.push(own(DISCOVERY, Secret::draw(&mut rng).expose().to_vec()));
     store.commit(Batch { certificates, records, ..Batch::default() })?;
     Ok(community)
 }

@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod audit;
 mod backup;
 mod community;
 mod day;

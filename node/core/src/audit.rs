@@ -209,10 +209,10 @@ fn message(context: &[u8], node: &NodeId, head: &Head) -> Vec<u8> {
 pub struct AuditRecord {
     /// Format version, 1.
     #[n(0)]
-    version: u8,
+    pub version: u8,
     /// Drawn, so that nobody can guess a withheld record from its digest.
     #[n(1)]
-    salt: ByteArray<16>,
+    pub salt: ByteArray<16>,
     /// When, by the node's clock.
     #[n(2)]
     pub at: Timestamp,

@@ -204,11 +204,7 @@ impl Core {
                     core.inbox_logs =
                         linli_replica::codec::decode(&value).map_err(|_| BadSpaceRecord)?;
                 }
-                Shelf::Own
-                | Shelf::View
-                | Shelf::Pending
-                | Shelf::Receipt
-                | Shelf::Audit => {}
+                Shelf::Own | Shelf::View | Shelf::Pending | Shelf::Receipt | Shelf::Audit => {}
             }
         }
         Ok(core)

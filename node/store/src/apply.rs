@@ -243,8 +243,7 @@ impl Applier<'_> {
             Some(head) => head,
             None => crate::audit::head(&self.audit, self.sealer)?,
         };
-        let next =
-            self.linker.next(&head, &self.linker.digest(record)).ok_or(StoreError::Full)?;
+        let next = self.linker.next(&head, &self.linker.digest(record)).ok_or(StoreError::Full)?;
         let sealed = crate::audit::seal(self.sealer, &next, record, rng);
         self.audit.insert(next.sequence, sealed.as_slice())?;
         self.audit_head = Some(next);

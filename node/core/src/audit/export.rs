@@ -126,9 +126,8 @@ impl Header {
     pub fn community(&self) -> Option<Directory> {
         let certificates: Vec<Certificate> =
             self.certificates.iter().map_while(|bytes| Certificate::decode(bytes).ok()).collect();
-        let is_genesis = |certificate: &&Certificate| {
-            matches!(certificate.body().act, Act::Genesis { .. })
-        };
+        let is_genesis =
+            |certificate: &&Certificate| matches!(certificate.body().act, Act::Genesis { .. });
         let genesis = certificates.iter().find(is_genesis)?.clone();
         let mut directory = Directory::new(genesis).ok()?;
         directory.add(certificates);

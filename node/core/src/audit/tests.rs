@@ -19,8 +19,11 @@ fn me() -> NodeId {
 }
 
 fn reading(rng: &mut ChaCha20Rng, n: u64) -> AuditRecord {
-    let person =
-        ActedBy { key: [7; 32].into(), name: "王秀英".to_owned(), certificate: CertificateId([8; 32]) };
+    let person = ActedBy {
+        key: [7; 32].into(),
+        name: "王秀英".to_owned(),
+        certificate: CertificateId([8; 32]),
+    };
     AuditRecord {
         person: (n % 3 == 0).then_some(person),
         elder: Some([u8::try_from(n % 5).unwrap(); 16].into()),
@@ -100,7 +103,12 @@ fn a_record_made_anew_with_all_hashes_is_found_by_the_signature() {
         let broken = verify(&relinked(bad, at)).unwrap_err();
         // At 4 and 9 a signature itself was replaced: the next one does not cover the new chain.
         let signature = if at < 4 { 4 } else { 9 };
-        assert_eq!(broken, Broken { sequence: signature, why: Why::Signature }, "record {}", at + 1);
+        assert_eq!(
+            broken,
+            Broken { sequence: signature, why: Why::Signature },
+            "record {}",
+            at + 1
+        );
     }
 }
 
@@ -164,8 +172,10 @@ fn texts_are_kept_within_their_limit() {
 
 fn directory() -> Directory {
     let (officer, party) = (key(3), key(4));
-    let set = OfficerSet { officers: vec![OfficerId(officer.verifying_key().to_bytes())], threshold: 1 };
-    let act = CommunityAct::Genesis { name: "桃园".to_owned(), officers: set, nonce: [1; 32].into() };
+    let set =
+        OfficerSet { officers: vec![OfficerId(officer.verifying_key().to_bytes())], threshold: 1 };
+    let act =
+        CommunityAct::Genesis { name: "桃园".to_owned(), officers: set, nonce: [1; 32].into() };
     let genesis = Certificate::new(CommunityId::default(), Timestamp(1), act).signed(&officer);
     let community = CommunityId(genesis.id().0);
     let party_id = PartyId(party.verifying_key().to_bytes());

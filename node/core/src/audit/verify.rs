@@ -47,7 +47,9 @@ pub enum Why {
     #[error("the file ends early: records after it are missing")]
     Unfinished,
     /// The signature that closes the file does not hold for its beginning and its last record.
-    #[error("the signature that closes the file does not hold: its beginning or its end was changed")]
+    #[error(
+        "the signature that closes the file does not hold: its beginning or its end was changed"
+    )]
     Closing,
 }
 
@@ -211,9 +213,8 @@ impl Verifier {
     /// itself is not counted there.
     #[must_use]
     pub fn finish(&self) -> Summary {
-        let after = |(head, is_signature): &&(Head, bool)| {
-            head.sequence > self.signed && !is_signature
-        };
+        let after =
+            |(head, is_signature): &&(Head, bool)| head.sequence > self.signed && !is_signature;
         let unsigned = self.recent.iter().filter(after).count();
         Summary {
             first: self.before.sequence.saturating_add(1),
