@@ -1,6 +1,10 @@
 //! Asks the person at the terminal: secrets, and yes or no.
 
-use std::{fs, io::Read as _, path::Path};
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use console::Term;
 use zeroize::Zeroizing;
@@ -18,6 +22,8 @@ pub(crate) type Secret = Zeroizing<String>;
 pub(crate) struct Wanted {
     /// The variable it may come from.
     pub(crate) variable: &'static str,
+    /// The systemd credential it may come from.
+    pub(crate) credential: Option<&'static str>,
     /// The message that asks for it.
     pub(crate) question: fn(&Text) -> String,
     /// The fewest characters of a new one.
@@ -27,20 +33,34 @@ pub(crate) struct Wanted {
 /// What opens the node's keys.
 pub(crate) const PASSPHRASE: Wanted = Wanted {
     variable: "LINLI_PASSPHRASE",
+    credential: Some("linli-passphrase"),
     question: |text| text.say("ask-passphrase", &[]),
     least: 8,
+};
+
+/// What is to open the node's keys from now on.
+pub(crate) const NEW_PASSPHRASE: Wanted = Wanted {
+    variable: "LINLI_NEW_PASSPHRASE",
+    credential: None,
+    question: |text| text.say("ask-new-passphrase", &[]),
+    least: PASSPHRASE.least,
 };
 
 /// What opens the officers' key files.
 pub(crate) const OFFICER_PASSPHRASE: Wanted = Wanted {
     variable: "LINLI_OFFICER_PASSPHRASE",
+    credential: None,
     question: |text| text.say("ask-officer-passphrase", &[]),
     least: 8,
 };
 
 /// What a person acts with.
-pub(crate) const PIN: Wanted =
-    Wanted { variable: "LINLI_PIN", question: |text| text.say("ask-pin", &[]), least: 4 };
+pub(crate) const PIN: Wanted = Wanted {
+    variable: "LINLI_PIN",
+    credential: None,
+    question: |text| text.say("ask-pin", &[]),
+    least: 4,
+};
 
 impl Wanted {
     /// Takes the secret from the file, where one is named, else from the variable, else asks.
@@ -71,16 +91,26 @@ impl Wanted {
     }
 
     fn given(&self, context: &Context, file: Option<&Path>) -> anyhow::Result<Option<Secret>> {
-        let Some(path) = file else {
-            let variable = context.environment.text(self.variable)?;
-            return Ok(variable.map(|value| Zeroizing::new(value.to_owned())));
+        let path = match (file, context.environment.text(self.variable)?) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(value)) => return Ok(Some(Zeroizing::new(value.to_owned()))),
+            (None, None) => match self.credential(context) {
+                Some(path) => path,
+                None => return Ok(None),
+            },
         };
-        let failed = |source| CliError::File { path: path.to_owned(), source };
+        let failed = |source| CliError::File { path: path.clone(), source };
         let mut text = Zeroizing::new(String::new());
-        let file = fs::File::open(path).map_err(failed)?;
+        let file = fs::File::open(&path).map_err(failed)?;
         file.take(MAX_SECRET_BYTES).read_to_string(&mut text).map_err(failed)?;
         let line = text.lines().next().unwrap_or_default();
         Ok(Some(Zeroizing::new(line.to_owned())))
+    }
+
+    /// Where systemd put the credential (`systemd.exec(5)`, `LoadCredential=`), where it did.
+    fn credential(&self, context: &Context) -> Option<PathBuf> {
+        let path = context.environment.path("CREDENTIALS_DIRECTORY")?.join(self.credential?);
+        path.exists().then_some(path)
     }
 
     fn ask(&self, question: &str) -> anyhow::Result<Secret> {

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 pub mod api;
 pub mod config;
 pub mod control;
+pub mod hardening;
 pub mod home;
 pub mod setup;
 

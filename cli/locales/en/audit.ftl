@@ -57,3 +57,11 @@ audit-exported-at = Exported { $at }, by the node's clock.
 audit-member = By the certificates in the file the node stood in the community { $name }, { $community }: compare this with the community's number you know.
 audit-not-member = By the certificates in the file the node did not stand in the community { $name }, { $community }: { $reason }.
 audit-no-community = The file holds no certificates that say who the node is.
+about-keys-passphrase = Change the passphrase of a node that does not run
+ask-new-passphrase = The new passphrase:
+passphrase-changed =
+    The passphrase of the node's keys and of party.key is changed.
+    Backups made before keep the former one.
+passphrase-changed-alone =
+    The passphrase of the node's keys is changed.
+    party.key is not here or has another passphrase: it was left as it is. Backups made before keep the former one.

@@ -57,3 +57,11 @@ audit-exported-at = 导出时间：{ $at }（按该节点的时钟）。
 audit-member = 按文件中的证书，该节点当时属于社区 { $name }，{ $community }：请与您已知的社区编号核对。
 audit-not-member = 按文件中的证书，该节点当时不属于社区 { $name }，{ $community }：{ $reason }。
 audit-no-community = 文件中没有说明该节点身份的证书。
+about-keys-passphrase = 更改未运行节点的口令
+ask-new-passphrase = 新口令：
+passphrase-changed =
+    节点密钥和 party.key 的口令已更改。
+    此前的备份仍用原口令。
+passphrase-changed-alone =
+    节点密钥的口令已更改。
+    party.key 不在此处或另有口令：未作改动。此前的备份仍用原口令。

@@ -3,6 +3,7 @@ use clap::Subcommand;
 use crate::{context::Context, failure::Exit};
 
 mod audit;
+mod passphrase;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
@@ -13,12 +14,14 @@ pub(crate) struct Keys {
 #[derive(Debug, Subcommand)]
 enum Act {
     Audit(audit::Audit),
+    Passphrase(passphrase::Passphrase),
 }
 
 impl Keys {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         match self.act {
             Act::Audit(verb) => verb.run(context).await,
+            Act::Passphrase(verb) => verb.run(context).await,
         }
     }
 }

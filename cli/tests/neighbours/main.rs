@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod at_rest;
 mod audit;
 mod backup;
 mod community;
