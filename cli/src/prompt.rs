@@ -3,7 +3,8 @@
 use std::{
     fs,
     io::Read as _,
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
+    process::{Command, Stdio},
 };
 
 use console::Term;
@@ -22,7 +23,7 @@ pub(crate) type Secret = Zeroizing<String>;
 pub(crate) struct Wanted {
     /// The variable it may come from.
     pub(crate) variable: &'static str,
-    /// The systemd credential it may come from.
+    /// The systemd credential it may come from; what may be one may lie in the keyring, too.
     pub(crate) credential: Option<&'static str>,
     /// The message that asks for it.
     pub(crate) question: fn(&Text) -> String,
@@ -94,6 +95,9 @@ impl Wanted {
         let path = match (file, context.environment.text(self.variable)?) {
             (Some(path), _) => path.to_owned(),
             (None, Some(value)) => return Ok(Some(Zeroizing::new(value.to_owned()))),
+            (None, None) if self.credential.is_some() && asks_keyring(context)? => {
+                return from_keyring(&absolute(context.data()?)?).map(Some);
+            }
             (None, None) => match self.credential(context) {
                 Some(path) => path,
                 None => return Ok(None),
@@ -125,6 +129,28 @@ impl Wanted {
             false => Ok(secret),
         }
     }
+}
+
+/// Whether the operator wants the passphrase taken from the desktop's keyring.
+fn asks_keyring(context: &Context) -> anyhow::Result<bool> {
+    match context.environment.text("LINLI_PASSPHRASE_FROM")? {
+        None => Ok(false),
+        Some("keyring") => Ok(true),
+        Some(other) => Err(CliError::Value { value: other.to_owned(), example: "keyring" }.into()),
+    }
+}
+
+/// Asks the keyring (the Secret Service of freedesktop.org) for the passphrase of a data directory,
+/// through libsecret's own program: one string is not worth a D-Bus library in every node.
+fn from_keyring(data: &Path) -> anyhow::Result<Secret> {
+    let nothing = || CliError::Keyring { data: data.to_owned() };
+    let mut lookup = Command::new("secret-tool");
+    lookup.args(["lookup", "linli"]).arg(data).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = lookup.output().map_err(|_| nothing())?;
+    let bytes = Zeroizing::new(output.stdout);
+    let text = std::str::from_utf8(&bytes).map_err(|_| nothing())?;
+    let line = text.lines().next().filter(|line| !line.is_empty()).ok_or_else(nothing)?;
+    Ok(Zeroizing::new(line.to_owned()))
 }
 
 /// Asks a question that is answered with yes or no; anything but yes is no.

@@ -65,3 +65,11 @@ passphrase-changed =
 passphrase-changed-alone =
     The passphrase of the node's keys is changed.
     party.key is not here or has another passphrase: it was left as it is. Backups made before keep the former one.
+about-person-switch = Take the seat of a shared desk: one PIN for all that follows
+about-person-lock = Leave the seat: whoever comes next gives a PIN
+seat-taken =
+    { $name } sits here now. Commands are in that name until the next `person switch` or `person lock`,
+    or until { $minutes } minutes pass without one.
+seat-left = Nobody sits here now.
+seat-locked = the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person lock`
+no-keyring = the keyring gave no passphrase: install secret-tool, unlock the keyring, and store one with `secret-tool store --label=linli linli { $path }`

@@ -65,3 +65,11 @@ passphrase-changed =
 passphrase-changed-alone =
     节点密钥的口令已更改。
     party.key 不在此处或另有口令：未作改动。此前的备份仍用原口令。
+about-person-switch = 在共用工位就座：输入一次 PIN，其后的命令不再询问
+about-person-lock = 离座：下一位需要输入 PIN
+seat-taken =
+    { $name } 已就座。其后的命令都以此人名义进行，直到下一次 `person switch` 或 `person lock`，
+    或连续 { $minutes } 分钟没有命令。
+seat-left = 现在无人就座。
+seat-locked = 工位已锁定：用 `linli person switch 姓名` 重新就座，或先 `linli person lock` 再不具名继续
+no-keyring = 密钥环没有给出口令：请安装 secret-tool、解锁密钥环，并用 `secret-tool store --label=linli linli { $path }` 存入
