@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod care;
 pub mod network;
+pub mod seat;
 
 /// A method of the control interface: its name, what it takes and what it answers.
 pub trait Method: Serialize + serde::de::DeserializeOwned + Send + 'static {
@@ -133,13 +134,18 @@ impl ApiError {
     }
 }
 
-/// Who acts: a person of this party, proved by the PIN.
+/// Who acts: a person of this party, proved by the PIN or by the seat they have taken.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acting {
-    /// The person's id or name.
+    /// The person's id or name; not looked at with a seat.
+    #[serde(default)]
     pub person: String,
-    /// The PIN.
+    /// The PIN; not looked at with a seat.
+    #[serde(default)]
     pub pin: String,
+    /// What stands for both at a shared desk: the answer of `seat.take`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<String>,
 }
 
 impl std::fmt::Debug for Acting {

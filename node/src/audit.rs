@@ -106,9 +106,10 @@ impl Node {
     pub(crate) fn audited(&mut self, mut authored: Authored) -> Authored {
         for SpaceAct { space, certificate } in std::mem::take(&mut authored.acts) {
             let world = world(&self.replica, &self.store);
-            let Ok(held) = self.core.space(world, space) else { continue };
-            let elder = held.documents().find_map(|(_, name)| elder_of(name));
-            let kind = held.kind().to_owned();
+            // A space that cannot be read any more is recorded by its tag alone.
+            let held = self.core.space(world, space).ok();
+            let elder = held.and_then(|held| held.documents().find_map(|(_, n)| elder_of(n)));
+            let kind = held.map_or_else(String::new, |held| held.kind().to_owned());
             let record =
                 AuditRecord::of_space_certificate(&mut self.rng, space, &kind, &certificate);
             let Some(record) = record else { continue };

@@ -23,6 +23,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
+mod seat;
 pub(crate) mod spaces;
 
 /// What a method leads to.
@@ -90,8 +91,10 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.list" => reading(node, body, What::Listed, alerts::list),
         "alert.show" => reading(node, body, What::Read, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "seat.take" => answer(node, body, seat::take),
+        "seat.leave" => answer(node, body, seat::leave),
         "audit.list" => audit::list(node, body),
-        "audit.verify" => audit::verify(node, read(body)?).map(Reply::Work),
+        "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
         "audit.export" => audit::export(node, body),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))

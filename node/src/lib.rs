@@ -34,6 +34,7 @@ mod node;
 mod people;
 mod reactions;
 mod receipts;
+mod seat;
 mod upkeep;
 mod views;
 
@@ -176,6 +177,9 @@ async fn begin(
         stored,
     };
     let mut node = Node::new(parts);
+    if let Some(minutes) = config.desk_lock_minutes {
+        node.people.seat = seat::Seat::new(minutes);
+    }
     wake(&mut node, clean, restored);
     Ok((node, net_events))
 }

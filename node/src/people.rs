@@ -1,6 +1,7 @@
 //! The people of this party who act at this node.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use linli_core::audit::ActedBy;
 use linli_core::engine::Acting;
@@ -15,7 +16,8 @@ use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
 use crate::api::network::PersonRow;
-use crate::api::{ApiError, Code};
+use crate::api::{ApiError, Code, Detail};
+use crate::seat::Seat;
 
 const PREFIX: &[u8] = b"person/";
 
@@ -49,6 +51,8 @@ pub(crate) struct People {
     people: BTreeMap<String, Entry>,
     /// Who acts in the present request, as the audit names them.
     acted: Option<ActedBy>,
+    /// Who sits at the shared desk.
+    pub(crate) seat: Seat,
 }
 
 impl People {
@@ -121,6 +125,11 @@ impl People {
         acting: Option<&crate::api::Acting>,
     ) -> Result<Option<Acting>, ApiError> {
         let Some(acting) = acting else { return Ok(None) };
+        if let Some(key) = &acting.seat {
+            let seated = self.seat.acting(Instant::now(), key).ok_or_else(nobody_sits)?;
+            self.goes_on(Some(&seated));
+            return Ok(Some(seated));
+        }
         let named = |(id, entry): &(&String, &mut Entry)| {
             id.starts_with(&acting.person) || entry.certificate.person().name == acting.person
         };
@@ -146,6 +155,11 @@ impl People {
             }
         }
     }
+}
+
+fn nobody_sits() -> ApiError {
+    let message = "the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person lock`";
+    ApiError::new(Code::WrongSecret, message).with(Detail::new("seat-locked", &[]))
 }
 
 fn pin_error(error: &PinError) -> ApiError {

@@ -20,6 +20,7 @@ pub(crate) fn tick(node: &mut Node) {
     }
     renew(node);
     crate::audit::tick(node);
+    node.people.seat.tick(std::time::Instant::now());
     node.tell_members();
     node.invitations.expire(now().0);
     if !node.invitations.any_open() {

@@ -18,4 +18,5 @@ mod namespaces;
 mod offline;
 mod refused;
 mod registers;
+mod seat;
 mod site;

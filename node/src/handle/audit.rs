@@ -158,9 +158,8 @@ impl List {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "every long work begins like this")]
-pub(super) fn verify(node: &mut Node, _: AuditVerify) -> Result<Box<dyn Work>, ApiError> {
-    Ok(Box::new(Verify(Verifier::new(node.core.node(), Head::default()))))
+pub(super) fn verify(node: &Node, _: &AuditVerify) -> Box<dyn Work> {
+    Box::new(Verify(Verifier::new(node.core.node(), Head::default())))
 }
 
 /// Follows the chain of this node from its beginning.
@@ -194,12 +193,12 @@ pub(super) fn export(node: &mut Node, body: Value) -> Result<Reply, ApiError> {
     let end = node.store.audit_head().map_err(|error| unreadable(&error))?.sequence;
     let path = PathBuf::from(&request.to);
     let file = File::options().write(true).create_new(true).mode(FILE_MODE).open(&path);
-    let file = file.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
+    let file = file.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
             let message = "there is something at this path already; choose another";
-            ApiError::new(Code::Conflict, message)
+            return ApiError::new(Code::Conflict, message);
         }
-        _ => unwritable(&error),
+        unwritable(&error)
     })?;
     let acted = node.record_of(What::Exported);
     let elder = filter.elder.map(|elder| elder.into_bytes().into());

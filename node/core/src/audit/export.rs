@@ -191,7 +191,7 @@ pub enum Shown {
     /// The beginning.
     Header,
     /// A record, with its number; none where this version cannot read it.
-    Record(u64, Option<AuditRecord>),
+    Record(u64, Option<Box<AuditRecord>>),
     /// A record that is withheld.
     Withheld(u64),
     /// The end; nothing may follow.
@@ -244,7 +244,7 @@ impl ExportReader {
             ExportItem::Header(_) => Err(Broken { sequence: next, why: Why::Order }),
             ExportItem::Record { sequence, hash, record } => {
                 self.verifier.record(&Head { sequence, hash: hash.into() }, &record)?;
-                Ok(Shown::Record(sequence, AuditRecord::decode(&record).ok()))
+                Ok(Shown::Record(sequence, AuditRecord::decode(&record).ok().map(Box::new)))
             }
             ExportItem::Withheld { sequence, hash, digest } => {
                 self.verifier.withheld(&Head { sequence, hash: hash.into() }, &digest)?;

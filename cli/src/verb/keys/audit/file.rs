@@ -97,7 +97,7 @@ fn read(
             Item::Bytes(item) => reader.item(&item),
         };
         match shown {
-            Ok(Shown::Record(sequence, Some(record))) => kept.take(sequence, record),
+            Ok(Shown::Record(sequence, Some(record))) => kept.take(sequence, *record),
             Ok(Shown::Record(_, None) | Shown::Withheld(_) | Shown::Header | Shown::Closing) => {}
             Err(broken) => return Ok(Err(broken)),
         }
