@@ -49,6 +49,11 @@ pub(crate) enum CliError {
     /// There is nobody to ask for a secret.
     #[error("no secret was given: set {variable}, or run this at a terminal")]
     NoSecret { variable: &'static str },
+    /// The desktop's keyring gives nothing.
+    #[error(
+        "the keyring gave no passphrase: install secret-tool, unlock the keyring, and store one with `secret-tool store --label=linli linli {data}`"
+    )]
+    Keyring { data: PathBuf },
     /// The two entries of a new secret differ.
     #[error("the two entries are not the same: start again")]
     EntriesDiffer,
@@ -258,6 +263,9 @@ fn own_explained(error: &CliError, text: &Text) -> String {
     match error {
         CliError::NoSecret { variable } => {
             text.say("no-secret", &[("variable", (*variable).into())])
+        }
+        CliError::Keyring { data } => {
+            text.say("no-keyring", &[("path", data.display().to_string().into())])
         }
         CliError::EntriesDiffer => text.say("entries-differ", &[]),
         CliError::ShortSecret { least } => text.say("short-secret", &[("least", (*least).into())]),

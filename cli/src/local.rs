@@ -68,6 +68,20 @@ pub(crate) async fn init(home: &Home, label: String, passphrase: &Secret) -> any
     Ok(Made { node: made.map_err(error::setup)?.to_string() })
 }
 
+/// A passphrase that was changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Changed {
+    /// Whether the party's root key has the new passphrase, too.
+    pub(crate) party_key: bool,
+}
+
+/// Seals the keys of a data directory under another passphrase, while no node runs there.
+pub(crate) async fn passphrase(home: &Home, from: &Secret, to: &Secret) -> anyhow::Result<Changed> {
+    let (lock, from, to) = (home.lock()?, from.clone(), to.clone());
+    let done = spawn_blocking(move || setup::change_passphrase(lock.home(), &from, &to)).await?;
+    Ok(Changed { party_key: done.map_err(error::setup)? })
+}
+
 /// Makes a community with this node's party as its first member.
 pub(crate) async fn create_community(
     home: &Home,

@@ -22,6 +22,7 @@ mod init;
 mod invite;
 mod join;
 mod joins;
+mod keys;
 mod leave;
 mod offer;
 mod order;
@@ -74,6 +75,7 @@ verbs! {
     Party party,
     Elder elder,
     Joins joins,
+    Keys keys,
     Reading reading,
     Device device,
     Photo photo,

@@ -25,6 +25,9 @@ pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// The largest certificate file that is read, in bytes: the whole public list of authorities fits.
 pub const MAX_CA_BYTES: u64 = 1 << 20;
 
+/// Minutes after which an idle seat may be left: up to a working day.
+const DESK_LOCK: std::ops::RangeInclusive<u16> = 1..=480;
+
 /// What a node is started with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -40,6 +43,8 @@ pub struct Config {
     pub mdns: Mdns,
     /// Loopback TCP address of the device interface; none: there is none.
     pub api: Option<SocketAddr>,
+    /// After how many idle minutes the seat of a shared desk is left; none: five.
+    pub desk_lock_minutes: Option<u16>,
     /// What is logged.
     pub log: Log,
     /// Relays to stay connected to.
@@ -222,6 +227,11 @@ impl Config {
         if let Some(api) = self.api.filter(|address| !address.ip().is_loopback()) {
             let what = format!("{api} can be reached from outside: use 127.0.0.1 or [::1]");
             return Err(wrong("api", what));
+        }
+        if let Some(minutes) = self.desk_lock_minutes.filter(|minutes| !DESK_LOCK.contains(minutes))
+        {
+            let what = format!("{minutes} minutes do not fit: write 1 to 480");
+            return Err(wrong("desk_lock_minutes", what));
         }
         for relay in &self.relays {
             if !is_web_address(&relay.url) {

@@ -21,9 +21,11 @@ use zeroize::Zeroizing;
 pub mod api;
 pub mod config;
 pub mod control;
+pub mod hardening;
 pub mod home;
 pub mod setup;
 
+mod audit;
 mod catalogue;
 mod driver;
 mod handle;
@@ -33,6 +35,7 @@ mod node;
 mod people;
 mod reactions;
 mod receipts;
+mod seat;
 mod upkeep;
 mod views;
 
@@ -151,6 +154,7 @@ async fn begin(
         kept.extend(records(shelf)?.into_iter().map(|(key, value)| (shelf, key, value)));
     }
     let (signing, _) = identity.keys.to_secrets();
+    let identity_id = identity.keys.id();
     let core = Core::load(identity.keys, identity.party, kept)?;
     let net_config = network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
     let net_config = NetConfig { discovery_secret: Some(discovery), ..net_config };
@@ -170,6 +174,7 @@ async fn begin(
         .is_some();
     let parts = Parts {
         people: people::People::load(own),
+        audit: audit::Audit::load(&store, identity_id).map_err(SetupError::from)?,
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?),
         replica,
@@ -185,6 +190,9 @@ async fn begin(
         stored,
     };
     let mut node = Node::new(parts);
+    if let Some(minutes) = config.desk_lock_minutes {
+        node.people.seat = seat::Seat::new(minutes);
+    }
     wake(&mut node, clean, restored);
     Ok((node, net_events))
 }
@@ -201,10 +209,11 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
             Ok(authored) => drop(node.author(authored)),
             Err(error) => tracing::error!(%error, "fresh logs could not be started"),
         }
-        forget(node, linli_store::backup::RESTORED_KEY);
+        let restored = node.record_of(linli_core::audit::What::Restored);
+        forget(node, linli_store::backup::RESTORED_KEY, Some(restored));
     }
     if clean {
-        forget(node, CLEAN);
+        forget(node, CLEAN, None);
         return;
     }
     let world = world(&node.replica, &node.store);
@@ -218,13 +227,16 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
     }
 }
 
-fn forget(node: &mut Node, key: &[u8]) {
+fn forget(node: &mut Node, key: &[u8], audit: Option<linli_core::audit::AuditRecord>) {
     let record = linli_replica::batch::Record { shelf: Shelf::Own, key: key.to_vec(), value: None };
-    node.author(linli_core::engine::Authored { records: vec![record], ..Default::default() });
+    let audit = audit.map(|record| record.for_store());
+    let records = [record].into_iter().chain(audit).collect();
+    node.author(linli_core::engine::Authored { records, ..Default::default() });
 }
 
 /// Marks the store as closed in order, once everything before is durable.
 fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
+    audit::close(node)?;
     let value = Some(Vec::new());
     let mut records = match node.core.close(node.replica.directory()) {
         Ok(records) => records,

@@ -17,6 +17,7 @@ use rand::rngs::StdRng;
 use rand_core::Rng as _;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::audit::Audit;
 use crate::catalogue::Catalogue;
 use crate::people::People;
 use crate::receipts::Receipts;
@@ -35,6 +36,7 @@ pub(crate) struct Node {
     pub(crate) discovery: [u8; 32],
     pub(crate) catalogue: Catalogue,
     pub(crate) people: People,
+    pub(crate) audit: Audit,
     pub(crate) receipts: Receipts,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) invitations: crate::invitation::Invitations,
@@ -70,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) relays: Vec<String>,
     pub(crate) discovery: [u8; 32],
     pub(crate) people: People,
+    pub(crate) audit: Audit,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -135,6 +138,7 @@ impl Node {
             discovery: parts.discovery,
             catalogue: parts.catalogue,
             people: parts.people,
+            audit: parts.audit,
             receipts: parts.receipts,
             peers: BTreeMap::new(),
             invitations: crate::invitation::Invitations::default(),
@@ -157,6 +161,7 @@ impl Node {
 
     /// Commits and sends what the core wrote; [`Replica::saved`] says when it is durable.
     pub(crate) fn author(&mut self, authored: Authored) -> Save {
+        let authored = self.audited(authored);
         for space in authored.wants {
             self.feed(Input::Want(space));
         }
@@ -174,6 +179,7 @@ impl Node {
         let now = now();
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
+            let input = self.audited_input(input);
             let outputs = self.replica.handle(now, self.store.as_ref(), input);
             let mut sent = BTreeSet::new();
             for output in outputs {
@@ -339,7 +345,7 @@ impl Node {
 
     /// Follows up on what arrived: records to keep, spaces to ask for, views to renew.
     pub(crate) fn arrived(&mut self, arrival: Arrival) -> Vec<Input> {
-        let Authored { pages, records, wants, .. } = arrival.authored;
+        let Authored { pages, records, wants, .. } = self.audited(arrival.authored);
         let mut inputs: Vec<Input> = wants.into_iter().map(Input::Want).collect();
         if !pages.is_empty() || !records.is_empty() {
             inputs.push(Input::Learned { pages, records });
@@ -356,7 +362,7 @@ impl Node {
                         "this device's data was copied or restored from an older state; it now writes to fresh logs"
                             .to_owned(),
                     );
-                    inputs.extend(input(authored));
+                    inputs.extend(input(self.audited(authored)));
                 }
                 Err(error) => tracing::error!(%error, "fresh logs could not be started"),
             }
@@ -379,7 +385,7 @@ impl Node {
         self.catalogue.directory_changed();
         let world = world(&self.replica, &self.store);
         match self.core.pass_keys_on(world, &mut self.rng) {
-            Ok(authored) => input(authored).into_iter().collect(),
+            Ok(authored) => input(self.audited(authored)).into_iter().collect(),
             Err(error) => {
                 tracing::error!(%error, "keys could not be passed on");
                 Vec::new()

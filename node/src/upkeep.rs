@@ -19,6 +19,8 @@ pub(crate) fn tick(node: &mut Node) {
         node.feed(Input::Learned { pages: Vec::new(), records });
     }
     renew(node);
+    crate::audit::tick(node);
+    node.people.seat.tick(std::time::Instant::now());
     node.tell_members();
     node.invitations.expire(now().0);
     if !node.invitations.any_open() {

@@ -21,9 +21,10 @@ use std::{
 
 use linli_node::{
     api::{
-        ApiError, Code,
+        ApiError, Code, audit,
         care::{self, ElderEdit, ElderList},
         network::{self, Leave, LeaveAnswer, Status},
+        seat,
     },
     control::{Client, ClientError, ControlError, Handler, Server, limits::MAX_REQUEST_BYTES},
     home::{Home, HomeError},
@@ -374,7 +375,13 @@ fn the_specification_describes_every_method_and_code() {
     let page = include_str!("../../docs/spec/control.md");
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
-    let methods: Vec<&str> = network::NAMES.iter().chain(care::NAMES).copied().collect();
+    let methods: Vec<&str> = network::NAMES
+        .iter()
+        .chain(care::NAMES)
+        .chain(audit::NAMES)
+        .chain(seat::NAMES)
+        .copied()
+        .collect();
     assert!(methods.len() > 25);
     assert_eq!(described, methods);
     let codes = [

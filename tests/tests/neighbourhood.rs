@@ -6,6 +6,8 @@
     reason = "tests stop at the first thing that cannot be"
 )]
 
+#[path = "neighbourhood/audit.rs"]
+mod audit;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
 #[path = "neighbourhood/hostile.rs"]

@@ -44,7 +44,7 @@ pub(crate) fn now_ms() -> u64 {
 
 /// A person who acts with the neighbourhood's PIN.
 pub(crate) fn acting(person: &str) -> Option<Acting> {
-    Some(Acting { person: person.to_owned(), pin: PIN.to_owned() })
+    Some(Acting { person: person.to_owned(), pin: PIN.to_owned(), seat: None })
 }
 
 impl Day<'_> {

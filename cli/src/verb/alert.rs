@@ -64,11 +64,11 @@ impl Alert {
                 answered(context, &context.ask(&request).await?)
             }
             Act::List { all } => {
-                let answer = context.ask(&AlertList { all }).await?;
+                let answer = context.look(AlertList { all }).await?;
                 context.show(&answer, || table(context, &answer))
             }
             Act::Show(Which { alert }) => {
-                let answer = context.ask(&AlertShow { alert }).await?;
+                let answer = context.look(AlertShow { alert }).await?;
                 context.show(&answer, || output::tree(&answer))
             }
             Act::Ack(which) => act(context, "ack", which, None).await,

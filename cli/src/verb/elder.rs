@@ -116,7 +116,7 @@ impl Elder {
                 context.show(&answer, || answer.elder.clone())
             }
             Act::Show { elder } => {
-                let answer = context.ask(&ElderShow { elder }).await?;
+                let answer = context.look(ElderShow { elder }).await?;
                 context.show(&answer, || output::tree(&answer))
             }
             Act::Edit(Edit { elder, field, value }) => {
@@ -125,7 +125,7 @@ impl Elder {
                 context.show(&answer, || context.text.say("saved", &[]))
             }
             Act::List(List { find, offset, limit }) => {
-                let answer = context.ask(&ElderList { find, offset, limit }).await?;
+                let answer = context.look(ElderList { find, offset, limit }).await?;
                 context.show(&answer, || page(context, &answer))
             }
             Act::Import(import) => import.run(context).await,

@@ -8,6 +8,8 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod at_rest;
+mod audit;
 mod backup;
 mod community;
 mod day;
@@ -16,4 +18,5 @@ mod namespaces;
 mod offline;
 mod refused;
 mod registers;
+mod seat;
 mod site;

@@ -22,7 +22,7 @@ use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
-use crate::authority::Owner;
+use crate::authority::{Owner, SpaceCertificate};
 use crate::document::Document;
 use crate::identity::NodeKeys;
 use crate::limits::OPEN_DOCUMENTS_MAX;
@@ -71,6 +71,17 @@ pub struct Authored {
     pub urgent: bool,
     /// Spaces this node has become a member of.
     pub wants: Vec<SpaceTag>,
+    /// Acts of authority that this node signed, for its audit.
+    pub acts: Vec<SpaceAct>,
+}
+
+/// An act of authority in a space, signed by this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceAct {
+    /// The space.
+    pub space: SpaceTag,
+    /// The certificate.
+    pub certificate: SpaceCertificate,
 }
 
 impl Authored {
@@ -80,6 +91,7 @@ impl Authored {
         self.records.extend(other.records);
         self.urgent |= other.urgent;
         self.wants.extend(other.wants);
+        self.acts.extend(other.acts);
     }
 }
 
@@ -192,7 +204,7 @@ impl Core {
                     core.inbox_logs =
                         linli_replica::codec::decode(&value).map_err(|_| BadSpaceRecord)?;
                 }
-                Shelf::Own | Shelf::View | Shelf::Pending | Shelf::Receipt => {}
+                Shelf::Own | Shelf::View | Shelf::Pending | Shelf::Receipt | Shelf::Audit => {}
             }
         }
         Ok(core)

@@ -54,3 +54,13 @@ pub const OPEN_DOCUMENTS_MAX: usize = 256;
 
 /// Bytes read from the store at a time while a document is opened.
 pub const OPEN_READ_BYTES: usize = 1 << 20;
+
+/// Bytes of one record of the audit: about 200, with every text at its limit below 2 KiB.
+pub const AUDIT_RECORD_BYTES_MAX: usize = 4 << 10;
+
+/// Records between a signature of the audit and the last one it covers: what becomes durable while
+/// the signature is on its way, which is a batch or two.
+pub const AUDIT_UNSIGNED_MAX: usize = 1 << 16;
+
+/// Bytes of the head of an exported audit: the community's officers and one party's certificates.
+pub const AUDIT_HEADER_BYTES_MAX: usize = 4 << 20;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
 
 use ed25519_dalek::SigningKey;
+use linli_core::audit::AuditRecord;
 use linli_core::authority::{Genesis, Owner, SpaceCertificate};
 use linli_core::identity::{KeyKind, Stretch, open_key_file, seal_key_file};
 use linli_core::inbox::{Given, InboxItem};
@@ -20,6 +21,7 @@ fn accepted(bytes: &[u8]) -> usize {
         Payload::decode(bytes).is_ok(),
         Given::decode(bytes, node()).is_ok(),
         open_key_file(bytes, "passphrase").is_ok(),
+        AuditRecord::decode(bytes).is_ok(),
     ];
     outcomes.into_iter().filter(|accepted| *accepted).count()
 }

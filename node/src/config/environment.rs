@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 11] = [
+pub const VARIABLES: [(&str, &str); 12] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
     ("LINLI_RELAY_ONLY", "relay_only"),
     ("LINLI_MDNS", "mdns"),
     ("LINLI_API", "api"),
+    ("LINLI_DESK_LOCK_MINUTES", "desk_lock_minutes"),
     ("LINLI_LOG", "log.filter"),
     ("LINLI_LOG_FORMAT", "log.format"),
     ("LINLI_RELAYS", "relays.url"),
@@ -84,6 +85,11 @@ impl Environment {
         }
         if let Some(api) = self.value("LINLI_API", "an address such as 127.0.0.1:4480")? {
             config.api = Some(api);
+        }
+        if let Some(minutes) =
+            self.value("LINLI_DESK_LOCK_MINUTES", "a number of minutes such as 5")?
+        {
+            config.desk_lock_minutes = Some(minutes);
         }
         if let Some(filter) = self.text("LINLI_LOG")? {
             filter.clone_into(&mut config.log.filter);

@@ -252,6 +252,7 @@ pub(crate) fn list(node: &mut Node, request: ElderList) -> Outcome<ElderPage> {
 }
 
 pub(crate) fn grant(node: &mut Node, request: ElderGrant) -> Outcome<Done> {
+    node.people.acting(&node.pepper, request.acting.as_ref())?;
     let elder = find(node, &request.elder)?;
     let party = spaces::party(node, &request.party)?;
     let right = match request.right.as_str() {

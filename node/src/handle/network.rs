@@ -240,7 +240,8 @@ pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
     node.store
         .backup(FilePath::new(&request.to), Some(&key))
         .map_err(|error| failed(error.to_string()))?;
-    now_known(Done {})
+    let record = node.record_of(linli_core::audit::What::BackedUp);
+    Ok((Done {}, [node.note(&record)].into()))
 }
 
 pub(crate) fn stop(_: &mut Node, _: Stop) -> Outcome<Done> {

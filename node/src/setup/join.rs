@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use linli_core::audit::AuditRecord;
 use linli_core::pairing::{Code, Message, NotACode};
 use linli_net::{
     NetConfig, NetError, PairError, PairStream, PairTarget, SecretKey, pairing_key_hash,
 };
 use linli_replica::batch::Batch;
-use linli_replica::certificate::Certificate;
+use linli_replica::certificate::{Act, Certificate};
 use linli_replica::directory::Directory;
 use linli_replica::id::NodeId;
 use linli_store::Store;
@@ -114,7 +115,7 @@ pub async fn join(
         let joined = converse(&mut stream, home, passphrase, &identity, &code, &mut number).await?;
         // The other side has all it needs; it does not matter who hangs up first.
         drop(stream.finish().await);
-        keep(&store, joined, &target)
+        keep(&store, &identity.keys.id(), joined, &target)
     }
     .await;
     net.shutdown().await;
@@ -202,14 +203,27 @@ async fn converse(
 }
 
 /// Keeps the community, and where the inviter was: the first start after joining dials it.
-fn keep(store: &Store, joined: Joined, target: &PairTarget) -> Result<Directory, JoinError> {
+fn keep(
+    store: &Store,
+    me: &NodeId,
+    joined: Joined,
+    target: &PairTarget,
+) -> Result<Directory, JoinError> {
     let addresses: BTreeSet<String> = target.addresses.iter().map(ToString::to_string).collect();
     let inviter = (crate::node::node_id(&target.id), addresses.into_iter().collect::<Vec<_>>());
-    let records = vec![
+    let mut rng = super::generator()?;
+    let is_own = |certificate: &&Certificate| matches!(&certificate.body().act, Act::Node { node, .. } if node == me);
+    let audit =
+        joined.certificates.iter().filter(is_own).map(|certificate| {
+            AuditRecord::of_certificate(&mut rng, now(), certificate).for_store()
+        });
+    let audit: Vec<_> = audit.collect();
+    let mut records = vec![
         own(DISCOVERY, joined.discovery.to_vec()),
         own(RELAYS, linli_replica::codec::encode(&joined.relays)),
         own(INVITER, linli_replica::codec::encode(&inviter)),
     ];
+    records.extend(audit);
     store
         .commit(Batch { certificates: joined.certificates, records, ..Batch::default() })
         .map_err(SetupError::from)?;

@@ -250,6 +250,7 @@ impl Core {
         let epoch = self.writable_epoch(draft, rng, tag)?;
         let revoked = Revoked::Party(self.party);
         let certificate = self.act(draft.world(), tag, Act::Revoke(revoked))?;
+        draft.act(tag, &certificate);
         let content = Content::Certificates(vec![certificate.encode().into()]);
         self.write_under(draft, rng, epoch, authority_of(tag), content)
     }
@@ -382,6 +383,10 @@ impl Core {
         space: SpaceTag,
         certificates: Vec<SpaceCertificate>,
     ) -> Result<(), CoreError> {
+        let me = self.keys.id();
+        for own in certificates.iter().filter(|certificate| certificate.body().by == me) {
+            draft.act(space, own);
+        }
         let items = certificates.iter().map(|certificate| certificate.encode().into()).collect();
         self.write(draft, rng, authority_of(space), Content::Certificates(items))
     }
