@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 #[path = "vectors/space_certificate.rs"]
 mod space_certificate;
 
+#[path = "vectors/opening.rs"]
+mod opening;
+
 #[path = "vectors/payload.rs"]
 mod payload;
 
