@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod cards;
 pub mod care;
 pub mod network;
 

@@ -25,6 +25,13 @@ pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// The largest certificate file that is read, in bytes: the whole public list of authorities fits.
 pub const MAX_CA_BYTES: u64 = 1 << 20;
 
+/// After this a hub opens the card to an alert of others: time for a person who is well to refuse, and
+/// little against the way of an ambulance.
+const OPEN_CARD_AFTER_SECONDS: u32 = 300;
+
+/// The longest that a household may be given, in seconds: a day.
+pub const MAX_OPEN_CARD_AFTER_SECONDS: u32 = 24 * 60 * 60;
+
 /// What a node is started with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -40,6 +47,9 @@ pub struct Config {
     pub mdns: Mdns,
     /// Loopback TCP address of the device interface; none: there is none.
     pub api: Option<SocketAddr>,
+    /// After how many seconds a hub opens the emergency card to an alert that neither household nor
+    /// family raised, unless they refuse; none: 300.
+    pub open_card_after_seconds: Option<u32>,
     /// What is logged.
     pub log: Log,
     /// Relays to stay connected to.
@@ -194,6 +204,12 @@ impl Config {
         Ok(config)
     }
 
+    /// After how long a hub opens the emergency card to an alert of others, in milliseconds.
+    #[must_use]
+    pub fn open_card_after_ms(&self) -> u64 {
+        u64::from(self.open_card_after_seconds.unwrap_or(OPEN_CARD_AFTER_SECONDS)) * 1_000
+    }
+
     /// Reads the further certificate authorities of all relays, as X.509 DER.
     ///
     /// # Errors
@@ -222,6 +238,10 @@ impl Config {
         if let Some(api) = self.api.filter(|address| !address.ip().is_loopback()) {
             let what = format!("{api} can be reached from outside: use 127.0.0.1 or [::1]");
             return Err(wrong("api", what));
+        }
+        if self.open_card_after_seconds.is_some_and(|after| after > MAX_OPEN_CARD_AFTER_SECONDS) {
+            let what = format!("write 0 to {MAX_OPEN_CARD_AFTER_SECONDS} seconds");
+            return Err(wrong("open_card_after_seconds", what));
         }
         for relay in &self.relays {
             if !is_web_address(&relay.url) {

@@ -11,6 +11,7 @@ use crate::api::{ApiError, Code, Method};
 use crate::node::Node;
 
 pub(crate) mod alerts;
+pub(crate) mod cards;
 pub(crate) mod elders;
 pub(crate) mod facts;
 mod import;
@@ -64,6 +65,7 @@ pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply
         "elder.list" => answer(node, body, elders::list),
         "elder.import" => import::begin(node, read(body)?).map(Reply::Work),
         "elder.grant" => answer(node, body, elders::grant),
+        "elder.card" => answer(node, body, cards::of_elder),
         "join.list" => answer(node, body, joins::list),
         "join.decide" => answer(node, body, joins::decide),
         "reading.add" => urgent(node, body, readings::add),
@@ -78,6 +80,7 @@ pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply
         "alert.list" => answer(node, body, alerts::list),
         "alert.show" => answer(node, body, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "alert.card" => answer(node, body, cards::of_alert),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
         }

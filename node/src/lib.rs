@@ -168,6 +168,7 @@ async fn begin(
         home: lock.home().clone(),
         relays: relays(config, &identity.relays).into_iter().map(|relay| relay.url).collect(),
         discovery,
+        open_card_after_ms: config.open_card_after_ms(),
         rng,
         stored,
     };

@@ -21,7 +21,7 @@ use std::{
 
 use linli_node::{
     api::{
-        ApiError, Code,
+        ApiError, Code, cards,
         care::{self, ElderEdit, ElderList},
         network::{self, Leave, LeaveAnswer, Status},
     },
@@ -374,7 +374,8 @@ fn the_specification_describes_every_method_and_code() {
     let page = include_str!("../../docs/spec/control.md");
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
-    let methods: Vec<&str> = network::NAMES.iter().chain(care::NAMES).copied().collect();
+    let methods: Vec<&str> =
+        network::NAMES.iter().chain(care::NAMES).chain(cards::NAMES).copied().collect();
     assert!(methods.len() > 25);
     assert_eq!(described, methods);
     let codes = [
