@@ -54,11 +54,15 @@ pub(crate) fn raise_cause(
     person: Option<&Acting>,
 ) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
     let id = alert::alert_id(&cause);
-    let (space, mut saves) = space_for(node, elder)?;
     let name = Name::Plain(DocumentName::Alert(id));
     let existing = find(node, &id.to_string()).ok();
+    let joined = existing.and_then(|document| node.catalogue.get(&document));
+    let (space, mut saves) = match joined.map(|row| row.space) {
+        Some(space) => (space, BTreeSet::new()),
+        None => space_for(node, elder)?,
+    };
     let note = Some(Private::new(elder.to_string()));
-    let (ladder, card) = (Ladder::default(), cards::key(node, elder));
+    let (ladder, card) = (Ladder::default(), cards::key(node, elder, space));
     let fact = match existing {
         Some(document) => read(node, document)?.raise(cause, what, ladder, note, card),
         None => AlertFact::Raised { cause, what, ladder, place: None, note, card },

@@ -239,10 +239,15 @@ fn read(node: &mut Node, space: SpaceTag, elder: Uuid) -> Result<Option<FieldsVi
     Ok(Some(card::view(doc.document(), authors)))
 }
 
-/// What an alert of this household or family carries: none where there is no card to open.
-pub(crate) fn key(node: &mut Node, elder: Uuid) -> Option<CardKey> {
+/// What an alert of this household or family carries: none where there is no card to open, or where the
+/// alert stands in a space of somebody else than the card's household.
+pub(crate) fn key(node: &mut Node, elder: Uuid, alerts: SpaceTag) -> Option<CardKey> {
     let space = kept(node, elder, Right::Read)?;
     let world = world(&node.replica, &node.store);
+    let owner = node.core.outline(world, space).ok()?.owner?;
+    if node.core.outline(world, alerts).ok()?.owner != Some(owner) {
+        return None;
+    }
     let opening = node.core.opening(world, space).ok()??;
     let epoch = SheetId(opening.epoch().0);
     let name = Name::Elder(elder, DocumentName::CardSheet(epoch)).to_string();

@@ -100,7 +100,8 @@ fn answer(node: &mut Node) {
         .filter_map(|(document, seen)| Some((*document, seen.elder, seen.round?)))
         .collect();
     for (document, elder, raise) in due {
-        let Some(card) = key(node, elder) else { continue };
+        let space = node.catalogue.get(&document).map(|row| row.space);
+        let Some(card) = space.and_then(|space| key(node, elder, space)) else { continue };
         let epoch = card.epoch;
         let Some(seen) = node.cards.alerts.get_mut(&document) else { continue };
         let known = seen.card.given.iter().any(|given| given.epoch == epoch);
