@@ -11,6 +11,7 @@ use crate::{
 
 mod alert;
 mod backup;
+mod card;
 mod community;
 mod completions;
 mod demo;

@@ -6,6 +6,7 @@ use automerge::{Automerge, ScalarValue, Value, transaction::Transactable};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::card::SheetId;
 use crate::history;
 use crate::time::Month;
 
@@ -22,6 +23,8 @@ pub enum DocumentName {
     Profile,
     /// `card`: the emergency card.
     EmergencyCard,
+    /// `card/<64 hex>`: a sheet, the whole card as of one epoch.
+    CardSheet(SheetId),
     /// `readings/2024-01`: the readings of a month (UTC).
     Readings(Month),
     /// `order/<uuid>`: one order.
@@ -44,6 +47,8 @@ pub enum Kind {
     Profile,
     /// The emergency card.
     EmergencyCard,
+    /// The whole emergency card as of one epoch.
+    CardSheet,
     /// The readings of a month.
     Readings,
     /// One order.
@@ -63,7 +68,11 @@ impl Kind {
     pub fn is_event(self) -> bool {
         match self {
             Self::Order | Self::Alert | Self::Joins | Self::Offers => true,
-            Self::Profile | Self::EmergencyCard | Self::Readings | Self::Authority => false,
+            Self::Profile
+            | Self::EmergencyCard
+            | Self::CardSheet
+            | Self::Readings
+            | Self::Authority => false,
         }
     }
 }
@@ -71,7 +80,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, readings/<month>, order/<id>, alert/<id>, joins, offers or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, joins, offers or authority is expected"
 )]
 pub struct NameError;
 
@@ -81,6 +90,7 @@ impl DocumentName {
         match self {
             Self::Profile => Kind::Profile,
             Self::EmergencyCard => Kind::EmergencyCard,
+            Self::CardSheet(_) => Kind::CardSheet,
             Self::Readings(_) => Kind::Readings,
             Self::Order(_) => Kind::Order,
             Self::Alert(_) => Kind::Alert,
@@ -96,6 +106,7 @@ impl std::fmt::Display for DocumentName {
         match self {
             Self::Profile => f.write_str("profile"),
             Self::EmergencyCard => f.write_str("card"),
+            Self::CardSheet(id) => write!(f, "card/{id}"),
             Self::Readings(month) => write!(f, "readings/{month}"),
             Self::Order(id) => write!(f, "order/{}", id.hyphenated()),
             Self::Alert(id) => write!(f, "alert/{}", id.hyphenated()),
@@ -120,6 +131,7 @@ impl FromStr for DocumentName {
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
+            Some(("card", id)) => Self::CardSheet(id.parse().map_err(|_| NameError)?),
             Some(("readings", month)) => Self::Readings(month.parse().map_err(|_| NameError)?),
             Some(("order", id)) => Self::Order(id.parse().map_err(|_| NameError)?),
             Some(("alert", id)) => Self::Alert(id.parse().map_err(|_| NameError)?),

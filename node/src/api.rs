@@ -7,9 +7,18 @@
 use serde::{Deserialize, Serialize};
 
 pub mod audit;
+pub mod cards;
 pub mod care;
 pub mod network;
 pub mod seat;
+
+/// Lists the names of all methods, in the order of the specification.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    [network::NAMES, care::NAMES, cards::NAMES, audit::NAMES, seat::NAMES]
+        .into_iter()
+        .flatten()
+        .copied()
+}
 
 /// A method of the control interface: its name, what it takes and what it answers.
 pub trait Method: Serialize + serde::de::DeserializeOwned + Send + 'static {

@@ -159,6 +159,27 @@ impl Catalogue {
         Some(Record { shelf: Shelf::View, key: document.0.to_vec(), value: Some(value) })
     }
 
+    /// Drops the documents of a space; returns what is to be removed from the store.
+    pub(crate) fn forget(&mut self, space: SpaceTag) -> Vec<Record> {
+        let gone: Vec<DocTag> = self
+            .rows
+            .iter()
+            .filter(|(_, row)| row.space == space)
+            .map(|(document, _)| *document)
+            .collect();
+        self.news.retain(|changed| changed.space != space);
+        for document in &gone {
+            self.rows.remove(document);
+            self.stale.remove(document);
+        }
+        let record = |document: &DocTag| Record {
+            shelf: Shelf::View,
+            key: document.0.to_vec(),
+            value: None,
+        };
+        gone.iter().map(record).collect()
+    }
+
     pub(crate) fn get(&self, document: &DocTag) -> Option<&Row> {
         self.rows.get(document)
     }

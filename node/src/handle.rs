@@ -13,6 +13,7 @@ use crate::node::Node;
 
 pub(crate) mod alerts;
 mod audit;
+pub(crate) mod cards;
 pub(crate) mod elders;
 pub(crate) mod facts;
 mod import;
@@ -78,6 +79,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "elder.import" => import::begin(node, read(body)?).map(Reply::Work),
         "elder.grant" => answer(node, body, elders::grant),
         "join.list" => reading(node, body, What::Listed, joins::list),
+        "elder.card" => opening(node, body, cards::of_elder),
         "join.decide" => answer(node, body, joins::decide),
         "reading.add" => urgent(node, body, readings::add),
         "photo.add" => photo::begin(node, read(body)?).map(Reply::Work),
@@ -91,6 +93,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.list" => reading(node, body, What::Listed, alerts::list),
         "alert.show" => reading(node, body, What::Read, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "alert.card" => opening(node, body, cards::of_alert),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
         "audit.list" => audit::list(node, body),
@@ -145,6 +148,18 @@ fn reading<M: Method>(
     let count = rows.map_or(1, |rows| u64::try_from(rows.len()).unwrap_or(u64::MAX));
     saves.extend(node.read_by_somebody(what, M::NAME, elder, count));
     Ok(Reply::Read { answer, saves })
+}
+
+/// A method that opens an emergency card: it is shown once the record of it is durable, never before.
+fn opening<M: Method>(
+    node: &mut Node,
+    body: Value,
+    show: impl FnOnce(&mut Node, M) -> Outcome<M::Answer>,
+) -> Result<Reply, ApiError> {
+    Ok(match reading(node, body, What::CardOpened, show)? {
+        Reply::Read { answer, saves } => Reply::Answer { answer, saves, urgent: false },
+        reply @ (Reply::Answer { .. } | Reply::Work(_)) => reply,
+    })
 }
 
 /// Opens the key of whoever a request names in `acting`.

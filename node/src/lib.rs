@@ -118,10 +118,7 @@ pub async fn run(
 /// Opens the data directory on a thread that may be kept busy: stretching the passphrase takes a second
 /// and 64 MiB. When the thread ends, having had nothing to do for ten seconds, the allocator gives that
 /// memory back.
-async fn open(
-    home: &home::Home,
-    passphrase: &str,
-) -> Result<(Store, setup::Identity), SetupError> {
+async fn open(home: &home::Home, passphrase: &str) -> Result<(Store, setup::Identity), SetupError> {
     let (home, passphrase) = (home.clone(), Zeroizing::new(passphrase.to_owned()));
     let opening = tokio::task::spawn_blocking(move || setup::open(&home, &passphrase)).await;
     opening.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -186,6 +183,7 @@ async fn begin(
         home: lock.home().clone(),
         relays: relays(config, &identity.relays).into_iter().map(|relay| relay.url).collect(),
         discovery,
+        open_card_after_ms: config.open_card_after_ms(),
         rng,
         stored,
     };

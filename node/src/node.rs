@@ -42,6 +42,9 @@ pub(crate) struct Node {
     pub(crate) invitations: crate::invitation::Invitations,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    pub(crate) cards: crate::handle::cards::Cards,
+    /// After this a hub opens the card to alerts of others.
+    pub(crate) open_card_after_ms: u64,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
@@ -75,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) audit: Audit,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
+    pub(crate) open_card_after_ms: u64,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
 }
 
@@ -144,6 +148,8 @@ impl Node {
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            cards: crate::handle::cards::Cards::default(),
+            open_card_after_ms: parts.open_card_after_ms,
             undecided: BTreeSet::new(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),

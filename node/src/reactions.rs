@@ -1,7 +1,7 @@
 //! What a node does by itself when documents change: it says that it has an alert, and where it
 //! decides about an order, it confirms the first claim, or hands it to the centre.
 
-use linli_model::alert::{self, AlertFact, Stage as AlertStage};
+use linli_model::alert::{self, AlertFact, CardKey, Stage as AlertStage};
 use linli_model::author::PartyKind;
 use linli_model::document::DocumentName;
 use linli_model::order::{self, OrderFact};
@@ -10,7 +10,7 @@ use linli_replica::id::DocTag;
 use uuid::Uuid;
 
 use crate::catalogue::Name;
-use crate::handle::facts;
+use crate::handle::{cards, facts, spaces};
 use crate::node::{Node, world};
 use crate::views;
 
@@ -24,6 +24,7 @@ pub(crate) fn react(node: &mut Node) {
         match name {
             Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
             Name::Plain(DocumentName::Order(id)) => decide(node, changed.document, id),
+            Name::Elder(elder, DocumentName::EmergencyCard) => renew_card(node, elder),
             Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
         }
     }
@@ -36,10 +37,15 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     let (doc, authors) = opened.parts();
     let facts = alert::facts(doc.document(), authors);
     let view = alert::fold(id, &facts);
-    if view.stage == AlertStage::Resolved {
+    let keys: Vec<CardKey> = alert::card_keys(&facts, &view).cloned().collect();
+    let open = view.stage != AlertStage::Resolved;
+    if open {
+        node.ladders.note(document);
+    }
+    cards::noted(node, document, &view, &keys);
+    if !open {
         return;
     }
-    node.ladders.note(document);
     if facts.known.iter().any(|known| known.author.node == me) {
         return;
     }
@@ -48,6 +54,16 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
         if let Err(error) = facts::add(node, document, Urgency::Urgent, None, fact) {
             tracing::warn!(%error, "an alert's delivery could not be written down");
         }
+    }
+}
+
+/// Writes a card whole for its present epoch, where this household keeps it and family changed it.
+fn renew_card(node: &mut Node, elder: Uuid) {
+    let own = spaces::own_kind(node);
+    if own.is_ok_and(|kind| kind == linli_replica::certificate::PartyKind::Household)
+        && let Err(error) = cards::renew(node, elder)
+    {
+        tracing::warn!(%error, "a card could not be written whole");
     }
 }
 

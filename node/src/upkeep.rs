@@ -13,6 +13,7 @@ const RENEW_BEFORE_MS: u64 = 60 * DAY_MS;
 
 pub(crate) fn tick(node: &mut Node) {
     crate::ladder::climb(node);
+    crate::handle::cards::tick(node);
     crate::handle::orders::hand_over(node);
     let records = node.receipts.take_unsaved();
     if !records.is_empty() {

@@ -56,6 +56,7 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
     };
     let json = match name {
         DocumentName::Profile => serde_json::to_value(profile::view(doc, authors)),
+        DocumentName::CardSheet(_) => serde_json::to_value(card::sheets(doc, authors)),
         DocumentName::EmergencyCard => serde_json::to_value(card::view(doc, authors)),
         DocumentName::Readings(month) => serde_json::to_value(readings::view(month, doc, authors)),
         DocumentName::Order(id) => serde_json::to_value(order::view(id, doc, authors, &offers)),

@@ -91,6 +91,7 @@ fn every_variable_stands_over_its_key() {
         ("LINLI_MDNS", "loopback"),
         ("LINLI_API", "[::1]:5"),
         ("LINLI_DESK_LOCK_MINUTES", "15"),
+        ("LINLI_OPEN_CARD_AFTER_SECONDS", "20"),
         ("LINLI_LOG", "debug"),
         ("LINLI_LOG_FORMAT", "json"),
         ("LINLI_RELAYS", "https://a.example http://10.0.0.1:3340"),
@@ -101,6 +102,8 @@ fn every_variable_stands_over_its_key() {
     assert!(VARIABLES.iter().map(|(name, _)| name).eq(values.iter().map(|(name, _)| name)));
     let text = "listen = \"0.0.0.0:9\"\nmdns = \"off\"\n[[relays]]\nurl = \"https://b.example\"\n";
     let config = load(text, &values).unwrap();
+    assert_eq!(config.open_card_after_ms(), 20_000);
+    assert_eq!(load("", &[]).unwrap().open_card_after_ms(), 300_000);
     assert_eq!(config.listen, Some("127.0.0.1:1".parse().unwrap()));
     assert_eq!(config.prefix_length, Some(8));
     assert!(config.relay_only);
@@ -149,12 +152,13 @@ fn a_mistake_in_the_file_names_file_and_line() {
 
 #[test]
 fn values_that_make_no_sense_are_refused_with_what_to_write() {
-    let cases: [(&str, Variables, &str); 15] = [
+    let cases: [(&str, Variables, &str); 16] = [
         ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
         ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
         ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),
         ("relay_only = true", &[], "[[relays]]"),
         ("desk_lock_minutes = 481", &[], "1 to 480"),
+        ("open_card_after_seconds = 86401", &[], "0 to 86400"),
         ("prefix_length = 24", &[], "listen = "),
         ("prefix_length = 8\nlisten = \"0.0.0.0:1\"", &[], "listen = "),
         ("prefix_length = 0\nlisten = \"10.0.0.5:1\"", &[], "1 to 32"),
@@ -210,6 +214,7 @@ fn the_operators_page_describes_every_key_and_variable() {
         "relay_only",
         "mdns",
         "api",
+        "open_card_after_seconds",
         "log.filter",
         "log.format",
         "relays.url",

@@ -10,6 +10,8 @@
 mod audit;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
+#[path = "neighbourhood/emergency.rs"]
+mod emergency;
 #[path = "neighbourhood/hostile.rs"]
 mod hostile;
 #[path = "neighbourhood/membership.rs"]

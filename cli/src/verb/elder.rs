@@ -4,6 +4,7 @@ use std::{
 };
 
 use clap::Subcommand;
+use linli_node::api::cards::ElderCard;
 use linli_node::api::care::{
     ElderAdd, ElderEdit, ElderGrant, ElderImport, ElderList, ElderPage, ElderShow, ImportAnswer,
 };
@@ -31,6 +32,13 @@ enum Act {
     List(List),
     Import(Import),
     Grant(Grant),
+    Card {
+        /// The elder's id or name, or a part that fits one only
+        elder: String,
+        /// Why, such as call
+        #[arg(long)]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -130,6 +138,10 @@ impl Elder {
             }
             Act::Import(import) => import.run(context).await,
             Act::Grant(grant) => grant.run(context).await,
+            Act::Card { elder, reason } => {
+                let request = ElderCard { elder, reason, acting: context.acting()? };
+                super::card::shown(context, &context.ask(&request).await?)
+            }
         }
     }
 }

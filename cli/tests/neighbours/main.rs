@@ -13,6 +13,7 @@ mod audit;
 mod backup;
 mod community;
 mod day;
+mod emergency;
 mod killed;
 mod namespaces;
 mod offline;

@@ -1,9 +1,9 @@
 //! Same changes, same view: whatever the order, the split and the repetition in which they arrive.
 
 use automerge::{AutoCommit, Change};
-use linli_model::alert::{self, AlertFact, AlertKind, CauseId, Ladder, Outcome, alert_id};
+use linli_model::alert::{self, AlertFact, AlertKind, CardKey, CauseId, Ladder, Outcome, alert_id};
 use linli_model::author::{PartyKind, Role};
-use linli_model::card::{self, CardField};
+use linli_model::card::{self, CardField, SheetId};
 use linli_model::document::canonical;
 use linli_model::event::{Body, FactId};
 use linli_model::joins::{self, JoinFact, RecordRef};
@@ -166,19 +166,24 @@ fn cause() -> CauseId {
 }
 
 fn alert_fact(what: u8, on: FactId) -> AlertFact {
-    match what % 9 {
+    let card = Some(CardKey { epoch: SheetId([what; 32]), opening: "ab".into() });
+    match what % 12 {
         0 | 1 => AlertFact::Raised {
             cause: cause(),
             what: AlertKind::Button,
             ladder: Ladder::default(),
             place: None,
             note: None,
+            card: card.filter(|_| what % 2 == 0),
         },
         2 => AlertFact::Delivered { raise: on },
         3 | 4 => AlertFact::Acknowledged { raise: on },
         5 => AlertFact::TookOver { from: on },
         6 => AlertFact::Responding { ack: on },
         7 => AlertFact::Resolved { ack: on, outcome: Outcome::Helped, note: None },
+        8 => AlertFact::CardGiven { raise: on, card },
+        9 => AlertFact::CardRefused { raise: on },
+        10 => AlertFact::CardRead { raise: on, reason: None },
         _ => AlertFact::Reopened { resolved: on, note: None },
     }
 }
@@ -216,6 +221,7 @@ fn assert_illegal_facts_change_nothing(doc: &mut AutoCommit, people: &Directory)
         (full.stage, &full.owner, full.resolved, full.since, &full.raises, &full.delivered),
         (legal.stage, &legal.owner, legal.resolved, legal.since, &legal.raises, &legal.delivered)
     );
+    assert_eq!(full.card, legal.card);
     if full.owner.is_some() {
         let owners =
             full.timeline.iter().filter(|e| Some(e.id) == full.owner.as_ref().map(|o| o.fact));

@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod cards;
 mod community;
 mod convergence;
 mod facts;

@@ -34,6 +34,7 @@ mod edit;
 mod error;
 mod membership;
 mod open;
+mod opening;
 mod receive;
 
 pub use edit::{Acting, Edit};

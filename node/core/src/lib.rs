@@ -15,6 +15,7 @@ pub mod identity;
 pub mod inbox;
 pub mod kdf;
 pub mod limits;
+pub mod opening;
 pub mod pairing;
 pub mod payload;
 pub mod person;

@@ -33,6 +33,10 @@ pub const DELEGATION_MAX: u8 = 3;
 /// Epoch keys in one inbox item: a space that rotated weekly for five years.
 pub const WRAPS_MAX: usize = 260;
 
+/// Bytes of an opening: a genesis and an epoch's certificate take 1 KiB, each former epoch that is joined
+/// 120 bytes more. As hexadecimal digits it must fit in a fact of 16 KiB.
+pub const OPENING_BYTES_MAX: usize = 6 << 10;
+
 /// KiB of memory a key file may ask Argon2id for: 1 GiB, what a small hub can just spare.
 pub const ARGON_MEMORY_KIB_MAX: u32 = 1 << 20;
 

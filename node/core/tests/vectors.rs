@@ -23,6 +23,8 @@ mod space_certificate;
 
 #[path = "vectors/audit.rs"]
 mod audit;
+#[path = "vectors/opening.rs"]
+mod opening;
 
 #[path = "vectors/payload.rs"]
 mod payload;

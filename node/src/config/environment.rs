@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 12] = [
+pub const VARIABLES: [(&str, &str); 13] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
     ("LINLI_RELAY_ONLY", "relay_only"),
     ("LINLI_MDNS", "mdns"),
     ("LINLI_API", "api"),
     ("LINLI_DESK_LOCK_MINUTES", "desk_lock_minutes"),
+    ("LINLI_OPEN_CARD_AFTER_SECONDS", "open_card_after_seconds"),
     ("LINLI_LOG", "log.filter"),
     ("LINLI_LOG_FORMAT", "log.format"),
     ("LINLI_RELAYS", "relays.url"),
@@ -90,6 +91,9 @@ impl Environment {
             self.value("LINLI_DESK_LOCK_MINUTES", "a number of minutes such as 5")?
         {
             config.desk_lock_minutes = Some(minutes);
+        }
+        if let Some(after) = self.value("LINLI_OPEN_CARD_AFTER_SECONDS", "seconds such as 300")? {
+            config.open_card_after_seconds = Some(after);
         }
         if let Some(filter) = self.text("LINLI_LOG")? {
             filter.clone_into(&mut config.log.filter);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::authority::Right;
 use linli_core::engine::{Acting, Authored, Edit};
-use linli_model::card::CardField;
 use linli_model::document::DocumentName;
 use linli_model::field::{FieldName, Place, WriteError};
 use linli_model::profile::{self, ProfileField};
@@ -15,7 +14,7 @@ use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, invalid, not_found, now_known, spaces};
+use super::{Outcome, cards, invalid, not_found, now_known, spaces};
 use crate::api::care::{
     ElderAdd, ElderAnswer, ElderEdit, ElderGrant, ElderList, ElderPage, ElderRow, ElderShow,
 };
@@ -143,13 +142,22 @@ pub(crate) fn show(node: &mut Node, request: ElderShow) -> Outcome<Value> {
     let documents: Vec<_> = node
         .catalogue
         .of_elder(elder)
-        .map(|(document, row)| (*document, row.name.to_string()))
+        .filter(|(_, row)| !matches!(row.name, Name::Elder(_, DocumentName::CardSheet(_))))
+        .map(|(document, row)| (*document, row.space, row.name.clone()))
         .collect();
     let mut views = serde_json::Map::new();
-    for (document, name) in documents {
-        views.insert(name, views::view(node, document)?);
+    for (document, space, name) in documents {
+        let card = matches!(name, Name::Elder(_, DocumentName::EmergencyCard));
+        if !card || cards::is_shown(node, space) {
+            views.insert(name.to_string(), views::view(node, document)?);
+        }
     }
-    now_known(json!({ "elder": elder.to_string(), "documents": views }))
+    let openings = cards::openings(node, elder);
+    now_known(json!({
+        "elder": elder.to_string(),
+        "documents": views,
+        "card_openings": openings,
+    }))
 }
 
 pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
@@ -165,20 +173,14 @@ pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
             })?
         }
         Some(field) => {
-            let place = place::<CardField>(field)?;
-            let space = match space_of(node, elder, spaces::EMERGENCY) {
-                Some(space) => space,
-                None => begin_other(node, spaces::EMERGENCY, Vec::new())?,
-            };
-            write(node, space, elder, DocumentName::EmergencyCard, person.as_ref(), |doc| {
-                set_or_clear(doc, place, &request.value)
-            })?
+            let place = cards::place(field)?;
+            (cards::edit(node, elder, place, &request.value, person.as_ref())?, true)
         }
     };
     Ok((Done {}, saves))
 }
 
-fn set_or_clear<F: FieldName>(
+pub(crate) fn set_or_clear<F: FieldName>(
     doc: &mut automerge::AutoCommit,
     place: Place<F>,
     value: &str,
@@ -273,5 +275,7 @@ pub(crate) fn grant(node: &mut Node, request: ElderGrant) -> Outcome<Done> {
     };
     let world = world(&node.replica, &node.store);
     let authored = node.core.grant(world, &mut node.rng, space, grant)?;
-    Ok((Done {}, [node.author(authored)].into()))
+    let saves = [node.author(authored)].into();
+    cards::let_family_in(node);
+    Ok((Done {}, saves))
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use linli_core::engine::{Acting, Edit};
-use linli_model::event::{Body, Fact, FactId, Facts, put_fact};
+use linli_model::author::Author;
+use linli_model::event::{Body, Fact, FactError, FactId, Facts, put_fact};
 use linli_model::time::Timestamp;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
@@ -28,6 +29,43 @@ pub(crate) fn add<B: Body>(
     add_to(node, space, &name, urgency, person, body)
 }
 
+/// Adds two facts to a document as one entry, so that whoever has the first has the second, which
+/// builds on it.
+pub(crate) fn add_both<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &Name,
+    person: Option<&Acting>,
+    first: B,
+    second: impl FnOnce(FactId) -> B,
+) -> Result<BTreeSet<Save>, ApiError> {
+    let invalid = |error: FactError| super::invalid(error.to_string());
+    let world = world(&node.replica, &node.store);
+    let author = author(node, person)?;
+    let text = name.to_string();
+    let (doc, authors) = node.core.document(world, space, &text)?.parts();
+    let facts = Facts::<B>::read(doc.document(), authors);
+    let at = Timestamp(world.now.0);
+    let first = Fact::new(at, &author, &facts, first);
+    let (id, _) = first.text().map_err(invalid)?;
+    let second = Fact { after: vec![id], ..Fact::new(at, &author, &facts, second(id)) };
+    second.text().map_err(invalid)?;
+    let urgency = Urgency::Urgent;
+    let what = Edit { space, name: &text, urgency, isolated: true, person };
+    let authored = node.core.edit(world, &mut node.rng, what, |doc| {
+        put_fact(doc, &first)?;
+        put_fact(doc, &second).map(drop)
+    })?;
+    Ok(authored.map(|authored| node.author(authored)).into_iter().collect())
+}
+
+fn author(node: &Node, person: Option<&Acting>) -> Result<Author, ApiError> {
+    let world = world(&node.replica, &node.store);
+    node.core.own_author(world, person).ok_or_else(|| {
+        ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
+    })
+}
+
 /// Adds a fact to a document, which begins with it where there is none yet.
 pub(crate) fn add_to<B: Body>(
     node: &mut Node,
@@ -38,9 +76,7 @@ pub(crate) fn add_to<B: Body>(
     body: B,
 ) -> Result<(FactId, BTreeSet<Save>), ApiError> {
     let world = world(&node.replica, &node.store);
-    let author = node.core.own_author(world, person).ok_or_else(|| {
-        ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
-    })?;
+    let author = author(node, person)?;
     let text = name.to_string();
     let document = node.core.document(world, space, &text)?;
     let (doc, authors) = document.parts();

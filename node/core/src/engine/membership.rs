@@ -256,7 +256,7 @@ impl Core {
     }
 
     /// Does all of an act or nothing: on an error the space is as it was.
-    fn whole<T>(
+    pub(super) fn whole<T>(
         &mut self,
         world: World<'_>,
         tag: SpaceTag,
@@ -330,7 +330,7 @@ impl Core {
 
     /// Begins an epoch and passes its key to everybody who may read, to this node's own inbox first:
     /// from a carrier it comes back after the disk was restored from an older state.
-    fn mint(
+    pub(super) fn mint(
         &mut self,
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
@@ -376,7 +376,7 @@ impl Core {
     }
 
     /// Puts certificates into the space's authority document.
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
@@ -455,7 +455,11 @@ impl Core {
         Ok(())
     }
 
-    fn published(&mut self, draft: Draft<'_>, tag: SpaceTag) -> Result<Authored, CoreError> {
+    pub(super) fn published(
+        &mut self,
+        draft: Draft<'_>,
+        tag: SpaceTag,
+    ) -> Result<Authored, CoreError> {
         let record = self.space_mut(draft.world().directory, tag)?.record();
         let mut authored = Authored { records: vec![record], ..Authored::default() };
         self.finish(draft, &mut authored)?;
