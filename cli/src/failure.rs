@@ -68,6 +68,22 @@ pub(crate) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that was to be written.
+    #[error("cannot write {path}")]
+    Unwritten {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The officer said no.
+    #[error("nothing was signed")]
+    NotSigned,
+    /// What was typed back is not the key that was printed.
+    #[error("this is not the key that was shown: print it again with `linli keys officer new`, into another file")]
+    PrintedDiffers,
+    /// A secret key where other users of the machine can see it.
+    #[error("a secret key does not belong on the command line, where others can see it: give - and type it")]
+    SecretOnCommandLine,
     /// An invitation that came to nothing.
     #[error("the invitation failed: {reason}")]
     InvitationFailed { reason: String },
@@ -124,6 +140,13 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         Some(CliError::InvitationFailed { .. }) => Exit::CONFLICT,
         Some(CliError::NumbersDiffer) => Exit::FORBIDDEN,
         Some(CliError::File { .. }) => Exit::NOT_FOUND,
+        Some(CliError::NotSigned) => Exit::FORBIDDEN,
+        Some(CliError::Unwritten { source, .. }) => match source.kind() {
+            std::io::ErrorKind::AlreadyExists => Exit::CONFLICT,
+            std::io::ErrorKind::NotFound => Exit::NOT_FOUND,
+            std::io::ErrorKind::PermissionDenied => Exit::FORBIDDEN,
+            _ => Exit::FULL,
+        },
         Some(_) => Exit::USAGE,
     }
 }
@@ -270,6 +293,13 @@ fn own_explained(error: &CliError, text: &Text) -> String {
             let said = text.say("bad-file", &[("path", path.display().to_string().into())]);
             format!("{said}: {source}")
         }
+        CliError::Unwritten { path, source } => {
+            let said = text.say("unwritten-file", &[("path", path.display().to_string().into())]);
+            format!("{said}: {source}")
+        }
+        CliError::NotSigned => text.say("not-signed", &[]),
+        CliError::PrintedDiffers => text.say("officer-printed-wrong", &[]),
+        CliError::SecretOnCommandLine => text.say("secret-on-command-line", &[]),
         CliError::InvitationFailed { reason } => {
             text.say("invitation-failed", &[("reason", reason.as_str().into())])
         }

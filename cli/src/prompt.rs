@@ -1,6 +1,10 @@
 //! Asks the person at the terminal: secrets, and yes or no.
 
-use std::{fs, io::Read as _, path::Path};
+use std::{
+    fs,
+    io::{IsTerminal as _, Read as _},
+    path::Path,
+};
 
 use console::Term;
 use zeroize::Zeroizing;
@@ -95,6 +99,24 @@ impl Wanted {
             false => Ok(secret),
         }
     }
+}
+
+/// Whether somebody sits at a terminal who can be asked.
+pub(crate) fn somebody_is_there() -> bool {
+    console::user_attended_stderr() && std::io::stdin().is_terminal()
+}
+
+/// Reads the printed form of a secret key: from the terminal, where it shows as it is typed, else from
+/// standard input.
+pub(crate) fn printed_key(context: &Context) -> anyhow::Result<Secret> {
+    if somebody_is_there() {
+        let terminal = Term::stderr();
+        terminal.write_str(&format!("{} ", context.text.say("ask-printed-key", &[])))?;
+        return Ok(Zeroizing::new(terminal.read_line()?));
+    }
+    let mut text = Zeroizing::new(String::new());
+    std::io::stdin().take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Asks a question that is answered with yes or no; anything but yes is no.

@@ -32,6 +32,7 @@ mod node;
 mod people;
 mod reactions;
 mod receipts;
+mod requests;
 mod upkeep;
 mod views;
 
@@ -39,10 +40,13 @@ use config::{Config, ConfigError, Mdns};
 use driver::{Job, Sources, drive};
 use home::HomeLock;
 use node::{Node, Parts, endpoint, world};
-use setup::SetupError;
+use setup::{JoinError, SetupError};
 
 /// Requests that may wait for the node at once.
 const JOBS_MAX: usize = 256;
+
+/// How often a node that waits for officers asks whether they have signed.
+const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The mark of a node that was stopped in order: without it everything held is looked at again.
 const CLEAN: &[u8] = b"stopped in order";
@@ -90,6 +94,10 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let (store, identity) = setup::open(lock.home(), passphrase)?;
+    let mut stop = std::pin::pin!(stop);
+    let Some(identity) = enrolled(&config, &store, identity, stop.as_mut()).await? else {
+        return Ok(());
+    };
     let server = control::Server::bind(&lock, config.api).await?;
     let (stored, stored_rx) = mpsc::unbounded_channel();
     let (node, net_events) = begin(&lock, &config, store, identity, stored).await?;
@@ -109,6 +117,36 @@ pub async fn run(
     let ((), mut node) = tokio::join!(serving, driving);
     close(&mut node).map_err(SetupError::from)?;
     Ok(())
+}
+
+/// Waits until enough officers have signed, where this node was confirmed and is no member yet; none
+/// when it was stopped before.
+async fn enrolled(
+    config: &Config,
+    store: &Store,
+    identity: setup::Identity,
+    mut stop: std::pin::Pin<&mut impl Future<Output = ()>>,
+) -> Result<Option<setup::Identity>, RunError> {
+    if !setup::is_joining(store)? {
+        return Ok(Some(identity));
+    }
+    loop {
+        let asked = tokio::select! {
+            () = &mut stop => return Ok(None),
+            asked = setup::ask_again(store, &identity, config) => asked,
+        };
+        match asked {
+            Ok(_) => return Ok(Some(setup::identity(store)?)),
+            Err(JoinError::Setup(error)) => return Err(error.into()),
+            Err(JoinError::Config(error)) => return Err(error.into()),
+            Err(JoinError::Net(error)) => return Err(error.into()),
+            Err(waiting) => tracing::info!(%waiting, "not a member yet"),
+        }
+        tokio::select! {
+            () = &mut stop => return Ok(None),
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+    }
 }
 
 /// Puts a node together from what its store keeps.
@@ -156,6 +194,7 @@ async fn begin(
         .map_err(SetupError::from)?
         .is_some();
     let parts = Parts {
+        requests: requests::Requests::load(&own),
         people: people::People::load(own),
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?),

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::catalogue::Catalogue;
 use crate::people::People;
 use crate::receipts::Receipts;
+use crate::requests::Requests;
 
 /// A running node.
 pub(crate) struct Node {
@@ -38,6 +39,7 @@ pub(crate) struct Node {
     pub(crate) receipts: Receipts,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) invitations: crate::invitation::Invitations,
+    pub(crate) requests: Requests,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
     /// Orders that wait for this hub's offer and that no standing offer covered.
@@ -70,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) relays: Vec<String>,
     pub(crate) discovery: [u8; 32],
     pub(crate) people: People,
+    pub(crate) requests: Requests,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -135,6 +138,7 @@ impl Node {
             discovery: parts.discovery,
             catalogue: parts.catalogue,
             people: parts.people,
+            requests: parts.requests,
             receipts: parts.receipts,
             peers: BTreeMap::new(),
             invitations: crate::invitation::Invitations::default(),

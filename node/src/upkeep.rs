@@ -20,10 +20,8 @@ pub(crate) fn tick(node: &mut Node) {
     }
     renew(node);
     node.tell_members();
-    node.invitations.expire(now().0);
-    if !node.invitations.any_open() {
-        node.net.offer_pairing(false);
-    }
+    crate::requests::tick(node);
+    crate::invitation::tick(node);
 }
 
 /// Extends this node's own certificate, so that an unattended hub is never locked out.

@@ -1,0 +1,44 @@
+//! The privacy officer's work, one file a verb.
+
+use clap::Subcommand;
+
+use crate::{context::Context, failure::Exit};
+
+mod expel;
+mod inbox;
+mod officer;
+mod officers;
+mod requests;
+mod sign;
+pub(super) mod words;
+
+pub(super) use officers::passphrase;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    Inbox(inbox::Inbox),
+    Officer(officer::Officer),
+    Officers(officers::Officers),
+    Requests(requests::Requests),
+    Sign(sign::Sign),
+    Expel(expel::Expel),
+}
+
+impl Keys {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        match self.act {
+            Act::Inbox(verb) => verb.run(context).await,
+            Act::Officer(verb) => verb.run(context),
+            Act::Officers(verb) => verb.run(context).await,
+            Act::Requests(verb) => verb.run(context).await,
+            Act::Sign(verb) => verb.run(context),
+            Act::Expel(verb) => verb.run(context).await,
+        }
+    }
+}
