@@ -79,10 +79,14 @@ pub(crate) enum CliError {
     #[error("nothing was signed")]
     NotSigned,
     /// What was typed back is not the key that was printed.
-    #[error("this is not the key that was shown: print it again with `linli keys officer new`, into another file")]
+    #[error(
+        "this is not the key that was shown: print it again with `linli keys officer new`, into another file"
+    )]
     PrintedDiffers,
     /// A secret key where other users of the machine can see it.
-    #[error("a secret key does not belong on the command line, where others can see it: give - and type it")]
+    #[error(
+        "a secret key does not belong on the command line, where others can see it: give - and type it"
+    )]
     SecretOnCommandLine,
     /// An invitation that came to nothing.
     #[error("the invitation failed: {reason}")]
@@ -169,6 +173,7 @@ fn code(error: &anyhow::Error) -> serde_json::Value {
         Exit::NOT_FOUND => "not-found",
         Exit::FORBIDDEN => "forbidden",
         Exit::CONFLICT => "conflict",
+        Exit::WAITS => "waits",
         Exit::FULL => "full",
         Exit::NOT_RUNNING => "not-running",
         _ => "internal",

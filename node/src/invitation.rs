@@ -361,12 +361,7 @@ struct Enrolled {
 }
 
 /// Ends the invitation, and lets the new party into what is for everybody of its kind.
-fn enrolled(
-    node: &mut Node,
-    id: &str,
-    lacking: Lacking,
-    joined: NodeId,
-) -> Option<Enrolled> {
+fn enrolled(node: &mut Node, id: &str, lacking: Lacking, joined: NodeId) -> Option<Enrolled> {
     let (phase, enrolled) = match &lacking {
         Some(request) => {
             let last = awaiting(request);

@@ -171,8 +171,11 @@ pub(crate) fn submit(node: &mut Node, mut request: Request) -> Result<(Request, 
     }
     let id = request.id();
     match node.requests.waiting.get(&id) {
+        // What came along with a file is not signed, and may have been lost on the way: ours stays.
         Some(held) => {
-            request.merge(held)?;
+            let mut own = held.clone();
+            own.merge(&request)?;
+            request = own;
         }
         None if node.requests.waiting.len() >= WAITING_MAX => {
             let message = format!("{WAITING_MAX} requests wait here; finish or drop some first");
@@ -251,9 +254,8 @@ pub(crate) fn tick(node: &mut Node) {
 fn renew(node: &mut Node, at: Timestamp) {
     let directory = node.replica.directory();
     let under = directory.officers().0;
-    let is_change = |r: &&Request| {
-        r.acts().iter().any(|act| matches!(act.body().act, Act::Officers { .. }))
-    };
+    let is_change =
+        |r: &&Request| r.acts().iter().any(|act| matches!(act.body().act, Act::Officers { .. }));
     let old: Vec<Request> = node
         .requests
         .waiting()
@@ -327,7 +329,8 @@ pub(crate) fn open_keys(
         (true, None) => {
             let message = "this node keeps no officer's key; begin without the passphrase and let \
                            the officers sign the request";
-            Err(ApiError::new(Code::Forbidden, message).with(Detail::new("request-no-officer-key", &[])))
+            Err(ApiError::new(Code::Forbidden, message)
+                .with(Detail::new("request-no-officer-key", &[])))
         }
         (false, _) => Ok(keys),
     }

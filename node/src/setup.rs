@@ -29,8 +29,8 @@ mod officer;
 
 pub use found::{Founded, NewFounding, begin_founding, finish_founding};
 pub use join::{Inviter, JoinError, finish, join};
-pub use officer::{open_officer_key, seal_officer_key};
 pub(crate) use join::{ask_again, is_joining};
+pub use officer::{open_officer_key, seal_officer_key};
 
 const NODE_KEYS: &[u8] = b"node keys";
 const PARTY: &[u8] = b"party";

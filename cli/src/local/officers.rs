@@ -156,7 +156,6 @@ pub(crate) async fn finish_founding(
     files: Vec<Vec<u8>>,
 ) -> anyhow::Result<Founded> {
     let (lock, passphrase) = (home.lock()?, passphrase.clone());
-    let finished =
-        spawn_blocking(move || setup::finish_founding(lock.home(), &passphrase, &files));
+    let finished = spawn_blocking(move || setup::finish_founding(lock.home(), &passphrase, &files));
     finished.await?.map_err(error::setup)
 }

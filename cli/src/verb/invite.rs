@@ -42,12 +42,8 @@ impl Invite {
         let client = context.client().await?;
         let file = self.officer_passphrase_file.as_deref();
         let officer_passphrase = passphrase(context, &client, file).await?;
-        let request = network::Invite {
-            kind: self.kind,
-            name: self.name,
-            officer_passphrase,
-            valid_s,
-        };
+        let request =
+            network::Invite { kind: self.kind, name: self.name, officer_passphrase, valid_s };
         let invitation = client.call(&request).await?;
         context.show(&invitation, || code(context, &invitation))?;
         let phase = wait(context, &client, &invitation, self.yes).await?;

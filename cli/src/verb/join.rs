@@ -66,7 +66,6 @@ impl Join {
 }
 
 fn done(context: &Context, joined: &Joined) -> anyhow::Result<Exit> {
-    context.show(joined, || {
-        context.text.say("join-done", &[("name", printable(&joined.name).into())])
-    })
+    context
+        .show(joined, || context.text.say("join-done", &[("name", printable(&joined.name).into())]))
 }

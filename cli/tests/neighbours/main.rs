@@ -13,6 +13,7 @@ mod community;
 mod day;
 mod killed;
 mod namespaces;
+mod officers;
 mod offline;
 mod refused;
 mod registers;

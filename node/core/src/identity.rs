@@ -15,7 +15,9 @@ use crate::secret::{Secret, draw};
 mod file;
 mod word;
 
-pub use file::{KeyFile, KeyFileError, KeyKind, Stretch, key_file_of, open_key_file, seal_key_file};
+pub use file::{
+    KeyFile, KeyFileError, KeyKind, Stretch, key_file_of, open_key_file, seal_key_file,
+};
 pub(crate) use file::{Sealed, open, seal};
 pub use word::{NotAWord, is_printed, officer_word, printed_key, read_officer, read_printed};
 

@@ -79,7 +79,9 @@ pub enum Refusal {
     #[error("its officers and threshold are not m of n with m more than half")]
     UnsoundOfficers,
     /// It rests on a key that the officers struck out as lost or stolen.
-    #[error("it rests on an officer's key that was struck out; the officers in force must sign anew")]
+    #[error(
+        "it rests on an officer's key that was struck out; the officers in force must sign anew"
+    )]
     StruckOut,
     /// Its signer is not the party or node it speaks for.
     #[error("it is not signed by the party or node it speaks for")]
@@ -216,7 +218,8 @@ impl Directory {
     #[must_use]
     pub fn resting_on(&self, gone: &BTreeSet<OfficerId>) -> Vec<CertificateId> {
         let rests = |(id, certificate): (&CertificateId, &Certificate)| {
-            let (Act::Enrol { under, .. } | Act::Expel { under, .. }) = &certificate.body().act else {
+            let (Act::Enrol { under, .. } | Act::Expel { under, .. }) = &certificate.body().act
+            else {
                 return None;
             };
             let set = self.set(under).filter(|_| !self.refused.contains_key(id))?;

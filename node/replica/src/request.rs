@@ -65,7 +65,9 @@ pub enum RequestError {
     #[error("this request has format version {0}; update linli to read it")]
     Version(u8),
     /// A certificate in it is damaged or forged.
-    #[error("a certificate in this request does not hold: it was damaged or changed; do not sign it")]
+    #[error(
+        "a certificate in this request does not hold: it was damaged or changed; do not sign it"
+    )]
     Certificate(#[source] CertificateError),
     /// Nothing is asked, or too much at once.
     #[error("a request asks for one to {REQUEST_ACTS_MAX} acts")]
@@ -403,7 +405,8 @@ fn authority(acts: &[Certificate], known: &[Certificate]) -> Result<Authority, R
         }
     };
     let ours = |act: &&Certificate| {
-        act.body().community == community || founding.is_some_and(|genesis| act.id() == genesis.id())
+        act.body().community == community
+            || founding.is_some_and(|genesis| act.id() == genesis.id())
     };
     if !acts.iter().all(|act| ours(&act)) {
         return Err(RequestError::Mixed);

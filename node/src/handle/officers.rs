@@ -41,9 +41,8 @@ fn answer((request, save): (Request, Save)) -> Outcome<RequestRow> {
 }
 
 pub(crate) fn replace(node: &mut Node, request: OfficersReplace) -> Outcome<RequestRow> {
-    let is_change = |r: &Request| {
-        r.acts().iter().any(|act| matches!(act.body().act, Act::Officers { .. }))
-    };
+    let is_change =
+        |r: &Request| r.acts().iter().any(|act| matches!(act.body().act, Act::Officers { .. }));
     let directory = node.replica.directory();
     let (previous, set) = directory.officers().clone();
     if node.requests.waiting().any(|r| r.under() == previous && is_change(r)) {
@@ -77,7 +76,9 @@ fn successors(
         match (fitting.next(), fitting.next()) {
             (Some(officer), None) if !word.is_empty() => gone.insert(*officer),
             (Some(_), _) => return Err(invalid("several officers' keys begin so: write more")),
-            (None, _) => return Err(not_found("no officer has this key; see `linli keys officers`")),
+            (None, _) => {
+                return Err(not_found("no officer has this key; see `linli keys officers`"));
+            }
         };
     }
     let mut all: BTreeSet<OfficerId> = set.officers.iter().copied().collect();

@@ -70,7 +70,8 @@ impl Officer {
 
 impl New {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let secret = OFFICER_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
+        let secret =
+            OFFICER_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
         let spinner = Spinner::start(context, context.text.say("officer-key-making", &[]));
         let key = officers::new_key(&self.out, None, &secret)?;
         drop(spinner);
@@ -84,7 +85,8 @@ impl New {
         context.show(&answer, || {
             let made = said(context, "officer-key-made", &word, &file);
             let picture = output::qr(&printed.replace('-', "").to_uppercase()).unwrap_or_default();
-            let paper = context.text.say("officer-printed", &[("printed", printed.as_str().into())]);
+            let paper =
+                context.text.say("officer-printed", &[("printed", printed.as_str().into())]);
             format!("{made}\n\n{picture}\n{paper}")
         })?;
         if context.json || !prompt::somebody_is_there() {
@@ -109,7 +111,8 @@ impl Check {
         } else if self.what.to_lowercase().starts_with("linlioff1") {
             ("public", officers::checked_word(&self.what)?)
         } else {
-            let secret = OFFICER_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
+            let secret =
+                OFFICER_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
             ("file", officers::word(&officers::open_key(self.what.as_ref(), &secret)?))
         };
         let answer = json!({ "is": what, "officer": word });
@@ -122,7 +125,8 @@ impl Check {
 impl Restore {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let printed = officers::of_printed(&prompt::printed_key(context)?)?;
-        let secret = OFFICER_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
+        let secret =
+            OFFICER_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
         let spinner = Spinner::start(context, context.text.say("officer-key-making", &[]));
         let key = officers::new_key(&self.out, Some(printed), &secret)?;
         drop(spinner);

@@ -84,9 +84,7 @@ fn list(context: &Context, answer: &OfficersAnswer) -> String {
     ];
     let mut lines = vec![context.text.say("officers-are", &arguments)];
     lines.extend(answer.officers.iter().map(|row| match row.held_here {
-        true => {
-            context.text.say("officer-held-here", &[("officer", row.officer.as_str().into())])
-        }
+        true => context.text.say("officer-held-here", &[("officer", row.officer.as_str().into())]),
         false => format!("  {}", row.officer),
     }));
     lines.join("\n")

@@ -26,9 +26,11 @@ pub(crate) fn request(context: &Context, row: &RequestRow) -> String {
     lines.join("\n")
 }
 
-/// Shows the request and asks whether to sign it.
+/// Shows the request and asks whether to sign it. A script that has decided hears only the answer.
 pub(crate) fn agreed(context: &Context, row: &RequestRow, yes: bool) -> anyhow::Result<bool> {
-    output::complain(&request(context, row));
+    if !(yes && context.json) {
+        output::complain(&request(context, row));
+    }
     match yes {
         true => Ok(true),
         false => prompt::agrees(&context.text.say("request-ask", &[])),
@@ -82,7 +84,8 @@ fn details(context: &Context, deed: &DeedRow) -> String {
     let mut lines = Vec::new();
     match deed {
         DeedRow::Found { officers, threshold } => {
-            let arguments = [("officers", officers.len().into()), ("threshold", (*threshold).into())];
+            let arguments =
+                [("officers", officers.len().into()), ("threshold", (*threshold).into())];
             lines.push(text.say("deed-found", &arguments));
             lines.extend(keys(context, "deed-officer-stays", officers));
         }
@@ -136,9 +139,8 @@ fn named(context: &Context, name: Option<&String>) -> String {
 }
 
 fn keys(context: &Context, key: &str, officers: &[String]) -> Vec<String> {
-    let line = |officer: &String| {
-        context.text.say_key(key, &[("officer", officer.as_str().into())])
-    };
+    let line =
+        |officer: &String| context.text.say_key(key, &[("officer", officer.as_str().into())]);
     officers.iter().map(line).collect()
 }
 

@@ -79,8 +79,7 @@ fn read(text: &str, prefix: Hrp) -> Option<Zeroizing<[u8; 32]>> {
     let mut word = Zeroizing::new(String::with_capacity(text.len()));
     let kept = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
     word.extend(kept.map(|c| c.to_ascii_lowercase()));
-    let checked =
-        bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(&word).ok()?;
+    let checked = bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(&word).ok()?;
     let mut bytes = Zeroizing::new([0; 32]);
     let mut length = 0;
     for mut byte in checked.byte_iter() {

@@ -72,8 +72,7 @@ impl Community {
     /// An enrolment that no officer has signed.
     pub(crate) fn unsigned(&self, number: u8) -> Certificate {
         let party = PartyId(public(number + 100));
-        let act =
-            Act::Enrol { under: self.under(), party, kind: PartyKind::Household, name: None };
+        let act = Act::Enrol { under: self.under(), party, kind: PartyKind::Household, name: None };
         Certificate::new(CommunityId(self.genesis.id().0), Timestamp(1), act)
     }
 
