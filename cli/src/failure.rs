@@ -1,6 +1,6 @@
 //! What went wrong: the sentence a person reads, the JSON a program reads, and the exit code.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use linli_node::{
     api::{ApiError, Code, Detail},
@@ -145,14 +145,19 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         Some(CliError::NumbersDiffer) => Exit::FORBIDDEN,
         Some(CliError::File { .. }) => Exit::NOT_FOUND,
         Some(CliError::NotSigned) => Exit::FORBIDDEN,
-        Some(CliError::Unwritten { source, .. }) => match source.kind() {
-            std::io::ErrorKind::AlreadyExists => Exit::CONFLICT,
-            std::io::ErrorKind::NotFound => Exit::NOT_FOUND,
-            std::io::ErrorKind::PermissionDenied => Exit::FORBIDDEN,
-            _ => Exit::FULL,
-        },
+        Some(CliError::Unwritten { source, .. }) => unwritten(source.kind()),
         Some(_) => Exit::USAGE,
     }
+}
+
+/// Why a file cannot be written: it is there, its folder is not, it is not allowed, or there is no room.
+fn unwritten(kind: ErrorKind) -> Exit {
+    let reasons = [
+        (ErrorKind::AlreadyExists, Exit::CONFLICT),
+        (ErrorKind::NotFound, Exit::NOT_FOUND),
+        (ErrorKind::PermissionDenied, Exit::FORBIDDEN),
+    ];
+    reasons.iter().find(|(of, _)| *of == kind).map_or(Exit::FULL, |(_, exit)| *exit)
 }
 
 /// Returns what is written to standard error.

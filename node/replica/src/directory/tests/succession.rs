@@ -28,7 +28,7 @@ fn permutations(mut items: Vec<Certificate>) -> Vec<Vec<Certificate>> {
         }
         for i in 0..n {
             heap(n - 1, items, all);
-            items.swap(if n % 2 == 0 { i } else { 0 }, n - 1);
+            items.swap(if n.is_multiple_of(2) { i } else { 0 }, n - 1);
         }
     }
     let mut all = Vec::new();
