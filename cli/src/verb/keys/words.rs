@@ -87,7 +87,7 @@ fn details(context: &Context, deed: &DeedRow) -> String {
             let arguments =
                 [("officers", officers.len().into()), ("threshold", (*threshold).into())];
             lines.push(text.say("deed-found", &arguments));
-            lines.extend(keys(context, "deed-officer-stays", officers));
+            lines.extend(officers.iter().map(|officer| format!("  {officer}")));
         }
         DeedRow::Officers { come, go, stay, threshold, struck_keeping } => {
             let count = come.len() + stay.len();
