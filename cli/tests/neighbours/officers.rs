@@ -162,17 +162,15 @@ fn town() -> Town {
     town
 }
 
-#[test]
-fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
-    let mut town = town();
-    // A hub is confirmed, and waits until a file has gone round.
+/// Enrols a hub by a file that goes from officer to officer.
+fn enrolled(town: &Town) -> Site {
     let mut hub = town.confirmed("hub");
     assert_eq!(town.centre.ask(&["status"])["requests_waiting"], 1);
     let desk = town.centre.ask(&["keys", "inbox"]);
     assert_eq!(desk[0]["section"], "enrolment", "{desk}");
     assert_eq!(hub.run(&["join", "--finish"]).code, 6);
     let file = town.export("enrol");
-    let [li, wang, zhao] = &town.officers;
+    let [li, wang, _] = &town.officers;
     let first = li.sign(&file);
     assert_eq!(first.answer()["deeds"][0]["nodes"][0]["label"], "hub");
     let early = town.import(&[&file]);
@@ -191,8 +189,12 @@ fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
     assert_eq!(finished.answer()["name"], "North Gate");
     hub.up();
     met(&town.centre, &hub);
+    hub
+}
 
-    // Another asks by itself when it is started. Its request was signed one after the other, apart.
+/// Enrols a hub by two copies that were signed apart; the hub asks by itself when it is started.
+fn enrolled_in_parallel(town: &Town) -> Site {
+    let [li, _, zhao] = &town.officers;
     let mut second = town.confirmed("second");
     let file = town.export("enrol-2");
     let copy = town.copy(&file, "enrol-2-copy");
@@ -203,8 +205,17 @@ fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
     assert_eq!((again.code, again.refusal().0.as_str()), (5, "conflict"));
     second.up();
     met(&town.centre, &second);
+    second
+}
 
-    // Wang's key is stolen. What Li signed half before, the thief must not complete.
+/// The officers of a node, as text.
+fn officers_at(node: &Site) -> String {
+    node.ask(&["keys", "officers"])["officers"].to_string()
+}
+
+/// Wang's key is stolen and replaced by Song's. What Li signed half before, no thief completes.
+fn replaced(town: &Town, hub: &Site) -> Officer {
+    let [li, wang, zhao] = &town.officers;
     let third = town.confirmed("third");
     let half = town.export("half");
     assert_eq!(li.sign(&half).code, 0);
@@ -222,8 +233,8 @@ fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
     town.centre.ask(&["keys", "requests", "export", &id, file.to_str().unwrap()]);
     assert_eq!((li.sign(&file).code, zhao.sign(&file).code), (0, 0));
     assert_eq!(town.import(&[&file]).answer()["state"], "counts");
-    let now = |node: &Site| node.ask(&["keys", "officers"])["officers"].to_string();
-    assert!(now(&town.centre).contains(&song.word) && !now(&town.centre).contains(&wang.word));
+    let now = officers_at(&town.centre);
+    assert!(now.contains(&song.word) && !now.contains(&wang.word), "{now}");
     hub.await_answer(&["keys", "officers"], |answer| {
         answer.to_string().contains(&song.word).then_some(())
     });
@@ -241,8 +252,17 @@ fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
     town.centre.ask(&["keys", "requests", "drop", rows[0]["id"].as_str().unwrap()]);
     let given_up = third.run(&["join", "--finish"]);
     assert!(![0, 6].contains(&given_up.code), "nobody waits for it any more: {given_up:?}");
+    song
+}
 
+#[test]
+fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
+    let mut town = town();
+    let hub = enrolled(&town);
+    let second = enrolled_in_parallel(&town);
+    let song = replaced(&town, &hub);
     // The second hub is stolen: two of the present officers put it out.
+    let [_, wang, zhao] = &town.officers;
     let stolen = second.ask(&["status"])["node"].as_str().unwrap().to_owned();
     assert_eq!(town.centre.run(&["keys", "expel", &stolen]).code, 6);
     let file = town.export("expel");
@@ -264,7 +284,7 @@ fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
     // All of it is there after a restart.
     town.centre.stop();
     town.centre.up();
-    assert!(now(&town.centre).contains(&song.word));
+    assert!(officers_at(&town.centre).contains(&song.word));
 }
 
 #[test]
