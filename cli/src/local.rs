@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use crate::prompt::Secret;
 
 mod error;
+pub(crate) mod officers;
 
 pub(crate) use error::LocalError;
 
@@ -116,6 +117,18 @@ pub(crate) async fn join(
     let inviter = inviter.map(|Inviter { node, addresses }| setup::Inviter { node, addresses });
     let joined = setup::join(lock.home(), config, passphrase, code, inviter, number).await;
     let directory = joined.map_err(error::join)?;
+    let (community, name) = (directory.community().to_string(), directory.name().to_owned());
+    Ok(Joined { community, name })
+}
+
+/// Completes a joining that waited for officers.
+pub(crate) async fn finish_joining(
+    home: &Home,
+    config: &Config,
+    passphrase: &Secret,
+) -> anyhow::Result<Joined> {
+    let lock = home.lock()?;
+    let directory = setup::finish(lock.home(), config, passphrase).await.map_err(error::join)?;
     let (community, name) = (directory.community().to_string(), directory.name().to_owned());
     Ok(Joined { community, name })
 }

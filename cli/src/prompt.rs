@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read as _,
+    io::{IsTerminal as _, Read as _},
     path::{Path, PathBuf, absolute},
     process::{Command, Stdio},
 };
@@ -151,6 +151,24 @@ fn from_keyring(data: &Path) -> anyhow::Result<Secret> {
     let text = std::str::from_utf8(&bytes).map_err(|_| nothing())?;
     let line = text.lines().next().filter(|line| !line.is_empty()).ok_or_else(nothing)?;
     Ok(Zeroizing::new(line.to_owned()))
+}
+
+/// Whether somebody sits at a terminal who can be asked.
+pub(crate) fn somebody_is_there() -> bool {
+    console::user_attended_stderr() && std::io::stdin().is_terminal()
+}
+
+/// Reads the printed form of a secret key: from the terminal, where it shows as it is typed, else from
+/// standard input.
+pub(crate) fn printed_key(context: &Context) -> anyhow::Result<Secret> {
+    if somebody_is_there() {
+        let terminal = Term::stderr();
+        terminal.write_str(&format!("{} ", context.text.say("ask-printed-key", &[])))?;
+        return Ok(Zeroizing::new(terminal.read_line()?));
+    }
+    let mut text = Zeroizing::new(String::new());
+    std::io::stdin().take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Asks a question that is answered with yes or no; anything but yes is no.

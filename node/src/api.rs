@@ -10,11 +10,12 @@ pub mod audit;
 pub mod cards;
 pub mod care;
 pub mod network;
+pub mod officers;
 pub mod seat;
 
 /// Lists the names of all methods, in the order of the specification.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    [network::NAMES, care::NAMES, cards::NAMES, audit::NAMES, seat::NAMES]
+    [network::NAMES, officers::NAMES, care::NAMES, cards::NAMES, audit::NAMES, seat::NAMES]
         .into_iter()
         .flatten()
         .copied()

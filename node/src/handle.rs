@@ -14,12 +14,14 @@ use crate::node::Node;
 pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
+mod desk;
 pub(crate) mod elders;
 pub(crate) mod facts;
 mod import;
 mod joins;
 mod network;
 mod offers;
+mod officers;
 pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
@@ -69,6 +71,15 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "person.add" => answer(node, body, people::add),
         "person.list" => answer(node, body, people::list),
         "party.list" => answer(node, body, network::parties),
+        "officers" => answer(node, body, officers::officers),
+        "officers.replace" => answer(node, body, officers::replace),
+        "expel" => answer(node, body, officers::expel),
+        "request.list" => answer(node, body, officers::list),
+        "request.export" => answer(node, body, officers::export),
+        "request.import" => answer(node, body, officers::import),
+        "request.sign" => answer(node, body, officers::sign),
+        "request.drop" => answer(node, body, officers::forget),
+        "desk" => answer(node, body, desk::list),
         "leave" => answer(node, body, network::leave),
         "backup" => answer(node, body, network::backup),
         "stop" => answer(node, body, network::stop),

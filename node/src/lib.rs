@@ -35,6 +35,7 @@ mod node;
 mod people;
 mod reactions;
 mod receipts;
+mod requests;
 mod seat;
 mod upkeep;
 mod views;
@@ -43,10 +44,13 @@ use config::{Config, ConfigError, Mdns};
 use driver::{Job, Sources, drive};
 use home::HomeLock;
 use node::{Node, Parts, endpoint, world};
-use setup::SetupError;
+use setup::{JoinError, SetupError};
 
 /// Requests that may wait for the node at once.
 const JOBS_MAX: usize = 256;
+
+/// How often a node that waits for officers asks whether they have signed.
+const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The mark of a node that was stopped in order: without it everything held is looked at again.
 const CLEAN: &[u8] = b"stopped in order";
@@ -94,6 +98,10 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let (store, identity) = open(lock.home(), passphrase).await?;
+    let mut stop = std::pin::pin!(stop);
+    let Some(identity) = enrolled(&config, &store, identity, stop.as_mut()).await? else {
+        return Ok(());
+    };
     let server = control::Server::bind(&lock, config.api).await?;
     let (stored, stored_rx) = mpsc::unbounded_channel();
     let (node, net_events) = begin(&lock, &config, store, identity, stored).await?;
@@ -122,6 +130,36 @@ async fn open(home: &home::Home, passphrase: &str) -> Result<(Store, setup::Iden
     let (home, passphrase) = (home.clone(), Zeroizing::new(passphrase.to_owned()));
     let opening = tokio::task::spawn_blocking(move || setup::open(&home, &passphrase)).await;
     opening.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// Waits until enough officers have signed, where this node was confirmed and is no member yet; none
+/// when it was stopped before.
+async fn enrolled(
+    config: &Config,
+    store: &Store,
+    identity: setup::Identity,
+    mut stop: std::pin::Pin<&mut impl Future<Output = ()>>,
+) -> Result<Option<setup::Identity>, RunError> {
+    if !setup::is_joining(store)? {
+        return Ok(Some(identity));
+    }
+    loop {
+        let asked = tokio::select! {
+            () = &mut stop => return Ok(None),
+            asked = setup::ask_again(store, &identity, config) => asked,
+        };
+        match asked {
+            Ok(_) => return Ok(Some(setup::identity(store)?)),
+            Err(JoinError::Setup(error)) => return Err(error.into()),
+            Err(JoinError::Config(error)) => return Err(error.into()),
+            Err(JoinError::Net(error)) => return Err(error.into()),
+            Err(waiting) => tracing::info!(%waiting, "not a member yet"),
+        }
+        tokio::select! {
+            () = &mut stop => return Ok(None),
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+    }
 }
 
 /// Puts a node together from what its store keeps.
@@ -170,6 +208,7 @@ async fn begin(
         .map_err(SetupError::from)?
         .is_some();
     let parts = Parts {
+        requests: requests::Requests::load(&own),
         people: people::People::load(own),
         audit: audit::Audit::load(&store, identity_id).map_err(SetupError::from)?,
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),

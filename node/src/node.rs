@@ -21,6 +21,7 @@ use crate::audit::Audit;
 use crate::catalogue::Catalogue;
 use crate::people::People;
 use crate::receipts::Receipts;
+use crate::requests::Requests;
 
 /// A running node.
 pub(crate) struct Node {
@@ -40,6 +41,7 @@ pub(crate) struct Node {
     pub(crate) receipts: Receipts,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) invitations: crate::invitation::Invitations,
+    pub(crate) requests: Requests,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
     pub(crate) cards: crate::handle::cards::Cards,
@@ -76,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) discovery: [u8; 32],
     pub(crate) people: People,
     pub(crate) audit: Audit,
+    pub(crate) requests: Requests,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
     pub(crate) open_card_after_ms: u64,
@@ -143,6 +146,7 @@ impl Node {
             catalogue: parts.catalogue,
             people: parts.people,
             audit: parts.audit,
+            requests: parts.requests,
             receipts: parts.receipts,
             peers: BTreeMap::new(),
             invitations: crate::invitation::Invitations::default(),

@@ -24,9 +24,14 @@ use crate::home::{Home, HomeError, OFFICERS_DIR, PARTY_KEY_FILE};
 use crate::node::now;
 use crate::upkeep::NODE_TERM_MS;
 
+mod found;
 mod join;
+mod officer;
 
-pub use join::{Inviter, JoinError, join};
+pub use found::{Founded, NewFounding, begin_founding, finish_founding};
+pub use join::{Inviter, JoinError, finish, join};
+pub(crate) use join::{ask_again, is_joining};
+pub use officer::{open_officer_key, seal_officer_key};
 
 const NODE_KEYS: &[u8] = b"node keys";
 const PARTY: &[u8] = b"party";
@@ -76,6 +81,20 @@ pub enum SetupError {
         /// How many must sign.
         threshold: u8,
     },
+    /// Another kind of key.
+    #[error("this file holds another kind of key: look for the officer's")]
+    NotOfficerKey,
+    /// A request.
+    #[error(transparent)]
+    Request(#[from] linli_replica::request::RequestError),
+    /// A community is being founded here.
+    #[error(
+        "a community is being founded here and waits for its officers: bring the signed files with `linli community finish`, or begin another with --again"
+    )]
+    AlreadyFounding,
+    /// No community is being founded here.
+    #[error("no community is being founded here: `linli community create NAME --officer KEY…`")]
+    NotFounding,
     /// The party's root key is not in its file.
     #[error("{PARTY_KEY_FILE} is not in the data directory: bring it back for this step")]
     NoPartyKey,
@@ -187,7 +206,8 @@ pub(crate) fn open(home: &Home, passphrase: &str) -> Result<(Store, Identity), S
     Ok((store, identity))
 }
 
-fn identity(store: &Store) -> Result<Identity, SetupError> {
+/// Reads what a node is from its open store.
+pub(crate) fn identity(store: &Store) -> Result<Identity, SetupError> {
     let record = |key: &[u8]| store.record(Shelf::Own, key);
     let thirty_two = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| SetupError::Damaged);
     let both = record(NODE_KEYS)?.ok_or(SetupError::NotInitialised)?;

@@ -23,10 +23,8 @@ pub(crate) fn tick(node: &mut Node) {
     crate::audit::tick(node);
     node.people.seat.tick(std::time::Instant::now());
     node.tell_members();
-    node.invitations.expire(now().0);
-    if !node.invitations.any_open() {
-        node.net.offer_pairing(false);
-    }
+    crate::requests::tick(node);
+    crate::invitation::tick(node);
 }
 
 /// Extends this node's own certificate, so that an unattended hub is never locked out.

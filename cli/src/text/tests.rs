@@ -95,7 +95,8 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
     // Keys that are put together begin with one of these; others are said by their full name.
     let families = [
         "about", "error-", "home-", "kind-", "path-", "state-", "waits-", "held-", "check-",
-        "column-", "act-", "broken-", "seat-",
+        "column-", "act-", "broken-", "seat-", "column-", "inbox-", "deed-", "request-",
+        "section-",
     ];
     files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
     let detailed = files.last().map(|file| literals(file, "Detail::new(")).unwrap_or_default();

@@ -1,9 +1,20 @@
+//! The privacy officer's work, one file a verb.
+
 use clap::Subcommand;
 
 use crate::{context::Context, failure::Exit};
 
 mod audit;
+mod expel;
+mod inbox;
+mod officer;
+mod officers;
 mod passphrase;
+mod requests;
+mod sign;
+pub(super) mod words;
+
+pub(super) use officers::passphrase as officer_passphrase;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
@@ -15,6 +26,12 @@ pub(crate) struct Keys {
 enum Act {
     Audit(audit::Audit),
     Passphrase(passphrase::Passphrase),
+    Inbox(inbox::Inbox),
+    Officer(officer::Officer),
+    Officers(officers::Officers),
+    Requests(requests::Requests),
+    Sign(sign::Sign),
+    Expel(expel::Expel),
 }
 
 impl Keys {
@@ -22,6 +39,12 @@ impl Keys {
         match self.act {
             Act::Audit(verb) => verb.run(context).await,
             Act::Passphrase(verb) => verb.run(context).await,
+            Act::Inbox(verb) => verb.run(context).await,
+            Act::Officer(verb) => verb.run(context),
+            Act::Officers(verb) => verb.run(context).await,
+            Act::Requests(verb) => verb.run(context).await,
+            Act::Sign(verb) => verb.run(context),
+            Act::Expel(verb) => verb.run(context).await,
         }
     }
 }

@@ -16,6 +16,7 @@ mod day;
 mod emergency;
 mod killed;
 mod namespaces;
+mod officers;
 mod offline;
 mod refused;
 mod registers;

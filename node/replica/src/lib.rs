@@ -26,5 +26,6 @@ pub mod index;
 pub mod limits;
 pub mod reconcile;
 pub mod replica;
+pub mod request;
 mod session;
 pub mod signed;
