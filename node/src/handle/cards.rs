@@ -136,8 +136,6 @@ fn begin<E: std::error::Error>(
     let what = Edit { space, name: &text, urgency: Urgency::Normal, isolated: false, person };
     let world = world(&node.replica, &node.store);
     let written = node.core.edit(world, &mut node.rng, what, edit)?;
-    // The record of the space that the card brings replaces the one from its beginning.
-    authored.records.clear();
     authored.absorb(written.unwrap_or_default());
     let mut saves = BTreeSet::from([node.author(authored)]);
     catalogue(node, space, name)?;
