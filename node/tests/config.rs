@@ -148,7 +148,7 @@ fn a_mistake_in_the_file_names_file_and_line() {
 
 #[test]
 fn values_that_make_no_sense_are_refused_with_what_to_write() {
-    let cases: [(&str, Variables, &str); 14] = [
+    let cases: [(&str, Variables, &str); 15] = [
         ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
         ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
         ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),

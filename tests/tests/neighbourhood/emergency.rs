@@ -77,7 +77,7 @@ impl Scene {
             false => self.net.edit(id, what, |doc| card::set(doc, field, value)).unwrap(),
         }
         let name = Self::name(self.present(id));
-        let read = self.net.with_document(id, space, "card", |doc, by| card::view(doc, by));
+        let read = self.net.with_document(id, space, "card", card::view);
         let view = read.unwrap();
         let what = Edit { space, name: &name, urgency, isolated: false, person: None };
         self.net.edit(id, what, |doc| write_sheet(doc, &view)).unwrap();
@@ -105,9 +105,7 @@ impl Scene {
 
     /// What a node reads on the sheet of an epoch, as one text, with the parties that wrote it.
     fn sheet(&mut self, id: NodeId, epoch: EpochId) -> Option<(String, Vec<NodeId>)> {
-        let view = self
-            .net
-            .with_document(id, self.space, &Self::name(epoch), |doc, authors| sheets(doc, authors));
+        let view = self.net.with_document(id, self.space, &Self::name(epoch), sheets);
         let found = view.ok()?;
         let by = found.iter().flat_map(|sheet| &sheet.by).map(|by| NodeId(by.author.node.0));
         let text: String = found.iter().map(|sheet| sheet.card.to_string()).collect();
@@ -232,7 +230,7 @@ fn who_reads_by_an_opening_cannot_put_words_on_the_card() {
     let name = Scene::name(opening.epoch());
     let mut forger = s.net.forger(desk, space, &name);
     let mut doc = s.net.copy(hub, space, &name);
-    let empty = s.net.with_document(hub, space, "card/none", |doc, by| card::view(doc, by));
+    let empty = s.net.with_document(hub, space, "card/none", card::view);
     let empty = empty.unwrap();
     let change = forger.change(&mut doc, |doc| write_sheet(doc, &empty).unwrap());
     let mut rng = s.net.rng.clone();
