@@ -78,12 +78,17 @@ fn kept(node: &mut Node, elder: Uuid, right: Right) -> Option<SpaceTag> {
     matches!(owner, Owner::Party(_)).then_some(tag)
 }
 
-/// Whether a card may be shown without an alert: not where the community's steward keeps it.
+/// Whether a card may be shown without an alert: not where the community's steward keeps it, nor where
+/// an alert opened it.
 pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
-    let own = spaces::own_kind(node).is_ok_and(keeps);
+    let keeps = spaces::own_kind(node).is_ok_and(keeps);
+    let party = node.core.party();
     let world = world(&node.replica, &node.store);
-    let owner = node.core.outline(world, tag).ok().and_then(|outline| outline.owner);
-    own || matches!(owner, Some((Owner::Party(_), _)))
+    node.core.space(world, tag).is_ok_and(|space| {
+        let state = space.state();
+        let owned = state.genesis.as_ref().is_some_and(|g| matches!(g.owner, Owner::Party(_)));
+        state.right(&party, world.now) >= Some(Right::Read) && (keeps || owned)
+    })
 }
 
 /// Sets or clears a field of an elder's card, and brings the sheet up to date.
@@ -136,8 +141,6 @@ fn begin<E: std::error::Error>(
     let what = Edit { space, name: &text, urgency: Urgency::Normal, isolated: false, person };
     let world = world(&node.replica, &node.store);
     let written = node.core.edit(world, &mut node.rng, what, edit)?;
-    // The record of the space that the card brings replaces the one from its beginning.
-    authored.records.clear();
     authored.absorb(written.unwrap_or_default());
     let mut saves = BTreeSet::from([node.author(authored)]);
     catalogue(node, space, name)?;

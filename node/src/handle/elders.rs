@@ -60,8 +60,6 @@ pub(crate) fn begin(
     let written = node.core.edit(world, &mut node.rng, what, |doc| {
         fields.iter().try_for_each(|(field, value)| profile::set(doc, *field, value))
     })?;
-    // The record of the space that the profile brings replaces the one from its beginning.
-    authored.records.clear();
     authored.absorb(written.unwrap_or_default());
     Ok(authored)
 }
