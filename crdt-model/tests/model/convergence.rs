@@ -174,7 +174,7 @@ fn alert_fact(what: u8, on: FactId) -> AlertFact {
             ladder: Ladder::default(),
             place: None,
             note: None,
-            card: card.filter(|_| what % 2 == 0),
+            card: card.filter(|_| what.is_multiple_of(2)),
         },
         2 => AlertFact::Delivered { raise: on },
         3 | 4 => AlertFact::Acknowledged { raise: on },

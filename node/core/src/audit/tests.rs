@@ -25,7 +25,7 @@ fn reading(rng: &mut ChaCha20Rng, n: u64) -> AuditRecord {
         certificate: CertificateId([8; 32]),
     };
     AuditRecord {
-        person: (n % 3 == 0).then_some(person),
+        person: n.is_multiple_of(3).then_some(person),
         elder: Some([u8::try_from(n % 5).unwrap(); 16].into()),
         of: Some("elder.show".to_owned()),
         ..AuditRecord::new(rng, Timestamp(1_700_000_000_000 + n), What::Read)
