@@ -32,6 +32,8 @@ pub enum DocumentName {
     Joins,
     /// `offers`: the standing offers of a centre.
     Offers,
+    /// `consents`: what an elder agreed to.
+    Consents,
     /// `authority`: the certificates of the space; not an Automerge document.
     Authority,
 }
@@ -54,6 +56,8 @@ pub enum Kind {
     Joins,
     /// Standing offers.
     Offers,
+    /// What an elder agreed to.
+    Consents,
     /// The certificates of the space.
     Authority,
 }
@@ -62,7 +66,7 @@ impl Kind {
     /// Says whether the document consists of facts, which are committed isolated.
     pub fn is_event(self) -> bool {
         match self {
-            Self::Order | Self::Alert | Self::Joins | Self::Offers => true,
+            Self::Order | Self::Alert | Self::Joins | Self::Offers | Self::Consents => true,
             Self::Profile | Self::EmergencyCard | Self::Readings | Self::Authority => false,
         }
     }
@@ -71,7 +75,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, readings/<month>, order/<id>, alert/<id>, joins, offers or authority is expected"
+    "no document has this name: profile, card, readings/<month>, order/<id>, alert/<id>, joins, offers, consents or authority is expected"
 )]
 pub struct NameError;
 
@@ -86,6 +90,7 @@ impl DocumentName {
             Self::Alert(_) => Kind::Alert,
             Self::Joins => Kind::Joins,
             Self::Offers => Kind::Offers,
+            Self::Consents => Kind::Consents,
             Self::Authority => Kind::Authority,
         }
     }
@@ -101,6 +106,7 @@ impl std::fmt::Display for DocumentName {
             Self::Alert(id) => write!(f, "alert/{}", id.hyphenated()),
             Self::Joins => f.write_str("joins"),
             Self::Offers => f.write_str("offers"),
+            Self::Consents => f.write_str("consents"),
             Self::Authority => f.write_str("authority"),
         }
     }
@@ -117,6 +123,7 @@ impl FromStr for DocumentName {
                 "card" => Self::EmergencyCard,
                 "joins" => Self::Joins,
                 "offers" => Self::Offers,
+                "consents" => Self::Consents,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
@@ -239,7 +246,7 @@ mod tests {
     #[test]
     fn names_have_one_spelling() {
         let id = "018f3d3e-0000-7000-8000-000000000001";
-        for name in ["profile", "card", "readings/2024-01", "joins", "offers", "authority"]
+        for name in ["profile", "card", "readings/2024-01", "joins", "offers", "consents", "authority"]
             .map(String::from)
         {
             assert_eq!(name.parse::<DocumentName>().unwrap().to_string(), name);

@@ -7,6 +7,7 @@
 
 mod alerts;
 mod community;
+mod consents;
 mod convergence;
 mod facts;
 mod fields;
