@@ -22,6 +22,7 @@ mod init;
 mod invite;
 mod join;
 mod joins;
+mod keys;
 mod leave;
 mod offer;
 mod order;
@@ -70,6 +71,7 @@ verbs! {
     Doctor doctor,
     Invite invite,
     Join join,
+    Keys keys,
     Person person,
     Party party,
     Elder elder,

@@ -282,13 +282,9 @@ fn apply(
     known: &Known<ConsentFact>,
 ) -> Result<(), Reason> {
     let author = &known.author;
-    if author.person.is_none() {
-        return Err(Reason::PersonNeeded);
-    }
     match &known.fact.body {
         ConsentFact::Given { consent } => {
-            may_record(author, consent)?;
-            check(consent)?;
+            may_give(author, consent)?;
             let standing = Standing {
                 consent: consent.clone(),
                 recorded_at: known.fact.at,
@@ -296,26 +292,50 @@ fn apply(
                 withdrawn: None,
             };
             consents.insert(known.id, standing);
-            Ok(())
         }
         ConsentFact::Withdrawn { given, by, .. } => {
             let standing = consents.get_mut(given).ok_or(Reason::WrongReference)?;
-            if author.party != standing.consent.to && !keeps_records(author.kind) {
-                return Err(Reason::PartyMayNot);
-            }
-            is_named(by)?;
-            if standing.withdrawn.is_some() {
-                return Err(Reason::AlreadyDone);
-            }
+            may_withdraw(author, standing, by)?;
             standing.withdrawn = Some(Withdrawal {
                 fact: known.id,
                 at: known.fact.at,
                 by: by.clone(),
                 recorded_by: author.clone(),
             });
-            Ok(())
         }
     }
+    Ok(())
+}
+
+/// Says whether an author may write a consent down, and whether it can stand.
+///
+/// # Errors
+/// The reason why it would not.
+pub fn may_give(author: &Author, consent: &Consent) -> Result<(), Reason> {
+    if author.person.is_none() {
+        return Err(Reason::PersonNeeded);
+    }
+    // Nobody writes down a consent to themselves, but a household or a centre, which every elder's care is with.
+    let itself = author.party == consent.to && author.kind == PartyKind::Station;
+    if itself || !keeps_records(author.kind) {
+        return Err(Reason::PartyMayNot);
+    }
+    check(consent)
+}
+
+/// Says whether an author may write down that a consent is withdrawn.
+///
+/// # Errors
+/// The reason why that would not stand.
+pub fn may_withdraw(author: &Author, standing: &Standing, by: &Giver) -> Result<(), Reason> {
+    if author.person.is_none() {
+        return Err(Reason::PersonNeeded);
+    }
+    if author.party != standing.consent.to && !keeps_records(author.kind) {
+        return Err(Reason::PartyMayNot);
+    }
+    is_named(by)?;
+    if standing.withdrawn.is_some() { Err(Reason::AlreadyDone) } else { Ok(()) }
 }
 
 /// Says whether a party of this kind writes down what an elder agreed to.
@@ -324,12 +344,6 @@ fn keeps_records(kind: PartyKind) -> bool {
         PartyKind::Household | PartyKind::Family | PartyKind::Centre | PartyKind::Station => true,
         PartyKind::Provider | PartyKind::Regulator | PartyKind::Evaluator => false,
     }
-}
-
-/// Nobody outside the household writes down a consent to themselves, but the centre, which every elder's care is with.
-fn may_record(author: &Author, consent: &Consent) -> Result<(), Reason> {
-    let itself = author.party == consent.to && author.kind == PartyKind::Station;
-    if itself || !keeps_records(author.kind) { Err(Reason::PartyMayNot) } else { Ok(()) }
 }
 
 fn check(consent: &Consent) -> Result<(), Reason> {
@@ -372,7 +386,9 @@ mod tests {
             assert_eq!(json, format!("\"{text}\""));
             assert_eq!(serde_json::from_str::<Category>(&json).unwrap(), category);
         }
-        for bad in ["", "Care", "order", "order/", "order/x", &format!("order/{}", id.to_uppercase())] {
+        for bad in
+            ["", "Care", "order", "order/", "order/x", &format!("order/{}", id.to_uppercase())]
+        {
             assert_eq!(bad.parse::<Category>(), Err(CategoryError), "{bad}");
         }
     }

@@ -246,8 +246,9 @@ mod tests {
     #[test]
     fn names_have_one_spelling() {
         let id = "018f3d3e-0000-7000-8000-000000000001";
-        for name in ["profile", "card", "readings/2024-01", "joins", "offers", "consents", "authority"]
-            .map(String::from)
+        for name in
+            ["profile", "card", "readings/2024-01", "joins", "offers", "consents", "authority"]
+                .map(String::from)
         {
             assert_eq!(name.parse::<DocumentName>().unwrap().to_string(), name);
         }

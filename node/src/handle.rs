@@ -11,8 +11,12 @@ use crate::api::{ApiError, Code, Method};
 use crate::node::Node;
 
 pub(crate) mod alerts;
+mod consents;
 pub(crate) mod elders;
+mod exposure;
 pub(crate) mod facts;
+mod grants;
+pub(crate) mod held;
 mod import;
 mod joins;
 mod network;
@@ -21,6 +25,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
+pub(crate) mod rotation;
 pub(crate) mod spaces;
 
 /// What a method leads to.
@@ -63,7 +68,6 @@ pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply
         "elder.edit" => answer(node, body, elders::edit),
         "elder.list" => answer(node, body, elders::list),
         "elder.import" => import::begin(node, read(body)?).map(Reply::Work),
-        "elder.grant" => answer(node, body, elders::grant),
         "join.list" => answer(node, body, joins::list),
         "join.decide" => answer(node, body, joins::decide),
         "reading.add" => urgent(node, body, readings::add),
@@ -78,6 +82,17 @@ pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply
         "alert.list" => answer(node, body, alerts::list),
         "alert.show" => answer(node, body, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "keys.consent.record" => answer(node, body, consents::record),
+        "keys.consent.list" => answer(node, body, consents::list),
+        "keys.consent.withdraw" => answer(node, body, consents::withdraw),
+        "keys.grant" => answer(node, body, grants::grant),
+        "keys.grants" => answer(node, body, grants::list),
+        "keys.revoke" => answer(node, body, exposure::revoke),
+        "keys.exposure" => answer(node, body, exposure::ask),
+        "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.held.list" => answer(node, body, held::list),
+        "keys.held.show" => answer(node, body, held::show),
+        "keys.held.judge" => answer(node, body, held::judge),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
         }
@@ -124,7 +139,7 @@ impl From<CoreError> for ApiError {
             CoreError::Forbidden(_) | CoreError::NodeEnded => Code::Forbidden,
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
-            CoreError::Seal(_) => Code::Invalid,
+            CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,
             CoreError::Held(_)
             | CoreError::Record(_)
             | CoreError::Page(_)

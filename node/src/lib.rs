@@ -172,6 +172,7 @@ async fn begin(
         stored,
     };
     let mut node = Node::new(parts);
+    node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
     wake(&mut node, clean, restored);
     Ok((node, net_events))
 }

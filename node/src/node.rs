@@ -42,6 +42,9 @@ pub(crate) struct Node {
     pub(crate) ladders: crate::ladder::Ladders,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
+    /// Entries of this node's that are held back, by space.
+    pub(crate) own_held_back: BTreeMap<SpaceTag, u64>,
+    pub(crate) sweep: crate::handle::rotation::Sweep,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -141,6 +144,8 @@ impl Node {
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
             undecided: BTreeSet::new(),
+            own_held_back: BTreeMap::new(),
+            sweep: crate::handle::rotation::Sweep::default(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,

@@ -23,6 +23,7 @@ use linli_node::{
     api::{
         ApiError, Code,
         care::{self, ElderEdit, ElderList},
+        grants,
         network::{self, Leave, LeaveAnswer, Status},
     },
     control::{Client, ClientError, ControlError, Handler, Server, limits::MAX_REQUEST_BYTES},
@@ -371,10 +372,13 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn the_specification_describes_every_method_and_code() {
-    let page = include_str!("../../docs/spec/control.md");
+    let page = concat!(
+        include_str!("../../docs/spec/control.md"),
+        include_str!("../../docs/spec/control-grants.md")
+    );
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
-    let methods: Vec<&str> = network::NAMES.iter().chain(care::NAMES).copied().collect();
+    let methods: Vec<&str> = [network::NAMES, care::NAMES, grants::NAMES].concat();
     assert!(methods.len() > 25);
     assert_eq!(described, methods);
     let codes = [

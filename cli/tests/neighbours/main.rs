@@ -11,6 +11,7 @@
 mod backup;
 mod community;
 mod day;
+mod grants;
 mod killed;
 mod namespaces;
 mod offline;

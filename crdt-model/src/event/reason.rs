@@ -116,7 +116,9 @@ pub enum Reason {
     EarlierRound,
     // Consents.
     /// What is sensitive is consented to by itself.
-    #[error("health and emergency data are consented to one by one, never together with anything else")]
+    #[error(
+        "health and emergency data are consented to one by one, never together with anything else"
+    )]
     Bundled,
     // Joins.
     /// A clerk said that these are two people.
