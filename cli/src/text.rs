@@ -14,6 +14,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/network.ftl"),
     include_str!("../locales/zh/officers.ftl"),
     include_str!("../locales/zh/care.ftl"),
+    include_str!("../locales/zh/grants.ftl"),
     include_str!("../locales/zh/demo.ftl"),
 ];
 const EN: &[&str] = &[
@@ -23,6 +24,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/network.ftl"),
     include_str!("../locales/en/officers.ftl"),
     include_str!("../locales/en/care.ftl"),
+    include_str!("../locales/en/grants.ftl"),
     include_str!("../locales/en/demo.ftl"),
 ];
 

@@ -35,6 +35,8 @@ pub enum DocumentName {
     Joins,
     /// `offers`: the standing offers of a centre.
     Offers,
+    /// `consents`: what an elder agreed to.
+    Consents,
     /// `authority`: the certificates of the space; not an Automerge document.
     Authority,
 }
@@ -59,6 +61,8 @@ pub enum Kind {
     Joins,
     /// Standing offers.
     Offers,
+    /// What an elder agreed to.
+    Consents,
     /// The certificates of the space.
     Authority,
 }
@@ -67,12 +71,12 @@ impl Kind {
     /// Says whether the document consists of facts, which are committed isolated.
     pub fn is_event(self) -> bool {
         match self {
-            Self::Order | Self::Alert | Self::Joins | Self::Offers => true,
             Self::Profile
             | Self::EmergencyCard
             | Self::CardSheet
             | Self::Readings
             | Self::Authority => false,
+            Self::Order | Self::Alert | Self::Joins | Self::Offers | Self::Consents => true,
         }
     }
 }
@@ -80,7 +84,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, joins, offers or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, joins, offers, consents or authority is expected"
 )]
 pub struct NameError;
 
@@ -96,6 +100,7 @@ impl DocumentName {
             Self::Alert(_) => Kind::Alert,
             Self::Joins => Kind::Joins,
             Self::Offers => Kind::Offers,
+            Self::Consents => Kind::Consents,
             Self::Authority => Kind::Authority,
         }
     }
@@ -112,6 +117,7 @@ impl std::fmt::Display for DocumentName {
             Self::Alert(id) => write!(f, "alert/{}", id.hyphenated()),
             Self::Joins => f.write_str("joins"),
             Self::Offers => f.write_str("offers"),
+            Self::Consents => f.write_str("consents"),
             Self::Authority => f.write_str("authority"),
         }
     }
@@ -128,6 +134,7 @@ impl FromStr for DocumentName {
                 "card" => Self::EmergencyCard,
                 "joins" => Self::Joins,
                 "offers" => Self::Offers,
+                "consents" => Self::Consents,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
@@ -251,8 +258,9 @@ mod tests {
     #[test]
     fn names_have_one_spelling() {
         let id = "018f3d3e-0000-7000-8000-000000000001";
-        for name in ["profile", "card", "readings/2024-01", "joins", "offers", "authority"]
-            .map(String::from)
+        for name in
+            ["profile", "card", "readings/2024-01", "joins", "offers", "consents", "authority"]
+                .map(String::from)
         {
             assert_eq!(name.parse::<DocumentName>().unwrap().to_string(), name);
         }

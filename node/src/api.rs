@@ -9,16 +9,25 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod cards;
 pub mod care;
+pub mod grants;
 pub mod network;
 pub mod officers;
 pub mod seat;
 
 /// Lists the names of all methods, in the order of the specification.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    [network::NAMES, officers::NAMES, care::NAMES, cards::NAMES, audit::NAMES, seat::NAMES]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        network::NAMES,
+        officers::NAMES,
+        care::NAMES,
+        cards::NAMES,
+        audit::NAMES,
+        seat::NAMES,
+        grants::NAMES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// A method of the control interface: its name, what it takes and what it answers.

@@ -43,6 +43,8 @@ pub struct Config {
     /// How many leading bits of `listen` are its network's; the node begins no direct path out of
     /// that network. None: to any address.
     pub prefix_length: Option<u8>,
+    /// How many days a space keeps its epoch before this node begins another; none: no schedule.
+    pub rotate_days: Option<u16>,
     /// No UDP at all: everything goes through relays.
     pub relay_only: bool,
     /// Where mDNS works.
@@ -238,6 +240,10 @@ impl Config {
         };
         if let Some(length) = self.prefix_length {
             self.check_prefix(length).map_err(|what| wrong("prefix_length", what))?;
+        }
+        if self.rotate_days == Some(0) {
+            let what = "0 days is no schedule: write 1 or more, or leave it out".to_owned();
+            return Err(wrong("rotate_days", what));
         }
         if let Some(api) = self.api.filter(|address| !address.ip().is_loopback()) {
             let what = format!("{api} can be reached from outside: use 127.0.0.1 or [::1]");

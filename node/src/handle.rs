@@ -14,9 +14,13 @@ use crate::node::Node;
 pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
+mod consents;
 mod desk;
 pub(crate) mod elders;
+mod exposure;
 pub(crate) mod facts;
+mod grants;
+pub(crate) mod held;
 mod import;
 mod joins;
 mod network;
@@ -26,6 +30,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
+pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
 
@@ -88,7 +93,6 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "elder.edit" => answer(node, body, elders::edit),
         "elder.list" => reading(node, body, What::Listed, elders::list),
         "elder.import" => import::begin(node, read(body)?).map(Reply::Work),
-        "elder.grant" => answer(node, body, elders::grant),
         "join.list" => reading(node, body, What::Listed, joins::list),
         "elder.card" => opening(node, body, cards::of_elder),
         "join.decide" => answer(node, body, joins::decide),
@@ -110,6 +114,17 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "audit.list" => audit::list(node, body),
         "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
         "audit.export" => audit::export(node, body),
+        "keys.consent.record" => answer(node, body, consents::record),
+        "keys.consent.list" => answer(node, body, consents::list),
+        "keys.consent.withdraw" => answer(node, body, consents::withdraw),
+        "keys.grant" => answer(node, body, grants::grant),
+        "keys.grants" => answer(node, body, grants::list),
+        "keys.revoke" => answer(node, body, exposure::revoke),
+        "keys.exposure" => answer(node, body, exposure::ask),
+        "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.held.list" => answer(node, body, held::list),
+        "keys.held.show" => answer(node, body, held::show),
+        "keys.held.judge" => answer(node, body, held::judge),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
         }
@@ -196,7 +211,7 @@ impl From<CoreError> for ApiError {
             CoreError::Forbidden(_) | CoreError::NodeEnded => Code::Forbidden,
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
-            CoreError::Seal(_) => Code::Invalid,
+            CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,
             CoreError::Held(_)
             | CoreError::Record(_)
             | CoreError::Page(_)

@@ -230,6 +230,7 @@ async fn begin(
     if let Some(minutes) = config.desk_lock_minutes {
         node.people.seat = seat::Seat::new(minutes);
     }
+    node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
     wake(&mut node, clean, restored);
     Ok((node, net_events))
 }

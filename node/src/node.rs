@@ -49,6 +49,9 @@ pub(crate) struct Node {
     pub(crate) open_card_after_ms: u64,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
+    /// Entries of this node's that are held back, by space.
+    pub(crate) own_held_back: BTreeMap<SpaceTag, u64>,
+    pub(crate) sweep: crate::handle::rotation::Sweep,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -155,6 +158,8 @@ impl Node {
             cards: crate::handle::cards::Cards::default(),
             open_card_after_ms: parts.open_card_after_ms,
             undecided: BTreeSet::new(),
+            own_held_back: BTreeMap::new(),
+            sweep: crate::handle::rotation::Sweep::default(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,

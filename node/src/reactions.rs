@@ -19,6 +19,10 @@ pub(crate) fn react(node: &mut Node) {
     for changed in node.catalogue.take_news() {
         let world = world(&node.replica, &node.store);
         let Ok(space) = node.core.space(world, changed.space) else { continue };
+        if changed.document == space.authority_document() {
+            crate::handle::held::note_own(node, changed.space);
+            continue;
+        }
         let Some(name) = space.name_of(&changed.document).and_then(Name::parse) else { continue };
         node.catalogue.put(changed.document, changed.space, name.clone());
         match name {
@@ -75,6 +79,10 @@ fn decide(node: &mut Node, document: DocTag, id: Uuid) {
     let Ok((opened, _)) = views::open(node, document) else { return };
     let (doc, authors) = opened.parts();
     let view = order::view(id, doc.document(), authors, &offers);
+    let space = node.catalogue.get(&document).map(|row| row.space);
+    if let Some(space) = space {
+        crate::handle::orders::close(node, space, &view);
+    }
     let decides = view.arbiter.is_some_and(|a| a.node == me && a.kind == PartyKind::Household);
     if let (true, Some(claim)) = (decides, view.next_claim()) {
         let fact = OrderFact::Confirmed { claim };

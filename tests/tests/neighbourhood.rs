@@ -20,5 +20,7 @@ mod membership;
 mod persons;
 #[path = "neighbourhood/power.rs"]
 mod power;
+#[path = "neighbourhood/removal.rs"]
+mod removal;
 #[path = "neighbourhood/sharing.rs"]
 mod sharing;

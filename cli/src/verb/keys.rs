@@ -15,6 +15,13 @@ mod sign;
 pub(super) mod words;
 
 pub(super) use officers::passphrase as officer_passphrase;
+mod consent;
+mod exposure;
+mod grant;
+mod grants;
+mod held;
+mod revoke;
+mod rotate;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
@@ -32,6 +39,13 @@ enum Act {
     Requests(requests::Requests),
     Sign(sign::Sign),
     Expel(expel::Expel),
+    Consent(consent::Consent),
+    Grant(grant::Grant),
+    Grants(grants::Grants),
+    Revoke(revoke::Revoke),
+    Exposure(exposure::Ask),
+    Rotate(rotate::Rotate),
+    Held(held::Held),
 }
 
 impl Keys {
@@ -45,6 +59,13 @@ impl Keys {
             Act::Requests(verb) => verb.run(context).await,
             Act::Sign(verb) => verb.run(context),
             Act::Expel(verb) => verb.run(context).await,
+            Act::Consent(verb) => verb.run(context).await,
+            Act::Grant(verb) => verb.run(context).await,
+            Act::Grants(verb) => verb.run(context).await,
+            Act::Revoke(verb) => verb.run(context).await,
+            Act::Exposure(verb) => verb.run(context).await,
+            Act::Rotate(verb) => verb.run(context).await,
+            Act::Held(verb) => verb.run(context).await,
         }
     }
 }

@@ -14,6 +14,7 @@ mod backup;
 mod community;
 mod day;
 mod emergency;
+mod grants;
 mod killed;
 mod namespaces;
 mod officers;

@@ -4,6 +4,7 @@ use automerge::{AutoCommit, Change};
 use linli_model::alert::{self, AlertFact, AlertKind, CardKey, CauseId, Ladder, Outcome, alert_id};
 use linli_model::author::{PartyKind, Role};
 use linli_model::card::{self, CardField, SheetId};
+use linli_model::consent::{self, Category, Consent, ConsentFact, Giver, Obtained, State};
 use linli_model::document::canonical;
 use linli_model::event::{Body, FactId};
 use linli_model::joins::{self, JoinFact, RecordRef};
@@ -341,6 +342,55 @@ fn joins_and_offers() {
             let mut bytes = canonical(&view).unwrap();
             bytes.extend(canonical(&standing::view(doc.document(), &people)).unwrap());
             bytes
+        })
+    });
+}
+
+#[test]
+fn consents() {
+    let (all_writers, people) = writers();
+    check(|history, seed| {
+        let all = play(&history, |who, doc, at, what, number| {
+            let categories: &[Category] = match number % 4 {
+                0 => &[Category::Care],
+                1 => &[Category::Health],
+                2 => &[Category::Emergency],
+                _ => &[Category::Care, Category::Health],
+            };
+            let by = match number % 3 {
+                0 => Giver::Guardian { name: "王芳".into() },
+                _ => Giver::Elder,
+            };
+            let fact = match what % 3 {
+                0 | 1 => ConsentFact::Given {
+                    consent: Consent {
+                        by,
+                        to: all_writers[usize::from(what) % all_writers.len()].author.party,
+                        purpose: "visits".to_owned(),
+                        categories: categories.iter().copied().collect(),
+                        obtained: Obtained::OnDevice,
+                        begins: Timestamp(0),
+                        ends: (number % 2 == 0).then_some(Timestamp(u64::from(number))),
+                        necessity: None,
+                        keep_days: None,
+                    },
+                },
+                _ => {
+                    let given = earlier::<ConsentFact>(doc, &people, number);
+                    ConsentFact::Withdrawn { given, by, note: None }
+                }
+            };
+            who.say(doc, &people, at, fact);
+        });
+        converges(all, seed, |doc| {
+            let view = consent::view(doc.document(), &people);
+            for standing in view.consents.values() {
+                let categories = &standing.consent.categories;
+                assert!(categories.len() == 1 || !categories.iter().any(|c| c.is_sensitive()));
+                let withdrawn = standing.state(Timestamp(0)) == State::Withdrawn;
+                assert_eq!(withdrawn, standing.withdrawn.is_some());
+            }
+            canonical(&view).unwrap()
         })
     });
 }

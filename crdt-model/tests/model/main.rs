@@ -8,6 +8,7 @@
 mod alerts;
 mod cards;
 mod community;
+mod consents;
 mod convergence;
 mod facts;
 mod fields;

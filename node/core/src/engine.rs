@@ -10,6 +10,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -35,11 +36,14 @@ mod error;
 mod membership;
 mod open;
 mod opening;
+mod reading;
 mod receive;
+mod removal;
 
 pub use edit::{Acting, Edit};
 pub use error::{CoreError, EditError};
 pub use membership::NewSpace;
+pub use reading::{HeldWrite, Readable};
 pub use receive::{Arrival, Changed};
 
 /// Everything the core reads: the clock, the community, and what is held.
@@ -134,6 +138,10 @@ pub struct Outline {
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
+    /// When the newest epoch that covers every removal was begun, by its signer's clock.
+    pub epoch_at: Option<Timestamp>,
+    /// Whether entries may be held back by a cut or by the end of a grant.
+    pub may_hold_back: bool,
 }
 
 impl Outline {
@@ -144,6 +152,8 @@ impl Outline {
             log: space.own_log(),
             owner: state.genesis.as_ref().map(|genesis| (genesis.owner, genesis.steward)),
             members: Arc::new(state.members.keys().copied().collect()),
+            epoch_at: space.newest_epoch().map(|(_, at)| at),
+            may_hold_back: space.may_hold_back(),
         }
     }
 }
@@ -232,6 +242,11 @@ impl Core {
     /// Lists the spaces this node is a member of.
     pub fn spaces(&self) -> impl Iterator<Item = SpaceTag> {
         self.spaces.keys().copied()
+    }
+
+    /// Lists the spaces this node is a member of from one on, in order.
+    pub fn spaces_from(&self, from: Bound<SpaceTag>) -> impl Iterator<Item = SpaceTag> {
+        self.spaces.range((from, Bound::Unbounded)).map(|(tag, _)| *tag)
     }
 
     /// Says whether this node is a member of a space.

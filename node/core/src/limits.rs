@@ -27,6 +27,9 @@ pub const PARENTS_MAX: usize = 64;
 /// Logs in one cut, so that it fits in a certificate.
 pub const CUT_LOGS_MAX: usize = 400;
 
+/// Entries that one certificate admits or refuses: as many ids as a cut has points.
+pub const ENTRIES_JUDGED_MAX: usize = 400;
+
 /// Grants from the owner down to a member: owner, steward, their steward, member.
 pub const DELEGATION_MAX: u8 = 3;
 

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 13] = [
+pub const VARIABLES: [(&str, &str); 14] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
+    ("LINLI_ROTATE_DAYS", "rotate_days"),
     ("LINLI_RELAY_ONLY", "relay_only"),
     ("LINLI_MDNS", "mdns"),
     ("LINLI_API", "api"),
@@ -76,6 +77,9 @@ impl Environment {
         }
         if let Some(length) = self.value("LINLI_PREFIX_LENGTH", "a number of bits such as 24")? {
             config.prefix_length = Some(length);
+        }
+        if let Some(days) = self.value("LINLI_ROTATE_DAYS", "a number of days such as 90")? {
+            config.rotate_days = Some(days);
         }
         if let Some(relay_only) = self.value("LINLI_RELAY_ONLY", "true or false")? {
             config.relay_only = relay_only;

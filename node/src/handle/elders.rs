@@ -9,14 +9,14 @@ use linli_model::field::{FieldName, Place, WriteError};
 use linli_model::profile::{self, ProfileField};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, SpaceTag};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Outcome, cards, invalid, not_found, now_known, spaces};
 use crate::api::care::{
-    ElderAdd, ElderAnswer, ElderEdit, ElderGrant, ElderList, ElderPage, ElderRow, ElderShow,
+    ElderAdd, ElderAnswer, ElderEdit, ElderList, ElderPage, ElderRow, ElderShow,
 };
 use crate::api::{ApiError, Done};
 use crate::catalogue::{ElderSummary, Name};
@@ -249,31 +249,4 @@ pub(crate) fn list(node: &mut Node, request: ElderList) -> Outcome<ElderPage> {
     let skip = usize::try_from(request.offset).unwrap_or(usize::MAX);
     let take = usize::try_from(request.limit.clamp(1, PAGE_MAX)).unwrap_or(usize::MAX);
     now_known(ElderPage { total, elders: rows.into_iter().skip(skip).take(take).collect() })
-}
-
-pub(crate) fn grant(node: &mut Node, request: ElderGrant) -> Outcome<Done> {
-    node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let elder = find(node, &request.elder)?;
-    let party = spaces::party(node, &request.party)?;
-    let right = match request.right.as_str() {
-        "read" => Right::Read,
-        "write" => Right::Write,
-        _ => return Err(invalid("a right is read or write")),
-    };
-    let kind = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY]
-        .into_iter()
-        .find(|kind| *kind == request.scope)
-        .ok_or_else(|| invalid("a scope is care, health or emergency"))?;
-    let space = space_of(node, elder, kind)
-        .ok_or_else(|| not_found("this node has nothing of this kind about this elder"))?;
-    let grant = linli_core::authority::Grant {
-        consent: request.consent,
-        ends: request.ends_ms.map(Timestamp),
-        ..spaces::grant(party, right, &request.purpose)
-    };
-    let world = world(&node.replica, &node.store);
-    let authored = node.core.grant(world, &mut node.rng, space, grant)?;
-    let saves = [node.author(authored)].into();
-    cards::let_family_in(node);
-    Ok((Done {}, saves))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use linli_core::engine::{Acting, Edit};
+use linli_core::engine::{Acting, Authored, Edit};
 use linli_model::author::Author;
 use linli_model::event::{Body, Fact, FactError, FactId, Facts, put_fact};
 use linli_model::time::Timestamp;
@@ -75,6 +75,34 @@ pub(crate) fn add_to<B: Body>(
     person: Option<&Acting>,
     body: B,
 ) -> Result<(FactId, BTreeSet<Save>), ApiError> {
+    let (id, authored) = make(node, space, name, urgency, person, body)?;
+    let saves = authored.map(|authored| node.author(authored)).into_iter().collect();
+    Ok((id, saves))
+}
+
+/// Makes a fact of a document of the catalogue, to be given to the node with what else belongs to it.
+pub(crate) fn write<B: Body>(
+    node: &mut Node,
+    document: DocTag,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<Authored, ApiError> {
+    let row = node.catalogue.get(&document);
+    let (space, name) = row
+        .map(|row| (row.space, row.name.clone()))
+        .ok_or_else(|| super::not_found("this node has no such document"))?;
+    Ok(make(node, space, &name, urgency, person, body)?.1.unwrap_or_default())
+}
+
+fn make<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &Name,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<(FactId, Option<Authored>), ApiError> {
     let world = world(&node.replica, &node.store);
     let author = author(node, person)?;
     let text = name.to_string();
@@ -86,6 +114,5 @@ pub(crate) fn add_to<B: Body>(
     let what = Edit { space, name: &text, urgency, isolated: true, person };
     let authored =
         node.core.edit(world, &mut node.rng, what, |doc| put_fact(doc, &fact).map(drop))?;
-    let saves = authored.map(|authored| node.author(authored)).into_iter().collect();
-    Ok((id, saves))
+    Ok((id, authored))
 }

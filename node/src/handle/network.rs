@@ -18,7 +18,7 @@ use crate::api::{ApiError, Code, Done};
 use crate::node::{Node, endpoint, now, world};
 use crate::views;
 
-fn kind(kind: linli_replica::certificate::PartyKind) -> String {
+pub(crate) fn kind(kind: linli_replica::certificate::PartyKind) -> String {
     format!("{kind:?}").to_lowercase()
 }
 
@@ -116,6 +116,12 @@ fn warnings(node: &Node) -> Vec<String> {
     let me = node.core.node();
     if let Err(reason) = node.replica.directory().admits(&me, now()) {
         warnings.push(format!("this node is not served by others: {reason}"));
+    }
+    let held_back: u64 = node.own_held_back.values().sum();
+    if held_back > 0 {
+        warnings.push(format!(
+            "{held_back} entries written here are held back, because this party was removed; `linli keys held list` says which"
+        ));
     }
     if node.store.stats().is_ok_and(|stats| stats.full) {
         warnings.push("the disk is full: free some space; alerts still go out".to_owned());
