@@ -1,6 +1,5 @@
 # The audit: what was done by authority at a node, and who read what.
 
-about-keys = Authority and keys: the privacy officer's verbs
 about-keys-audit = Who did and read what at this node: list, export, verify
 column-number = number
 column-at = at
@@ -22,6 +21,7 @@ act-revoked = right taken back
 act-rotated = new key begun
 act-cut = cut
 act-admitted = held-back entries admitted
+act-refused = held-back entries refused
 act-handed-over = handed over
 act-erased = erased
 act-consent = consent

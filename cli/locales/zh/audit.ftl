@@ -1,6 +1,5 @@
 # 审计：本节点行使了哪些权限，谁读了什么。
 
-about-keys = 权限与密钥：隐私官的命令
 about-keys-audit = 本节点上谁做了什么、读了什么：列出、导出、核验
 column-number = 编号
 column-at = 时间
@@ -22,6 +21,7 @@ act-revoked = 撤销授权
 act-rotated = 更换密钥
 act-cut = 截断
 act-admitted = 采纳被扣留的条目
+act-refused = 驳回被扣留的条目
 act-handed-over = 移交
 act-erased = 删除
 act-consent = 同意书

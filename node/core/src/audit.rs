@@ -108,6 +108,8 @@ whats! {
     Erased = 17 "erased";
     /// A consent was recorded or withdrawn.
     Consent = 18 "consent";
+    /// It was said that entries stay held back.
+    Refused = 19 "refused";
     /// A person was added.
     PersonAdded = 20 "person-added";
     /// A person was ended.
@@ -379,6 +381,10 @@ impl AuditRecord {
             Act::Admit { entries } => {
                 record.count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
                 What::Admitted
+            }
+            Act::Refuse { entries } => {
+                record.count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+                What::Refused
             }
         };
         Some(record)

@@ -221,7 +221,7 @@ fn kind(name: &str) -> String {
 const fn word(document: &DocumentName) -> &'static str {
     match document {
         DocumentName::Profile => "profile",
-        DocumentName::EmergencyCard => "card",
+        DocumentName::EmergencyCard | DocumentName::CardSheet(_) => "card",
         DocumentName::Readings(_) => "readings",
         DocumentName::Order(_) => "order",
         DocumentName::Alert(_) => "alert",
