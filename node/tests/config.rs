@@ -87,6 +87,7 @@ fn every_variable_stands_over_its_key() {
     let values = [
         ("LINLI_LISTEN", "127.0.0.1:1"),
         ("LINLI_PREFIX_LENGTH", "8"),
+        ("LINLI_ROTATE_DAYS", "90"),
         ("LINLI_RELAY_ONLY", "true"),
         ("LINLI_MDNS", "loopback"),
         ("LINLI_API", "[::1]:5"),
@@ -106,6 +107,7 @@ fn every_variable_stands_over_its_key() {
     assert_eq!(load("", &[]).unwrap().open_card_after_ms(), 300_000);
     assert_eq!(config.listen, Some("127.0.0.1:1".parse().unwrap()));
     assert_eq!(config.prefix_length, Some(8));
+    assert_eq!(config.rotate_days, Some(90));
     assert!(config.relay_only);
     assert_eq!(config.mdns, Mdns::Loopback);
     assert_eq!(config.desk_lock_minutes, Some(15));

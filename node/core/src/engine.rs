@@ -124,7 +124,7 @@ struct StoredSpace {
     /// What was learned after the record was written.
     kept: Kept,
     /// What lists asked for before.
-    outline: Option<Outline>,
+    outline: Option<Box<Outline>>,
 }
 
 /// What a list over all spaces needs of one: so little that it is kept while the space is not.
@@ -283,10 +283,10 @@ impl Core {
     pub fn outline(&mut self, world: World<'_>, tag: SpaceTag) -> Result<Outline, CoreError> {
         match self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)? {
             Slot::Loaded(space) => Ok(Outline::of(space)),
-            Slot::Stored(StoredSpace { outline: Some(outline), .. }) => Ok(outline.clone()),
+            Slot::Stored(StoredSpace { outline: Some(outline), .. }) => Ok(Outline::clone(outline)),
             Slot::Stored(stored) => {
                 let space = Space::from_record(&stored.record, world.directory)?;
-                Ok(stored.outline.insert(Outline::of(&space)).clone())
+                Ok(Outline::clone(stored.outline.insert(Box::new(Outline::of(&space)))))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use linli_core::engine::Acting;
+use linli_core::engine::{Acting, Authored};
 use linli_model::author::PartyId;
 use linli_model::consent::{self, Consent, ConsentFact, Giver, Obtained, Standing, State};
 use linli_model::document::DocumentName;
@@ -257,20 +257,24 @@ fn write_withdrawal(
     person: Option<&Acting>,
     resting: &[Resting],
 ) -> Result<BTreeSet<Save>, ApiError> {
-    let note = request.note.clone().map(Private::new);
-    let fact = ConsentFact::Withdrawn { given, by, note };
-    let mut authored = facts::write(node, document, Urgency::Normal, person, fact)?;
+    let mut authored = Authored::default();
+    let mut made = Ok(());
     for of in resting.iter().filter(|of| of.steward) {
         let world = world(&node.replica, &node.store);
-        match node.core.revoke_grants(world, &mut node.rng, of.space, &of.grants) {
-            Ok(revoked) => authored.absorb(revoked),
-            Err(error) => {
-                // What was made for this batch so far must not be lost: the withdrawal stands, and
-                // the person is told what did not.
-                node.author(authored);
-                return Err(error.into());
-            }
+        made = node.core.revoke_grants(world, &mut node.rng, of.space, &of.grants).map(|revoked| {
+            authored.absorb(revoked);
+        });
+        if made.is_err() {
+            break;
         }
     }
-    Ok([node.author(authored)].into())
+    // Last, so that what was said is sealed under a key that the removed have not.
+    let note = request.note.clone().map(Private::new);
+    let fact = ConsentFact::Withdrawn { given, by, note };
+    let withdrawn = facts::write(node, document, Urgency::Normal, person, fact);
+    let withdrawn = withdrawn.map(|withdrawn| authored.absorb(withdrawn));
+    // What was made is known to the core: it must not be lost, whatever else failed.
+    let saves = [node.author(authored)].into();
+    made?;
+    withdrawn.map(|()| saves)
 }

@@ -146,9 +146,10 @@ fn what_is_held_back_counts_once_a_steward_admits_it() {
 #[test]
 fn honest_work_on_a_held_back_change_shows_before_and_after_it_is_admitted() {
     let (mut net, [a, b, c], space) = shared(44);
-    net.isolate(a);
+    net.isolate_all();
     net.set(c, space, ProfileField::Health, "by the removed").unwrap();
     net.set(c, space, ProfileField::Interests, "chess").unwrap();
+    net.connect(b, c);
     net.settle();
     assert_eq!(net.values(b, space, "health"), [("by the removed".to_owned(), vec![c])]);
     net.set(b, space, ProfileField::Health, "by b over it").unwrap();
