@@ -65,7 +65,8 @@ fn every_certificate_that_a_node_signs_is_to_be_recorded_once() {
     let mut net = Neighbourhood::new(90);
     let [a, b] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));
     let c = net.join(PartyKind::Provider);
-    let [to_b, to_c] = [b, c].map(|id| grant(net.party(id), Right::Write, true));
+    let to_b = grant(net.party(b), Right::Steward, true);
+    let to_c = grant(net.party(c), Right::Write, true);
     let (told, owner) = (Told::default(), Owner::Party(net.party(a)));
     let mut space = SpaceTag([0; 32]);
     told.act(&mut net, a, |core, world, rng| {
