@@ -1,7 +1,6 @@
 //! What verifying an audit of 1,000,000 records costs, beside hashing the bytes of the same records
 //! alone in the same run: records of about 200 bytes, signed once in 1,000.
 #![expect(
-    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
