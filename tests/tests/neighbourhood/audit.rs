@@ -104,6 +104,8 @@ fn every_certificate_that_a_node_signs_is_to_be_recorded_once() {
     let listed: BTreeSet<CertificateId> = told.0.borrow().iter().map(|(id, _)| *id).collect();
     assert_eq!(listed.len(), whats.len(), "none is recorded twice");
     assert_eq!(listed, signed(&mut net, a, space));
+    told.act(&mut net, a, |core, world, rng| core.restate(world, rng, space));
+    assert_eq!(told.take().len(), whats.len(), "what is written again is not done again");
     // Who receives certificates has not done what they say.
     let other = Told::default();
     other.act(&mut net, b, |core, world, rng| {

@@ -99,6 +99,9 @@ impl Core {
         // Under a key that the removed have, so that they learn of it and of what is held back.
         match told {
             Some(epoch) => {
+                for certificate in &certificates {
+                    draft.act(tag, certificate);
+                }
                 let items = certificates.iter().map(|c| c.encode().into()).collect();
                 let content = Content::Certificates(items);
                 self.write_under(draft, rng, epoch, authority_of(tag), content)?;
