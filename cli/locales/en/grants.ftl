@@ -62,5 +62,5 @@ column-data = data
 column-given-by = given by
 column-obtained = obtained
 column-written-by = written by
-column-signed = signed
+column-signed-at = signed
 column-why = why

@@ -105,6 +105,5 @@ inbox-ending = The certificate of { $label } ({ $kind }) ends on { $ends_ms }: t
 inbox-ended = The certificate of { $label } ({ $kind }) ended on { $ends_ms }; it is served again once it has been on.
 column-section = section
 column-due = due
-column-what = what
 column-request = request
 column-signed = signed

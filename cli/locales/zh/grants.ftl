@@ -62,5 +62,5 @@ column-data = 数据
 column-given-by = 同意人
 column-obtained = 取得方式
 column-written-by = 作者
-column-signed = 签署时间
+column-signed-at = 签署时间
 column-why = 原因

@@ -105,6 +105,5 @@ inbox-ending = { $label }（{ $kind }）的证书将于 { $ends_ms } 到期：�
 inbox-ended = { $label }（{ $kind }）的证书已于 { $ends_ms } 到期；它上线后会恢复服务。
 column-section = 类别
 column-due = 期限
-column-what = 事项
 column-request = 申请
 column-signed = 已签署

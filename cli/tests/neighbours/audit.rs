@@ -51,7 +51,7 @@ fn acts_and_readings_are_found_by_elder_party_person_and_period() {
     let (elder, other) = (add_elder(&centre, "王秀英"), add_elder(&centre, "李桂兰"));
     let party = hub.ask(&["status"])["party"].as_str().unwrap().to_owned();
     let grant = ["--scope", "care", "--right", "read", "--purpose", "care at home"];
-    let grant = [&["--as", "李明", "elder", "grant", &elder, &party], &grant[..]].concat();
+    let grant = [&["--as", "李明", "keys", "grant", &elder, &party], &grant[..]].concat();
     let wrong = finished(centre.command(&grant).env("LINLI_PIN", "0000"));
     assert_eq!((wrong.code, wrong.refusal().0.as_str()), (4, "wrong-secret"));
     centre.ask(&grant);

@@ -79,7 +79,7 @@ fn table(context: &Context, rows: &[HeldRow]) -> String {
             why(context, row),
         ]
     };
-    let columns = Columns(&["id", "document", "data", "written-by", "signed", "why"]);
+    let columns = Columns(&["id", "document", "data", "written-by", "signed-at", "why"]);
     columns.table(&context.text, rows.iter().map(row).collect())
 }
 
