@@ -13,6 +13,7 @@ use linli_replica::id::{CertificateId, NodeId, OfficerId, PartyId, Timestamp};
 use linli_replica::replica::{Input, Save};
 use linli_replica::request::{Request, RequestError, explain};
 
+use crate::api::officers::sort_request_error;
 use crate::api::{ApiError, Code, Detail};
 use crate::node::{Node, now};
 
@@ -110,20 +111,7 @@ fn record(prefix: &[u8], id: &[u8; 32], value: Option<Vec<u8>>) -> Record {
 
 impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
-        let (code, key) = match &error {
-            RequestError::OldOfficers => (Code::Conflict, "request-old-officers"),
-            RequestError::NotOfficer => (Code::Forbidden, "request-not-officer"),
-            RequestError::Stranger => (Code::Forbidden, "request-stranger"),
-            RequestError::Certificate(_) => (Code::Invalid, "request-changed"),
-            RequestError::TooLarge(_)
-            | RequestError::Malformed
-            | RequestError::Version(_)
-            | RequestError::Acts
-            | RequestError::NotForOfficers
-            | RequestError::Mixed
-            | RequestError::UnknownOfficers
-            | RequestError::OtherRequest => (Code::Invalid, "request-unreadable"),
-        };
+        let (code, key) = sort_request_error(&error);
         Self::new(code, error.to_string()).with(Detail::new(key, &[]))
     }
 }

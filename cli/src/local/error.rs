@@ -3,6 +3,7 @@
 use linli_core::identity::{KeyFileError, NotAWord};
 use linli_node::{
     RunError,
+    api::officers::sort_request_error,
     setup::{JoinError, SetupError},
 };
 use linli_relay::RelayError;
@@ -74,20 +75,8 @@ pub(super) fn setup(error: SetupError) -> anyhow::Error {
 
 /// Sorts what is wrong with a request.
 fn request(error: &RequestError) -> (Exit, Option<&'static str>) {
-    match error {
-        RequestError::OldOfficers => (Exit::CONFLICT, Some("request-old-officers")),
-        RequestError::NotOfficer => (Exit::FORBIDDEN, Some("request-not-officer")),
-        RequestError::Stranger => (Exit::FORBIDDEN, Some("request-stranger")),
-        RequestError::Certificate(_) => (Exit::USAGE, Some("request-changed")),
-        RequestError::TooLarge(_)
-        | RequestError::Malformed
-        | RequestError::Version(_)
-        | RequestError::Acts
-        | RequestError::NotForOfficers
-        | RequestError::Mixed
-        | RequestError::UnknownOfficers
-        | RequestError::OtherRequest => (Exit::USAGE, Some("request-unreadable")),
-    }
+    let (code, key) = sort_request_error(error);
+    (Exit(code.exit()), Some(key))
 }
 
 /// Sorts what is wrong with a key that was typed.

@@ -447,6 +447,20 @@ impl Space {
         self.certificates.get(id).map(|certificate| certificate.body().by)
     }
 
+    /// Returns the party to which a certificate gives a right: a grant's, or the genesis' first steward.
+    #[must_use]
+    pub fn holder(&self, id: &CertificateId) -> Option<PartyId> {
+        match self.certificates.get(id)?.act()? {
+            Act::Grant(grant) => Some(grant.party),
+            Act::Genesis(genesis) => genesis.steward,
+            Act::Revoke(_)
+            | Act::Epoch(_)
+            | Act::Cut { .. }
+            | Act::Admit { .. }
+            | Act::Refuse { .. } => None,
+        }
+    }
+
     /// Keeps what another copy of the space had learned.
     pub(crate) fn keep(&mut self, kept: Kept) {
         for (epoch, key) in kept.keys {

@@ -3,10 +3,10 @@
 use linli_core::identity::officer_word;
 use linli_replica::certificate::PartyKind;
 use linli_replica::id::{NodeId, OfficerId};
-use linli_replica::request::{Deed, Request};
+use linli_replica::request::{Deed, Request, RequestError};
 use serde::{Deserialize, Serialize};
 
-use super::{Detail, Done, methods};
+use super::{Code, Detail, Done, methods};
 
 methods! {
     "officers" Officers => OfficersAnswer;
@@ -326,4 +326,23 @@ pub struct DeskItem {
     /// What it is: the message `inbox-…` of the command line and what it names. An argument `kind` is
     /// what a party is; one that ends in `_ms` is a time.
     pub detail: Detail,
+}
+
+/// Sorts what is wrong with a request: the kind of error, and the key of its translation.
+#[must_use]
+pub const fn sort_request_error(error: &RequestError) -> (Code, &'static str) {
+    match error {
+        RequestError::OldOfficers => (Code::Conflict, "request-old-officers"),
+        RequestError::NotOfficer => (Code::Forbidden, "request-not-officer"),
+        RequestError::Stranger => (Code::Forbidden, "request-stranger"),
+        RequestError::Certificate(_) => (Code::Invalid, "request-changed"),
+        RequestError::TooLarge(_)
+        | RequestError::Malformed
+        | RequestError::Version(_)
+        | RequestError::Acts
+        | RequestError::NotForOfficers
+        | RequestError::Mixed
+        | RequestError::UnknownOfficers
+        | RequestError::OtherRequest => (Code::Invalid, "request-unreadable"),
+    }
 }

@@ -200,7 +200,7 @@ fn rotate(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
     if present.is_some_and(|epoch| given.all(|given| given.epoch != epoch)) {
         return Ok(BTreeSet::new());
     }
-    let authored = node.core.begin_epoch(world, &mut node.rng, space)?;
+    let authored = node.core.rotate(world, &mut node.rng, space)?;
     Ok([node.author(authored)].into())
 }
 

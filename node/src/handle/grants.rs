@@ -1,6 +1,6 @@
 //! Who may read what: giving a right on a consent, and telling who has one and why.
 
-use linli_core::authority::{Act, Grant, Member, Owner, Right, SpaceState, StandingGrant};
+use linli_core::authority::{Grant, Member, Owner, Right, SpaceState, StandingGrant};
 use linli_core::space::Space;
 use linli_model::consent::{Category, State};
 use linli_model::event::FactId;
@@ -245,7 +245,7 @@ fn told_of(space: &Space, state: &SpaceState, party: PartyId, grant: StandingGra
     let death = state.dead.get(&grant.id).filter(|_| !stands(state, party, &grant));
     let removal = death.and_then(|death| {
         let by = body(&death.removal)?;
-        let hung_on = (death.link != grant.id).then(|| holder(space, &death.link)).flatten();
+        let hung_on = (death.link != grant.id).then(|| space.holder(&death.link)).flatten();
         Some((death.removal, by.party, by.at, hung_on))
     });
     let since = body(&grant.id).map_or(Timestamp(0), |body| body.at);
@@ -255,19 +255,6 @@ fn told_of(space: &Space, state: &SpaceState, party: PartyId, grant: StandingGra
 fn stands(state: &SpaceState, party: PartyId, grant: &StandingGrant) -> bool {
     let member = state.members.get(&party);
     member.is_some_and(|member| member.grants.iter().any(|of| of == grant))
-}
-
-/// To whom a grant was made.
-fn holder(space: &Space, id: &CertificateId) -> Option<PartyId> {
-    match space.certificates().get(id)?.act()? {
-        Act::Grant(grant) => Some(grant.party),
-        Act::Genesis(genesis) => genesis.steward,
-        Act::Revoke(_)
-        | Act::Epoch(_)
-        | Act::Cut { .. }
-        | Act::Admit { .. }
-        | Act::Refuse { .. } => None,
-    }
 }
 
 fn right(state: &SpaceState, party: PartyId, grant: &StandingGrant) -> &'static str {

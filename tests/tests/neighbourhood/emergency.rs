@@ -39,7 +39,7 @@ fn scene(seed: u64) -> Scene {
     let mut scene = Scene { net, hub, daughter, desk, carrier, space };
     scene.write(hub, CardField::Entry, BEFORE);
     scene.net.heal();
-    scene.begin_epoch(hub);
+    scene.rotate(hub);
     scene.write(hub, CardField::Entry, "");
     scene.write(hub, CardField::Allergies, DURING);
     scene.net.heal();
@@ -62,9 +62,9 @@ impl Scene {
         found.unwrap()
     }
 
-    fn begin_epoch(&mut self, id: NodeId) {
+    fn rotate(&mut self, id: NodeId) {
         let space = self.space;
-        self.net.act(id, |core, world, rng| core.begin_epoch(world, rng, space)).unwrap();
+        self.net.act(id, |core, world, rng| core.rotate(world, rng, space)).unwrap();
         self.net.act(id, |core, world, rng| core.restate(world, rng, space)).unwrap();
     }
 
@@ -139,7 +139,7 @@ fn an_alert_opens_the_card_and_its_end_closes_it() {
     assert!(matches!(refused, Err(EditError::Core(CoreError::Forbidden(Right::Write)))));
     let refused = s.net.grant(desk, space, grant(s.net.party(desk), Right::Read, true));
     assert!(matches!(refused, Err(CoreError::Forbidden(_))), "{refused:?}");
-    let refused = s.net.act(desk, |core, world, rng| core.begin_epoch(world, rng, space));
+    let refused = s.net.act(desk, |core, world, rng| core.rotate(world, rng, space));
     assert!(matches!(refused, Err(CoreError::Forbidden(_))), "{refused:?}");
 
     // What it took up is there after a power cut.
@@ -149,7 +149,7 @@ fn an_alert_opens_the_card_and_its_end_closes_it() {
     assert!(s.sheet(desk, first).unwrap().0.contains(DURING));
 
     // The alert is closed: the hub begins an epoch and writes the card whole.
-    s.begin_epoch(hub);
+    s.rotate(hub);
     s.write(hub, CardField::Entry, AFTER);
     s.net.heal();
     let second = s.present(hub);
@@ -271,7 +271,7 @@ fn a_card_that_was_opened_is_forgotten_and_members_forget_nothing() {
     assert!(!s.net.spaces(desk).contains(&space), "nor does it come back with the power");
     s.write(hub, CardField::Entry, AFTER);
     let held = s.net.node(desk).replica.index().documents(&space).count();
-    s.begin_epoch(hub);
+    s.rotate(hub);
     s.write(hub, CardField::Hospital, "第一医院");
     s.net.heal();
     let now = s.net.node(desk).replica.index().documents(&space).count();

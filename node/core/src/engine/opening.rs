@@ -47,23 +47,6 @@ impl Core {
         Ok(Opening::new(genesis.clone(), certificate.clone(), key).ok())
     }
 
-    /// Begins an epoch although none is missing: what is written from here on opens to members only.
-    ///
-    /// # Errors
-    /// This party may not write there.
-    pub fn begin_epoch(
-        &mut self,
-        world: World<'_>,
-        rng: &mut impl CryptoRng,
-        tag: SpaceTag,
-    ) -> Result<Authored, CoreError> {
-        self.whole(world, tag, |core| {
-            let mut draft = Draft::new(world);
-            core.mint(&mut draft, rng, tag)?;
-            core.published(draft, tag)
-        })
-    }
-
     /// Writes every certificate of a space again, under its present epoch: who holds the key of that epoch only can
     /// then judge who may write there.
     ///

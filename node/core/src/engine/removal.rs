@@ -264,18 +264,7 @@ impl Core {
 fn subject(space: &Space, revoked: Revoked) -> Option<PartyId> {
     match revoked {
         Revoked::Party(party) => Some(party),
-        Revoked::Grant(id) => {
-            let certificate = space.certificates().get(&id)?;
-            match certificate.act()? {
-                Act::Grant(grant) => Some(grant.party),
-                Act::Genesis(genesis) => genesis.steward,
-                Act::Revoke(_)
-                | Act::Epoch(_)
-                | Act::Cut { .. }
-                | Act::Admit { .. }
-                | Act::Refuse { .. } => None,
-            }
-        }
+        Revoked::Grant(id) => space.holder(&id),
     }
 }
 
