@@ -16,5 +16,7 @@ mod membership;
 mod persons;
 #[path = "neighbourhood/power.rs"]
 mod power;
+#[path = "neighbourhood/recovery.rs"]
+mod recovery;
 #[path = "neighbourhood/sharing.rs"]
 mod sharing;

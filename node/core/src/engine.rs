@@ -24,7 +24,7 @@ use rand_core::CryptoRng;
 
 use crate::authority::Owner;
 use crate::document::Document;
-use crate::identity::NodeKeys;
+use crate::identity::{NodeKeys, SealKey};
 use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
 use crate::space::{BadSpaceRecord, Kept, Space};
@@ -35,11 +35,13 @@ mod error;
 mod membership;
 mod open;
 mod receive;
+mod recovery;
 
 pub use edit::{Acting, Edit};
 pub use error::{CoreError, EditError};
 pub use membership::NewSpace;
 pub use receive::{Arrival, Changed};
+pub use recovery::{HeldSplit, Proved, prove, splits, wanted};
 
 /// Everything the core reads: the clock, the community, and what is held.
 #[derive(Clone, Copy)]
@@ -208,6 +210,12 @@ impl Core {
     #[must_use]
     pub const fn signing_key(&self) -> &SigningKey {
         self.keys.signing()
+    }
+
+    /// Returns the key that opens what is sealed to this node.
+    #[must_use]
+    pub const fn seal_key(&self) -> &SealKey {
+        self.keys.seal()
     }
 
     /// Returns this node's party.

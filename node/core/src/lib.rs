@@ -17,6 +17,7 @@ pub mod limits;
 pub mod pairing;
 pub mod payload;
 pub mod person;
+pub mod recovery;
 pub mod seal;
 pub mod secret;
 pub mod space;

@@ -1,5 +1,5 @@
-//! The formats of `docs/spec/keys.md` and `docs/spec/space-certificate.md` as fixed bytes: what must
-//! be accepted, with what it says, and what must be refused, with the reason.
+//! The formats of `docs/spec/keys.md`, `docs/spec/space-certificate.md` and `docs/spec/recovery.md` as
+//! fixed bytes: what must be accepted, with what it says, and what must be refused, with the reason.
 //!
 //! Each file is read and judged; and it must be what the seeds below make, byte for byte, so that
 //! no format changes unnoticed. A file that differs is written anew beside the test binaries.
@@ -23,6 +23,9 @@ mod space_certificate;
 
 #[path = "vectors/payload.rs"]
 mod payload;
+
+#[path = "vectors/recovery.rs"]
+mod recovery;
 
 #[path = "vectors/seal.rs"]
 mod seal;

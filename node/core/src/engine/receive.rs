@@ -28,7 +28,7 @@ pub struct Changed {
 }
 
 /// Spaces that may look different, with the epochs whose keys are new.
-type News = BTreeMap<SpaceTag, BTreeSet<EpochId>>;
+pub(super) type News = BTreeMap<SpaceTag, BTreeSet<EpochId>>;
 
 /// What arrived entries amount to.
 #[derive(Debug, Default)]
@@ -130,7 +130,7 @@ impl Core {
     }
 
     /// Looks at spaces whose certificates or keys are new, passes keys on, and writes their records.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         world: World<'_>,
         rng: &mut impl CryptoRng,
