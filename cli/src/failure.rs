@@ -68,6 +68,16 @@ pub(crate) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {path}")]
+    NotWritten {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The officer at the terminal gave no share.
+    #[error("no share was given")]
+    NotGiven,
     /// An invitation that came to nothing.
     #[error("the invitation failed: {reason}")]
     InvitationFailed { reason: String },
@@ -122,7 +132,8 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         None | Some(CliError::StillRunning { .. }) => Exit::FAILED,
         Some(CliError::DeviceSilent { .. }) => Exit::NOT_RUNNING,
         Some(CliError::InvitationFailed { .. }) => Exit::CONFLICT,
-        Some(CliError::NumbersDiffer) => Exit::FORBIDDEN,
+        Some(CliError::NumbersDiffer | CliError::NotGiven) => Exit::FORBIDDEN,
+        Some(CliError::NotWritten { .. }) => Exit::FULL,
         Some(CliError::File { .. }) => Exit::NOT_FOUND,
         Some(_) => Exit::USAGE,
     }
@@ -270,6 +281,11 @@ fn own_explained(error: &CliError, text: &Text) -> String {
             let said = text.say("bad-file", &[("path", path.display().to_string().into())]);
             format!("{said}: {source}")
         }
+        CliError::NotWritten { path, source } => {
+            let said = text.say("unwritable-file", &[("path", path.display().to_string().into())]);
+            format!("{said}: {source}")
+        }
+        CliError::NotGiven => text.say("not-given", &[]),
         CliError::InvitationFailed { reason } => {
             text.say("invitation-failed", &[("reason", reason.as_str().into())])
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod care;
 pub mod network;
+pub mod recovery;
 
 /// A method of the control interface: its name, what it takes and what it answers.
 pub trait Method: Serialize + serde::de::DeserializeOwned + Send + 'static {

@@ -21,6 +21,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
+mod recovery;
 pub(crate) mod spaces;
 
 /// What a method leads to.
@@ -78,6 +79,9 @@ pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply
         "alert.list" => answer(node, body, alerts::list),
         "alert.show" => answer(node, body, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "recovery.begin" => answer(node, body, recovery::begin),
+        "recovery.finish" => answer(node, body, recovery::finish),
+        "recovery.list" => answer(node, body, recovery::list),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
         }

@@ -21,6 +21,7 @@ pub mod api;
 pub mod config;
 pub mod control;
 pub mod home;
+pub mod recovery;
 pub mod setup;
 
 mod catalogue;
@@ -194,6 +195,7 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
         forget(node, CLEAN);
         return;
     }
+    node.resplit = recovery::Resplit::anew(node.replica.directory().officers().0);
     let world = world(&node.replica, &node.store);
     match node.core.recover(world, &mut node.rng) {
         Ok(arrival) => {

@@ -40,6 +40,7 @@ pub(crate) struct Node {
     pub(crate) invitations: crate::invitation::Invitations,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    pub(crate) resplit: crate::recovery::Resplit,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
@@ -140,6 +141,7 @@ impl Node {
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            resplit: crate::recovery::Resplit::default(),
             undecided: BTreeSet::new(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),

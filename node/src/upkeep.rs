@@ -19,6 +19,7 @@ pub(crate) fn tick(node: &mut Node) {
         node.feed(Input::Learned { pages: Vec::new(), records });
     }
     renew(node);
+    crate::recovery::split_some(node);
     node.tell_members();
     node.invitations.expire(now().0);
     if !node.invitations.any_open() {

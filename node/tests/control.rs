@@ -24,6 +24,7 @@ use linli_node::{
         ApiError, Code,
         care::{self, ElderEdit, ElderList},
         network::{self, Leave, LeaveAnswer, Status},
+        recovery,
     },
     control::{Client, ClientError, ControlError, Handler, Server, limits::MAX_REQUEST_BYTES},
     home::{Home, HomeError},
@@ -374,7 +375,8 @@ fn the_specification_describes_every_method_and_code() {
     let page = include_str!("../../docs/spec/control.md");
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
-    let methods: Vec<&str> = network::NAMES.iter().chain(care::NAMES).copied().collect();
+    let methods: Vec<&str> =
+        network::NAMES.iter().chain(care::NAMES).chain(recovery::NAMES).copied().collect();
     assert!(methods.len() > 25);
     assert_eq!(described, methods);
     let codes = [

@@ -14,6 +14,7 @@ mod day;
 mod killed;
 mod namespaces;
 mod offline;
+mod recovery;
 mod refused;
 mod registers;
 mod site;
