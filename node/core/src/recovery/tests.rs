@@ -70,7 +70,7 @@ proptest! {
         if m > 1 {
             // What too few shares make when nobody counts them is not the secret.
             let few = shares(&split, &set, &chosen[..m - 1]);
-            let mut lax = split.clone();
+            let mut lax = split;
             lax.threshold = u8::try_from(m - 1).unwrap();
             prop_assert_eq!(lax.combine(&set, &few), Err(RecoveryError::BadSplit));
         }
@@ -108,7 +108,7 @@ fn a_wrong_share_is_named() {
     let stranger = [(officer_id(&key(9)), good[0].1.clone())];
     assert_eq!(split.combine(&set, &stranger), Err(RecoveryError::NoOfficer));
     // Genuine shares of a split that states another commitment.
-    let mut wrong = split.clone();
+    let mut wrong = split;
     wrong.commitment = [0; 32].into();
     assert_eq!(wrong.combine(&set, &good), Err(RecoveryError::BadSplit));
 }
