@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::authority::{Owner, Right};
 use linli_core::engine::{Acting, Authored, Edit};
+use linli_core::recovery::Record;
 use linli_model::alert::{AlertFact, AlertView, CardKey, CardView, Stage};
 use linli_model::card::{self, CardField, CardPlace, SheetId};
 use linli_model::document::DocumentName;
@@ -79,16 +80,18 @@ fn kept(node: &mut Node, elder: Uuid, right: Right) -> Option<SpaceTag> {
 }
 
 /// Whether a card may be shown without an alert: not where the community's steward keeps it, nor where
-/// an alert opened it.
+/// an alert opened it; but where officers opened it to this node, on the record.
 pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
     let keeps = spaces::own_kind(node).is_ok_and(keeps);
-    let party = node.core.party();
+    let (party, me) = (node.core.party(), node.core.node());
     let world = world(&node.replica, &node.store);
-    node.core.space(world, tag).is_ok_and(|space| {
+    let kept = node.core.space(world, tag).is_ok_and(|space| {
         let state = space.state();
         let owned = state.genesis.as_ref().is_some_and(|g| matches!(g.owner, Owner::Party(_)));
         state.right(&party, world.now) >= Some(Right::Read) && (keeps || owned)
-    })
+    });
+    let by_officers = |record: &Record| record.statement().node == me;
+    kept || node.core.recoveries(world, tag).is_ok_and(|all| all.iter().any(by_officers))
 }
 
 /// Sets or clears a field of an elder's card, and brings the sheet up to date.
