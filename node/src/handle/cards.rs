@@ -196,8 +196,8 @@ fn rotate(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
     let world = world(&node.replica, &node.store);
     let present = node.core.present_epoch(world, space)?.map(|epoch| SheetId(epoch.0));
     let closed = node.cards.alerts.values().filter(|seen| seen.elder == elder && !seen.open);
-    let mut given = closed.flat_map(|seen| &seen.card.given);
-    if present.is_some_and(|epoch| given.all(|given| given.epoch != epoch)) {
+    let mut disclosed = closed.map(|seen| &seen.card.disclosed);
+    if present.is_some_and(|epoch| disclosed.all(|epochs| !epochs.contains(&epoch))) {
         return Ok(BTreeSet::new());
     }
     let authored = node.core.rotate(world, &mut node.rng, space)?;
