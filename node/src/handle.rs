@@ -30,6 +30,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
+mod recovery;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
@@ -125,6 +126,9 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "keys.held.list" => answer(node, body, held::list),
         "keys.held.show" => answer(node, body, held::show),
         "keys.held.judge" => answer(node, body, held::judge),
+        "recovery.begin" => answer(node, body, recovery::begin),
+        "recovery.finish" => answer(node, body, recovery::finish),
+        "recovery.list" => answer(node, body, recovery::list),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
         }

@@ -23,6 +23,7 @@ pub mod config;
 pub mod control;
 pub mod hardening;
 pub mod home;
+pub mod recovery;
 pub mod setup;
 
 mod audit;
@@ -254,6 +255,7 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
         forget(node, CLEAN, None);
         return;
     }
+    node.resplit = recovery::Resplit::anew(node.replica.directory().officers().0);
     let world = world(&node.replica, &node.store);
     match node.core.recover(world, &mut node.rng) {
         Ok(arrival) => {

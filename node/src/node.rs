@@ -47,6 +47,7 @@ pub(crate) struct Node {
     pub(crate) cards: crate::handle::cards::Cards,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
+    pub(crate) resplit: crate::recovery::Resplit,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
     /// Entries of this node's that are held back, by space.
@@ -157,6 +158,7 @@ impl Node {
             ladders: crate::ladder::Ladders::default(),
             cards: crate::handle::cards::Cards::default(),
             open_card_after_ms: parts.open_card_after_ms,
+            resplit: crate::recovery::Resplit::default(),
             undecided: BTreeSet::new(),
             own_held_back: BTreeMap::new(),
             sweep: crate::handle::rotation::Sweep::default(),

@@ -23,6 +23,7 @@ pub(crate) fn tick(node: &mut Node) {
     renew(node);
     crate::audit::tick(node);
     node.people.seat.tick(std::time::Instant::now());
+    crate::recovery::split_some(node);
     node.tell_members();
     crate::requests::tick(node);
     crate::invitation::tick(node);

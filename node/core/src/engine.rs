@@ -25,7 +25,7 @@ use rand_core::CryptoRng;
 
 use crate::authority::{Owner, SpaceCertificate};
 use crate::document::Document;
-use crate::identity::NodeKeys;
+use crate::identity::{NodeKeys, SealKey};
 use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
 use crate::space::{BadSpaceRecord, Kept, Space};
@@ -38,6 +38,7 @@ mod open;
 mod opening;
 mod reading;
 mod receive;
+mod recovery;
 mod removal;
 
 pub use edit::{Acting, Edit};
@@ -45,6 +46,7 @@ pub use error::{CoreError, EditError};
 pub use membership::NewSpace;
 pub use reading::{HeldWrite, Readable};
 pub use receive::{Arrival, Changed};
+pub use recovery::{HeldSplit, Proved, prove, splits, wanted};
 
 /// Everything the core reads: the clock, the community, and what is held.
 #[derive(Clone, Copy)]
@@ -231,6 +233,12 @@ impl Core {
     #[must_use]
     pub const fn signing_key(&self) -> &SigningKey {
         self.keys.signing()
+    }
+
+    /// Returns the key that opens what is sealed to this node.
+    #[must_use]
+    pub const fn seal_key(&self) -> &SealKey {
+        self.keys.seal()
     }
 
     /// Returns this node's party.

@@ -297,6 +297,7 @@ impl Core {
         };
         space.note_wrap(id, me);
         self.publish(draft, rng, tag, certificates)?;
+        self.split(draft, rng, tag, id)?;
         self.wrap(draft, rng, tag, me, true)?;
         for party in readers {
             let nodes: Vec<NodeId> =
