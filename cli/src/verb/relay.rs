@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Subcommand;
-use linli_node::hardening::harden;
+use linli_store::harden;
 use linli_relay::{Certificate, Https};
 
 use super::{join::Join, up::told_to_stop};

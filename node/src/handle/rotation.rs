@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use linli_core::authority::{Owner, Right};
-use linli_core::engine::Outline;
+use linli_core::engine::{CoreError, Outline};
 use linli_replica::certificate::{Act, Subject};
 use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
@@ -43,6 +43,13 @@ pub(crate) struct Done {
     pub(crate) revoked: u64,
     pub(crate) failed: u64,
     pub(crate) saves: BTreeSet<Save>,
+}
+
+impl Done {
+    fn fails(&mut self, space: SpaceTag, error: &CoreError) {
+        tracing::warn!(%error, ?space, "a space could not be rotated");
+        self.failed += 1;
+    }
 }
 
 pub(crate) fn rotate(node: &mut Node, request: KeysRotate) -> Outcome<RotateAnswer> {
@@ -189,7 +196,7 @@ fn one(
                 done.revoked += 1;
                 done.rotated += 1;
             }
-            Err(_) => done.failed += 1,
+            Err(error) => done.fails(space, &error),
         }
     }
     if due.epoch && due.expelled.is_empty() {
@@ -201,7 +208,7 @@ fn one(
             }
             // Where this party only reads, others rotate.
             Err(_) if right < Some(Right::Write) => {}
-            Err(_) => done.failed += 1,
+            Err(error) => done.fails(space, &error),
         }
     }
     Ok(())
