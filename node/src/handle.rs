@@ -15,7 +15,7 @@ use crate::node::Node;
 pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
-mod consents;
+pub(crate) mod consents;
 mod desk;
 pub(crate) mod elders;
 mod exposure;

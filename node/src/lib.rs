@@ -153,7 +153,7 @@ pub async fn run(
 /// memory back.
 async fn open(home: &home::Home, passphrase: &str) -> Result<(Store, setup::Identity), SetupError> {
     let (home, passphrase) = (home.clone(), Zeroizing::new(passphrase.to_owned()));
-    let opening = tokio::task::spawn_blocking(move || setup::open(&home, &passphrase)).await;
+    let opening = spawn_blocking(move || setup::open(&home, &passphrase)).await;
     opening.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 

@@ -16,6 +16,7 @@ use linli_model::event::FactId;
 use linli_model::field::{FieldsView, Place};
 use linli_model::private::Private;
 use linli_replica::certificate::PartyKind;
+use linli_replica::directory::Directory;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, PartyId, SpaceTag, Timestamp};
 use linli_replica::replica::Save;
@@ -135,7 +136,7 @@ fn begin<E: std::error::Error>(
         let message = "this elder's card is kept by the household or the centre that added the elder; write it there";
         return Err(ApiError::new(Code::Forbidden, message));
     }
-    let grants = outline.members.iter().filter(|party| is_family(node, party));
+    let grants = outline.members.iter().filter(|party| is_family(at.directory, party));
     let grants = grants.map(|party| spaces::grant(*party, Right::Write, spaces::EMERGENCY));
     let grants = grants.collect();
     let (space, mut authored) = spaces::begin(node, spaces::EMERGENCY, grants)?;
@@ -155,8 +156,8 @@ fn begin<E: std::error::Error>(
     Ok(saves)
 }
 
-fn is_family(node: &Node, party: &PartyId) -> bool {
-    let known = node.replica.directory().party(party);
+fn is_family(directory: &Directory, party: &PartyId) -> bool {
+    let known = directory.party(party);
     known.is_some_and(|party| party.kind == PartyKind::Family && !party.expelled)
 }
 
@@ -197,7 +198,7 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
         let Ok(space) = node.core.space(world, tag) else { continue };
         for (party, member) in &space.state().members {
             let until = until(member.grants.iter().filter(|g| g.right >= Right::Read), world.now);
-            if let Some(until) = until.filter(|_| is_family(node, party)) {
+            if let Some(until) = until.filter(|_| is_family(world.directory, party)) {
                 let latest = family.entry(*party).or_insert(until);
                 *latest = (*latest).max(until);
             }

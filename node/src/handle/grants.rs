@@ -119,14 +119,27 @@ fn basis(
     }
 }
 
-/// Whether a party is the elder's own household, or family that this household lets in.
+/// Whether a party is the elder's own household, or family that this household lets in. Where the
+/// community keeps the record, the first household that is let in is the elder's.
 fn is_of_elder(node: &mut Node, elder: Uuid, party: PartyId, kind: PartyKind) -> bool {
     let Some(care) = elders::space_of(node, elder, spaces::CARE) else { return false };
     let own = node.core.party();
     let world = world(&node.replica, &node.store);
-    let owner = node.core.outline(world, care).ok().and_then(|outline| Some(outline.owner?.0));
-    owner == Some(Owner::Party(party))
-        || (kind == PartyKind::Family && owner == Some(Owner::Party(own)))
+    let Ok(outline) = node.core.outline(world, care) else { return false };
+    let is_household = |party: &PartyId| {
+        let known = world.directory.party(party);
+        known.is_some_and(|known| known.kind == PartyKind::Household)
+    };
+    match outline.owner.map(|(owner, _)| owner) {
+        Some(Owner::Party(owner)) => {
+            owner == party || (kind == PartyKind::Family && owner == own)
+        }
+        Some(Owner::Community) => {
+            let others = || outline.members.iter().filter(|member| **member != party);
+            kind == PartyKind::Household && !others().any(is_household)
+        }
+        None => false,
+    }
 }
 
 fn needed(request: &KeysGrant) -> ApiError {
