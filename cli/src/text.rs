@@ -7,18 +7,20 @@ use linli_node::config::Environment;
 use unic_langid::LanguageIdentifier;
 
 /// The messages of each language, file by file.
-const ZH: [&str; 5] = [
+const ZH: [&str; 6] = [
     include_str!("../locales/zh/about.ftl"),
     include_str!("../locales/zh/errors.ftl"),
     include_str!("../locales/zh/network.ftl"),
     include_str!("../locales/zh/care.ftl"),
+    include_str!("../locales/zh/erasure.ftl"),
     include_str!("../locales/zh/demo.ftl"),
 ];
-const EN: [&str; 5] = [
+const EN: [&str; 6] = [
     include_str!("../locales/en/about.ftl"),
     include_str!("../locales/en/errors.ftl"),
     include_str!("../locales/en/network.ftl"),
     include_str!("../locales/en/care.ftl"),
+    include_str!("../locales/en/erasure.ftl"),
     include_str!("../locales/en/demo.ftl"),
 ];
 

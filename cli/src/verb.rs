@@ -22,6 +22,7 @@ mod init;
 mod invite;
 mod join;
 mod joins;
+mod keys;
 mod leave;
 mod offer;
 mod order;
@@ -80,6 +81,7 @@ verbs! {
     Offer offer,
     Order order,
     Alert alert,
+    Keys keys,
     Leave leave,
     Backup backup,
     Restore restore,

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 pub mod care;
+pub mod erasure;
 pub mod network;
 
 /// A method of the control interface: its name, what it takes and what it answers.

@@ -12,6 +12,7 @@ use crate::node::Node;
 
 pub(crate) mod alerts;
 pub(crate) mod elders;
+mod erasures;
 pub(crate) mod facts;
 mod import;
 mod joins;
@@ -64,6 +65,8 @@ pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply
         "elder.list" => answer(node, body, elders::list),
         "elder.import" => import::begin(node, read(body)?).map(Reply::Work),
         "elder.grant" => answer(node, body, elders::grant),
+        "erasure.order" => answer(node, body, erasures::order),
+        "erasure.list" => answer(node, body, erasures::list),
         "join.list" => answer(node, body, joins::list),
         "join.decide" => answer(node, body, joins::decide),
         "reading.add" => urgent(node, body, readings::add),
@@ -125,6 +128,8 @@ impl From<CoreError> for ApiError {
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
             CoreError::Seal(_) => Code::Invalid,
+            CoreError::Erased => Code::NotFound,
+            CoreError::NoCarrierKey(_) => Code::Forbidden,
             CoreError::Held(_)
             | CoreError::Record(_)
             | CoreError::Page(_)

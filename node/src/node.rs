@@ -40,6 +40,7 @@ pub(crate) struct Node {
     pub(crate) invitations: crate::invitation::Invitations,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    pub(crate) confirming: crate::erasures::Confirming,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
@@ -140,6 +141,7 @@ impl Node {
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            confirming: crate::erasures::Confirming::default(),
             undecided: BTreeSet::new(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
@@ -192,6 +194,7 @@ impl Node {
                     }
                     other @ (Output::Held { .. }
                     | Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Directory { .. }
                     | Output::Receipt { .. }
                     | Output::Forked { .. }
@@ -243,6 +246,11 @@ impl Node {
         match output {
             Output::Held { from, entries, .. } => return self.held(from, &entries),
             Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Erase { order, erase, gone } => {
+                return crate::erasures::carry_out(self, order, &erase, &gone)
+                    .into_iter()
+                    .collect();
+            }
             Output::Directory { .. } => return self.directory_changed(),
             Output::Receipt { peer, document, frontier } => {
                 self.receipts.note(peer, document, frontier);
@@ -344,6 +352,7 @@ impl Node {
         if !pages.is_empty() || !records.is_empty() {
             inputs.push(Input::Learned { pages, records });
         }
+        inputs.extend(arrival.declined.into_iter().map(Input::Declined));
         for reason in arrival.refused {
             tracing::warn!(%reason, "an inbox item was refused");
         }

@@ -18,6 +18,7 @@ pub(crate) fn tick(node: &mut Node) {
     if !records.is_empty() {
         node.feed(Input::Learned { pages: Vec::new(), records });
     }
+    crate::erasures::confirm(node);
     renew(node);
     node.tell_members();
     node.invitations.expire(now().0);

@@ -23,6 +23,7 @@ use linli_node::{
     api::{
         ApiError, Code,
         care::{self, ElderEdit, ElderList},
+        erasure,
         network::{self, Leave, LeaveAnswer, Status},
     },
     control::{Client, ClientError, ControlError, Handler, Server, limits::MAX_REQUEST_BYTES},
@@ -374,7 +375,8 @@ fn the_specification_describes_every_method_and_code() {
     let page = include_str!("../../docs/spec/control.md");
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
-    let methods: Vec<&str> = network::NAMES.iter().chain(care::NAMES).copied().collect();
+    let methods: Vec<&str> =
+        [network::NAMES, care::NAMES, erasure::NAMES].concat().into_iter().collect();
     assert!(methods.len() > 25);
     assert_eq!(described, methods);
     let codes = [

@@ -8,6 +8,8 @@
 
 #[path = "neighbourhood/chance.rs"]
 mod chance;
+#[path = "neighbourhood/erasure.rs"]
+mod erasure;
 #[path = "neighbourhood/hostile.rs"]
 mod hostile;
 #[path = "neighbourhood/membership.rs"]

@@ -67,3 +67,6 @@ about-relay-up = Run a relay until it is told to stop
 about-completions = Print the completions of a shell
 about-demo = Bring up a neighbourhood and live one day in it
 about-relay-join = Join a community as a relay, with the code of an invitation
+about-keys = Authority and keys: the privacy officer's work
+about-keys-erase = Have what is held of an elder destroyed at every node, for good
+about-keys-erasures = Show the orders to erase, and who has confirmed them

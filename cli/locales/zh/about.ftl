@@ -67,3 +67,6 @@ about-relay-up = 运行中继，直到收到停止命令
 about-completions = 输出命令行补全脚本
 about-demo = 启动一个邻里，演练一天
 about-relay-join = 用邀请码以中继身份加入社区
+about-keys = 权限与密钥：隐私专员的工作
+about-keys-erase = 令所有节点永久销毁某位老人的资料
+about-keys-erasures = 查看删除指令，以及谁已确认

@@ -11,6 +11,7 @@
 mod backup;
 mod community;
 mod day;
+mod erasure;
 mod killed;
 mod namespaces;
 mod offline;

@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{SpaceCertificate, SpaceCertificates};
-use crate::inbox::Given;
+use crate::inbox::{Given, InboxItem};
 use crate::payload::Content;
 use crate::seal::open_from_inbox;
 use crate::secret::Secret;
@@ -39,6 +39,8 @@ pub struct Arrival {
     pub changed: BTreeSet<Changed>,
     /// Inbox items that could not be taken, with the reason: nothing of them is shown.
     pub refused: Vec<String>,
+    /// Erased spaces that an inbox item brought: nothing of them is taken, and their keys are not kept.
+    pub declined: BTreeSet<SpaceTag>,
     /// Whether an entry of this node's own log arrived that it had not written: a disk image was
     /// restored, and fresh logs must be started ([`Core::renew_logs`]).
     pub own_log_elsewhere: bool,
@@ -168,6 +170,12 @@ impl Core {
                 return Ok(());
             }
         };
+        if world.index.is_space_erased(&given.space) {
+            if matches!(given.item, InboxItem::Space { .. }) {
+                arrival.declined.insert(given.space);
+            }
+            return Ok(());
+        }
         let certificates: SpaceCertificates = given
             .item
             .certificates()
