@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use linli_node::{
-    api::{Acting, Method},
+    api::{Acting, Method, Reading},
     config::{Config, Environment},
     control::Client,
-    home::{Home, HomeError},
+    home::{Home, HomeError, SEAT_FILE},
 };
 use serde::Serialize;
 
@@ -58,9 +58,16 @@ impl Context {
 
     /// Who acts, where somebody was named.
     pub(crate) fn acting(&self) -> anyhow::Result<Option<Acting>> {
-        let Some(person) = &self.person else { return Ok(None) };
-        let pin = PIN.get(self, None)?;
-        Ok(Some(Acting { person: person.clone(), pin: pin.as_str().to_owned() }))
+        let Some(person) = &self.person else { return self.seated() };
+        let pin = PIN.get(self, None)?.as_str().to_owned();
+        Ok(Some(Acting { person: person.clone(), pin, seat: None }))
+    }
+
+    /// Who has taken the seat of this desk.
+    fn seated(&self) -> anyhow::Result<Option<Acting>> {
+        let seat = self.home()?.read_private(SEAT_FILE)?.map(String::from_utf8).transpose()?;
+        let nobody = String::new;
+        Ok(seat.map(|seat| Acting { person: nobody(), pin: nobody(), seat: Some(seat) }))
     }
 
     /// The running node.
@@ -71,6 +78,11 @@ impl Context {
     /// Asks the running node.
     pub(crate) async fn ask<M: Method>(&self, method: &M) -> anyhow::Result<M::Answer> {
         Ok(self.client().await?.call(method).await?)
+    }
+
+    /// Asks the running node to show something; the audit says to whom, where somebody was named.
+    pub(crate) async fn look<M: Method>(&self, what: M) -> anyhow::Result<M::Answer> {
+        self.ask(&Reading { what, acting: self.acting()? }).await
     }
 
     /// Prints an answer: as JSON, or as a person reads it.

@@ -1,6 +1,6 @@
 //! What went wrong: the sentence a person reads, the JSON a program reads, and the exit code.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use linli_node::{
     api::{ApiError, Code, Detail},
@@ -49,6 +49,11 @@ pub(crate) enum CliError {
     /// There is nobody to ask for a secret.
     #[error("no secret was given: set {variable}, or run this at a terminal")]
     NoSecret { variable: &'static str },
+    /// The desktop's keyring gives nothing.
+    #[error(
+        "the keyring gave no passphrase: install secret-tool, unlock the keyring, and store one with `secret-tool store --label=linli linli {data}`"
+    )]
+    Keyring { data: PathBuf },
     /// The two entries of a new secret differ.
     #[error("the two entries are not the same: start again")]
     EntriesDiffer,
@@ -68,6 +73,26 @@ pub(crate) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that was to be written.
+    #[error("cannot write {path}")]
+    Unwritten {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The officer said no.
+    #[error("nothing was signed")]
+    NotSigned,
+    /// What was typed back is not the key that was printed.
+    #[error(
+        "this is not the key that was shown: print it again with `linli keys officer new`, into another file"
+    )]
+    PrintedDiffers,
+    /// A secret key where other users of the machine can see it.
+    #[error(
+        "a secret key does not belong on the command line, where others can see it: give - and type it"
+    )]
+    SecretOnCommandLine,
     /// An invitation that came to nothing.
     #[error("the invitation failed: {reason}")]
     InvitationFailed { reason: String },
@@ -124,8 +149,20 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         Some(CliError::InvitationFailed { .. }) => Exit::CONFLICT,
         Some(CliError::NumbersDiffer) => Exit::FORBIDDEN,
         Some(CliError::File { .. }) => Exit::NOT_FOUND,
+        Some(CliError::NotSigned) => Exit::FORBIDDEN,
+        Some(CliError::Unwritten { source, .. }) => unwritten(source.kind()),
         Some(_) => Exit::USAGE,
     }
+}
+
+/// Why a file cannot be written: it is there, its folder is not, it is not allowed, or there is no room.
+fn unwritten(kind: ErrorKind) -> Exit {
+    let reasons = [
+        (ErrorKind::AlreadyExists, Exit::CONFLICT),
+        (ErrorKind::NotFound, Exit::NOT_FOUND),
+        (ErrorKind::PermissionDenied, Exit::FORBIDDEN),
+    ];
+    reasons.iter().find(|(of, _)| *of == kind).map_or(Exit::FULL, |(_, exit)| *exit)
 }
 
 /// Returns what is written to standard error.
@@ -146,6 +183,7 @@ fn code(error: &anyhow::Error) -> serde_json::Value {
         Exit::NOT_FOUND => "not-found",
         Exit::FORBIDDEN => "forbidden",
         Exit::CONFLICT => "conflict",
+        Exit::WAITS => "waits",
         Exit::FULL => "full",
         Exit::NOT_RUNNING => "not-running",
         _ => "internal",
@@ -259,6 +297,9 @@ fn own_explained(error: &CliError, text: &Text) -> String {
         CliError::NoSecret { variable } => {
             text.say("no-secret", &[("variable", (*variable).into())])
         }
+        CliError::Keyring { data } => {
+            text.say("no-keyring", &[("path", data.display().to_string().into())])
+        }
         CliError::EntriesDiffer => text.say("entries-differ", &[]),
         CliError::ShortSecret { least } => text.say("short-secret", &[("least", (*least).into())]),
         CliError::NobodyToAsk => text.say("nobody-to-ask", &[]),
@@ -270,6 +311,13 @@ fn own_explained(error: &CliError, text: &Text) -> String {
             let said = text.say("bad-file", &[("path", path.display().to_string().into())]);
             format!("{said}: {source}")
         }
+        CliError::Unwritten { path, source } => {
+            let said = text.say("unwritten-file", &[("path", path.display().to_string().into())]);
+            format!("{said}: {source}")
+        }
+        CliError::NotSigned => text.say("not-signed", &[]),
+        CliError::PrintedDiffers => text.say("officer-printed-wrong", &[]),
+        CliError::SecretOnCommandLine => text.say("secret-on-command-line", &[]),
         CliError::InvitationFailed { reason } => {
             text.say("invitation-failed", &[("reason", reason.as_str().into())])
         }

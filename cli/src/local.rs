@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use crate::prompt::Secret;
 
 mod error;
+pub(crate) mod officers;
 
 pub(crate) use error::LocalError;
 
@@ -68,6 +69,20 @@ pub(crate) async fn init(home: &Home, label: String, passphrase: &Secret) -> any
     Ok(Made { node: made.map_err(error::setup)?.to_string() })
 }
 
+/// A passphrase that was changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Changed {
+    /// Whether the party's root key has the new passphrase, too.
+    pub(crate) party_key: bool,
+}
+
+/// Seals the keys of a data directory under another passphrase, while no node runs there.
+pub(crate) async fn passphrase(home: &Home, from: &Secret, to: &Secret) -> anyhow::Result<Changed> {
+    let (lock, from, to) = (home.lock()?, from.clone(), to.clone());
+    let done = spawn_blocking(move || setup::change_passphrase(lock.home(), &from, &to)).await?;
+    Ok(Changed { party_key: done.map_err(error::setup)? })
+}
+
 /// Makes a community with this node's party as its first member.
 pub(crate) async fn create_community(
     home: &Home,
@@ -102,6 +117,18 @@ pub(crate) async fn join(
     let inviter = inviter.map(|Inviter { node, addresses }| setup::Inviter { node, addresses });
     let joined = setup::join(lock.home(), config, passphrase, code, inviter, number).await;
     let directory = joined.map_err(error::join)?;
+    let (community, name) = (directory.community().to_string(), directory.name().to_owned());
+    Ok(Joined { community, name })
+}
+
+/// Completes a joining that waited for officers.
+pub(crate) async fn finish_joining(
+    home: &Home,
+    config: &Config,
+    passphrase: &Secret,
+) -> anyhow::Result<Joined> {
+    let lock = home.lock()?;
+    let directory = setup::finish(lock.home(), config, passphrase).await.map_err(error::join)?;
     let (community, name) = (directory.community().to_string(), directory.name().to_owned());
     Ok(Joined { community, name })
 }

@@ -35,6 +35,14 @@ impl Zone {
         time_ms.map_or_else(|| "–".to_owned(), |time_ms| self.show(time_ms))
     }
 
+    /// Returns the beginning of a local day such as `2027-06-30`, in milliseconds since the Unix epoch.
+    pub(crate) fn start_of(&self, day: &str) -> Result<u64, CliError> {
+        let wrong = || CliError::Value { value: day.to_owned(), example: "2027-06-30" };
+        let date: civil::Date = day.parse().map_err(|_| wrong())?;
+        let zoned = date.to_zoned(self.0.clone()).map_err(|_| wrong())?;
+        u64::try_from(zoned.timestamp().as_millisecond()).map_err(|_| wrong())
+    }
+
     /// Returns the end of a local day such as `2027-06-30`, in milliseconds since the Unix epoch.
     pub(crate) fn end_of(&self, day: &str) -> Result<u64, CliError> {
         let wrong = || CliError::Value { value: day.to_owned(), example: "2027-06-30" };
@@ -84,6 +92,7 @@ mod tests {
         assert_eq!(zone.time_of("1970-01-01T08:00:01").unwrap(), 1_000);
         assert_eq!(zone.time_of("1970-01-01T00:00:01Z").unwrap(), 1_000);
         assert_eq!(zone.end_of("1970-01-01").unwrap(), 16 * 3_600_000);
+        assert_eq!(zone.start_of("1970-01-02").unwrap(), 16 * 3_600_000);
         for wrong in ["tomorrow", "1969-12-01", "2027-02-30", ""] {
             assert!(zone.end_of(wrong).is_err(), "{wrong}");
             assert!(zone.time_of(wrong).is_err(), "{wrong}");

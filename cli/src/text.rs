@@ -7,20 +7,26 @@ use linli_node::config::Environment;
 use unic_langid::LanguageIdentifier;
 
 /// The messages of each language, file by file.
-const ZH: [&str; 6] = [
+const ZH: &[&str] = &[
+    include_str!("../locales/zh/audit.ftl"),
     include_str!("../locales/zh/about.ftl"),
     include_str!("../locales/zh/errors.ftl"),
     include_str!("../locales/zh/network.ftl"),
+    include_str!("../locales/zh/officers.ftl"),
     include_str!("../locales/zh/care.ftl"),
     include_str!("../locales/zh/erasure.ftl"),
+    include_str!("../locales/zh/grants.ftl"),
     include_str!("../locales/zh/demo.ftl"),
 ];
-const EN: [&str; 6] = [
+const EN: &[&str] = &[
+    include_str!("../locales/en/audit.ftl"),
     include_str!("../locales/en/about.ftl"),
     include_str!("../locales/en/errors.ftl"),
     include_str!("../locales/en/network.ftl"),
+    include_str!("../locales/en/officers.ftl"),
     include_str!("../locales/en/care.ftl"),
     include_str!("../locales/en/erasure.ftl"),
+    include_str!("../locales/en/grants.ftl"),
     include_str!("../locales/en/demo.ftl"),
 ];
 
@@ -85,7 +91,7 @@ impl Text {
         };
         for file in files {
             // A message that cannot be read is missing, which the tests of this module find.
-            let resource = match FluentResource::try_new(file.to_owned()) {
+            let resource = match FluentResource::try_new((*file).to_owned()) {
                 Ok(resource) | Err((resource, _)) => resource,
             };
             bundle.add_resource_overriding(resource);

@@ -11,6 +11,7 @@ use crate::{
 
 mod alert;
 mod backup;
+mod card;
 mod community;
 mod completions;
 mod demo;
@@ -71,6 +72,7 @@ verbs! {
     Doctor doctor,
     Invite invite,
     Join join,
+    Keys keys,
     Person person,
     Party party,
     Elder elder,

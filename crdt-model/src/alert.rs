@@ -16,9 +16,11 @@ use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
 use crate::private::Private;
 use crate::time::Timestamp;
 
+mod card;
 mod fold;
 mod ladder;
 
+pub use card::{CardKey, CardView, Given, Read, card_keys};
 pub use ladder::{Climb, Ladder, LadderAct, Step};
 
 /// Separates alert ids from every other use of BLAKE3.
@@ -64,6 +66,8 @@ pub enum AlertKind {
     Silence,
     /// A device says that its battery is low or its power failed.
     Power,
+    /// The emergency card of an elder without a hub was opened at the duty desk.
+    CardOpened,
     /// Something else, told in the note.
     Other,
 }
@@ -112,6 +116,9 @@ pub enum AlertFact {
         place: Option<Private>,
         /// What a reader should know.
         note: Option<Private>,
+        /// What opens the emergency card to the readers of the alert: of household and family only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<CardKey>,
     },
     /// A node holds the alert and has shown or sounded it.
     Delivered {
@@ -161,6 +168,25 @@ pub enum AlertFact {
         /// Why.
         note: Option<Private>,
     },
+    /// Household or family open the emergency card to the readers of the alert.
+    CardGiven {
+        /// The raise or reopening it answers.
+        raise: FactId,
+        /// What opens it; none only where a view shows the fact.
+        card: Option<CardKey>,
+    },
+    /// The household does not open the card to this round of the alert by itself.
+    CardRefused {
+        /// The raise or reopening.
+        raise: FactId,
+    },
+    /// A named person read the card.
+    CardRead {
+        /// A raise or reopening, of any round.
+        raise: FactId,
+        /// Why, in the reader's words.
+        reason: Option<Private>,
+    },
 }
 
 impl Body for AlertFact {
@@ -169,13 +195,24 @@ impl Body for AlertFact {
             Self::Raised { .. } => Vec::new(),
             Self::Delivered { raise }
             | Self::Acknowledged { raise }
-            | Self::CalledOff { raise } => vec![*raise],
+            | Self::CalledOff { raise }
+            | Self::CardGiven { raise, .. }
+            | Self::CardRefused { raise }
+            | Self::CardRead { raise, .. } => vec![*raise],
             Self::TookOver { from } => vec![*from],
             Self::Responding { ack } | Self::HandedTo { ack, .. } | Self::Resolved { ack, .. } => {
                 vec![*ack]
             }
             Self::Reopened { resolved, .. } => vec![*resolved],
         }
+    }
+
+    fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        if let Self::Raised { card, .. } | Self::CardGiven { card, .. } = &mut shown {
+            *card = None;
+        }
+        shown
     }
 }
 
@@ -245,6 +282,8 @@ pub struct AlertView {
     pub handed_to: Vec<EmergencyService>,
     /// The household said that nothing happened.
     pub called_off: bool,
+    /// To whom the emergency card was opened, and who read it.
+    pub card: CardView,
     /// The resolution that stands.
     pub resolved: Option<FactId>,
     /// How it ended.
@@ -280,10 +319,11 @@ impl AlertView {
         what: AlertKind,
         ladder: Ladder,
         note: Option<Private>,
+        card: Option<CardKey>,
     ) -> AlertFact {
         match self.resolved {
             Some(resolved) => AlertFact::Reopened { resolved, note },
-            None => AlertFact::Raised { cause, what, ladder, place: None, note },
+            None => AlertFact::Raised { cause, what, ladder, place: None, note, card },
         }
     }
 }

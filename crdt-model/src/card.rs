@@ -7,6 +7,10 @@ use crate::codes::Sex;
 use crate::field::{self, FieldsView, Place, WriteError};
 use crate::profile::{fields, iso_date, phone, text};
 
+mod sheet;
+
+pub use sheet::{Sheet, SheetError, SheetId, sheets, write_sheet};
+
 fields! {
     /// The fields of an emergency card.
     CardField {

@@ -6,6 +6,7 @@ use automerge::{Automerge, ScalarValue, Value, transaction::Transactable};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::card::SheetId;
 use crate::history;
 use crate::time::Month;
 
@@ -22,6 +23,8 @@ pub enum DocumentName {
     Profile,
     /// `card`: the emergency card.
     EmergencyCard,
+    /// `card/<64 hex>`: a sheet, the whole card as of one epoch.
+    CardSheet(SheetId),
     /// `readings/2024-01`: the readings of a month (UTC).
     Readings(Month),
     /// `order/<uuid>`: one order.
@@ -32,6 +35,8 @@ pub enum DocumentName {
     Joins,
     /// `offers`: the standing offers of a centre.
     Offers,
+    /// `consents`: what an elder agreed to.
+    Consents,
     /// `authority`: the certificates of the space; not an Automerge document.
     Authority,
 }
@@ -44,6 +49,8 @@ pub enum Kind {
     Profile,
     /// The emergency card.
     EmergencyCard,
+    /// The whole emergency card as of one epoch.
+    CardSheet,
     /// The readings of a month.
     Readings,
     /// One order.
@@ -54,6 +61,8 @@ pub enum Kind {
     Joins,
     /// Standing offers.
     Offers,
+    /// What an elder agreed to.
+    Consents,
     /// The certificates of the space.
     Authority,
 }
@@ -62,8 +71,12 @@ impl Kind {
     /// Says whether the document consists of facts, which are committed isolated.
     pub fn is_event(self) -> bool {
         match self {
-            Self::Order | Self::Alert | Self::Joins | Self::Offers => true,
-            Self::Profile | Self::EmergencyCard | Self::Readings | Self::Authority => false,
+            Self::Profile
+            | Self::EmergencyCard
+            | Self::CardSheet
+            | Self::Readings
+            | Self::Authority => false,
+            Self::Order | Self::Alert | Self::Joins | Self::Offers | Self::Consents => true,
         }
     }
 }
@@ -71,7 +84,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, readings/<month>, order/<id>, alert/<id>, joins, offers or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, joins, offers, consents or authority is expected"
 )]
 pub struct NameError;
 
@@ -81,11 +94,13 @@ impl DocumentName {
         match self {
             Self::Profile => Kind::Profile,
             Self::EmergencyCard => Kind::EmergencyCard,
+            Self::CardSheet(_) => Kind::CardSheet,
             Self::Readings(_) => Kind::Readings,
             Self::Order(_) => Kind::Order,
             Self::Alert(_) => Kind::Alert,
             Self::Joins => Kind::Joins,
             Self::Offers => Kind::Offers,
+            Self::Consents => Kind::Consents,
             Self::Authority => Kind::Authority,
         }
     }
@@ -96,11 +111,13 @@ impl std::fmt::Display for DocumentName {
         match self {
             Self::Profile => f.write_str("profile"),
             Self::EmergencyCard => f.write_str("card"),
+            Self::CardSheet(id) => write!(f, "card/{id}"),
             Self::Readings(month) => write!(f, "readings/{month}"),
             Self::Order(id) => write!(f, "order/{}", id.hyphenated()),
             Self::Alert(id) => write!(f, "alert/{}", id.hyphenated()),
             Self::Joins => f.write_str("joins"),
             Self::Offers => f.write_str("offers"),
+            Self::Consents => f.write_str("consents"),
             Self::Authority => f.write_str("authority"),
         }
     }
@@ -117,9 +134,11 @@ impl FromStr for DocumentName {
                 "card" => Self::EmergencyCard,
                 "joins" => Self::Joins,
                 "offers" => Self::Offers,
+                "consents" => Self::Consents,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
+            Some(("card", id)) => Self::CardSheet(id.parse().map_err(|_| NameError)?),
             Some(("readings", month)) => Self::Readings(month.parse().map_err(|_| NameError)?),
             Some(("order", id)) => Self::Order(id.parse().map_err(|_| NameError)?),
             Some(("alert", id)) => Self::Alert(id.parse().map_err(|_| NameError)?),
@@ -239,8 +258,9 @@ mod tests {
     #[test]
     fn names_have_one_spelling() {
         let id = "018f3d3e-0000-7000-8000-000000000001";
-        for name in ["profile", "card", "readings/2024-01", "joins", "offers", "authority"]
-            .map(String::from)
+        for name in
+            ["profile", "card", "readings/2024-01", "joins", "offers", "consents", "authority"]
+                .map(String::from)
         {
             assert_eq!(name.parse::<DocumentName>().unwrap().to_string(), name);
         }

@@ -50,6 +50,11 @@ impl FactId {
 pub trait Body: Clone + std::fmt::Debug + Serialize + DeserializeOwned {
     /// The facts this one cannot be judged without.
     fn builds_on(&self) -> Vec<FactId>;
+
+    /// The fact as views show it: without keys.
+    fn shown(&self) -> Self {
+        self.clone()
+    }
 }
 
 /// A fact as it is written.
@@ -316,7 +321,7 @@ impl<B: Body> Entry<B> {
             id: known.id,
             at: known.fact.at,
             author: known.author.clone(),
-            body: known.fact.body.clone(),
+            body: known.fact.body.shown(),
             not_standing: verdict.err(),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{ActorId, Automerge, ScalarValue, legacy};
+use automerge::{ActorId, Automerge, Change, ScalarValue, legacy};
 
 use crate::author::{Author, Authors};
 use crate::time::Timestamp;
@@ -42,32 +42,36 @@ pub struct Write {
 
 /// Reads all writes to root keys, in the order of their operation ids. Anything below the root is not looked at.
 pub fn writes(doc: &Automerge) -> Vec<Write> {
-    let mut writes = Vec::new();
-    for change in doc.get_changes(&[]) {
-        let change = change.decode();
-        let at = Timestamp(u64::try_from(change.time).unwrap_or(0));
-        for (counter, op) in (change.start_op.get()..).zip(&change.operations) {
-            let (legacy::ObjectId::Root, legacy::Key::Map(key)) = (&op.obj, &op.key) else {
-                continue;
-            };
-            let value = match &op.action {
-                legacy::OpType::Put(value) => Some(value.clone()),
-                legacy::OpType::Delete
-                | legacy::OpType::Make(_)
-                | legacy::OpType::Increment(_)
-                | legacy::OpType::MarkBegin(_)
-                | legacy::OpType::MarkEnd(_) => None,
-            };
-            writes.push(Write {
-                id: OpId { counter, actor: change.actor_id.clone() },
-                key: key.to_string(),
-                value,
-                replaces: op.pred.iter().map(OpId::from_legacy).collect(),
-                at,
-            });
-        }
-    }
+    let mut writes: Vec<Write> = doc.get_changes(&[]).iter().flat_map(writes_of).collect();
     writes.sort_by(|a, b| a.id.cmp(&b.id));
+    writes
+}
+
+/// Reads the writes to root keys of one change, in the order it made them.
+pub fn writes_of(change: &Change) -> Vec<Write> {
+    let mut writes = Vec::new();
+    let change = change.decode();
+    let at = Timestamp(u64::try_from(change.time).unwrap_or(0));
+    for (counter, op) in (change.start_op.get()..).zip(&change.operations) {
+        let (legacy::ObjectId::Root, legacy::Key::Map(key)) = (&op.obj, &op.key) else {
+            continue;
+        };
+        let value = match &op.action {
+            legacy::OpType::Put(value) => Some(value.clone()),
+            legacy::OpType::Delete
+            | legacy::OpType::Make(_)
+            | legacy::OpType::Increment(_)
+            | legacy::OpType::MarkBegin(_)
+            | legacy::OpType::MarkEnd(_) => None,
+        };
+        writes.push(Write {
+            id: OpId { counter, actor: change.actor_id.clone() },
+            key: key.to_string(),
+            value,
+            replaces: op.pred.iter().map(OpId::from_legacy).collect(),
+            at,
+        });
+    }
     writes
 }
 

@@ -10,7 +10,8 @@
 //! * **Field documents** ([`profile`], [`card`]): one key a field, one scalar string a value. Nothing is ever decided
 //!   by the last writer: where two people wrote different things without knowing of one another, both values are
 //!   shown with their authors ([`field::FieldView`]), and a person resolves them by writing again.
-//! * **Event documents** ([`order`], [`alert`], [`joins`], [`standing`]): one key a *fact*. The key is a hash of the
+//! * **Event documents** ([`order`], [`alert`], [`joins`], [`standing`],
+//!   [`consent`]): one key a *fact*. The key is a hash of the
 //!   fact ([`event::FactId`]), so a fact can be added once and never changed, and adding it twice changes nothing. A
 //!   fact names the facts it builds on, so order comes from what its author had seen, never from a clock. State is a
 //!   fold over the facts that checks author, role and legality; what is refused or superseded stays in the view with
@@ -35,6 +36,7 @@ pub mod author;
 pub mod card;
 pub mod catalogue;
 pub mod codes;
+pub mod consent;
 pub mod dates;
 pub mod decimal;
 pub mod document;

@@ -6,6 +6,12 @@ pub const FIELD_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one fact. A raise with its ladder takes under 2 KiB; an entry may hold 256 KiB.
 pub const FACT_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes of a sheet: the card of an elder takes about 4 KiB with the names of all who wrote it; one edit
+/// must fit an entry of 256 KiB.
+pub const SHEET_BYTES_MAX: usize = 192 * 1024;
+/// Bytes of the purpose a consent names: a code, as long as one in a grant may be.
+pub const PURPOSE_BYTES_MAX: usize = 256;
+
 /// Facts of one event document that are folded. An order takes about 10, an alert of a whole district about 100.
 pub const FACTS_MAX: usize = 65_536;
 

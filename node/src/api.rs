@@ -6,9 +6,31 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod audit;
+pub mod cards;
 pub mod care;
 pub mod erasure;
+pub mod grants;
 pub mod network;
+pub mod officers;
+pub mod seat;
+
+/// Lists the names of all methods, in the order of the specification.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    [
+        network::NAMES,
+        officers::NAMES,
+        care::NAMES,
+        erasure::NAMES,
+        cards::NAMES,
+        audit::NAMES,
+        seat::NAMES,
+        grants::NAMES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
 
 /// A method of the control interface: its name, what it takes and what it answers.
 pub trait Method: Serialize + serde::de::DeserializeOwned + Send + 'static {
@@ -133,19 +155,41 @@ impl ApiError {
     }
 }
 
-/// Who acts: a person of this party, proved by the PIN.
+/// Who acts: a person of this party, proved by the PIN or by the seat they have taken.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acting {
-    /// The person's id or name.
+    /// The person's id or name; not looked at with a seat.
+    #[serde(default)]
     pub person: String,
-    /// The PIN.
+    /// The PIN; not looked at with a seat.
+    #[serde(default)]
     pub pin: String,
+    /// What stands for both at a shared desk: the answer of `seat.take`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<String>,
 }
 
 impl std::fmt::Debug for Acting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Acting(…)")
     }
+}
+
+/// A method by which a person reads: the same method, and who it is. Without `acting` the audit says
+/// that somebody at the node read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reading<M> {
+    /// What is asked for.
+    #[serde(flatten)]
+    pub what: M,
+    /// Who reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting: Option<Acting>,
+}
+
+impl<M: Method> Method for Reading<M> {
+    const NAME: &'static str = M::NAME;
+    type Answer = M::Answer;
 }
 
 /// Nothing to say beyond "done".

@@ -159,7 +159,7 @@ impl Catalogue {
         Some(Record { shelf: Shelf::View, key: document.0.to_vec(), value: Some(value) })
     }
 
-    /// Forgets what an order erases; returns the records to remove.
+    /// Forgets documents or a whole space; returns the records to remove.
     pub(crate) fn erase(&mut self, erase: &Erase) -> Vec<Record> {
         let stays = |changed: &Changed| !erase.covers(&changed.space, &changed.document);
         self.news.retain(stays);

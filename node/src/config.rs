@@ -25,6 +25,15 @@ pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// The largest certificate file that is read, in bytes: the whole public list of authorities fits.
 pub const MAX_CA_BYTES: u64 = 1 << 20;
 
+/// Minutes after which an idle seat may be left: up to a working day.
+const DESK_LOCK: std::ops::RangeInclusive<u16> = 1..=480;
+/// After this a hub opens the card to an alert of others: time for a person who is well to refuse, and
+/// little against the way of an ambulance.
+const OPEN_CARD_AFTER_SECONDS: u32 = 300;
+
+/// The longest that a household may be given, in seconds: a day.
+pub const MAX_OPEN_CARD_AFTER_SECONDS: u32 = 24 * 60 * 60;
+
 /// What a node is started with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,12 +43,19 @@ pub struct Config {
     /// How many leading bits of `listen` are its network's; the node begins no direct path out of
     /// that network. None: to any address.
     pub prefix_length: Option<u8>,
+    /// How many days a space keeps its epoch before this node begins another; none: no schedule.
+    pub rotate_days: Option<u16>,
     /// No UDP at all: everything goes through relays.
     pub relay_only: bool,
     /// Where mDNS works.
     pub mdns: Mdns,
     /// Loopback TCP address of the device interface; none: there is none.
     pub api: Option<SocketAddr>,
+    /// After how many idle minutes the seat of a shared desk is left; none: five.
+    pub desk_lock_minutes: Option<u16>,
+    /// After how many seconds a hub opens the emergency card to an alert that neither household nor
+    /// family raised, unless they refuse; none: 300.
+    pub open_card_after_seconds: Option<u32>,
     /// What is logged.
     pub log: Log,
     /// Relays to stay connected to.
@@ -194,6 +210,12 @@ impl Config {
         Ok(config)
     }
 
+    /// After how long a hub opens the emergency card to an alert of others, in milliseconds.
+    #[must_use]
+    pub fn open_card_after_ms(&self) -> u64 {
+        u64::from(self.open_card_after_seconds.unwrap_or(OPEN_CARD_AFTER_SECONDS)) * 1_000
+    }
+
     /// Reads the further certificate authorities of all relays, as X.509 DER.
     ///
     /// # Errors
@@ -219,9 +241,22 @@ impl Config {
         if let Some(length) = self.prefix_length {
             self.check_prefix(length).map_err(|what| wrong("prefix_length", what))?;
         }
+        if self.rotate_days == Some(0) {
+            let what = "0 days is no schedule: write 1 or more, or leave it out".to_owned();
+            return Err(wrong("rotate_days", what));
+        }
         if let Some(api) = self.api.filter(|address| !address.ip().is_loopback()) {
             let what = format!("{api} can be reached from outside: use 127.0.0.1 or [::1]");
             return Err(wrong("api", what));
+        }
+        if let Some(minutes) = self.desk_lock_minutes.filter(|minutes| !DESK_LOCK.contains(minutes))
+        {
+            let what = format!("{minutes} minutes do not fit: write 1 to 480");
+            return Err(wrong("desk_lock_minutes", what));
+        }
+        if self.open_card_after_seconds.is_some_and(|after| after > MAX_OPEN_CARD_AFTER_SECONDS) {
+            let what = format!("write 0 to {MAX_OPEN_CARD_AFTER_SECONDS} seconds");
+            return Err(wrong("open_card_after_seconds", what));
         }
         for relay in &self.relays {
             if !is_web_address(&relay.url) {

@@ -16,6 +16,8 @@ use crate::node::{Node, node_id};
 
 /// After this an alert is answered for and sent although it is not on disk yet (promise 1).
 const ALERT_OVERDUE: Duration = Duration::from_secs(1);
+/// After this somebody is shown what they asked for although the reading is not recorded yet.
+const READING_OVERDUE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
@@ -45,6 +47,8 @@ struct Waiting {
     saves: BTreeSet<Save>,
     answer: Value,
     overdue: Option<Instant>,
+    /// Whether it only shows something, and what is saved says to whom.
+    reading: bool,
     reply: Answer,
 }
 
@@ -131,7 +135,11 @@ impl Driver {
             Ok(crate::handle::Reply::Work(work)) => self.work.push((work, reply)),
             Ok(crate::handle::Reply::Answer { answer, saves, urgent }) => {
                 let overdue = urgent.then(|| Instant::now() + ALERT_OVERDUE);
-                self.waiting.push(Waiting { saves, answer, overdue, reply });
+                self.waiting.push(Waiting { saves, answer, overdue, reading: false, reply });
+            }
+            Ok(crate::handle::Reply::Read { answer, saves }) => {
+                let overdue = Some(Instant::now() + READING_OVERDUE);
+                self.waiting.push(Waiting { saves, answer, overdue, reading: true, reply });
             }
         }
     }
@@ -142,7 +150,8 @@ impl Driver {
             match work.step(&mut self.node) {
                 None => self.work.push((work, reply)),
                 Some(Ok((answer, saves))) => {
-                    self.waiting.push(Waiting { saves, answer, overdue: None, reply });
+                    let (overdue, reading) = (None, false);
+                    self.waiting.push(Waiting { saves, answer, overdue, reading, reply });
                 }
                 Some(Err(error)) => drop(reply.send(Err(error))),
             }
@@ -167,7 +176,7 @@ impl Driver {
             let late = waiting.overdue.is_some_and(|at| now >= at);
             if lost && waiting.overdue.is_none() {
                 drop(waiting.reply.send(Err(self.not_saved())));
-            } else if waiting.saves.is_empty() && !lost {
+            } else if waiting.saves.is_empty() && !lost || waiting.reading && (lost || late) {
                 drop(waiting.reply.send(Ok(waiting.answer)));
             } else if lost || late {
                 // An alert that is not stored goes out all the same.

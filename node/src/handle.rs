@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use linli_core::audit::What;
 use linli_core::engine::{CoreError, EditError};
 use linli_replica::replica::Save;
 use serde_json::Value;
@@ -11,17 +12,27 @@ use crate::api::{ApiError, Code, Method};
 use crate::node::Node;
 
 pub(crate) mod alerts;
+mod audit;
+pub(crate) mod cards;
+mod consents;
+mod desk;
 pub(crate) mod elders;
 mod erasures;
+mod exposure;
 pub(crate) mod facts;
+mod grants;
+pub(crate) mod held;
 mod import;
 mod joins;
 mod network;
 mod offers;
+mod officers;
 pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
+pub(crate) mod rotation;
+mod seat;
 pub(crate) mod spaces;
 
 /// What a method leads to.
@@ -33,6 +44,9 @@ pub(crate) enum Reply {
         /// Whether it must not wait for the disk longer than a second.
         urgent: bool,
     },
+    /// What somebody is shown, once it is recorded who was; a store that cannot record it does not
+    /// keep anybody from what a person in need depends on.
+    Read { answer: Value, saves: BTreeSet<Save> },
     /// Long work, done a little at a time.
     Work(Box<dyn Work>),
 }
@@ -47,40 +61,73 @@ type Outcome<T> = Result<(T, BTreeSet<Save>), ApiError>;
 
 /// Does one method.
 pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
+    node.people.goes_on(None);
+    let done = dispatch(node, method, body);
+    node.people.goes_on(None);
+    done
+}
+
+fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
     match method {
         "status" => answer(node, body, network::status),
-        "documents" => answer(node, body, network::documents),
+        "documents" => reading(node, body, What::Listed, network::documents),
         "invite" => answer(node, body, crate::invitation::begin),
         "invite.state" => answer(node, body, crate::invitation::state),
         "invite.confirm" => answer(node, body, crate::invitation::confirm),
         "person.add" => answer(node, body, people::add),
         "person.list" => answer(node, body, people::list),
         "party.list" => answer(node, body, network::parties),
+        "officers" => answer(node, body, officers::officers),
+        "officers.replace" => answer(node, body, officers::replace),
+        "expel" => answer(node, body, officers::expel),
+        "request.list" => answer(node, body, officers::list),
+        "request.export" => answer(node, body, officers::export),
+        "request.import" => answer(node, body, officers::import),
+        "request.sign" => answer(node, body, officers::sign),
+        "request.drop" => answer(node, body, officers::forget),
+        "desk" => answer(node, body, desk::list),
         "leave" => answer(node, body, network::leave),
         "backup" => answer(node, body, network::backup),
         "stop" => answer(node, body, network::stop),
         "elder.add" => answer(node, body, elders::add),
-        "elder.show" => answer(node, body, elders::show),
+        "elder.show" => reading(node, body, What::Read, elders::show),
         "elder.edit" => answer(node, body, elders::edit),
-        "elder.list" => answer(node, body, elders::list),
+        "elder.list" => reading(node, body, What::Listed, elders::list),
         "elder.import" => import::begin(node, read(body)?).map(Reply::Work),
-        "elder.grant" => answer(node, body, elders::grant),
-        "erasure.order" => answer(node, body, erasures::order),
-        "erasure.list" => answer(node, body, erasures::list),
-        "join.list" => answer(node, body, joins::list),
+        "join.list" => reading(node, body, What::Listed, joins::list),
+        "elder.card" => opening(node, body, cards::of_elder),
         "join.decide" => answer(node, body, joins::decide),
         "reading.add" => urgent(node, body, readings::add),
         "photo.add" => photo::begin(node, read(body)?).map(Reply::Work),
         "offer.sign" => answer(node, body, offers::sign),
         "offer.list" => answer(node, body, offers::list),
         "order.new" => answer(node, body, orders::new),
-        "order.list" => answer(node, body, orders::list),
-        "order.show" => answer(node, body, orders::show),
+        "order.list" => reading(node, body, What::Listed, orders::list),
+        "order.show" => reading(node, body, What::Read, orders::show),
         "order.act" => answer(node, body, orders::act),
         "alert.raise" => urgent(node, body, alerts::raise),
-        "alert.list" => answer(node, body, alerts::list),
-        "alert.show" => answer(node, body, alerts::show),
+        "alert.list" => reading(node, body, What::Listed, alerts::list),
+        "alert.show" => reading(node, body, What::Read, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "alert.card" => opening(node, body, cards::of_alert),
+        "erasure.order" => answer(node, body, erasures::order),
+        "erasure.list" => answer(node, body, erasures::list),
+        "seat.take" => answer(node, body, seat::take),
+        "seat.leave" => answer(node, body, seat::leave),
+        "audit.list" => audit::list(node, body),
+        "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
+        "audit.export" => audit::export(node, body),
+        "keys.consent.record" => answer(node, body, consents::record),
+        "keys.consent.list" => answer(node, body, consents::list),
+        "keys.consent.withdraw" => answer(node, body, consents::withdraw),
+        "keys.grant" => answer(node, body, grants::grant),
+        "keys.grants" => answer(node, body, grants::list),
+        "keys.revoke" => answer(node, body, exposure::revoke),
+        "keys.exposure" => answer(node, body, exposure::ask),
+        "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.held.list" => answer(node, body, held::list),
+        "keys.held.show" => answer(node, body, held::show),
+        "keys.held.judge" => answer(node, body, held::judge),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
         }
@@ -88,6 +135,10 @@ pub(crate) fn handle(node: &mut Node, method: &str, body: Value) -> Result<Reply
 }
 
 fn read<M: Method>(body: Value) -> Result<M, ApiError> {
+    read_value(body)
+}
+
+fn read_value<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, ApiError> {
     serde_json::from_value(body).map_err(|error| {
         ApiError::new(Code::BadRequest, format!("the request cannot be read: {error}"))
     })
@@ -111,6 +162,42 @@ fn urgent<M: Method>(
     Ok(Reply::Answer { answer: json(&answer)?, saves, urgent: true })
 }
 
+/// A method by which somebody looks at records: who it was is in the audit before it is answered.
+fn reading<M: Method>(
+    node: &mut Node,
+    body: Value,
+    what: What,
+    show: impl FnOnce(&mut Node, M) -> Outcome<M::Answer>,
+) -> Result<Reply, ApiError> {
+    acts(node, &body)?;
+    let (answer, mut saves) = show(node, read(body)?)?;
+    let answer = json(&answer)?;
+    let elder = answer.get("elder").and_then(Value::as_str).and_then(|id| id.parse().ok());
+    let rows = answer.as_array().or_else(|| answer.get("elders")?.as_array());
+    let count = rows.map_or(1, |rows| u64::try_from(rows.len()).unwrap_or(u64::MAX));
+    saves.extend(node.read_by_somebody(what, M::NAME, elder, count));
+    Ok(Reply::Read { answer, saves })
+}
+
+/// A method that opens an emergency card: it is shown once the record of it is durable, never before.
+fn opening<M: Method>(
+    node: &mut Node,
+    body: Value,
+    show: impl FnOnce(&mut Node, M) -> Outcome<M::Answer>,
+) -> Result<Reply, ApiError> {
+    Ok(match reading(node, body, What::CardOpened, show)? {
+        Reply::Read { answer, saves } => Reply::Answer { answer, saves, urgent: false },
+        reply @ (Reply::Answer { .. } | Reply::Work(_)) => reply,
+    })
+}
+
+/// Opens the key of whoever a request names in `acting`.
+fn acts(node: &mut Node, body: &Value) -> Result<(), ApiError> {
+    let acting = body.get("acting").filter(|acting| !acting.is_null()).cloned();
+    let acting: Option<crate::api::Acting> = acting.map(read_value).transpose()?;
+    node.people.acting(&node.pepper, acting.as_ref()).map(drop)
+}
+
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<Value, ApiError> {
     serde_json::to_value(value).map_err(|error| ApiError::new(Code::Internal, error.to_string()))
 }
@@ -123,13 +210,13 @@ pub(crate) fn now_known<T>(answer: T) -> Outcome<T> {
 impl From<CoreError> for ApiError {
     fn from(error: CoreError) -> Self {
         let code = match &error {
-            CoreError::NoSuchSpace | CoreError::UnknownParty => Code::NotFound,
-            CoreError::Forbidden(_) | CoreError::NodeEnded => Code::Forbidden,
+            CoreError::NoSuchSpace | CoreError::UnknownParty | CoreError::Erased => Code::NotFound,
+            CoreError::Forbidden(_) | CoreError::NodeEnded | CoreError::NoCarrierKey(_) => {
+                Code::Forbidden
+            },
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
-            CoreError::Seal(_) => Code::Invalid,
-            CoreError::Erased => Code::NotFound,
-            CoreError::NoCarrierKey(_) => Code::Forbidden,
+            CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,
             CoreError::Held(_)
             | CoreError::Record(_)
             | CoreError::Page(_)

@@ -30,6 +30,8 @@ pub const KEY_FILE: &str = "key.sealed";
 /// The file of the keys while a node is being made. It becomes [`KEY_FILE`] as the last act, so that
 /// nothing beside it has ever been a node's.
 const KEY_DRAFT: &str = "key.sealed.new";
+/// What stands for the PIN of whoever has taken the seat of a shared desk.
+pub const SEAT_FILE: &str = "seat";
 /// The party's root key, sealed.
 pub const PARTY_KEY_FILE: &str = "party.key";
 /// The configuration.
@@ -337,6 +339,14 @@ impl Home {
             Ok(metadata) => check_private(&path, &metadata)?,
         }
         fs::read(&path).map(Some).map_err(at)
+    }
+
+    /// Removes a private file, where there is one.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_private(&self, name: &str) -> Result<(), HomeError> {
+        remove(&self.path.join(name))
     }
 
     /// Makes a folder in here, mode 0700, durably, where there is none yet.

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use linli_core::identity::{KeyKind, open_key_file};
 use linli_core::pairing::{Bound, Code as PairingCode, Message, Proof, WRONG_PROOFS_MAX};
 use linli_net::{PairError, PairStream, pairing_key_hash};
 use linli_replica::certificate::{Act, Certificate, PartyKind};
-use linli_replica::directory::Refusal;
 use linli_replica::id::{CertificateId, NodeId, PartyId};
-use linli_replica::replica::Input;
+use linli_replica::request::{Request, explain};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::network::{Invite, InviteAnswer, InviteConfirm, InvitePhase, InviteState};
@@ -30,7 +28,11 @@ const CERTIFICATES_BYTES: usize = 48 << 10;
 
 /// The invitations of this node since it was started.
 #[derive(Default)]
-pub(crate) struct Invitations(BTreeMap<String, Invitation>);
+pub(crate) struct Invitations {
+    all: BTreeMap<String, Invitation>,
+    /// Whether the network was told that pairing is open.
+    offered: bool,
+}
 
 struct Invitation {
     code: Option<PairingCode>,
@@ -44,16 +46,27 @@ struct Invitation {
 }
 
 impl Invitations {
-    pub(crate) fn any_open(&self) -> bool {
-        self.0.values().any(|invitation| invitation.code.is_some())
+    fn any_open(&self) -> bool {
+        self.all.values().any(|invitation| invitation.code.is_some())
     }
 
     pub(crate) fn expire(&mut self, now_ms: u64) {
-        for invitation in self.0.values_mut() {
+        for invitation in self.all.values_mut() {
             if invitation.code.is_some() && invitation.expires_ms < now_ms {
                 invitation.end("the code has expired; make another");
             }
         }
+    }
+}
+
+/// Ends what has expired, and offers pairing as long as a code is open or somebody who was confirmed
+/// waits for officers.
+pub(crate) fn tick(node: &mut Node) {
+    node.invitations.expire(now().0);
+    let open = node.invitations.any_open() || node.requests.any_joiner();
+    if open != node.invitations.offered {
+        node.invitations.offered = open;
+        node.net.offer_pairing(open);
     }
 }
 
@@ -68,25 +81,6 @@ impl Invitation {
 
 type Outcome<T> = Result<(T, std::collections::BTreeSet<linli_replica::replica::Save>), ApiError>;
 
-/// Opens the officers' key files of this node's data directory.
-fn officers(node: &Node, passphrase: &str) -> Result<Vec<SigningKey>, ApiError> {
-    let missing = || {
-        let message = "this node keeps no officer's key: only a node with one can invite";
-        ApiError::new(Code::Forbidden, message)
-    };
-    let files = std::fs::read_dir(node.home.officers()).map_err(|_| missing())?;
-    let mut keys = Vec::new();
-    for file in files.flatten() {
-        let Ok(bytes) = std::fs::read(file.path()) else { continue };
-        match open_key_file(&bytes, passphrase) {
-            Ok(file) if file.kind == KeyKind::Officer => keys.push(file.key),
-            Ok(_) => {}
-            Err(error) => return Err(ApiError::new(Code::WrongSecret, error.to_string())),
-        }
-    }
-    if keys.is_empty() { Err(missing()) } else { Ok(keys) }
-}
-
 pub(crate) fn begin(node: &mut Node, request: Invite) -> Outcome<InviteAnswer> {
     let kind = crate::setup::party_kind(&request.kind).ok_or_else(|| {
         invalid("a party is household, centre, station, provider, family, regulator, evaluator or carrier")
@@ -97,10 +91,10 @@ pub(crate) fn begin(node: &mut Node, request: Invite) -> Outcome<InviteAnswer> {
             "a household stands in the directory as a bare key: leave the name out",
         ));
     }
-    if node.invitations.0.values().filter(|i| i.code.is_some()).count() >= OPEN_MAX {
+    if node.invitations.all.values().filter(|i| i.code.is_some()).count() >= OPEN_MAX {
         return Err(invalid(format!("{OPEN_MAX} invitations are open; wait until one has ended")));
     }
-    let officers = officers(node, &request.officer_passphrase)?;
+    let officers = crate::requests::open_keys(node, request.officer_passphrase.as_deref())?;
     let me = endpoint(&node.core.node())
         .ok_or_else(|| ApiError::new(Code::Internal, "this node's key is unusable"))?;
     let code = PairingCode::draw(pairing_key_hash(&me), &mut node.rng);
@@ -117,20 +111,20 @@ pub(crate) fn begin(node: &mut Node, request: Invite) -> Outcome<InviteAnswer> {
         phase: InvitePhase::Waiting,
         confirm: None,
     };
-    node.invitations.0.insert(id.clone(), invitation);
-    node.net.offer_pairing(true);
+    node.invitations.all.insert(id.clone(), invitation);
+    tick(node);
     now_known(InviteAnswer { id, code: text, expires_ms })
 }
 
 pub(crate) fn state(node: &mut Node, request: InviteState) -> Outcome<InvitePhase> {
     node.invitations.expire(now().0);
-    let invitation = node.invitations.0.get(&request.id);
+    let invitation = node.invitations.all.get(&request.id);
     now_known(invitation.ok_or_else(|| not_found("no such invitation"))?.phase.clone())
 }
 
 pub(crate) fn confirm(node: &mut Node, request: InviteConfirm) -> Outcome<Done> {
     let invitation =
-        node.invitations.0.get_mut(&request.id).ok_or_else(|| not_found("no such invitation"))?;
+        node.invitations.all.get_mut(&request.id).ok_or_else(|| not_found("no such invitation"))?;
     let confirm = invitation.confirm.take().ok_or_else(|| {
         ApiError::new(Code::Conflict, "nobody waits for this invitation to be confirmed")
     })?;
@@ -198,7 +192,16 @@ async fn serve(
     call: &mpsc::UnboundedSender<Call>,
     genesis: Vec<u8>,
 ) -> Result<(), Failed> {
-    let Message::Hello(proof) = hear(stream).await? else { return Err(Failed::OutOfTurn) };
+    let proof = match hear(stream).await? {
+        Message::Hello(proof) => proof,
+        Message::Resume => return resumed(stream, call).await,
+        Message::Welcome { .. }
+        | Message::Apply(_)
+        | Message::Certificates(_)
+        | Message::Enrolled { .. }
+        | Message::AwaitingOfficers { .. }
+        | Message::Refused(_) => return Err(Failed::OutOfTurn),
+    };
     let exporter = stream.secret().0;
     let Some((id, bound)) = ask(call, move |node| prove(node, &exporter, &proof)).await? else {
         stream
@@ -228,14 +231,14 @@ async fn serve(
     }
     let invitation = id.clone();
     let signed = ask(call, move |node| enrol(node, &invitation, party, certificate)).await?;
-    let (enrolment, stored) = signed.ok_or(Failed::Stopping)?;
+    let (lacking, stored) = signed.ok_or(Failed::Stopping)?;
     if !stored.await.unwrap_or(false) {
         stream
             .send(&Message::Refused("the other side could not save it".to_owned()).encode())
             .await?;
         return Err(Failed::Stopping);
     }
-    let enrolled = ask(call, move |node| enrolled(node, &id, enrolment, remote)).await?;
+    let enrolled = ask(call, move |node| enrolled(node, &id, lacking, remote)).await?;
     send_community(stream, enrolled.ok_or(Failed::Stopping)?).await
 }
 
@@ -243,7 +246,7 @@ async fn serve(
 fn prove(node: &mut Node, exporter: &[u8; 32], proof: &Proof) -> Option<(String, Bound)> {
     node.invitations.expire(now().0);
     let mut found = None;
-    for (id, invitation) in &mut node.invitations.0 {
+    for (id, invitation) in &mut node.invitations.all {
         let Some(code) = &invitation.code else { continue };
         let bound = code.bind(exporter);
         if bound.checks_joiner(proof) {
@@ -253,12 +256,12 @@ fn prove(node: &mut Node, exporter: &[u8; 32], proof: &Proof) -> Option<(String,
     match &found {
         // One use: whoever proved it first is the one to be confirmed.
         Some((id, _)) => {
-            if let Some(invitation) = node.invitations.0.get_mut(id) {
+            if let Some(invitation) = node.invitations.all.get_mut(id) {
                 invitation.code = None;
             }
         }
         None => {
-            for invitation in node.invitations.0.values_mut().filter(|i| i.code.is_some()) {
+            for invitation in node.invitations.all.values_mut().filter(|i| i.code.is_some()) {
                 invitation.wrong += 1;
                 if invitation.wrong >= WRONG_PROOFS_MAX {
                     invitation.end("somebody tried wrong codes; make another");
@@ -275,42 +278,80 @@ fn pending(
     number: String,
     label: String,
 ) -> Option<oneshot::Receiver<bool>> {
-    let invitation = node.invitations.0.get_mut(id)?;
+    let invitation = node.invitations.all.get_mut(id)?;
     let (confirm, confirmed) = oneshot::channel();
     invitation.phase = InvitePhase::Pending { number, label };
     invitation.confirm = Some(confirm);
     Some(confirmed)
 }
 
-/// Signs the enrolment with the officers' keys of this node and takes both certificates in; what is
-/// returned tells when they are durable.
+/// Tells a joiner that was confirmed before how far it is.
+async fn resumed(
+    stream: &mut PairStream,
+    call: &mpsc::UnboundedSender<Call>,
+) -> Result<(), Failed> {
+    let remote = node_id(&stream.remote());
+    let Some(enrolled) = ask(call, move |node| resume(node, remote)).await? else {
+        let reason = "no enrolment of this node waits here; ask for another code".to_owned();
+        stream.send(&Message::Refused(reason).encode()).await?;
+        return Err(Failed::NotConfirmed);
+    };
+    send_community(stream, enrolled).await
+}
+
+fn resume(node: &Node, remote: NodeId) -> Option<Enrolled> {
+    if node.replica.directory().admits(&remote, now()).is_ok() {
+        return Some(community(node));
+    }
+    let last = awaiting(node.requests.of_joiner(&remote)?);
+    Some(Enrolled { certificates: Vec::new(), last })
+}
+
+/// All that a member is told when it has joined.
+fn community(node: &Node) -> Enrolled {
+    let certificates = node.replica.directory().certificates().map(Certificate::encode).collect();
+    let (discovery, relays) = (node.discovery.into(), node.relays.clone());
+    Enrolled { certificates, last: Message::Enrolled { discovery, relays } }
+}
+
+fn awaiting(request: &Request) -> Message {
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let needed = u64::from(request.officers().threshold);
+    Message::AwaitingOfficers { signed: count(request.signed().len()), needed }
+}
+
+/// The request that an enrolment has become, where it lacks signatures.
+type Lacking = Option<Request>;
+
+/// Signs the enrolment with the officers' keys of this node; both certificates are published once
+/// enough officers have signed. What is returned tells when it is durable.
 fn enrol(
     node: &mut Node,
     id: &str,
     party: PartyId,
     certificate: Certificate,
-) -> Option<(CertificateId, oneshot::Receiver<bool>)> {
+) -> Option<(Lacking, oneshot::Receiver<bool>)> {
     let directory = node.replica.directory();
-    let invitation = node.invitations.0.get_mut(id)?;
+    let invitation = node.invitations.all.get_mut(id)?;
     let act = Act::Enrol {
         under: directory.officers().0,
         party,
         kind: invitation.kind,
         name: invitation.name.clone(),
     };
-    let mut enrolment = Certificate::new(directory.community(), now(), act);
-    for officer in invitation.officers.drain(..) {
-        enrolment.sign(&officer);
+    let officers: Vec<SigningKey> = std::mem::take(&mut invitation.officers);
+    let mut known = explain(directory, None);
+    known.push(certificate);
+    match crate::requests::begin(node, act, known, &officers) {
+        Ok((request, save)) => {
+            let lacking = (!request.is_signed()).then_some(request);
+            Some((lacking, node.watch(save)))
+        }
+        Err(error) => {
+            node.invitations.all.get_mut(id)?.end(&error.message);
+            None
+        }
     }
-    let enrolment_id = enrolment.id();
-    node.feed(Input::Authored {
-        pages: Vec::new(),
-        certificates: vec![enrolment, certificate],
-        records: Vec::new(),
-        urgent: false,
-    });
-    let save = node.replica.last_save();
-    Some((enrolment_id, node.watch(save)))
 }
 
 /// What a joiner is told when it is confirmed.
@@ -320,30 +361,21 @@ struct Enrolled {
 }
 
 /// Ends the invitation, and lets the new party into what is for everybody of its kind.
-fn enrolled(
-    node: &mut Node,
-    id: &str,
-    enrolment: CertificateId,
-    joined: NodeId,
-) -> Option<Enrolled> {
-    let directory = node.replica.directory();
-    let (last, phase) = match directory.refused().get(&enrolment) {
-        Some(Refusal::Pending { signed, needed }) => {
-            let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-            let (signed, needed) = (count(*signed), count(*needed));
-            let phase = InvitePhase::AwaitingOfficers { signed, needed };
-            (Message::AwaitingOfficers { signed, needed }, phase)
+fn enrolled(node: &mut Node, id: &str, lacking: Lacking, joined: NodeId) -> Option<Enrolled> {
+    let (phase, enrolled) = match &lacking {
+        Some(request) => {
+            let last = awaiting(request);
+            let Message::AwaitingOfficers { signed, needed } = last else { return None };
+            let request = request.id().to_string();
+            let phase = InvitePhase::AwaitingOfficers { signed, needed, request };
+            crate::requests::await_joiner(node, joined, now());
+            (phase, Enrolled { certificates: Vec::new(), last })
         }
-        _ => {
-            let (discovery, relays) = (node.discovery.into(), node.relays.clone());
-            let phase = InvitePhase::Enrolled { node: joined.to_string() };
-            (Message::Enrolled { discovery, relays }, phase)
-        }
+        None => (InvitePhase::Enrolled { node: joined.to_string() }, community(node)),
     };
-    let certificates = directory.certificates().map(Certificate::encode).collect();
-    node.invitations.0.get_mut(id)?.phase = phase;
+    node.invitations.all.get_mut(id)?.phase = phase;
     crate::handle::welcome(node);
-    Some(Enrolled { certificates, last })
+    Some(enrolled)
 }
 
 async fn send_community(stream: &mut PairStream, enrolled: Enrolled) -> Result<(), Failed> {
@@ -357,7 +389,9 @@ async fn send_community(stream: &mut PairStream, enrolled: Enrolled) -> Result<(
         bytes += certificate.len();
         part.push(certificate.into());
     }
-    stream.send(&Message::Certificates(part).encode()).await?;
+    if !part.is_empty() {
+        stream.send(&Message::Certificates(part).encode()).await?;
+    }
     stream.send(&enrolled.last.encode()).await?;
     Ok(())
 }

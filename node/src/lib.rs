@@ -16,13 +16,16 @@ use linli_replica::replica::{Input, Policy, Replica};
 use linli_store::Store;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
 pub mod api;
 pub mod config;
 pub mod control;
+pub mod hardening;
 pub mod home;
 pub mod setup;
 
+mod audit;
 mod catalogue;
 mod driver;
 mod erasures;
@@ -33,6 +36,8 @@ mod node;
 mod people;
 mod reactions;
 mod receipts;
+mod requests;
+mod seat;
 mod upkeep;
 mod views;
 
@@ -40,10 +45,13 @@ use config::{Config, ConfigError, Mdns};
 use driver::{Job, Sources, drive};
 use home::HomeLock;
 use node::{Node, Parts, endpoint, world};
-use setup::SetupError;
+use setup::{JoinError, SetupError};
 
 /// Requests that may wait for the node at once.
 const JOBS_MAX: usize = 256;
+
+/// How often a node that waits for officers asks whether they have signed.
+const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The mark of a node that was stopped in order: without it everything held is looked at again.
 const CLEAN: &[u8] = b"stopped in order";
@@ -90,7 +98,11 @@ pub async fn run(
     passphrase: &str,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let (store, identity) = setup::open(lock.home(), passphrase)?;
+    let (store, identity) = open(lock.home(), passphrase).await?;
+    let mut stop = std::pin::pin!(stop);
+    let Some(identity) = enrolled(&config, &store, identity, stop.as_mut()).await? else {
+        return Ok(());
+    };
     let server = control::Server::bind(&lock, config.api).await?;
     let (stored, stored_rx) = mpsc::unbounded_channel();
     let (node, net_events) = begin(&lock, &config, store, identity, stored).await?;
@@ -110,6 +122,45 @@ pub async fn run(
     let ((), mut node) = tokio::join!(serving, driving);
     close(&mut node).map_err(SetupError::from)?;
     Ok(())
+}
+
+/// Opens the data directory on a thread that may be kept busy: stretching the passphrase takes a second
+/// and 64 MiB. When the thread ends, having had nothing to do for ten seconds, the allocator gives that
+/// memory back.
+async fn open(home: &home::Home, passphrase: &str) -> Result<(Store, setup::Identity), SetupError> {
+    let (home, passphrase) = (home.clone(), Zeroizing::new(passphrase.to_owned()));
+    let opening = tokio::task::spawn_blocking(move || setup::open(&home, &passphrase)).await;
+    opening.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// Waits until enough officers have signed, where this node was confirmed and is no member yet; none
+/// when it was stopped before.
+async fn enrolled(
+    config: &Config,
+    store: &Store,
+    identity: setup::Identity,
+    mut stop: std::pin::Pin<&mut impl Future<Output = ()>>,
+) -> Result<Option<setup::Identity>, RunError> {
+    if !setup::is_joining(store)? {
+        return Ok(Some(identity));
+    }
+    loop {
+        let asked = tokio::select! {
+            () = &mut stop => return Ok(None),
+            asked = setup::ask_again(store, &identity, config) => asked,
+        };
+        match asked {
+            Ok(_) => return Ok(Some(setup::identity(store)?)),
+            Err(JoinError::Setup(error)) => return Err(error.into()),
+            Err(JoinError::Config(error)) => return Err(error.into()),
+            Err(JoinError::Net(error)) => return Err(error.into()),
+            Err(waiting) => tracing::info!(%waiting, "not a member yet"),
+        }
+        tokio::select! {
+            () = &mut stop => return Ok(None),
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+        }
+    }
 }
 
 /// Puts a node together from what its store keeps.
@@ -139,6 +190,7 @@ async fn begin(
         kept.extend(records(shelf)?.into_iter().map(|(key, value)| (shelf, key, value)));
     }
     let (signing, _) = identity.keys.to_secrets();
+    let identity_id = identity.keys.id();
     let core = Core::load(identity.keys, identity.party, kept)?;
     let net_config = network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
     let net_config = NetConfig { discovery_secret: Some(discovery), ..net_config };
@@ -157,7 +209,9 @@ async fn begin(
         .map_err(SetupError::from)?
         .is_some();
     let parts = Parts {
+        requests: requests::Requests::load(&own),
         people: people::People::load(own),
+        audit: audit::Audit::load(&store, identity_id).map_err(SetupError::from)?,
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?),
         replica,
@@ -169,10 +223,15 @@ async fn begin(
         home: lock.home().clone(),
         relays: relays(config, &identity.relays).into_iter().map(|relay| relay.url).collect(),
         discovery,
+        open_card_after_ms: config.open_card_after_ms(),
         rng,
         stored,
     };
     let mut node = Node::new(parts);
+    if let Some(minutes) = config.desk_lock_minutes {
+        node.people.seat = seat::Seat::new(minutes);
+    }
+    node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
     wake(&mut node, clean, restored);
     Ok((node, net_events))
 }
@@ -191,10 +250,11 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
             Ok(authored) => drop(node.author(authored)),
             Err(error) => tracing::error!(%error, "fresh logs could not be started"),
         }
-        forget(node, linli_store::backup::RESTORED_KEY);
+        let restored = node.record_of(linli_core::audit::What::Restored);
+        forget(node, linli_store::backup::RESTORED_KEY, Some(restored));
     }
     if clean {
-        forget(node, CLEAN);
+        forget(node, CLEAN, None);
         return;
     }
     let world = world(&node.replica, &node.store);
@@ -208,13 +268,16 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
     }
 }
 
-fn forget(node: &mut Node, key: &[u8]) {
+fn forget(node: &mut Node, key: &[u8], audit: Option<linli_core::audit::AuditRecord>) {
     let record = linli_replica::batch::Record { shelf: Shelf::Own, key: key.to_vec(), value: None };
-    node.author(linli_core::engine::Authored { records: vec![record], ..Default::default() });
+    let audit = audit.map(|record| record.for_store());
+    let records = [record].into_iter().chain(audit).collect();
+    node.author(linli_core::engine::Authored { records, ..Default::default() });
 }
 
 /// Marks the store as closed in order, once everything before is durable.
 fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
+    audit::close(node)?;
     let value = Some(Vec::new());
     let mut records = match node.core.close(node.replica.directory()) {
         Ok(records) => records,

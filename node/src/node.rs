@@ -17,9 +17,11 @@ use rand::rngs::StdRng;
 use rand_core::Rng as _;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::audit::Audit;
 use crate::catalogue::Catalogue;
 use crate::people::People;
 use crate::receipts::Receipts;
+use crate::requests::Requests;
 
 /// A running node.
 pub(crate) struct Node {
@@ -35,14 +37,22 @@ pub(crate) struct Node {
     pub(crate) discovery: [u8; 32],
     pub(crate) catalogue: Catalogue,
     pub(crate) people: People,
+    pub(crate) audit: Audit,
     pub(crate) receipts: Receipts,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) invitations: crate::invitation::Invitations,
+    pub(crate) requests: Requests,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
     pub(crate) confirming: crate::erasures::Confirming,
+    pub(crate) cards: crate::handle::cards::Cards,
+    /// After this a hub opens the card to alerts of others.
+    pub(crate) open_card_after_ms: u64,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
+    /// Entries of this node's that are held back, by space.
+    pub(crate) own_held_back: BTreeMap<SpaceTag, u64>,
+    pub(crate) sweep: crate::handle::rotation::Sweep,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -71,8 +81,11 @@ pub(crate) struct Parts {
     pub(crate) relays: Vec<String>,
     pub(crate) discovery: [u8; 32],
     pub(crate) people: People,
+    pub(crate) audit: Audit,
+    pub(crate) requests: Requests,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
+    pub(crate) open_card_after_ms: u64,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
 }
 
@@ -136,13 +149,19 @@ impl Node {
             discovery: parts.discovery,
             catalogue: parts.catalogue,
             people: parts.people,
+            audit: parts.audit,
+            requests: parts.requests,
             receipts: parts.receipts,
             peers: BTreeMap::new(),
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
             confirming: crate::erasures::Confirming::default(),
+            cards: crate::handle::cards::Cards::default(),
+            open_card_after_ms: parts.open_card_after_ms,
             undecided: BTreeSet::new(),
+            own_held_back: BTreeMap::new(),
+            sweep: crate::handle::rotation::Sweep::default(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,
@@ -159,6 +178,7 @@ impl Node {
 
     /// Commits and sends what the core wrote; [`Replica::saved`] says when it is durable.
     pub(crate) fn author(&mut self, authored: Authored) -> Save {
+        let authored = self.audited(authored);
         for space in authored.wants {
             self.feed(Input::Want(space));
         }
@@ -176,6 +196,7 @@ impl Node {
         let now = now();
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
+            let input = self.audited_input(input);
             let outputs = self.replica.handle(now, self.store.as_ref(), input);
             let mut sent = BTreeSet::new();
             for output in outputs {
@@ -347,7 +368,7 @@ impl Node {
 
     /// Follows up on what arrived: records to keep, spaces to ask for, views to renew.
     pub(crate) fn arrived(&mut self, arrival: Arrival) -> Vec<Input> {
-        let Authored { pages, records, wants, .. } = arrival.authored;
+        let Authored { pages, records, wants, .. } = self.audited(arrival.authored);
         let mut inputs: Vec<Input> = wants.into_iter().map(Input::Want).collect();
         if !pages.is_empty() || !records.is_empty() {
             inputs.push(Input::Learned { pages, records });
@@ -365,7 +386,7 @@ impl Node {
                         "this device's data was copied or restored from an older state; it now writes to fresh logs"
                             .to_owned(),
                     );
-                    inputs.extend(input(authored));
+                    inputs.extend(input(self.audited(authored)));
                 }
                 Err(error) => tracing::error!(%error, "fresh logs could not be started"),
             }
@@ -388,7 +409,7 @@ impl Node {
         self.catalogue.directory_changed();
         let world = world(&self.replica, &self.store);
         match self.core.pass_keys_on(world, &mut self.rng) {
-            Ok(authored) => input(authored).into_iter().collect(),
+            Ok(authored) => input(self.audited(authored)).into_iter().collect(),
             Err(error) => {
                 tracing::error!(%error, "keys could not be passed on");
                 Vec::new()

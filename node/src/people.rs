@@ -1,7 +1,9 @@
 //! The people of this party who act at this node.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
+use linli_core::audit::ActedBy;
 use linli_core::engine::Acting;
 use linli_core::identity::Stretch;
 use linli_core::person::{
@@ -14,7 +16,8 @@ use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
 use crate::api::network::PersonRow;
-use crate::api::{ApiError, Code};
+use crate::api::{ApiError, Code, Detail};
+use crate::seat::Seat;
 
 const PREFIX: &[u8] = b"person/";
 
@@ -44,7 +47,13 @@ struct Entry {
 
 /// The people of this party, by id.
 #[derive(Default)]
-pub(crate) struct People(BTreeMap<String, Entry>);
+pub(crate) struct People {
+    people: BTreeMap<String, Entry>,
+    /// Who acts in the present request, as the audit names them.
+    acted: Option<ActedBy>,
+    /// Who sits at the shared desk.
+    pub(crate) seat: Seat,
+}
 
 impl People {
     pub(crate) fn load(records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
@@ -56,7 +65,7 @@ impl People {
                 (String::from_utf8(id.to_vec()), PersonCertificate::decode(&stored.certificate))
             {
                 let sealed_key = stored.sealed_key.into();
-                people.0.insert(id, Entry { certificate, sealed_key, wrong: 0 });
+                people.people.insert(id, Entry { certificate, sealed_key, wrong: 0 });
             }
         }
         people
@@ -91,12 +100,22 @@ impl People {
             value: Some(linli_replica::codec::encode(&stored)),
         };
         let row = row(&id, &certificate);
-        self.0.insert(id, Entry { certificate, sealed_key, wrong: 0 });
+        self.people.insert(id, Entry { certificate, sealed_key, wrong: 0 });
         Ok((row, record))
     }
 
     pub(crate) fn rows(&self) -> Vec<PersonRow> {
-        self.0.iter().map(|(id, entry)| row(id, &entry.certificate)).collect()
+        self.people.iter().map(|(id, entry)| row(id, &entry.certificate)).collect()
+    }
+
+    /// Says who acts in the present request; none where nobody gave a PIN.
+    pub(crate) fn acted(&self) -> Option<ActedBy> {
+        self.acted.clone()
+    }
+
+    /// Notes who goes on acting, in work that takes more than one turn; none when a request ends.
+    pub(crate) fn goes_on(&mut self, acting: Option<&Acting>) {
+        self.acted = acting.map(|acting| ActedBy::from(&acting.certificate));
     }
 
     /// Opens the key of whoever acts.
@@ -106,10 +125,15 @@ impl People {
         acting: Option<&crate::api::Acting>,
     ) -> Result<Option<Acting>, ApiError> {
         let Some(acting) = acting else { return Ok(None) };
+        if let Some(key) = &acting.seat {
+            let seated = self.seat.acting(Instant::now(), key).ok_or_else(nobody_sits)?;
+            self.goes_on(Some(&seated));
+            return Ok(Some(seated));
+        }
         let named = |(id, entry): &(&String, &mut Entry)| {
             id.starts_with(&acting.person) || entry.certificate.person().name == acting.person
         };
-        let mut found: Vec<_> = self.0.iter_mut().filter(named).collect();
+        let mut found: Vec<_> = self.people.iter_mut().filter(named).collect();
         let (Some((_, entry)), true) = (found.pop(), found.is_empty()) else {
             let message = "nobody here has this name, or several have; give the person's id";
             return Err(ApiError::new(Code::NotFound, message));
@@ -122,6 +146,7 @@ impl People {
         match open_person_key(&entry.sealed_key, &acting.pin, pepper) {
             Ok(key) => {
                 entry.wrong = 0;
+                self.acted = Some(ActedBy::from(&entry.certificate));
                 Ok(Some(Acting { certificate: entry.certificate.clone(), key }))
             }
             Err(error) => {
@@ -130,6 +155,11 @@ impl People {
             }
         }
     }
+}
+
+fn nobody_sits() -> ApiError {
+    let message = "the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person lock`";
+    ApiError::new(Code::WrongSecret, message).with(Detail::new("seat-locked", &[]))
 }
 
 fn pin_error(error: &PinError) -> ApiError {

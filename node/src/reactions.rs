@@ -1,7 +1,7 @@
 //! What a node does by itself when documents change: it says that it has an alert, and where it
 //! decides about an order, it confirms the first claim, or hands it to the centre.
 
-use linli_model::alert::{self, AlertFact, Stage as AlertStage};
+use linli_model::alert::{self, AlertFact, CardKey, Stage as AlertStage};
 use linli_model::author::PartyKind;
 use linli_model::document::DocumentName;
 use linli_model::order::{self, OrderFact};
@@ -10,7 +10,7 @@ use linli_replica::id::DocTag;
 use uuid::Uuid;
 
 use crate::catalogue::Name;
-use crate::handle::facts;
+use crate::handle::{cards, facts, spaces};
 use crate::node::{Node, world};
 use crate::views;
 
@@ -19,11 +19,16 @@ pub(crate) fn react(node: &mut Node) {
     for changed in node.catalogue.take_news() {
         let world = world(&node.replica, &node.store);
         let Ok(space) = node.core.space(world, changed.space) else { continue };
+        if changed.document == space.authority_document() {
+            crate::handle::held::note_own(node, changed.space);
+            continue;
+        }
         let Some(name) = space.name_of(&changed.document).and_then(Name::parse) else { continue };
         node.catalogue.put(changed.document, changed.space, name.clone());
         match name {
             Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
             Name::Plain(DocumentName::Order(id)) => decide(node, changed.document, id),
+            Name::Elder(elder, DocumentName::EmergencyCard) => renew_card(node, elder),
             Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
         }
     }
@@ -36,10 +41,15 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     let (doc, authors) = opened.parts();
     let facts = alert::facts(doc.document(), authors);
     let view = alert::fold(id, &facts);
-    if view.stage == AlertStage::Resolved {
+    let keys: Vec<CardKey> = alert::card_keys(&facts, &view).cloned().collect();
+    let open = view.stage != AlertStage::Resolved;
+    if open {
+        node.ladders.note(document);
+    }
+    cards::noted(node, document, &view, &keys);
+    if !open {
         return;
     }
-    node.ladders.note(document);
     if facts.known.iter().any(|known| known.author.node == me) {
         return;
     }
@@ -51,6 +61,16 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     }
 }
 
+/// Writes a card whole for its present epoch, where this household keeps it and family changed it.
+fn renew_card(node: &mut Node, elder: Uuid) {
+    let own = spaces::own_kind(node);
+    if own.is_ok_and(|kind| kind == linli_replica::certificate::PartyKind::Household)
+        && let Err(error) = cards::renew(node, elder)
+    {
+        tracing::warn!(%error, "a card could not be written whole");
+    }
+}
+
 /// Confirms the first claim, where this node is a hub that decides. What waits for an offer is noted,
 /// for the centre when it is in reach.
 fn decide(node: &mut Node, document: DocTag, id: Uuid) {
@@ -59,6 +79,10 @@ fn decide(node: &mut Node, document: DocTag, id: Uuid) {
     let Ok((opened, _)) = views::open(node, document) else { return };
     let (doc, authors) = opened.parts();
     let view = order::view(id, doc.document(), authors, &offers);
+    let space = node.catalogue.get(&document).map(|row| row.space);
+    if let Some(space) = space {
+        crate::handle::orders::close(node, space, &view);
+    }
     let decides = view.arbiter.is_some_and(|a| a.node == me && a.kind == PartyKind::Household);
     if let (true, Some(claim)) = (decides, view.next_claim()) {
         let fact = OrderFact::Confirmed { claim };

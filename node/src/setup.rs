@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
+use linli_core::audit::AuditRecord;
 use linli_core::identity::{
     KeyFileError, KeyKind, NodeKeys, Stretch, draw_signing_key, officer_id, open_key_file,
     party_id, seal_key_file,
@@ -23,9 +24,14 @@ use crate::home::{Home, HomeError, OFFICERS_DIR, PARTY_KEY_FILE};
 use crate::node::now;
 use crate::upkeep::NODE_TERM_MS;
 
+mod found;
 mod join;
+mod officer;
 
-pub use join::{Inviter, JoinError, join};
+pub use found::{Founded, NewFounding, begin_founding, finish_founding};
+pub use join::{Inviter, JoinError, finish, join};
+pub(crate) use join::{ask_again, is_joining};
+pub use officer::{open_officer_key, seal_officer_key};
 
 const NODE_KEYS: &[u8] = b"node keys";
 const PARTY: &[u8] = b"party";
@@ -75,6 +81,20 @@ pub enum SetupError {
         /// How many must sign.
         threshold: u8,
     },
+    /// Another kind of key.
+    #[error("this file holds another kind of key: look for the officer's")]
+    NotOfficerKey,
+    /// A request.
+    #[error(transparent)]
+    Request(#[from] linli_replica::request::RequestError),
+    /// A community is being founded here.
+    #[error(
+        "a community is being founded here and waits for its officers: bring the signed files with `linli community finish`, or begin another with --again"
+    )]
+    AlreadyFounding,
+    /// No community is being founded here.
+    #[error("no community is being founded here: `linli community create NAME --officer KEY…`")]
+    NotFounding,
     /// The party's root key is not in its file.
     #[error("{PARTY_KEY_FILE} is not in the data directory: bring it back for this step")]
     NoPartyKey,
@@ -131,6 +151,40 @@ pub fn init(home: &Home, label: &str, passphrase: &str) -> Result<NodeId, SetupE
     Ok(keys.id())
 }
 
+/// Seals the keys of a data directory under another passphrase: the storage key, and the party's root
+/// key where its file is there and had the same one. Says whether that file was sealed anew.
+///
+/// Interrupted at any instant the node opens with the former passphrase or with the latter, and doing
+/// it again finishes it. The former file may still stand on the medium's unused blocks, and backups
+/// keep the passphrase they were made with.
+///
+/// # Errors
+/// `from` is not the passphrase, then nothing is changed; or a file cannot be written.
+pub fn change_passphrase(home: &Home, from: &str, to: &str) -> Result<bool, SetupError> {
+    if !home.is_initialised() {
+        return Err(SetupError::NotInitialised);
+    }
+    let mut rng = generator()?;
+    keyring::unlock(home.path(), from)?;
+    let mut party = false;
+    if let Some(bytes) = home.read_private(PARTY_KEY_FILE)? {
+        match open_key_file(&bytes, from) {
+            Ok(file) => {
+                let (kind, stretch) = (file.kind, Stretch::RECOMMENDED);
+                let sealed = seal_key_file(&mut rng, kind, &file.key, to, stretch)?;
+                home.write_private(PARTY_KEY_FILE, &sealed)?;
+                party = true;
+            }
+            // Sealed anew before an interruption, or its holder gave it a passphrase of its own.
+            Err(KeyFileError::WrongPassphrase) => party = open_key_file(&bytes, to).is_ok(),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // Last: only now does the former passphrase no longer open the node.
+    keyring::change_passphrase(home.path(), from, to, Cost::RECOMMENDED, &mut rng)?;
+    Ok(party)
+}
+
 /// What a node is, as its store keeps it.
 pub(crate) struct Identity {
     pub(crate) keys: NodeKeys,
@@ -152,7 +206,8 @@ pub(crate) fn open(home: &Home, passphrase: &str) -> Result<(Store, Identity), S
     Ok((store, identity))
 }
 
-fn identity(store: &Store) -> Result<Identity, SetupError> {
+/// Reads what a node is from its open store.
+pub(crate) fn identity(store: &Store) -> Result<Identity, SetupError> {
     let record = |key: &[u8]| store.record(Shelf::Own, key);
     let thirty_two = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| SetupError::Damaged);
     let both = record(NODE_KEYS)?.ok_or(SetupError::NotInitialised)?;
@@ -277,8 +332,12 @@ pub fn create_community(
     };
     let enrol = sign(Certificate::new(community, now(), enrol));
     let node = node_certificate(community, &party, &identity, new.kind == PartyKind::Carrier);
-    let records = vec![own(DISCOVERY, Secret::draw(&mut rng).expose().to_vec())];
     let certificates = vec![genesis, enrol, node];
+    let audit = certificates
+        .iter()
+        .map(|certificate| AuditRecord::of_certificate(&mut rng, now(), certificate).for_store());
+    let mut records: Vec<Record> = audit.collect();
+    records.push(own(DISCOVERY, Secret::draw(&mut rng).expose().to_vec()));
     store.commit(Batch { certificates, records, ..Batch::default() })?;
     Ok(community)
 }

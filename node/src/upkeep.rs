@@ -5,7 +5,7 @@ use linli_replica::replica::Input;
 
 use crate::node::{Node, now};
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A node's certificate runs for a year, and is renewed when less than this is left.
 pub(crate) const NODE_TERM_MS: u64 = 365 * DAY_MS;
@@ -13,18 +13,20 @@ const RENEW_BEFORE_MS: u64 = 60 * DAY_MS;
 
 pub(crate) fn tick(node: &mut Node) {
     crate::ladder::climb(node);
+    crate::handle::cards::tick(node);
     crate::handle::orders::hand_over(node);
+    crate::handle::rotation::sweep(node);
     let records = node.receipts.take_unsaved();
     if !records.is_empty() {
         node.feed(Input::Learned { pages: Vec::new(), records });
     }
     crate::erasures::confirm(node);
     renew(node);
+    crate::audit::tick(node);
+    node.people.seat.tick(std::time::Instant::now());
     node.tell_members();
-    node.invitations.expire(now().0);
-    if !node.invitations.any_open() {
-        node.net.offer_pairing(false);
-    }
+    crate::requests::tick(node);
+    crate::invitation::tick(node);
 }
 
 /// Extends this node's own certificate, so that an unattended hub is never locked out.

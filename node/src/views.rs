@@ -5,7 +5,7 @@ use linli_core::engine::CoreError;
 use linli_model::document::{DocumentName, canonical};
 use linli_model::field::FieldsView;
 use linli_model::standing::Offers;
-use linli_model::{alert, card, joins, order, profile, readings, standing};
+use linli_model::{alert, card, consent, joins, order, profile, readings, standing};
 use linli_replica::id::DocTag;
 use serde_json::Value;
 
@@ -56,12 +56,14 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
     };
     let json = match name {
         DocumentName::Profile => serde_json::to_value(profile::view(doc, authors)),
+        DocumentName::CardSheet(_) => serde_json::to_value(card::sheets(doc, authors)),
         DocumentName::EmergencyCard => serde_json::to_value(card::view(doc, authors)),
         DocumentName::Readings(month) => serde_json::to_value(readings::view(month, doc, authors)),
         DocumentName::Order(id) => serde_json::to_value(order::view(id, doc, authors, &offers)),
         DocumentName::Alert(id) => serde_json::to_value(alert::view(id, doc, authors)),
         DocumentName::Joins => serde_json::to_value(joins::view(doc, authors)),
         DocumentName::Offers => serde_json::to_value(standing::view(doc, authors)),
+        DocumentName::Consents => serde_json::to_value(consent::view(doc, authors)),
         DocumentName::Authority => Ok(Value::Null),
     };
     Ok(json.unwrap_or(Value::Null))

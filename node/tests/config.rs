@@ -44,6 +44,7 @@ prefix_length = 24
 relay_only = true
 mdns = ["eth0", "wlan0"]
 api = "127.0.0.1:4480"
+desk_lock_minutes = 2
 
 [log]
 filter = "linli_net=debug"
@@ -67,6 +68,7 @@ addresses = ["10.0.0.7:4400", "[fd00::7]:4400"]
     assert!(config.relay_only);
     assert_eq!(config.mdns, Mdns::Interfaces(vec!["eth0".to_owned(), "wlan0".to_owned()]));
     assert_eq!(config.api, Some("127.0.0.1:4480".parse().unwrap()));
+    assert_eq!(config.desk_lock_minutes, Some(2));
     assert_eq!(
         (config.log.filter.as_str(), config.log.format),
         ("linli_net=debug", LogFormat::Json)
@@ -85,9 +87,12 @@ fn every_variable_stands_over_its_key() {
     let values = [
         ("LINLI_LISTEN", "127.0.0.1:1"),
         ("LINLI_PREFIX_LENGTH", "8"),
+        ("LINLI_ROTATE_DAYS", "90"),
         ("LINLI_RELAY_ONLY", "true"),
         ("LINLI_MDNS", "loopback"),
         ("LINLI_API", "[::1]:5"),
+        ("LINLI_DESK_LOCK_MINUTES", "15"),
+        ("LINLI_OPEN_CARD_AFTER_SECONDS", "20"),
         ("LINLI_LOG", "debug"),
         ("LINLI_LOG_FORMAT", "json"),
         ("LINLI_RELAYS", "https://a.example http://10.0.0.1:3340"),
@@ -98,10 +103,14 @@ fn every_variable_stands_over_its_key() {
     assert!(VARIABLES.iter().map(|(name, _)| name).eq(values.iter().map(|(name, _)| name)));
     let text = "listen = \"0.0.0.0:9\"\nmdns = \"off\"\n[[relays]]\nurl = \"https://b.example\"\n";
     let config = load(text, &values).unwrap();
+    assert_eq!(config.open_card_after_ms(), 20_000);
+    assert_eq!(load("", &[]).unwrap().open_card_after_ms(), 300_000);
     assert_eq!(config.listen, Some("127.0.0.1:1".parse().unwrap()));
     assert_eq!(config.prefix_length, Some(8));
+    assert_eq!(config.rotate_days, Some(90));
     assert!(config.relay_only);
     assert_eq!(config.mdns, Mdns::Loopback);
+    assert_eq!(config.desk_lock_minutes, Some(15));
     assert_eq!(config.api, Some("[::1]:5".parse().unwrap()));
     assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
     let urls: Vec<&str> = config.relays.iter().map(|relay| relay.url.as_str()).collect();
@@ -145,11 +154,13 @@ fn a_mistake_in_the_file_names_file_and_line() {
 
 #[test]
 fn values_that_make_no_sense_are_refused_with_what_to_write() {
-    let cases: [(&str, Variables, &str); 14] = [
+    let cases: [(&str, Variables, &str); 16] = [
         ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
         ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
         ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),
         ("relay_only = true", &[], "[[relays]]"),
+        ("desk_lock_minutes = 481", &[], "1 to 480"),
+        ("open_card_after_seconds = 86401", &[], "0 to 86400"),
         ("prefix_length = 24", &[], "listen = "),
         ("prefix_length = 8\nlisten = \"0.0.0.0:1\"", &[], "listen = "),
         ("prefix_length = 0\nlisten = \"10.0.0.5:1\"", &[], "1 to 32"),
@@ -205,6 +216,7 @@ fn the_operators_page_describes_every_key_and_variable() {
         "relay_only",
         "mdns",
         "api",
+        "open_card_after_seconds",
         "log.filter",
         "log.format",
         "relays.url",

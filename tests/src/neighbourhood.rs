@@ -30,6 +30,7 @@ pub mod community;
 pub mod disk;
 pub mod forge;
 pub mod node;
+mod removal;
 pub mod view;
 pub mod wire;
 

@@ -6,8 +6,12 @@
     reason = "tests stop at the first thing that cannot be"
 )]
 
+#[path = "neighbourhood/audit.rs"]
+mod audit;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
+#[path = "neighbourhood/emergency.rs"]
+mod emergency;
 #[path = "neighbourhood/erasure.rs"]
 mod erasure;
 #[path = "neighbourhood/hostile.rs"]
@@ -18,5 +22,7 @@ mod membership;
 mod persons;
 #[path = "neighbourhood/power.rs"]
 mod power;
+#[path = "neighbourhood/removal.rs"]
+mod removal;
 #[path = "neighbourhood/sharing.rs"]
 mod sharing;

@@ -51,7 +51,7 @@ invite-number = { $label } has used the code. Its number: { $number }
 invite-ask = Does the other screen show the same number? [yes/no]
 invite-enrols = Enrolling
 invite-enrolled = Enrolled: { $node }
-invite-awaits-officers = Confirmed. { $signed } of { $needed } officers have signed; the others must too.
+invite-awaits-officers = Confirmed. { $signed } of { $needed } officers have signed; the others must too: `linli keys requests export { $id } FILE`.
 join-seeks = Looking for the inviting node
 join-number =
     Number: { $number }

@@ -51,7 +51,7 @@ invite-number = { $label } 使用了邀请码。数字为：{ $number }
 invite-ask = 另一块屏幕上的数字相同吗？[是/否]
 invite-enrols = 正在加入
 invite-enrolled = 已加入：{ $node }
-invite-awaits-officers = 已确认。{ $needed } 位隐私官中已有 { $signed } 位签署，其余仍须签署。
+invite-awaits-officers = 已确认。{ $needed } 位隐私官中已有 { $signed } 位签署，其余仍须签署：`linli keys requests export { $id } 文件`。
 join-seeks = 正在寻找邀请节点
 join-number =
     数字：{ $number }

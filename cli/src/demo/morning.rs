@@ -9,9 +9,10 @@ use anyhow::{Context as _, Result};
 use linli_node::api::{
     Acting,
     care::{
-        ElderAdd, ElderEdit, ElderGrant, ElderImport, ElderList, ImportAnswer, JoinAnswer,
-        JoinDecide, JoinList, ReadingAdd,
+        ElderAdd, ElderEdit, ElderImport, ElderList, ImportAnswer, JoinAnswer, JoinDecide,
+        JoinList, ReadingAdd,
     },
+    grants::{ConsentRecord, KeysGrant},
     network::{Documents, Path, PersonAdd},
 };
 use serde_json::json;
@@ -25,7 +26,7 @@ use super::{
 };
 
 /// The PIN of every person of the neighbourhood.
-const PIN: &str = "2468";
+pub(crate) const PIN: &str = "2468";
 /// How long a whole register may take to reach another node.
 const REPLICATES: Duration = Duration::from_secs(150);
 /// What the station measures of each elder: LOINC code, value and UCUM unit.
@@ -44,7 +45,7 @@ pub(crate) fn now_ms() -> u64 {
 
 /// A person who acts with the neighbourhood's PIN.
 pub(crate) fn acting(person: &str) -> Option<Acting> {
-    Some(Acting { person: person.to_owned(), pin: PIN.to_owned() })
+    Some(Acting { person: person.to_owned(), pin: PIN.to_owned(), seat: None })
 }
 
 impl Day<'_> {
@@ -322,19 +323,31 @@ impl Day<'_> {
         let elder = self.own.get("hub1").context("no elder")?.clone();
         if self.spoils(check) {
             let provider = self.town.at("provider")?.status().await?.party;
-            let (scope, right) = ("care".to_owned(), "read".to_owned());
-            let purpose = "a mistake".to_owned();
-            let grant = ElderGrant {
+            let (name, role, pin) = ("小吴".to_owned(), "family".to_owned(), PIN.to_owned());
+            let hub = self.town.at("hub1")?;
+            hub.call(&PersonAdd { name, role, pin, ends_ms: None }).await?;
+            let (purpose, ends_ms) =
+                ("a mistake".to_owned(), Some(now_ms().saturating_add(60 * 60 * 1_000)));
+            let consent = ConsentRecord {
+                elder: elder.clone(),
+                to: provider.clone(),
+                purpose: purpose.clone(),
+                categories: vec!["care".to_owned()],
+                obtained: "on_device".to_owned(),
+                ends_ms,
+                acting: acting("小吴"),
+                ..ConsentRecord::default()
+            };
+            hub.call(&consent).await?;
+            let grant = KeysGrant {
                 elder,
                 party: provider,
-                scope,
-                right,
+                scope: "care".to_owned(),
+                right: "read".to_owned(),
                 purpose,
-                consent: None,
-                ends_ms: None,
-                acting: None,
+                ..KeysGrant::default()
             };
-            self.town.at("hub1")?.call(&grant).await?;
+            hub.call(&grant).await?;
         }
         let expected = self.may_read()?;
         let mut seen = BTreeMap::new();

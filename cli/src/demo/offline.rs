@@ -12,16 +12,17 @@ use linli_model::{
 };
 use linli_node::api::{
     care::{
-        AlertAnswer, AlertList, AlertRaise, ElderAdd, ElderEdit, ElderGrant, ElderShow, OfferList,
-        OfferSign, OrderNew, ReadingAdd, ReadingAnswer,
+        AlertAnswer, AlertList, AlertRaise, ElderAdd, ElderEdit, ElderShow, OfferList, OfferSign,
+        OrderNew, ReadingAdd, ReadingAnswer,
     },
-    network::Path,
+    grants::{ConsentRecord, KeysGrant},
+    network::{Path, PersonAdd},
 };
 use serde_json::{Value, json};
 
 use super::{
     day::Day,
-    morning::{acting, now_ms},
+    morning::{PIN, acting, now_ms},
     visit::ALONE,
     wait::until,
 };
@@ -88,15 +89,27 @@ impl Day<'_> {
         let hub = self.town.at("hub1")?;
         let fields = BTreeMap::from([("name".to_owned(), "许春梅".to_owned())]);
         let elder = hub.call(&ElderAdd { fields, acting: None }).await?.elder;
-        let grant = ElderGrant {
+        let consent = ConsentRecord {
+            elder: elder.clone(),
+            to: name.to_owned(),
+            purpose: "visits".to_owned(),
+            categories: vec!["care".to_owned()],
+            obtained: "on_device".to_owned(),
+            ends_ms: Some(ends_ms),
+            acting: acting("许春梅"),
+            ..ConsentRecord::default()
+        };
+        let (role, pin) = ("elder".to_owned(), PIN.to_owned());
+        hub.call(&PersonAdd { name: "许春梅".to_owned(), role, pin, ends_ms: None }).await?;
+        let consent = hub.call(&consent).await?.consent;
+        let grant = KeysGrant {
             elder: elder.clone(),
             party: name.to_owned(),
             scope: "care".to_owned(),
             right: "write".to_owned(),
             purpose: "visits".to_owned(),
-            consent: None,
-            ends_ms: None,
-            acting: None,
+            consent: Some(consent),
+            ..KeysGrant::default()
         };
         hub.call(&grant).await?;
         let wait = self.patience("order-under-offer");

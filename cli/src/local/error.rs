@@ -1,11 +1,13 @@
 //! The errors of the node's own start, each with its exit code.
 
-use linli_core::identity::KeyFileError;
+use linli_core::identity::{KeyFileError, NotAWord};
 use linli_node::{
     RunError,
+    api::officers::sort_request_error,
     setup::{JoinError, SetupError},
 };
 use linli_relay::RelayError;
+use linli_replica::request::RequestError;
 use linli_store::{StoreError, keyring::KeyringError};
 
 use crate::failure::Exit;
@@ -56,6 +58,10 @@ pub(super) fn setup(error: SetupError) -> anyhow::Error {
             (Exit::FULL, Some("error-full"))
         }
         SetupError::Officers { .. } => (Exit::USAGE, None),
+        SetupError::Request(error) => request(error),
+        SetupError::AlreadyFounding => (Exit::CONFLICT, Some("request-founding-already")),
+        SetupError::NotFounding => (Exit::NOT_FOUND, Some("request-founding-none")),
+        SetupError::NotOfficerKey => (Exit::USAGE, None),
         SetupError::NoPartyKey => (Exit::NOT_FOUND, Some("no-party-key")),
         SetupError::Keyring(_)
         | SetupError::Store(_)
@@ -67,6 +73,21 @@ pub(super) fn setup(error: SetupError) -> anyhow::Error {
     LocalError::of(exit, key, error)
 }
 
+/// Sorts what is wrong with a request.
+fn request(error: &RequestError) -> (Exit, Option<&'static str>) {
+    let (code, key) = sort_request_error(error);
+    (Exit(code.exit()), Some(key))
+}
+
+/// Sorts what is wrong with a key that was typed.
+pub(super) fn word(error: NotAWord) -> anyhow::Error {
+    let key = match error {
+        NotAWord::Officer => "bad-officer-word",
+        NotAWord::Printed => "bad-printed-key",
+    };
+    LocalError::of(Exit::USAGE, Some(key), error)
+}
+
 /// Sorts an error of `join`.
 pub(super) fn join(error: JoinError) -> anyhow::Error {
     let (exit, key) = match error {
@@ -76,7 +97,8 @@ pub(super) fn join(error: JoinError) -> anyhow::Error {
         JoinError::OtherNode => (Exit::USAGE, None),
         JoinError::Pair(linli_net::PairError::NotFound) => (Exit::NOT_FOUND, Some("no-inviter")),
         JoinError::NotProved | JoinError::Refused(_) => (Exit::FORBIDDEN, None),
-        JoinError::AwaitingOfficers { .. } => (Exit::WAITS, None),
+        JoinError::AwaitingOfficers { .. } => (Exit::WAITS, Some("join-awaits-officers")),
+        JoinError::NotJoining => (Exit::NOT_FOUND, Some("join-nothing")),
         JoinError::Net(_) | JoinError::Pair(_) | JoinError::Protocol => (Exit::FAILED, None),
     };
     LocalError::of(exit, key, error)

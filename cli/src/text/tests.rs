@@ -94,8 +94,24 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
     assert!(missing.is_empty(), "said and not written: {missing:?}");
     // Keys that are put together begin with one of these; others are said by their full name.
     let families = [
-        "about", "error-", "home-", "kind-", "path-", "state-", "waits-", "held-", "check-",
+        "about",
+        "error-",
+        "home-",
+        "kind-",
+        "path-",
+        "state-",
+        "waits-",
+        "held-",
+        "check-",
         "column-",
+        "act-",
+        "broken-",
+        "seat-",
+        "inbox-",
+        "deed-",
+        "request-",
+        "section-",
+        "consent-how-",
     ];
     files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
     let detailed = files.last().map(|file| literals(file, "Detail::new(")).unwrap_or_default();

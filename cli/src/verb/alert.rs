@@ -1,4 +1,5 @@
 use clap::Subcommand;
+use linli_node::api::cards::AlertCard;
 use linli_node::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use serde_json::Value;
 
@@ -36,6 +37,14 @@ enum Act {
     },
     FalseAlarm(Which),
     Reopen(Which),
+    Card {
+        #[command(flatten)]
+        which: Which,
+        /// Why, where it is not plain from the alert
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    RefuseCard(Which),
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,11 +73,11 @@ impl Alert {
                 answered(context, &context.ask(&request).await?)
             }
             Act::List { all } => {
-                let answer = context.ask(&AlertList { all }).await?;
+                let answer = context.look(AlertList { all }).await?;
                 context.show(&answer, || table(context, &answer))
             }
             Act::Show(Which { alert }) => {
-                let answer = context.ask(&AlertShow { alert }).await?;
+                let answer = context.look(AlertShow { alert }).await?;
                 context.show(&answer, || output::tree(&answer))
             }
             Act::Ack(which) => act(context, "ack", which, None).await,
@@ -77,6 +86,12 @@ impl Alert {
             Act::Resolve { which, outcome } => act(context, "resolve", which, Some(outcome)).await,
             Act::FalseAlarm(which) => act(context, "false-alarm", which, None).await,
             Act::Reopen(which) => act(context, "reopen", which, None).await,
+            Act::Card { which, reason } => {
+                let acting = context.acting()?;
+                let request = AlertCard { alert: which.alert, reason, acting };
+                super::card::shown(context, &context.ask(&request).await?)
+            }
+            Act::RefuseCard(which) => act(context, "refuse-card", which, None).await,
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Documents {
 
 impl Documents {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let answer = context.ask(&network::Documents { readable: self.readable }).await?;
+        let answer = context.look(network::Documents { readable: self.readable }).await?;
         context.show(&answer, || {
             let columns = Columns(&[
                 "space", "document", "name", "entries", "withheld", "as-of", "holders", "frontier",

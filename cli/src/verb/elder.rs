@@ -4,8 +4,9 @@ use std::{
 };
 
 use clap::Subcommand;
+use linli_node::api::cards::ElderCard;
 use linli_node::api::care::{
-    ElderAdd, ElderEdit, ElderGrant, ElderImport, ElderList, ElderPage, ElderShow, ImportAnswer,
+    ElderAdd, ElderEdit, ElderImport, ElderList, ElderPage, ElderShow, ImportAnswer,
 };
 
 use crate::{
@@ -30,7 +31,13 @@ enum Act {
     Edit(Edit),
     List(List),
     Import(Import),
-    Grant(Grant),
+    Card {
+        /// The elder's id or name, or a part that fits one only
+        elder: String,
+        /// Why, such as call
+        #[arg(long)]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,27 +93,6 @@ struct Import {
     dry_run: bool,
 }
 
-#[derive(Debug, clap::Args)]
-struct Grant {
-    /// The elder's id or name, or a part that fits one only
-    elder: String,
-    /// The party's id or name
-    party: String,
-    #[arg(long, value_parser = ["care", "health", "emergency"])]
-    scope: String,
-    #[arg(long, value_parser = ["read", "write"])]
-    right: String,
-    /// What for
-    #[arg(long)]
-    purpose: String,
-    /// The consent it rests on
-    #[arg(long)]
-    consent: Option<String>,
-    /// The last day it holds
-    #[arg(long, value_name = "DATE")]
-    ends: Option<String>,
-}
-
 impl Elder {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         match self.act {
@@ -116,7 +102,7 @@ impl Elder {
                 context.show(&answer, || answer.elder.clone())
             }
             Act::Show { elder } => {
-                let answer = context.ask(&ElderShow { elder }).await?;
+                let answer = context.look(ElderShow { elder }).await?;
                 context.show(&answer, || output::tree(&answer))
             }
             Act::Edit(Edit { elder, field, value }) => {
@@ -125,11 +111,14 @@ impl Elder {
                 context.show(&answer, || context.text.say("saved", &[]))
             }
             Act::List(List { find, offset, limit }) => {
-                let answer = context.ask(&ElderList { find, offset, limit }).await?;
+                let answer = context.look(ElderList { find, offset, limit }).await?;
                 context.show(&answer, || page(context, &answer))
             }
             Act::Import(import) => import.run(context).await,
-            Act::Grant(grant) => grant.run(context).await,
+            Act::Card { elder, reason } => {
+                let request = ElderCard { elder, reason, acting: context.acting()? };
+                super::card::shown(context, &context.ask(&request).await?)
+            }
         }
     }
 }
@@ -166,27 +155,6 @@ impl Import {
         let answer = client.call(&request).await?;
         drop(spinner);
         context.show(&answer, || imported(context, &answer))
-    }
-}
-
-impl Grant {
-    async fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let ends_ms = match &self.ends {
-            Some(day) => Some(context.zone.end_of(day)?),
-            None => None,
-        };
-        let request = ElderGrant {
-            elder: self.elder,
-            party: self.party,
-            scope: self.scope,
-            right: self.right,
-            purpose: self.purpose,
-            consent: self.consent,
-            ends_ms,
-            acting: context.acting()?,
-        };
-        let answer = context.ask(&request).await?;
-        context.show(&answer, || context.text.say("saved", &[]))
     }
 }
 

@@ -5,13 +5,13 @@ use linli_node::{
     control::Client,
 };
 
-use super::KINDS;
+use super::{KINDS, keys::officer_passphrase};
 use crate::{
     context::Context,
     failure::{CliError, Exit},
     moment::seconds_of,
     output::{self, Spinner, printable},
-    prompt::{self, OFFICER_PASSPHRASE},
+    prompt,
 };
 
 /// How often the node is asked how far the invitation is.
@@ -40,13 +40,10 @@ impl Invite {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let valid_s = seconds_of(&self.valid)?;
         let client = context.client().await?;
-        let secret = OFFICER_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
-        let request = network::Invite {
-            kind: self.kind,
-            name: self.name,
-            officer_passphrase: secret.as_str().to_owned(),
-            valid_s,
-        };
+        let file = self.officer_passphrase_file.as_deref();
+        let officer_passphrase = officer_passphrase(context, &client, file).await?;
+        let request =
+            network::Invite { kind: self.kind, name: self.name, officer_passphrase, valid_s };
         let invitation = client.call(&request).await?;
         context.show(&invitation, || code(context, &invitation))?;
         let phase = wait(context, &client, &invitation, self.yes).await?;
@@ -57,9 +54,13 @@ impl Invite {
             InvitePhase::Enrolled { node } => context.show(&phase, || {
                 context.text.say("invite-enrolled", &[("node", node.as_str().into())])
             }),
-            InvitePhase::AwaitingOfficers { signed, needed } => {
+            InvitePhase::AwaitingOfficers { signed, needed, request } => {
                 context.show(&phase, || {
-                    let arguments = [("signed", (*signed).into()), ("needed", (*needed).into())];
+                    let arguments = [
+                        ("signed", (*signed).into()),
+                        ("needed", (*needed).into()),
+                        ("id", super::short(request).into()),
+                    ];
                     context.text.say("invite-awaits-officers", &arguments)
                 })?;
                 Ok(Exit::WAITS)

@@ -5,7 +5,7 @@ use linli_node::api::network::InvitePhase;
 use crate::{
     context::Context,
     failure::{CliError, Exit},
-    local::{self, Inviter},
+    local::{self, Inviter, Joined},
     output::{Spinner, printable},
     prompt::PASSPHRASE,
 };
@@ -13,7 +13,11 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Join {
     /// The code that the inviting node shows
-    code: String,
+    #[arg(required_unless_present = "finish")]
+    code: Option<String>,
+    /// Ask the inviting node again, after it said that officers must sign first
+    #[arg(long, conflicts_with_all = ["code", "at", "node"])]
+    finish: bool,
     /// Where the inviting node is, where the local network does not find it; may be given again
     #[arg(long, value_name = "ADDRESS:PORT", requires = "node")]
     at: Vec<SocketAddr>,
@@ -30,6 +34,12 @@ impl Join {
         let home = context.home()?;
         let config = context.config(&home)?;
         let passphrase = PASSPHRASE.get(context, self.passphrase_file.as_deref())?;
+        let Some(code) = &self.code else {
+            let spinner = Spinner::start(context, context.text.say("join-seeks", &[]));
+            let joined = local::finish_joining(&home, &config, &passphrase).await?;
+            drop(spinner);
+            return done(context, &joined);
+        };
         let inviter = match &self.node {
             None => None,
             Some(id) => {
@@ -48,11 +58,14 @@ impl Join {
             spinner = Some(Spinner::start(context, context.text.say("join-waits", &[])));
             printed = shown.map(drop);
         };
-        let joined = local::join(&home, &config, &passphrase, &self.code, inviter, number).await?;
+        let joined = local::join(&home, &config, &passphrase, code, inviter, number).await?;
         drop(spinner);
         printed?;
-        context.show(&joined, || {
-            context.text.say("join-done", &[("name", printable(&joined.name).into())])
-        })
+        done(context, &joined)
     }
+}
+
+fn done(context: &Context, joined: &Joined) -> anyhow::Result<Exit> {
+    context
+        .show(joined, || context.text.say("join-done", &[("name", printable(&joined.name).into())]))
 }

@@ -4,8 +4,26 @@ use clap::Subcommand;
 
 use crate::{context::Context, failure::Exit};
 
+mod audit;
+mod consent;
 mod erase;
 mod erasures;
+mod expel;
+mod exposure;
+mod grant;
+mod grants;
+mod held;
+mod inbox;
+mod officer;
+mod officers;
+mod passphrase;
+mod requests;
+mod revoke;
+mod rotate;
+mod sign;
+pub(super) mod words;
+
+pub(super) use officers::passphrase as officer_passphrase;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
@@ -15,6 +33,21 @@ pub(crate) struct Keys {
 
 #[derive(Debug, Subcommand)]
 enum Act {
+    Audit(audit::Audit),
+    Passphrase(passphrase::Passphrase),
+    Inbox(inbox::Inbox),
+    Officer(officer::Officer),
+    Officers(officers::Officers),
+    Requests(requests::Requests),
+    Sign(sign::Sign),
+    Expel(expel::Expel),
+    Consent(consent::Consent),
+    Grant(grant::Grant),
+    Grants(grants::Grants),
+    Revoke(revoke::Revoke),
+    Exposure(exposure::Ask),
+    Rotate(rotate::Rotate),
+    Held(held::Held),
     Erase(erase::Erase),
     Erasures(erasures::Erasures),
 }
@@ -22,6 +55,21 @@ enum Act {
 impl Keys {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         match self.act {
+            Act::Audit(verb) => verb.run(context).await,
+            Act::Passphrase(verb) => verb.run(context).await,
+            Act::Inbox(verb) => verb.run(context).await,
+            Act::Officer(verb) => verb.run(context),
+            Act::Officers(verb) => verb.run(context).await,
+            Act::Requests(verb) => verb.run(context).await,
+            Act::Sign(verb) => verb.run(context),
+            Act::Expel(verb) => verb.run(context).await,
+            Act::Consent(verb) => verb.run(context).await,
+            Act::Grant(verb) => verb.run(context).await,
+            Act::Grants(verb) => verb.run(context).await,
+            Act::Revoke(verb) => verb.run(context).await,
+            Act::Exposure(verb) => verb.run(context).await,
+            Act::Rotate(verb) => verb.run(context).await,
+            Act::Held(verb) => verb.run(context).await,
             Act::Erase(verb) => verb.run(context).await,
             Act::Erasures(verb) => verb.run(context).await,
         }

@@ -84,11 +84,11 @@ impl Order {
                 answered(context, &context.ask(&request).await?)
             }
             Act::List { all } => {
-                let answer = context.ask(&OrderList { all }).await?;
+                let answer = context.look(OrderList { all }).await?;
                 context.show(&answer, || table(context, &answer))
             }
             Act::Show { order } => {
-                let answer = context.ask(&OrderShow { order }).await?;
+                let answer = context.look(OrderShow { order }).await?;
                 context.show(&answer, || output::tree(&answer))
             }
             Act::Offer(Towards { step, provider }) => {

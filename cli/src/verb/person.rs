@@ -9,6 +9,8 @@ use crate::{
     prompt::PIN,
 };
 
+mod seat;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Person {
     #[command(subcommand)]
@@ -19,6 +21,11 @@ pub(crate) struct Person {
 enum Act {
     Add(Add),
     List,
+    Switch {
+        /// The person's id or name
+        person: String,
+    },
+    Lock,
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +53,8 @@ impl Person {
                 let answer = context.ask(&request).await?;
                 context.show(&answer, || table(context, std::slice::from_ref(&answer)))
             }
+            Act::Switch { person } => seat::switch(context, person).await,
+            Act::Lock => seat::lock(context).await,
             Act::List => {
                 let answer = context.ask(&PersonList {}).await?;
                 context.show(&answer, || table(context, &answer))

@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Subcommand;
+use linli_node::hardening::harden;
 use linli_relay::{Certificate, Https};
 
 use super::{join::Join, up::told_to_stop};
@@ -68,6 +69,7 @@ impl Relay {
 
 impl Up {
     async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        harden()?;
         let home = context.home()?;
         let config = context.config(&home)?;
         logs::begin(&config.log)?;

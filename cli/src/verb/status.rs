@@ -70,6 +70,9 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
         text.say("status-addresses", &[("addresses", listed(&answer.addresses).into())]),
         text.say("status-relays", &[("relays", listed(&answer.relays).into())]),
     ];
+    if answer.requests_waiting > 0 {
+        lines.push(text.say("status-requests", &[("waiting", answer.requests_waiting.into())]));
+    }
     lines.extend(
         answer
             .warnings

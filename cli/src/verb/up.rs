@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use linli_node::hardening::harden;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{context::Context, failure::Exit, local, logs, prompt::PASSPHRASE};
@@ -13,6 +14,7 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        harden()?;
         let home = context.home()?;
         let config = context.config(&home)?;
         logs::begin(&config.log)?;

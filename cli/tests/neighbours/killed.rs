@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use linli_replica::batch::Shelf;
+use linli_store::{Store, keyring};
+
 use crate::{
     community::{agree, centre_and_hub, elders, folder, met},
-    site::{Desk, Site},
+    site::{Desk, PASSPHRASE, Site},
 };
 
 /// When the node is killed in each round: after so many further elders were acknowledged, and so many
@@ -39,7 +42,9 @@ fn nothing_acknowledged_is_lost_when_a_node_is_killed() {
             thread::sleep(Duration::from_millis(into_ms));
             hub.kill();
         });
-        assert!(journal.lock().unwrap().len() >= target, "too few were acknowledged");
+        let acknowledged = journal.lock().unwrap().len();
+        assert!(acknowledged >= target, "too few were acknowledged");
+        assert!(kept_spaces(&hub) >= acknowledged, "a space's keys were not kept with its elder");
         if round % 2 == 1 {
             centre.kill();
             centre.up();
@@ -74,6 +79,13 @@ fn a_node_that_is_killed_while_it_is_made_can_be_made_again() {
         assert!(again.code == 0 || again.refusal().0 == "conflict", "{again:?}");
         site.ask(&["community", "create", "桃园"]);
     }
+}
+
+/// How many spaces the store of a node that does not run keeps keys of.
+fn kept_spaces(node: &Desk) -> usize {
+    let key = keyring::unlock(node.data(), PASSPHRASE).unwrap();
+    let store = Store::open(&node.data().join("store"), &key).unwrap();
+    store.records(Shelf::Space).unwrap().len()
 }
 
 /// Adds elders until the node is gone, and notes each that was acknowledged.

@@ -8,13 +8,19 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod at_rest;
+mod audit;
 mod backup;
 mod community;
 mod day;
+mod emergency;
 mod erasure;
+mod grants;
 mod killed;
 mod namespaces;
+mod officers;
 mod offline;
 mod refused;
 mod registers;
+mod seat;
 mod site;

@@ -8,6 +8,8 @@ use super::{AlertFact, AlertView, Ladder, Owner, Stage, alert_id};
 use crate::author::{Author, PartyKind, Person, Role};
 use crate::event::{Entry, FactId, Facts, Known, Reason};
 
+mod card;
+
 /// What the fold knows besides the view.
 struct Fold<'a> {
     facts: &'a Facts<AlertFact>,
@@ -38,6 +40,7 @@ pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
         responding: None,
         handed_to: Vec::new(),
         called_off: false,
+        card: super::CardView::default(),
         resolved: None,
         outcome: None,
         timeline: Vec::new(),
@@ -85,6 +88,9 @@ impl Fold<'_> {
                 Ok(())
             }
             AlertFact::Reopened { resolved, .. } => self.reopened(known, *resolved),
+            AlertFact::CardGiven { raise, card } => self.card_given(known, *raise, card.as_ref()),
+            AlertFact::CardRefused { raise } => self.card_refused(known, *raise),
+            AlertFact::CardRead { raise, reason } => self.card_read(known, *raise, reason.as_ref()),
         }
     }
 
@@ -106,7 +112,7 @@ impl Fold<'_> {
     }
 
     fn raised(&mut self, known: &Known<AlertFact>) -> Result<(), Reason> {
-        let AlertFact::Raised { cause, what, ladder, .. } = &known.fact.body else {
+        let AlertFact::Raised { cause, what, ladder, card, .. } = &known.fact.body else {
             return Err(Reason::WrongReference);
         };
         may_raise(known.author.kind)?;
@@ -124,6 +130,7 @@ impl Fold<'_> {
             self.view.ladder = ladder.clone();
         }
         self.view.raises.push(known.id);
+        self.card_raised(known, card.as_ref());
         self.openings.insert(known.id);
         self.round.insert(known.id);
         if self.reopened.is_empty() {
@@ -135,6 +142,7 @@ impl Fold<'_> {
     fn open(&mut self, known: &Known<AlertFact>) {
         self.round.insert(known.id);
         self.view.round.get_or_insert(known.id);
+        self.card_asked(known);
         let at = known.fact.at;
         self.view.since = Some(self.view.since.map_or(at, |since| since.min(at)));
     }
@@ -252,6 +260,7 @@ impl Fold<'_> {
         (view.round, view.since, view.owner, view.responding) = (None, None, None, None);
         (view.resolved, view.outcome, view.called_off) = (None, None, false);
         view.delivered.clear();
+        (view.card.asked, view.card.refused) = (false, None);
         view.handed_to.clear();
         self.open(known);
         Ok(())

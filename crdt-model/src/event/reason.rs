@@ -114,6 +114,12 @@ pub enum Reason {
     /// It answers an earlier raise of the alert.
     #[error("it answers an earlier raise of this alert")]
     EarlierRound,
+    // Consents.
+    /// What is sensitive is consented to by itself.
+    #[error(
+        "health and emergency data are consented to one by one, never together with anything else"
+    )]
+    Bundled,
     // Joins.
     /// A clerk said that these are two people.
     #[error("a clerk said that these are two people")]

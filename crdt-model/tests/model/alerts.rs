@@ -30,6 +30,7 @@ fn raise() -> F {
         ladder: Ladder::default(),
         place: None,
         note: None,
+        card: None,
     }
 }
 
@@ -209,6 +210,7 @@ fn raises_of_one_cause_join_and_another_cause_does_not() {
             ladder: Ladder::default(),
             place: None,
             note: None,
+            card: None,
         },
     );
     s.join(&mut other);
@@ -237,7 +239,7 @@ fn a_raise_that_arrives_after_the_resolution_joins_it_and_a_new_one_reopens() {
     assert_eq!(s.view().stage, Stage::Resolved);
     assert_eq!(s.view().raises.len(), 2);
 
-    let again = s.view().raise(cause(), AlertKind::Fall, Ladder::default(), None);
+    let again = s.view().raise(cause(), AlertKind::Fall, Ladder::default(), None, None);
     assert_eq!(again, F::Reopened { resolved, note: None });
     let plain = s.say(&hub, 9, raise());
     assert_eq!(reason(&s.view(), plain), Some(Reason::AlreadyResolved));

@@ -1,9 +1,10 @@
 //! Same changes, same view: whatever the order, the split and the repetition in which they arrive.
 
 use automerge::{AutoCommit, Change};
-use linli_model::alert::{self, AlertFact, AlertKind, CauseId, Ladder, Outcome, alert_id};
+use linli_model::alert::{self, AlertFact, AlertKind, CardKey, CauseId, Ladder, Outcome, alert_id};
 use linli_model::author::{PartyKind, Role};
-use linli_model::card::{self, CardField};
+use linli_model::card::{self, CardField, SheetId};
+use linli_model::consent::{self, Category, Consent, ConsentFact, Giver, Obtained, State};
 use linli_model::document::canonical;
 use linli_model::event::{Body, FactId};
 use linli_model::joins::{self, JoinFact, RecordRef};
@@ -166,19 +167,24 @@ fn cause() -> CauseId {
 }
 
 fn alert_fact(what: u8, on: FactId) -> AlertFact {
-    match what % 9 {
+    let card = Some(CardKey { epoch: SheetId([what; 32]), opening: "ab".into() });
+    match what % 12 {
         0 | 1 => AlertFact::Raised {
             cause: cause(),
             what: AlertKind::Button,
             ladder: Ladder::default(),
             place: None,
             note: None,
+            card: card.filter(|_| what.is_multiple_of(2)),
         },
         2 => AlertFact::Delivered { raise: on },
         3 | 4 => AlertFact::Acknowledged { raise: on },
         5 => AlertFact::TookOver { from: on },
         6 => AlertFact::Responding { ack: on },
         7 => AlertFact::Resolved { ack: on, outcome: Outcome::Helped, note: None },
+        8 => AlertFact::CardGiven { raise: on, card },
+        9 => AlertFact::CardRefused { raise: on },
+        10 => AlertFact::CardRead { raise: on, reason: None },
         _ => AlertFact::Reopened { resolved: on, note: None },
     }
 }
@@ -216,6 +222,7 @@ fn assert_illegal_facts_change_nothing(doc: &mut AutoCommit, people: &Directory)
         (full.stage, &full.owner, full.resolved, full.since, &full.raises, &full.delivered),
         (legal.stage, &legal.owner, legal.resolved, legal.since, &legal.raises, &legal.delivered)
     );
+    assert_eq!(full.card, legal.card);
     if full.owner.is_some() {
         let owners =
             full.timeline.iter().filter(|e| Some(e.id) == full.owner.as_ref().map(|o| o.fact));
@@ -335,6 +342,55 @@ fn joins_and_offers() {
             let mut bytes = canonical(&view).unwrap();
             bytes.extend(canonical(&standing::view(doc.document(), &people)).unwrap());
             bytes
+        })
+    });
+}
+
+#[test]
+fn consents() {
+    let (all_writers, people) = writers();
+    check(|history, seed| {
+        let all = play(&history, |who, doc, at, what, number| {
+            let categories: &[Category] = match number % 4 {
+                0 => &[Category::Care],
+                1 => &[Category::Health],
+                2 => &[Category::Emergency],
+                _ => &[Category::Care, Category::Health],
+            };
+            let by = match number % 3 {
+                0 => Giver::Guardian { name: "王芳".into() },
+                _ => Giver::Elder,
+            };
+            let fact = match what % 3 {
+                0 | 1 => ConsentFact::Given {
+                    consent: Consent {
+                        by,
+                        to: all_writers[usize::from(what) % all_writers.len()].author.party,
+                        purpose: "visits".to_owned(),
+                        categories: categories.iter().copied().collect(),
+                        obtained: Obtained::OnDevice,
+                        begins: Timestamp(0),
+                        ends: (number % 2 == 0).then_some(Timestamp(u64::from(number))),
+                        necessity: None,
+                        keep_days: None,
+                    },
+                },
+                _ => {
+                    let given = earlier::<ConsentFact>(doc, &people, number);
+                    ConsentFact::Withdrawn { given, by, note: None }
+                }
+            };
+            who.say(doc, &people, at, fact);
+        });
+        converges(all, seed, |doc| {
+            let view = consent::view(doc.document(), &people);
+            for standing in view.consents.values() {
+                let categories = &standing.consent.categories;
+                assert!(categories.len() == 1 || !categories.iter().any(|c| c.is_sensitive()));
+                let withdrawn = standing.state(Timestamp(0)) == State::Withdrawn;
+                assert_eq!(withdrawn, standing.withdrawn.is_some());
+            }
+            canonical(&view).unwrap()
         })
     });
 }

@@ -15,6 +15,7 @@ fn raise(cause: &str) -> AlertFact {
         ladder: Ladder::default(),
         place: None,
         note: None,
+        card: None,
     }
 }
 

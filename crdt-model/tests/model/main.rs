@@ -6,7 +6,9 @@
 )]
 
 mod alerts;
+mod cards;
 mod community;
+mod consents;
 mod convergence;
 mod facts;
 mod fields;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use linli_model::author::{Author, Authors};
-use linli_replica::id::{DocTag, LogKey, NodeId, Timestamp};
+use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 
 mod change;
 mod run;
@@ -73,6 +73,10 @@ pub struct WithheldEntry {
     pub node: Option<NodeId>,
     /// Why it does not count.
     pub reason: Withheld,
+    /// The entry itself.
+    pub entry: EntryId,
+    /// When it was signed, where it could be read.
+    pub at: Option<Timestamp>,
 }
 
 /// A document as its authorised entries make it.

@@ -10,6 +10,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -22,7 +23,7 @@ use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
-use crate::authority::Owner;
+use crate::authority::{Owner, SpaceCertificate};
 use crate::document::Document;
 use crate::identity::NodeKeys;
 use crate::limits::OPEN_DOCUMENTS_MAX;
@@ -35,11 +36,15 @@ mod erase;
 mod error;
 mod membership;
 mod open;
+mod opening;
+mod reading;
 mod receive;
+mod removal;
 
 pub use edit::{Acting, Edit};
 pub use error::{CoreError, EditError};
 pub use membership::NewSpace;
+pub use reading::{HeldWrite, Readable};
 pub use receive::{Arrival, Changed};
 
 /// Everything the core reads: the clock, the community, and what is held.
@@ -72,6 +77,17 @@ pub struct Authored {
     pub urgent: bool,
     /// Spaces this node has become a member of.
     pub wants: Vec<SpaceTag>,
+    /// Acts of authority that this node signed, for its audit.
+    pub acts: Vec<SpaceAct>,
+}
+
+/// An act of authority in a space, signed by this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceAct {
+    /// The space.
+    pub space: SpaceTag,
+    /// The certificate.
+    pub certificate: SpaceCertificate,
 }
 
 impl Authored {
@@ -81,6 +97,7 @@ impl Authored {
         self.records.extend(other.records);
         self.urgent |= other.urgent;
         self.wants.extend(other.wants);
+        self.acts.extend(other.acts);
     }
 }
 
@@ -108,7 +125,7 @@ struct StoredSpace {
     /// What was learned after the record was written.
     kept: Kept,
     /// What lists asked for before.
-    outline: Option<Outline>,
+    outline: Option<Box<Outline>>,
 }
 
 /// What a list over all spaces needs of one: so little that it is kept while the space is not.
@@ -122,6 +139,10 @@ pub struct Outline {
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
+    /// When the newest epoch that covers every removal was begun, by its signer's clock.
+    pub epoch_at: Option<Timestamp>,
+    /// Whether entries may be held back by a cut or by the end of a grant.
+    pub may_hold_back: bool,
 }
 
 impl Outline {
@@ -132,6 +153,8 @@ impl Outline {
             log: space.own_log(),
             owner: state.genesis.as_ref().map(|genesis| (genesis.owner, genesis.steward)),
             members: Arc::new(state.members.keys().copied().collect()),
+            epoch_at: space.newest_epoch().map(|(_, at)| at),
+            may_hold_back: space.may_hold_back(),
         }
     }
 }
@@ -193,7 +216,7 @@ impl Core {
                     core.inbox_logs =
                         linli_replica::codec::decode(&value).map_err(|_| BadSpaceRecord)?;
                 }
-                Shelf::Own | Shelf::View | Shelf::Pending | Shelf::Receipt => {}
+                Shelf::Own | Shelf::View | Shelf::Pending | Shelf::Receipt | Shelf::Audit => {}
             }
         }
         Ok(core)
@@ -220,6 +243,11 @@ impl Core {
     /// Lists the spaces this node is a member of.
     pub fn spaces(&self) -> impl Iterator<Item = SpaceTag> {
         self.spaces.keys().copied()
+    }
+
+    /// Lists the spaces this node is a member of from one on, in order.
+    pub fn spaces_from(&self, from: Bound<SpaceTag>) -> impl Iterator<Item = SpaceTag> {
+        self.spaces.range((from, Bound::Unbounded)).map(|(tag, _)| *tag)
     }
 
     /// Says whether this node is a member of a space.
@@ -256,10 +284,10 @@ impl Core {
     pub fn outline(&mut self, world: World<'_>, tag: SpaceTag) -> Result<Outline, CoreError> {
         match self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)? {
             Slot::Loaded(space) => Ok(Outline::of(space)),
-            Slot::Stored(StoredSpace { outline: Some(outline), .. }) => Ok(outline.clone()),
+            Slot::Stored(StoredSpace { outline: Some(outline), .. }) => Ok(Outline::clone(outline)),
             Slot::Stored(stored) => {
                 let space = Space::from_record(&stored.record, world.directory)?;
-                Ok(stored.outline.insert(Outline::of(&space)).clone())
+                Ok(Outline::clone(stored.outline.insert(Box::new(Outline::of(&space)))))
             }
         }
     }

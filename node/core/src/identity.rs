@@ -13,9 +13,13 @@ use crate::seal::Kem;
 use crate::secret::{Secret, draw};
 
 mod file;
+mod word;
 
-pub use file::{KeyFile, KeyFileError, KeyKind, Stretch, open_key_file, seal_key_file};
+pub use file::{
+    KeyFile, KeyFileError, KeyKind, Stretch, key_file_of, open_key_file, seal_key_file,
+};
 pub(crate) use file::{Sealed, open, seal};
+pub use word::{NotAWord, is_printed, officer_word, printed_key, read_officer, read_printed};
 
 /// Draws a signing key: a node's, a party's root, an officer's, a person's, or a log's.
 ///

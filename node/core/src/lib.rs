@@ -6,6 +6,7 @@
 //! space whether it counts ([`authority`]), and applies its changes when the document is looked at
 //! ([`document`]). Only what is authorised is shown; the rest is listed with the reason.
 
+pub mod audit;
 pub mod authority;
 pub(crate) mod codec;
 pub mod document;
@@ -14,6 +15,7 @@ pub mod identity;
 pub mod inbox;
 pub mod kdf;
 pub mod limits;
+pub mod opening;
 pub mod pairing;
 pub mod payload;
 pub mod person;

@@ -27,11 +27,18 @@ pub const PARENTS_MAX: usize = 64;
 /// Logs in one cut, so that it fits in a certificate.
 pub const CUT_LOGS_MAX: usize = 400;
 
+/// Entries that one certificate admits or refuses: as many ids as a cut has points.
+pub const ENTRIES_JUDGED_MAX: usize = 400;
+
 /// Grants from the owner down to a member: owner, steward, their steward, member.
 pub const DELEGATION_MAX: u8 = 3;
 
 /// Epoch keys in one inbox item: a space that rotated weekly for five years.
 pub const WRAPS_MAX: usize = 260;
+
+/// Bytes of an opening: a genesis and an epoch's certificate take 1 KiB, each former epoch that is joined
+/// 120 bytes more. As hexadecimal digits it must fit in a fact of 16 KiB.
+pub const OPENING_BYTES_MAX: usize = 6 << 10;
 
 /// KiB of memory a key file may ask Argon2id for: 1 GiB, what a small hub can just spare.
 pub const ARGON_MEMORY_KIB_MAX: u32 = 1 << 20;
@@ -54,3 +61,13 @@ pub const OPEN_DOCUMENTS_MAX: usize = 256;
 
 /// Bytes read from the store at a time while a document is opened.
 pub const OPEN_READ_BYTES: usize = 1 << 20;
+
+/// Bytes of one record of the audit: about 200, with every text at its limit below 2 KiB.
+pub const AUDIT_RECORD_BYTES_MAX: usize = 4 << 10;
+
+/// Records between a signature of the audit and the last one it covers: what becomes durable while
+/// the signature is on its way, which is a batch or two.
+pub const AUDIT_UNSIGNED_MAX: usize = 1 << 16;
+
+/// Bytes of the head of an exported audit: the community's officers and one party's certificates.
+pub const AUDIT_HEADER_BYTES_MAX: usize = 4 << 20;

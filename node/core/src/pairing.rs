@@ -200,7 +200,7 @@ pub enum Message {
         #[n(1)]
         relays: Vec<String>,
     },
-    /// More officers must sign; the certificates so far were sent.
+    /// More officers must sign; the joiner asks again later with `Resume`.
     #[n(5)]
     AwaitingOfficers {
         /// How many have signed.
@@ -213,6 +213,10 @@ pub enum Message {
     /// No, and why.
     #[n(6)]
     Refused(#[n(0)] String),
+    /// The first word of a joiner that was confirmed before and asks whether it is a member. It proves
+    /// nothing: the connection proves whose node it is.
+    #[n(7)]
+    Resume,
 }
 
 impl Message {

@@ -426,6 +426,22 @@ impl Space {
         counts.filter(move |(id, _)| !followed.contains(*id)).map(|(id, key)| (*id, key))
     }
 
+    /// Says whether entries may be held back by a cut or by the end of a grant.
+    pub(crate) fn may_hold_back(&self) -> bool {
+        let members = self.state.members.values().chain(self.state.former.values());
+        let mut grants = members.flat_map(|member| &member.grants);
+        !self.state.cuts.is_empty() || grants.any(|grant| grant.ends.is_some())
+    }
+
+    /// Returns who began the newest of the epochs that cover every removal, and when by its clock.
+    #[must_use]
+    pub fn newest_epoch(&self) -> Option<(NodeId, Timestamp)> {
+        let covering = self.state.epochs.iter().filter(|(_, state)| state.covers);
+        let bodies = covering
+            .filter_map(|(id, _)| Some(self.certificates.get(&CertificateId(id.0))?.body()));
+        bodies.map(|body| (body.by, body.at)).max_by_key(|(by, at)| (*at, *by))
+    }
+
     /// Says whether a node was given an epoch's key by this one.
     pub(crate) fn has_wrapped(&self, epoch: EpochId, node: NodeId) -> bool {
         self.wrapped.contains(&(epoch, node))
@@ -446,6 +462,20 @@ impl Space {
     /// Returns the node that signed a certificate.
     pub(crate) fn signer(&self, id: &CertificateId) -> Option<NodeId> {
         self.certificates.get(id).map(|certificate| certificate.body().by)
+    }
+
+    /// Returns the party to which a certificate gives a right: a grant's, or the genesis' first steward.
+    #[must_use]
+    pub fn holder(&self, id: &CertificateId) -> Option<PartyId> {
+        match self.certificates.get(id)?.act()? {
+            Act::Grant(grant) => Some(grant.party),
+            Act::Genesis(genesis) => genesis.steward,
+            Act::Revoke(_)
+            | Act::Epoch(_)
+            | Act::Cut { .. }
+            | Act::Admit { .. }
+            | Act::Refuse { .. } => None,
+        }
     }
 
     /// Keeps what another copy of the space had learned.

@@ -1,10 +1,14 @@
 //! Any bytes get a typed refusal: what is decoded is decoded again after damage.
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is a failed test")]
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::SigningKey;
-use linli_core::authority::{Genesis, Owner, SpaceCertificate};
+use linli_core::audit::AuditRecord;
+use linli_core::authority::{Act, EpochKey, Genesis, Owner, SpaceCertificate, Under, mint};
 use linli_core::identity::{KeyKind, Stretch, open_key_file, seal_key_file};
 use linli_core::inbox::{Given, InboxItem};
+use linli_core::opening::Opening;
 use linli_core::payload::{Content, Payload};
 use linli_core::person::{PersonCertificate, PersonDetails};
 use linli_replica::id::{CommunityId, NodeId, PartyId, SpaceTag, Timestamp};
@@ -19,7 +23,9 @@ fn accepted(bytes: &[u8]) -> usize {
         PersonCertificate::decode(bytes).is_ok(),
         Payload::decode(bytes).is_ok(),
         Given::decode(bytes, node()).is_ok(),
+        Opening::decode(bytes).is_ok(),
         open_key_file(bytes, "passphrase").is_ok(),
+        AuditRecord::decode(bytes).is_ok(),
     ];
     outcomes.into_iter().filter(|accepted| *accepted).count()
 }
@@ -65,7 +71,19 @@ fn samples() -> Vec<Vec<u8>> {
         payload.to_vec(),
         item.sign(&key(), node(), tag, Timestamp(1)).to_vec(),
         seal_key_file(&mut rng, KeyKind::Party, &key(), "passphrase", stretch).unwrap(),
+        opening(&genesis),
     ]
+}
+
+fn opening(genesis: &SpaceCertificate) -> Vec<u8> {
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let (epoch, secret) = mint(&mut rng, &BTreeMap::new(), []).unwrap();
+    let (space, party, heads) = (genesis.space(), genesis.body().party, vec![genesis.id()]);
+    let (under, act) = (Under::Genesis, Act::Epoch(epoch));
+    let epoch =
+        SpaceCertificate::sign(&key(), space, party, under, heads, Timestamp(2), &act).unwrap();
+    let content = EpochKey::Secret(secret).content_key();
+    Opening::new(genesis.clone(), epoch, content).unwrap().encode().unwrap().to_vec()
 }
 
 #[test]
@@ -85,7 +103,7 @@ proptest! {
 
     #[test]
     fn signed_and_sealed_bytes_do_not_survive_damage(
-        which in 0_usize..5,
+        which in 0_usize..6,
         at: prop::sample::Index,
         by in 1_u8..,
     ) {

@@ -1,4 +1,4 @@
-//! The formats of `docs/spec/keys.md` and `docs/spec/space-certificate.md` as fixed bytes: what must
+//! The formats of `docs/spec/keys.md`, `docs/spec/space-certificate.md` and `docs/spec/audit.md` as fixed bytes: what must
 //! be accepted, with what it says, and what must be refused, with the reason.
 //!
 //! Each file is read and judged; and it must be what the seeds below make, byte for byte, so that
@@ -20,6 +20,11 @@ use serde_json::{Value, json};
 
 #[path = "vectors/space_certificate.rs"]
 mod space_certificate;
+
+#[path = "vectors/audit.rs"]
+mod audit;
+#[path = "vectors/opening.rs"]
+mod opening;
 
 #[path = "vectors/payload.rs"]
 mod payload;

@@ -55,11 +55,15 @@ pub enum Shelf {
     Receipt,
     /// The node's own state: its log keys, timers, people, settings.
     Own,
+    /// The audit. The store appends each record to the chain of [`crate::audit`] and gives it its
+    /// number; the key only has to differ from others of the same batch. None is ever removed.
+    Audit,
 }
 
 impl Shelf {
     /// Every shelf.
-    pub const ALL: [Self; 5] = [Self::Space, Self::View, Self::Pending, Self::Receipt, Self::Own];
+    pub const ALL: [Self; 6] =
+        [Self::Space, Self::View, Self::Pending, Self::Receipt, Self::Own, Self::Audit];
 }
 
 /// One of the node's own records; neither key nor value is ever in clear on disk.

@@ -96,6 +96,12 @@ pub enum Act {
         /// The officers from here on.
         #[n(1)]
         officers: OfficerSet,
+        /// None: who leaves does so in good standing, and all they signed counts. Else their keys are
+        /// struck out, as lost or stolen: of what needs such a signature to count, only these
+        /// certificates go on counting. In order, each once, at most
+        /// [`KEPT_MAX`](crate::limits::KEPT_MAX).
+        #[n(2)]
+        kept: Option<Vec<CertificateId>>,
     },
     /// Takes a party in; signed by officers.
     #[n(2)]

@@ -78,6 +78,11 @@ pub enum Refusal {
     /// The officer set is not sound: m of n with m > n/2, keys in order.
     #[error("its officers and threshold are not m of n with m more than half")]
     UnsoundOfficers,
+    /// It rests on a key that the officers struck out as lost or stolen.
+    #[error(
+        "it rests on an officer's key that was struck out; the officers in force must sign anew"
+    )]
+    StruckOut,
     /// Its signer is not the party or node it speaks for.
     #[error("it is not signed by the party or node it speaks for")]
     WrongSigner,
@@ -113,6 +118,7 @@ pub struct Directory {
     certificates: BTreeMap<CertificateId, Certificate>,
     name: String,
     officers: (CertificateId, OfficerSet),
+    line: Vec<CertificateId>,
     parties: BTreeMap<PartyId, Party>,
     nodes: BTreeMap<NodeId, Node>,
     notices: BTreeMap<String, Vec<Notice>>,
@@ -144,6 +150,7 @@ impl Directory {
             community: CommunityId(id.0),
             name: name.clone(),
             officers: (id, officers.clone()),
+            line: vec![id],
             certificates: BTreeMap::from([(id, genesis)]),
             parties: BTreeMap::new(),
             nodes: BTreeMap::new(),
@@ -190,6 +197,36 @@ impl Directory {
     #[must_use]
     pub const fn officers(&self) -> &(CertificateId, OfficerSet) {
         &self.officers
+    }
+
+    /// Lists the certificates that name the officers in force and, before them, those that were, from
+    /// the genesis on.
+    #[must_use]
+    pub fn line(&self) -> &[CertificateId] {
+        &self.line
+    }
+
+    /// Returns the officers that a certificate of the [line](Self::line) names.
+    #[must_use]
+    pub fn set(&self, id: &CertificateId) -> Option<&OfficerSet> {
+        let named = self.line.contains(id).then(|| self.certificates.get(id)).flatten()?;
+        evaluate::set_of(named)
+    }
+
+    /// Lists what counts as an act of officers and would not without the signatures of `gone`: what a
+    /// change of officers that strikes them out has to name for it to go on counting.
+    #[must_use]
+    pub fn resting_on(&self, gone: &BTreeSet<OfficerId>) -> Vec<CertificateId> {
+        let rests = |(id, certificate): (&CertificateId, &Certificate)| {
+            let (Act::Enrol { under, .. } | Act::Expel { under, .. }) = &certificate.body().act
+            else {
+                return None;
+            };
+            let set = self.set(under).filter(|_| !self.refused.contains_key(id))?;
+            let left = evaluate::signers(certificate, set).difference(gone).count();
+            (left < usize::from(set.threshold)).then_some(*id)
+        };
+        self.certificates.iter().filter_map(rests).collect()
     }
 
     /// Looks a party up.

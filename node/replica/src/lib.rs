@@ -11,6 +11,7 @@
 //! What a node may read of its own store comes in through [`held::Held`]; the clock and randomness
 //! come in as arguments.
 
+pub mod audit;
 pub mod batch;
 pub mod certificate;
 pub mod codec;
@@ -26,5 +27,6 @@ pub mod index;
 pub mod limits;
 pub mod reconcile;
 pub mod replica;
+pub mod request;
 mod session;
 pub mod signed;

@@ -25,6 +25,19 @@ pub const CERTIFICATE_BYTES_MAX: usize = 64 << 10;
 /// Signatures on one certificate: as many as a community may have officers.
 pub const SIGNATURES_MAX: usize = 64;
 
+/// Certificates that a change of officers may name as counting on although they rest on a key that is
+/// struck out: 34 KB, so that it fits in a certificate. More must be signed by another officer first.
+pub const KEPT_MAX: usize = 1_000;
+
+/// Bytes of a request that goes round among officers: a few certificates and what explains them.
+pub const REQUEST_BYTES_MAX: usize = 256 << 10;
+
+/// Acts that are signed at once in one request: a community begins with two.
+pub const REQUEST_ACTS_MAX: usize = 8;
+
+/// Certificates that come along in a request: the officers since the beginning, and whom it is about.
+pub const REQUEST_KNOWN_MAX: usize = 128;
+
 /// Rounds of range reconciliation in one session. 2^32 documents differ in 16 ways each within 8.
 pub const ROUNDS_MAX: u32 = 64;
 

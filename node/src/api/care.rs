@@ -11,7 +11,6 @@ methods! {
     "elder.edit" ElderEdit => Done;
     "elder.list" ElderList => ElderPage;
     "elder.import" ElderImport => ImportAnswer;
-    "elder.grant" ElderGrant => Done;
     "join.list" JoinList => JoinAnswer;
     "join.decide" JoinDecide => Done;
     "reading.add" ReadingAdd => ReadingAnswer;
@@ -125,27 +124,6 @@ pub struct ImportAnswer {
     pub refused: Vec<(u64, String)>,
     /// The encoding that was found.
     pub encoding: String,
-}
-
-/// Gives a party a right over one kind of an elder's data.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ElderGrant {
-    /// The elder.
-    pub elder: String,
-    /// The party.
-    pub party: String,
-    /// `care`, `health` or `emergency`.
-    pub scope: String,
-    /// `read` or `write`.
-    pub right: String,
-    /// What for.
-    pub purpose: String,
-    /// The consent it rests on.
-    pub consent: Option<String>,
-    /// When it ends.
-    pub ends_ms: Option<u64>,
-    /// Who acts.
-    pub acting: Option<Acting>,
 }
 
 /// Lists what was joined and what waits for a clerk.

@@ -51,6 +51,8 @@ pub struct StatusAnswer {
     pub entries_carried: u64,
     /// Entries of this node's spaces that are not shown, whatever the reason.
     pub entries_withheld: u64,
+    /// Acts that wait here for officers' signatures; `request.list` lists them.
+    pub requests_waiting: u64,
     /// Alerts not yet resolved.
     pub alerts_open: u64,
     /// Addresses this node listens on.
@@ -145,8 +147,9 @@ pub struct Invite {
     pub kind: String,
     /// Its public name; none for a household.
     pub name: Option<String>,
-    /// Opens the officers' key files.
-    pub officer_passphrase: String,
+    /// Opens the officers' key files here, whose signatures are added at once; none: the enrolment waits
+    /// for all signatures.
+    pub officer_passphrase: Option<String>,
     /// How long the code is good for, in seconds.
     pub valid_s: u64,
 }
@@ -199,6 +202,8 @@ pub enum InvitePhase {
         signed: u64,
         /// How many must.
         needed: u64,
+        /// The request to be signed.
+        request: String,
     },
     /// Over, with the reason: expired, refused, guessed at, used.
     Failed {

@@ -5,12 +5,15 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 11] = [
+pub const VARIABLES: [(&str, &str); 14] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
+    ("LINLI_ROTATE_DAYS", "rotate_days"),
     ("LINLI_RELAY_ONLY", "relay_only"),
     ("LINLI_MDNS", "mdns"),
     ("LINLI_API", "api"),
+    ("LINLI_DESK_LOCK_MINUTES", "desk_lock_minutes"),
+    ("LINLI_OPEN_CARD_AFTER_SECONDS", "open_card_after_seconds"),
     ("LINLI_LOG", "log.filter"),
     ("LINLI_LOG_FORMAT", "log.format"),
     ("LINLI_RELAYS", "relays.url"),
@@ -75,6 +78,9 @@ impl Environment {
         if let Some(length) = self.value("LINLI_PREFIX_LENGTH", "a number of bits such as 24")? {
             config.prefix_length = Some(length);
         }
+        if let Some(days) = self.value("LINLI_ROTATE_DAYS", "a number of days such as 90")? {
+            config.rotate_days = Some(days);
+        }
         if let Some(relay_only) = self.value("LINLI_RELAY_ONLY", "true or false")? {
             config.relay_only = relay_only;
         }
@@ -84,6 +90,14 @@ impl Environment {
         }
         if let Some(api) = self.value("LINLI_API", "an address such as 127.0.0.1:4480")? {
             config.api = Some(api);
+        }
+        if let Some(minutes) =
+            self.value("LINLI_DESK_LOCK_MINUTES", "a number of minutes such as 5")?
+        {
+            config.desk_lock_minutes = Some(minutes);
+        }
+        if let Some(after) = self.value("LINLI_OPEN_CARD_AFTER_SECONDS", "seconds such as 300")? {
+            config.open_card_after_seconds = Some(after);
         }
         if let Some(filter) = self.text("LINLI_LOG")? {
             filter.clone_into(&mut config.log.filter);

@@ -17,7 +17,7 @@ use super::{
     limits::{MAX_REQUEST_BYTES, REQUEST_TIMEOUT},
     token::Token,
 };
-use crate::api::{ApiError, Code, Method, care, erasure, network};
+use crate::api::{self, ApiError, Code, Method, care};
 
 /// What does the work behind the control interface.
 pub trait Handler: Send + Sync + 'static {
@@ -99,8 +99,7 @@ struct Press {
 }
 
 async fn answer<H: Handler>(handler: &H, name: &str, body: Value) -> Result<Json<Value>, Refusal> {
-    let known = [network::NAMES, care::NAMES, erasure::NAMES];
-    if !known.iter().any(|names| names.contains(&name)) {
+    if !api::names().any(|known| known == name) {
         let message = "there is no such method: docs/spec/control.md lists them";
         return Err(ApiError::new(Code::NotFound, message).into());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use linli_core::authority::Right;
+use linli_core::authority::{Owner, Right};
 use linli_core::engine::Acting;
 use linli_model::alert::{
     self, AlertFact, AlertKind, AlertView, CauseId, Ladder, Outcome as Ending, Stage,
@@ -17,7 +17,7 @@ use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, elders, facts, invalid, not_found, now_known, spaces};
+use super::{Outcome, cards, elders, facts, invalid, not_found, now_known, spaces};
 use crate::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use crate::api::{ApiError, Code};
 use crate::catalogue::Name;
@@ -26,6 +26,9 @@ use crate::views;
 
 /// Presses of one button within this time are one alert, as long as it is open.
 const REPEAT_MS: u64 = 60_000;
+
+/// The act by which a household keeps the card closed to an alert of others.
+const REFUSE_CARD: &str = "refuse-card";
 
 pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
@@ -51,20 +54,89 @@ pub(crate) fn raise_cause(
     person: Option<&Acting>,
 ) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
     let id = alert::alert_id(&cause);
-    let (space, mut saves) = space(node)?;
     let name = Name::Plain(DocumentName::Alert(id));
     let existing = find(node, &id.to_string()).ok();
+    let joined = existing.and_then(|document| node.catalogue.get(&document));
+    let (space, mut saves) = match joined.map(|row| row.space) {
+        Some(space) => (space, BTreeSet::new()),
+        None => space_for(node, elder)?,
+    };
     let note = Some(Private::new(elder.to_string()));
+    let (ladder, card) = (Ladder::default(), cards::key(node, elder, space));
     let fact = match existing {
-        Some(document) => read(node, document)?.raise(cause, what, Ladder::default(), note),
-        None => AlertFact::Raised { cause, what, ladder: Ladder::default(), place: None, note },
+        Some(document) => read(node, document)?.raise(cause, what, ladder, note, card),
+        None => AlertFact::Raised { cause, what, ladder, place: None, note, card },
     };
     saves.extend(facts::add_to(node, space, &name, Urgency::Urgent, person, fact)?.1);
+    let document = begun(node, space, name)?;
+    Ok((document, saves))
+}
+
+/// Raises an alert that says that the card was opened, and by whom, in one entry.
+pub(crate) fn raise_read(
+    node: &mut Node,
+    elder: Uuid,
+    person: &Acting,
+    reason: Option<String>,
+) -> Result<(Uuid, BTreeSet<Save>), ApiError> {
+    let cause = CauseId(format!("{elder}/card/{}", node.draw_uuid()));
+    let id = alert::alert_id(&cause);
+    let (space, mut saves) = space_for(node, elder)?;
+    let name = Name::Plain(DocumentName::Alert(id));
+    let raise = AlertFact::Raised {
+        cause,
+        what: AlertKind::CardOpened,
+        ladder: Ladder::default(),
+        place: None,
+        note: Some(Private::new(elder.to_string())),
+        card: None,
+    };
+    let reason = reason.map(Private::new);
+    let read = |raise| AlertFact::CardRead { raise, reason };
+    saves.extend(facts::add_both(node, space, &name, Some(person), raise, read)?);
+    begun(node, space, name)?;
+    Ok((id, saves))
+}
+
+/// Notes an alert that was raised here.
+fn begun(node: &mut Node, space: SpaceTag, name: Name) -> Result<DocTag, ApiError> {
     let world = crate::node::world(&node.replica, &node.store);
     let document = node.core.space(world, space)?.document(&name.to_string());
     node.catalogue.put(document, space, name);
     node.ladders.note(document);
-    Ok((document, saves))
+    let view = read(node, document)?;
+    cards::noted(node, document, &view, &[]);
+    Ok(document)
+}
+
+/// Where an alert about an elder is raised: in the standing space of the household that keeps the
+/// elder's records, where this party may write there; otherwise in its own.
+fn space_for(node: &mut Node, elder: Uuid) -> Result<(SpaceTag, BTreeSet<Save>), ApiError> {
+    let own = node.core.party();
+    let care = elders::space_of(node, elder, spaces::CARE);
+    let owner = care.and_then(|care| {
+        let world = crate::node::world(&node.replica, &node.store);
+        node.core.outline(world, care).ok()?.owner
+    });
+    if let Some((household @ Owner::Party(party), _)) = owner
+        && party != own
+    {
+        let found = node.core.spaces().collect::<Vec<_>>().into_iter().find(|tag| {
+            let world = crate::node::world(&node.replica, &node.store);
+            let of_household = node.core.outline(world, *tag).is_ok_and(|space| {
+                space.kind == spaces::ALERT && space.owner.is_some_and(|(of, _)| of == household)
+            });
+            of_household
+                && node
+                    .core
+                    .space(world, *tag)
+                    .is_ok_and(|space| space.state().right(&own, world.now) >= Some(Right::Write))
+        });
+        if let Some(space) = found {
+            return Ok((space, BTreeSet::new()));
+        }
+    }
+    space(node)
 }
 
 /// The standing space in which this party's alerts are raised: it is there before it is needed.
@@ -72,13 +144,12 @@ pub(crate) fn space(node: &mut Node) -> Result<(SpaceTag, BTreeSet<Save>), ApiEr
     if let Some(space) = spaces::own(node, spaces::ALERT) {
         return Ok((space, BTreeSet::new()));
     }
-    let kinds = [PartyKind::Centre, PartyKind::Family];
-    let grants = spaces::grants_to(node, &kinds, Right::Write, "duty");
+    let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Write, "duty");
     let (space, authored) = spaces::begin(node, spaces::ALERT, grants)?;
     Ok((space, [node.author(authored)].into()))
 }
 
-fn find(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
+pub(crate) fn find(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     crate::reactions::react(node);
     let fits = |name: &Name| matches!(name, Name::Plain(DocumentName::Alert(id)) if id.to_string().starts_with(text));
     let found = node.catalogue.rows().filter(|(_, row)| fits(&row.name));
@@ -90,7 +161,7 @@ fn find(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     }
 }
 
-fn read(node: &mut Node, document: DocTag) -> Result<AlertView, ApiError> {
+pub(crate) fn read(node: &mut Node, document: DocTag) -> Result<AlertView, ApiError> {
     let (opened, name) = views::open(node, document)?;
     let Name::Plain(DocumentName::Alert(id)) = name else { return Err(not_found("no such alert")) };
     let (doc, authors) = opened.parts();
@@ -135,7 +206,7 @@ pub(crate) fn list(node: &mut Node, request: AlertList) -> Outcome<Vec<Value>> {
 }
 
 /// The elder an alert is about: the first raise that stands names the id.
-fn elder(view: &AlertView) -> Option<Uuid> {
+pub(crate) fn elder(view: &AlertView) -> Option<Uuid> {
     let standing = view.timeline.iter().filter(|entry| entry.not_standing.is_none());
     let note = standing.into_iter().find_map(|entry| {
         if let AlertFact::Raised { note, .. } = &entry.body { note.as_ref() } else { None }
@@ -162,16 +233,17 @@ pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
 
 pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let person = person.ok_or_else(|| {
-        ApiError::new(
-            Code::Forbidden,
-            "an alert is answered by a named person: say who acts, with --as",
-        )
-    })?;
+    if person.is_none() && request.act != REFUSE_CARD {
+        let message = "an alert is answered by a named person: say who acts, with --as";
+        return Err(ApiError::new(Code::Forbidden, message));
+    }
     let document = find(node, &request.alert)?;
     let view = read(node, document)?;
+    if request.act == REFUSE_CARD {
+        cards::may_refuse(node)?;
+    }
     let fact = fact(&view, &request)?;
-    let (_, saves) = facts::add(node, document, Urgency::Urgent, Some(&person), fact)?;
+    let (_, saves) = facts::add(node, document, Urgency::Urgent, person.as_ref(), fact)?;
     let view = read(node, document)?;
     let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
     Ok((answer, saves))
@@ -204,9 +276,10 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
             resolved: view.resolved.ok_or_else(|| conflict("this alert is not resolved"))?,
             note: None,
         },
+        REFUSE_CARD => AlertFact::CardRefused { raise: round()? },
         _ => {
             return Err(invalid(
-                "no such act: ack, take-over, respond, arrive, resolve, false-alarm or reopen",
+                "no such act: ack, take-over, respond, arrive, resolve, false-alarm, reopen or refuse-card",
             ));
         }
     })

@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::authority::Right;
 use linli_core::engine::{Acting, Authored, Edit};
-use linli_model::card::CardField;
 use linli_model::document::DocumentName;
 use linli_model::field::{FieldName, Place, WriteError};
 use linli_model::profile::{self, ProfileField};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, SpaceTag};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, invalid, not_found, now_known, spaces};
+use super::{Outcome, cards, invalid, not_found, now_known, spaces};
 use crate::api::care::{
-    ElderAdd, ElderAnswer, ElderEdit, ElderGrant, ElderList, ElderPage, ElderRow, ElderShow,
+    ElderAdd, ElderAnswer, ElderEdit, ElderList, ElderPage, ElderRow, ElderShow,
 };
 use crate::api::{ApiError, Done};
 use crate::catalogue::{ElderSummary, Name};
@@ -61,8 +60,6 @@ pub(crate) fn begin(
     let written = node.core.edit(world, &mut node.rng, what, |doc| {
         fields.iter().try_for_each(|(field, value)| profile::set(doc, *field, value))
     })?;
-    // The record of the space that the profile brings replaces the one from its beginning.
-    authored.records.clear();
     authored.absorb(written.unwrap_or_default());
     Ok(authored)
 }
@@ -143,13 +140,22 @@ pub(crate) fn show(node: &mut Node, request: ElderShow) -> Outcome<Value> {
     let documents: Vec<_> = node
         .catalogue
         .of_elder(elder)
-        .map(|(document, row)| (*document, row.name.to_string()))
+        .filter(|(_, row)| !matches!(row.name, Name::Elder(_, DocumentName::CardSheet(_))))
+        .map(|(document, row)| (*document, row.space, row.name.clone()))
         .collect();
     let mut views = serde_json::Map::new();
-    for (document, name) in documents {
-        views.insert(name, views::view(node, document)?);
+    for (document, space, name) in documents {
+        let card = matches!(name, Name::Elder(_, DocumentName::EmergencyCard));
+        if !card || cards::is_shown(node, space) {
+            views.insert(name.to_string(), views::view(node, document)?);
+        }
     }
-    now_known(json!({ "elder": elder.to_string(), "documents": views }))
+    let openings = cards::openings(node, elder);
+    now_known(json!({
+        "elder": elder.to_string(),
+        "documents": views,
+        "card_openings": openings,
+    }))
 }
 
 pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
@@ -165,20 +171,14 @@ pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
             })?
         }
         Some(field) => {
-            let place = place::<CardField>(field)?;
-            let space = match space_of(node, elder, spaces::EMERGENCY) {
-                Some(space) => space,
-                None => begin_other(node, spaces::EMERGENCY, Vec::new())?,
-            };
-            write(node, space, elder, DocumentName::EmergencyCard, person.as_ref(), |doc| {
-                set_or_clear(doc, place, &request.value)
-            })?
+            let place = cards::place(field)?;
+            (cards::edit(node, elder, place, &request.value, person.as_ref())?, true)
         }
     };
     Ok((Done {}, saves))
 }
 
-fn set_or_clear<F: FieldName>(
+pub(crate) fn set_or_clear<F: FieldName>(
     doc: &mut automerge::AutoCommit,
     place: Place<F>,
     value: &str,
@@ -249,28 +249,4 @@ pub(crate) fn list(node: &mut Node, request: ElderList) -> Outcome<ElderPage> {
     let skip = usize::try_from(request.offset).unwrap_or(usize::MAX);
     let take = usize::try_from(request.limit.clamp(1, PAGE_MAX)).unwrap_or(usize::MAX);
     now_known(ElderPage { total, elders: rows.into_iter().skip(skip).take(take).collect() })
-}
-
-pub(crate) fn grant(node: &mut Node, request: ElderGrant) -> Outcome<Done> {
-    let elder = find(node, &request.elder)?;
-    let party = spaces::party(node, &request.party)?;
-    let right = match request.right.as_str() {
-        "read" => Right::Read,
-        "write" => Right::Write,
-        _ => return Err(invalid("a right is read or write")),
-    };
-    let kind = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY]
-        .into_iter()
-        .find(|kind| *kind == request.scope)
-        .ok_or_else(|| invalid("a scope is care, health or emergency"))?;
-    let space = space_of(node, elder, kind)
-        .ok_or_else(|| not_found("this node has nothing of this kind about this elder"))?;
-    let grant = linli_core::authority::Grant {
-        consent: request.consent,
-        ends: request.ends_ms.map(Timestamp),
-        ..spaces::grant(party, right, &request.purpose)
-    };
-    let world = world(&node.replica, &node.store);
-    let authored = node.core.grant(world, &mut node.rng, space, grant)?;
-    Ok((Done {}, [node.author(authored)].into()))
 }

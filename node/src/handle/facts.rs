@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use linli_core::engine::{Acting, Edit};
-use linli_model::event::{Body, Fact, FactId, Facts, put_fact};
+use linli_core::engine::{Acting, Authored, Edit};
+use linli_model::author::Author;
+use linli_model::event::{Body, Fact, FactError, FactId, Facts, put_fact};
 use linli_model::time::Timestamp;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
@@ -28,6 +29,43 @@ pub(crate) fn add<B: Body>(
     add_to(node, space, &name, urgency, person, body)
 }
 
+/// Adds two facts to a document as one entry, so that whoever has the first has the second, which
+/// builds on it.
+pub(crate) fn add_both<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &Name,
+    person: Option<&Acting>,
+    first: B,
+    second: impl FnOnce(FactId) -> B,
+) -> Result<BTreeSet<Save>, ApiError> {
+    let invalid = |error: FactError| super::invalid(error.to_string());
+    let world = world(&node.replica, &node.store);
+    let author = author(node, person)?;
+    let text = name.to_string();
+    let (doc, authors) = node.core.document(world, space, &text)?.parts();
+    let facts = Facts::<B>::read(doc.document(), authors);
+    let at = Timestamp(world.now.0);
+    let first = Fact::new(at, &author, &facts, first);
+    let (id, _) = first.text().map_err(invalid)?;
+    let second = Fact { after: vec![id], ..Fact::new(at, &author, &facts, second(id)) };
+    second.text().map_err(invalid)?;
+    let urgency = Urgency::Urgent;
+    let what = Edit { space, name: &text, urgency, isolated: true, person };
+    let authored = node.core.edit(world, &mut node.rng, what, |doc| {
+        put_fact(doc, &first)?;
+        put_fact(doc, &second).map(drop)
+    })?;
+    Ok(authored.map(|authored| node.author(authored)).into_iter().collect())
+}
+
+fn author(node: &Node, person: Option<&Acting>) -> Result<Author, ApiError> {
+    let world = world(&node.replica, &node.store);
+    node.core.own_author(world, person).ok_or_else(|| {
+        ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
+    })
+}
+
 /// Adds a fact to a document, which begins with it where there is none yet.
 pub(crate) fn add_to<B: Body>(
     node: &mut Node,
@@ -37,10 +75,36 @@ pub(crate) fn add_to<B: Body>(
     person: Option<&Acting>,
     body: B,
 ) -> Result<(FactId, BTreeSet<Save>), ApiError> {
+    let (id, authored) = make(node, space, name, urgency, person, body)?;
+    let saves = authored.map(|authored| node.author(authored)).into_iter().collect();
+    Ok((id, saves))
+}
+
+/// Makes a fact of a document of the catalogue, to be given to the node with what else belongs to it.
+pub(crate) fn write<B: Body>(
+    node: &mut Node,
+    document: DocTag,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<Authored, ApiError> {
+    let row = node.catalogue.get(&document);
+    let (space, name) = row
+        .map(|row| (row.space, row.name.clone()))
+        .ok_or_else(|| super::not_found("this node has no such document"))?;
+    Ok(make(node, space, &name, urgency, person, body)?.1.unwrap_or_default())
+}
+
+fn make<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &Name,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<(FactId, Option<Authored>), ApiError> {
     let world = world(&node.replica, &node.store);
-    let author = node.core.own_author(world, person).ok_or_else(|| {
-        ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
-    })?;
+    let author = author(node, person)?;
     let text = name.to_string();
     let document = node.core.document(world, space, &text)?;
     let (doc, authors) = document.parts();
@@ -50,6 +114,5 @@ pub(crate) fn add_to<B: Body>(
     let what = Edit { space, name: &text, urgency, isolated: true, person };
     let authored =
         node.core.edit(world, &mut node.rng, what, |doc| put_fact(doc, &fact).map(drop))?;
-    let saves = authored.map(|authored| node.author(authored)).into_iter().collect();
-    Ok((id, saves))
+    Ok((id, authored))
 }

@@ -99,6 +99,16 @@ fn elder_id(source: &str, record: &str) -> Uuid {
 
 impl Work for Import {
     fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>> {
+        node.people.goes_on(self.person.as_ref());
+        let done = self.some(node);
+        node.people.goes_on(None);
+        done
+    }
+}
+
+impl Import {
+    /// Takes some rows in; none until all are.
+    fn some(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>> {
         for _ in 0..ROWS_AT_ONCE {
             let Some(row) = self.register.rows.get(self.next) else {
                 let saves = std::mem::take(&mut self.saves);

@@ -18,7 +18,7 @@ use crate::api::{ApiError, Code, Done};
 use crate::node::{Node, endpoint, now, world};
 use crate::views;
 
-fn kind(kind: linli_replica::certificate::PartyKind) -> String {
+pub(crate) fn kind(kind: linli_replica::certificate::PartyKind) -> String {
     format!("{kind:?}").to_lowercase()
 }
 
@@ -72,6 +72,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         entries_held: counts.entries,
         entries_carried: counts.carried,
         entries_withheld: node.core.withheld(),
+        requests_waiting: u64::try_from(node.requests.waiting().count()).unwrap_or(u64::MAX),
         alerts_open: node.ladders.open(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
         relays: node.relays.clone(),
@@ -115,6 +116,12 @@ fn warnings(node: &Node) -> Vec<String> {
     let me = node.core.node();
     if let Err(reason) = node.replica.directory().admits(&me, now()) {
         warnings.push(format!("this node is not served by others: {reason}"));
+    }
+    let held_back: u64 = node.own_held_back.values().sum();
+    if held_back > 0 {
+        warnings.push(format!(
+            "{held_back} entries written here are held back, because this party was removed; `linli keys held list` says which"
+        ));
     }
     if node.store.stats().is_ok_and(|stats| stats.full) {
         warnings.push("the disk is full: free some space; alerts still go out".to_owned());
@@ -240,7 +247,8 @@ pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
     node.store
         .backup(FilePath::new(&request.to), Some(&key))
         .map_err(|error| failed(error.to_string()))?;
-    now_known(Done {})
+    let record = node.record_of(linli_core::audit::What::BackedUp);
+    Ok((Done {}, [node.note(&record)].into()))
 }
 
 pub(crate) fn stop(_: &mut Node, _: Stop) -> Outcome<Done> {

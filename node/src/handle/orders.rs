@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use linli_core::authority::Right;
+use linli_core::authority::{Grant, Right};
 use linli_core::engine::Acting;
 use linli_model::author::{PartyId, PartyKind as Kind};
 use linli_model::catalogue;
@@ -16,7 +16,7 @@ use linli_model::profile;
 use linli_model::time::Timestamp;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
-use linli_replica::id::DocTag;
+use linli_replica::id::{DocTag, SpaceTag};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -26,7 +26,13 @@ use crate::api::care::{OrderAct, OrderAnswer, OrderList, OrderNew, OrderShow};
 use crate::api::{ApiError, Code};
 use crate::catalogue::Name;
 use crate::node::{Node, now, world};
+use crate::upkeep::DAY_MS;
 use crate::views;
+
+/// How long a provider may read and write an order that it was offered, 30 days: wanted, visited and
+/// called back long before. It ends by that date where nobody can be asked, and as soon as the order is
+/// over where its arbiter can.
+const ACCESS_MS: u64 = 30 * DAY_MS;
 
 pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
@@ -178,13 +184,57 @@ fn offer_to(
         .map(|row| row.space)
         .ok_or_else(|| not_found("no such order"))?;
     let party = linli_replica::id::PartyId(to.0);
-    let grant = spaces::grant(party, Right::Write, "visit");
+    let ends = Some(now().plus_ms(ACCESS_MS));
+    let grant = Grant { ends, ..spaces::grant(party, Right::Write, "visit") };
     let world = world(&node.replica, &node.store);
     let authored = node.core.grant(world, &mut node.rng, space, grant)?;
     let mut saves: BTreeSet<Save> = [node.author(authored)].into();
     let fact = OrderFact::Offered { opened, to, under };
     saves.extend(facts::add(node, document, Urgency::Normal, person, fact)?.1);
     Ok(saves)
+}
+
+/// Takes the order from providers once it is over, where this node decides about it.
+pub(crate) fn close(node: &mut Node, space: SpaceTag, view: &OrderView) {
+    let over = matches!(view.stage, order::Stage::CalledBack | order::Stage::Cancelled);
+    let me = linli_model::author::NodeId(node.core.node().0);
+    if !over || view.arbiter.is_none_or(|arbiter| arbiter.node != me) {
+        return;
+    }
+    let own = world(&node.replica, &node.store);
+    let Ok(loaded) = node.core.space(own, space) else { return };
+    let is_provider = |party: &&linli_replica::id::PartyId| {
+        own.directory.party(party).is_some_and(|known| known.kind == PartyKind::Provider)
+    };
+    let providers: Vec<_> = loaded.state().members.keys().filter(is_provider).copied().collect();
+    for party in providers {
+        let world = world(&node.replica, &node.store);
+        match node.core.revoke(world, &mut node.rng, space, party) {
+            Ok(authored) => {
+                node.author(authored);
+            }
+            Err(error) => tracing::warn!(%error, "an order that is over stays open to a provider"),
+        }
+    }
+}
+
+/// Lists the orders for an elder that this node can read, with their spaces.
+pub(crate) fn of_elder(node: &mut Node, elder: Uuid) -> Vec<(SpaceTag, Uuid)> {
+    let orders: Vec<(DocTag, SpaceTag)> = node
+        .catalogue
+        .rows()
+        .filter(|(_, row)| matches!(row.name, Name::Plain(DocumentName::Order(_))))
+        .map(|(document, row)| (*document, row.space))
+        .collect();
+    let mut found = Vec::new();
+    for (document, space) in orders {
+        if let Ok(view) = read(node, document)
+            && view.request.as_ref().is_some_and(|request| request.elder == elder)
+        {
+            found.push((space, view.id));
+        }
+    }
+    found
 }
 
 /// Finds an order by its id or the beginning of it.

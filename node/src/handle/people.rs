@@ -1,5 +1,6 @@
 //! The people of this party.
 
+use linli_core::audit::{AuditRecord, What, clip};
 use linli_core::engine::Authored;
 use linli_core::person::PersonDetails;
 use linli_model::author::Role;
@@ -27,7 +28,12 @@ pub(crate) fn add(node: &mut Node, request: PersonAdd) -> Outcome<PersonRow> {
     let key = node.core.signing_key().clone();
     let (row, record) =
         node.people.add(&mut node.rng, &key, &node.pepper, &request.pin, details)?;
-    let save = node.author(Authored { records: vec![record], ..Authored::default() });
+    let added = AuditRecord {
+        detail: Some(clip(&format!("{} {} {}", row.role, row.name, row.id))),
+        ..node.record_of(What::PersonAdded)
+    };
+    let records = vec![record, added.for_store()];
+    let save = node.author(Authored { records, ..Authored::default() });
     Ok((row, [save].into()))
 }
 

@@ -1,10 +1,15 @@
 //! Which spaces there are, and who is let in from the beginning.
 
-use linli_core::authority::{Grant, Owner, Right};
+use std::collections::BTreeSet;
+
+use linli_core::authority::{Grant, Owner, Right, SpaceState};
 use linli_core::engine::{Authored, NewSpace};
 use linli_replica::certificate::PartyKind;
-use linli_replica::id::{PartyId, SpaceTag};
+use linli_replica::id::{PartyId, SpaceTag, Timestamp};
+use uuid::Uuid;
 
+use super::elders;
+use crate::api::grants::PartyRef;
 use crate::api::{ApiError, Code};
 use crate::node::{Node, world};
 
@@ -91,6 +96,47 @@ pub(crate) fn party(node: &Node, text: &str) -> Result<PartyId, ApiError> {
         (None, _) => Err(super::not_found("no party has this id or name; see `linli party list`")),
         (Some(_), Some(_)) => Err(super::not_found("several parties fit; give more of the id")),
     }
+}
+
+/// Names a party for lists.
+pub(crate) fn party_ref(node: &Node, id: PartyId) -> PartyRef {
+    let party = node.replica.directory().party(&id);
+    PartyRef {
+        party: id.to_string(),
+        kind: party.map(|party| super::network::kind(party.kind)).unwrap_or_default(),
+        name: party.and_then(|party| party.name.clone()),
+    }
+}
+
+/// Says whether a party may grant and revoke, as the owner or a steward.
+pub(crate) fn is_steward(state: &SpaceState, party: &PartyId, now: Timestamp) -> bool {
+    state.right(party, now) == Some(Right::Steward)
+}
+
+/// Lists the spaces that are about an elder, each with its scope: `care`, `health`, `emergency` and
+/// `order/<id>`.
+pub(crate) fn about(node: &mut Node, elder: Uuid) -> Result<Vec<(SpaceTag, String)>, ApiError> {
+    elders::refresh(node);
+    let named: BTreeSet<SpaceTag> =
+        node.catalogue.of_elder(elder).map(|(_, row)| row.space).collect();
+    let mut found = Vec::new();
+    for space in named {
+        let kind = kind_of(node, space)?;
+        if [CARE, HEALTH, EMERGENCY].contains(&kind.as_str()) {
+            found.push((space, kind));
+        }
+    }
+    for (space, id) in super::orders::of_elder(node, elder) {
+        found.push((space, format!("{ORDER}/{id}")));
+    }
+    found.sort_by(|(a, left), (b, right)| (left, a).cmp(&(right, b)));
+    Ok(found)
+}
+
+/// Returns what a space is for.
+pub(crate) fn kind_of(node: &mut Node, space: SpaceTag) -> Result<String, ApiError> {
+    let world = world(&node.replica, &node.store);
+    Ok(node.core.outline(world, space)?.kind)
 }
 
 /// Lets parties of the right kind that joined since into what this party keeps for them: every centre

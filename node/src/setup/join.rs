@@ -4,25 +4,29 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use linli_core::audit::AuditRecord;
 use linli_core::pairing::{Code, Message, NotACode};
 use linli_net::{
     NetConfig, NetError, PairError, PairStream, PairTarget, SecretKey, pairing_key_hash,
 };
-use linli_replica::batch::Batch;
-use linli_replica::certificate::Certificate;
+use linli_replica::batch::{Batch, Record, Shelf};
+use linli_replica::certificate::{Act, Certificate};
 use linli_replica::directory::Directory;
 use linli_replica::id::NodeId;
 use linli_store::Store;
+use minicbor::bytes::ByteVec;
 
 use super::{
     DISCOVERY, INVITER, Identity, RELAYS, SetupError, node_certificate, open, own, party_key,
 };
 use crate::config::Config;
 use crate::home::Home;
-use crate::node::{endpoint, now};
+use crate::node::{endpoint, node_id, now};
 
 /// How long to look for the inviter on the local network.
 const LOOK: Duration = Duration::from_secs(20);
+/// How long to look for it when asking again, where an address is known.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long people take to compare two numbers.
 const CONFIRM: Duration = Duration::from_secs(15 * 60);
 const WORD: Duration = Duration::from_secs(30);
@@ -70,9 +74,12 @@ pub enum JoinError {
     /// The other side spoke out of turn or sent certificates that do not hold.
     #[error("the other side did not keep to the protocol; update the older of the two nodes")]
     Protocol,
-    /// More officers must sign.
+    /// Nothing was begun that could be finished.
+    #[error("this node waits for no officers: join with the code of an invitation")]
+    NotJoining,
+    /// More officers must sign; what finishing needs was kept.
     #[error(
-        "confirmed, but {signed} of {needed} officers have signed: ask the others, then join again with another code"
+        "confirmed, but {signed} of {needed} officers have signed: ask the others, then run `linli join --finish`, or start the node, which asks by itself"
     )]
     AwaitingOfficers {
         /// How many have signed.
@@ -82,11 +89,16 @@ pub enum JoinError {
     },
 }
 
+/// Where this node was confirmed and waits for officers: the inviter, its addresses, and the genesis.
+const JOINING: &[u8] = b"joining";
+
+type Joining = (NodeId, Vec<String>, ByteVec);
+
 /// Joins the community of whoever made the code. `number` is called with the six digits that both
 /// screens show, while the other side's person compares them.
 ///
 /// # Errors
-/// See [`JoinError`]; nothing is kept then.
+/// See [`JoinError`]; nothing is kept then, unless it waits for officers: [`finish`] asks again.
 pub async fn join(
     home: &Home,
     config: &Config,
@@ -111,10 +123,88 @@ pub async fn join(
             None => net.find_inviter(code.inviter, LOOK).await?,
         };
         let mut stream = net.pair_dial(&target).await?;
-        let joined = converse(&mut stream, home, passphrase, &identity, &code, &mut number).await?;
+        let begun = converse(&mut stream, home, passphrase, &identity, &code, &mut number).await?;
+        let settled = settle(&mut stream, begun.clone(), &identity, CONFIRM).await;
         // The other side has all it needs; it does not matter who hangs up first.
         drop(stream.finish().await);
-        keep(&store, joined, &target)
+        if let Err(JoinError::AwaitingOfficers { .. }) = settled {
+            await_officers(&store, &begun, &target)?;
+        }
+        keep(&store, &identity.keys.id(), settled?, &target)
+    }
+    .await;
+    net.shutdown().await;
+    drop(events);
+    result
+}
+
+/// Keeps what asking again needs.
+fn await_officers(
+    store: &Store,
+    genesis: &Certificate,
+    target: &PairTarget,
+) -> Result<(), SetupError> {
+    let addresses = target.addresses.iter().map(ToString::to_string).collect();
+    let joining: Joining = (node_id(&target.id), addresses, genesis.encode().into());
+    let records = vec![own(JOINING, linli_replica::codec::encode(&joining))];
+    Ok(store.commit(Batch { records, ..Batch::default() })?)
+}
+
+/// Reads where this node waits for officers, if it does.
+fn joining(store: &Store) -> Result<Option<Joining>, SetupError> {
+    let Some(bytes) = store.record(Shelf::Own, JOINING)? else { return Ok(None) };
+    linli_replica::codec::decode(&bytes).map(Some).map_err(|_| SetupError::Damaged)
+}
+
+/// Whether this node was confirmed and waits for officers.
+pub(crate) fn is_joining(store: &Store) -> Result<bool, SetupError> {
+    Ok(joining(store)?.is_some())
+}
+
+/// Asks the inviter of a node that waits for officers whether enough have signed, and if so completes
+/// the joining.
+///
+/// # Errors
+/// See [`JoinError`]; [`JoinError::AwaitingOfficers`] while it waits on.
+pub async fn finish(
+    home: &Home,
+    config: &Config,
+    passphrase: &str,
+) -> Result<Directory, JoinError> {
+    let (store, identity) = open(home, passphrase)?;
+    ask_again(&store, &identity, config).await
+}
+
+/// As [`finish`], with the store open.
+pub(crate) async fn ask_again(
+    store: &Store,
+    identity: &Identity,
+    config: &Config,
+) -> Result<Directory, JoinError> {
+    if !store.certificates().map_err(SetupError::from)?.is_empty() {
+        return Err(SetupError::AlreadyMember.into());
+    }
+    let (inviter, addresses, genesis) = joining(store)?.ok_or(JoinError::NotJoining)?;
+    let genesis = Certificate::decode(&genesis).map_err(|_| SetupError::Damaged)?;
+    let id = endpoint(&inviter).ok_or(SetupError::Damaged)?;
+    let (signing, _) = identity.keys.to_secrets();
+    let net_config =
+        crate::network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
+    let (net, events) =
+        linli_net::start(NetConfig { discovery_secret: None, ..net_config }).await?;
+    let result = async {
+        // Its address may be another one since.
+        let known = addresses.iter().filter_map(|address| address.parse().ok()).collect();
+        let known = PairTarget { id, addresses: known, relays: Vec::new() };
+        let target = match net.find_inviter(pairing_key_hash(&id), LOOK_AGAIN).await {
+            Ok(found) if found.id == id => found,
+            Ok(_) | Err(_) => known,
+        };
+        let mut stream = net.pair_dial(&target).await?;
+        stream.send(&Message::Resume.encode()).await?;
+        let joined = settle(&mut stream, genesis, identity, WORD).await?;
+        drop(stream.finish().await);
+        keep(store, &identity.keys.id(), joined, &target)
     }
     .await;
     net.shutdown().await;
@@ -157,7 +247,7 @@ async fn converse(
     identity: &Identity,
     code: &Code,
     number: &mut impl FnMut(&str),
-) -> Result<Joined, JoinError> {
+) -> Result<Certificate, JoinError> {
     let bound = code.bind(&stream.secret().0);
     stream.send(&Message::Hello(bound.joiner_proof()).encode()).await?;
     let Message::Welcome { proof, genesis } = hear(stream, WORD).await? else {
@@ -167,14 +257,25 @@ async fn converse(
         return Err(JoinError::NotProved);
     }
     let genesis = Certificate::decode(&genesis).map_err(|_| JoinError::Protocol)?;
-    let mut directory = Directory::new(genesis).map_err(|_| JoinError::Protocol)?;
+    let directory = Directory::new(genesis.clone()).map_err(|_| JoinError::Protocol)?;
     let party = party_key(home, passphrase)?;
     let own = node_certificate(directory.community(), &party, identity, false);
     stream.send(&Message::Apply(own.encode().into()).encode()).await?;
     number(&bound.number());
+    Ok(genesis)
+}
+
+/// Hears the community out, which counts only if it makes this node a member.
+async fn settle(
+    stream: &mut PairStream,
+    genesis: Certificate,
+    identity: &Identity,
+    within: Duration,
+) -> Result<Joined, JoinError> {
+    let mut directory = Directory::new(genesis).map_err(|_| JoinError::Protocol)?;
     let mut certificates = Vec::new();
     loop {
-        match hear(stream, CONFIRM).await? {
+        match hear(stream, within).await? {
             Message::Certificates(part) => {
                 for bytes in &part {
                     certificates.push(Certificate::decode(bytes).map_err(|_| JoinError::Protocol)?);
@@ -194,7 +295,8 @@ async fn converse(
             Message::Hello(_)
             | Message::Welcome { .. }
             | Message::Apply(_)
-            | Message::Refused(_) => {
+            | Message::Refused(_)
+            | Message::Resume => {
                 return Err(JoinError::Protocol);
             }
         }
@@ -202,14 +304,28 @@ async fn converse(
 }
 
 /// Keeps the community, and where the inviter was: the first start after joining dials it.
-fn keep(store: &Store, joined: Joined, target: &PairTarget) -> Result<Directory, JoinError> {
+fn keep(
+    store: &Store,
+    me: &NodeId,
+    joined: Joined,
+    target: &PairTarget,
+) -> Result<Directory, JoinError> {
     let addresses: BTreeSet<String> = target.addresses.iter().map(ToString::to_string).collect();
-    let inviter = (crate::node::node_id(&target.id), addresses.into_iter().collect::<Vec<_>>());
-    let records = vec![
+    let inviter = (node_id(&target.id), addresses.into_iter().collect::<Vec<_>>());
+    let mut rng = super::generator()?;
+    let is_own = |certificate: &&Certificate| matches!(&certificate.body().act, Act::Node { node, .. } if node == me);
+    let audit =
+        joined.certificates.iter().filter(is_own).map(|certificate| {
+            AuditRecord::of_certificate(&mut rng, now(), certificate).for_store()
+        });
+    let audit: Vec<_> = audit.collect();
+    let mut records = vec![
         own(DISCOVERY, joined.discovery.to_vec()),
         own(RELAYS, linli_replica::codec::encode(&joined.relays)),
         own(INVITER, linli_replica::codec::encode(&inviter)),
+        Record { shelf: Shelf::Own, key: JOINING.to_vec(), value: None },
     ];
+    records.extend(audit);
     store
         .commit(Batch { certificates: joined.certificates, records, ..Batch::default() })
         .map_err(SetupError::from)?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use linli_replica::audit::{Head, Linker};
 use linli_replica::batch::{Batch, Erase, Record, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
@@ -27,6 +28,10 @@ pub(crate) struct Applier<'t> {
     entries: Table<'t, &'static rows::EntryRow, &'static [u8]>,
     certificates: Table<'t, &'static [u8; 32], &'static [u8]>,
     records: Table<'t, &'static rows::RecordRow, &'static [u8]>,
+    audit: Table<'t, u64, &'static [u8]>,
+    /// Where the chain of the audit ends, once a record was appended.
+    audit_head: Option<Head>,
+    linker: Linker,
     sealer: &'t Sealer,
     chains: HashMap<ChainId, Chain>,
     entry_bytes: u64,
@@ -55,6 +60,9 @@ impl<'t> Applier<'t> {
             entries: txn.open_table(rows::ENTRIES)?,
             certificates: txn.open_table(rows::CERTIFICATES)?,
             records: txn.open_table(rows::RECORDS)?,
+            audit: txn.open_table(rows::AUDIT)?,
+            audit_head: None,
+            linker: Linker::default(),
             sealer,
             chains: HashMap::new(),
             entry_bytes,
@@ -254,6 +262,9 @@ impl<'t> Applier<'t> {
         record: &Record,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StoreError> {
+        if record.shelf == Shelf::Audit {
+            return record.value.iter().try_for_each(|bytes| self.append_audit(bytes, rng));
+        }
         let row = record_row(self.sealer, record.shelf, &record.key);
         match &record.value {
             Some(value) => {
@@ -265,6 +276,21 @@ impl<'t> Applier<'t> {
                 self.records.remove(&row)?;
             }
         }
+        Ok(())
+    }
+}
+
+impl Applier<'_> {
+    /// Links a record to the end of the audit.
+    fn append_audit(&mut self, record: &[u8], rng: &mut impl CryptoRng) -> Result<(), StoreError> {
+        let head = match self.audit_head {
+            Some(head) => head,
+            None => crate::audit::head(&self.audit, self.sealer)?,
+        };
+        let next = self.linker.next(&head, &self.linker.digest(record)).ok_or(StoreError::Full)?;
+        let sealed = crate::audit::seal(self.sealer, &next, record, rng);
+        self.audit.insert(next.sequence, sealed.as_slice())?;
+        self.audit_head = Some(next);
         Ok(())
     }
 }

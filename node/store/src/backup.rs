@@ -103,7 +103,11 @@ fn copy_tables(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Stor
     copy_table(from, to, rows::BRANCHES)?;
     copy_table(from, to, rows::ENTRIES)?;
     copy_table(from, to, rows::CERTIFICATES)?;
-    copy_table(from, to, rows::RECORDS)
+    copy_table(from, to, rows::RECORDS)?;
+    if crate::audit::table(from)?.is_some() {
+        copy_table(from, to, rows::AUDIT)?;
+    }
+    Ok(())
 }
 
 fn copy_table<K, V>(
@@ -223,7 +227,8 @@ fn verify(database: &redb::Database, sealer: &Sealer) -> Result<Restored, StoreE
     }
     let certificates = snapshot.certificates(sealer)?.len();
     found.certificates = u64::try_from(certificates).unwrap_or(u64::MAX);
-    for shelf in Shelf::ALL {
+    snapshot.check_audit(sealer)?;
+    for shelf in Shelf::ALL.into_iter().filter(|shelf| *shelf != Shelf::Audit) {
         let records = snapshot.records(sealer, shelf)?.len();
         found.records = found.records.saturating_add(u64::try_from(records).unwrap_or(u64::MAX));
     }

@@ -30,6 +30,8 @@ pub(crate) const CERTIFICATES: TableDefinition<'_, &[u8; 32], &[u8]> =
     TableDefinition::new("certificates");
 /// Shelf ‖ name → sealed record.
 pub(crate) const RECORDS: TableDefinition<'_, &RecordRow, &[u8]> = TableDefinition::new("records");
+/// Number of a record of the audit → sealed: its hash in the chain, the record.
+pub(crate) const AUDIT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("audit");
 /// Urgent file: number → sealed batch.
 pub(crate) const URGENT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("urgent");
 
@@ -154,6 +156,7 @@ pub(crate) const fn shelf_byte(shelf: Shelf) -> u8 {
         Shelf::Pending => 3,
         Shelf::Receipt => 4,
         Shelf::Own => 5,
+        Shelf::Audit => 6,
     }
 }
 
@@ -169,6 +172,8 @@ pub(crate) const fn shelf_table(shelf: Shelf) -> &'static str {
         Shelf::Pending => "records/pending",
         Shelf::Receipt => "records/receipt",
         Shelf::Own => "records/own",
+        // In a table of its own, by number.
+        Shelf::Audit => "audit",
     }
 }
 

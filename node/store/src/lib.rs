@@ -26,6 +26,7 @@ pub mod memory;
 pub mod store;
 
 mod apply;
+mod audit;
 mod branches;
 mod chain;
 mod database;

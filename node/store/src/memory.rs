@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use linli_replica::audit::{Head, Linked, Linker};
 use linli_replica::batch::{Batch, Erase, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
@@ -29,6 +30,7 @@ struct Content {
     documents: Vec<(SpaceTag, DocTag)>,
     certificates: BTreeMap<CertificateId, Certificate>,
     records: BTreeMap<(Shelf, Vec<u8>), Vec<u8>>,
+    audit: Vec<Linked>,
 }
 
 impl std::fmt::Debug for Content {
@@ -71,6 +73,10 @@ impl MemoryStore {
             content.erase(erase);
         }
         for record in batch.records {
+            if record.shelf == Shelf::Audit {
+                record.value.into_iter().for_each(|record| content.append_audit(record));
+                continue;
+            }
             let key = (record.shelf, record.key);
             match record.value {
                 Some(value) => content.records.insert(key, value),
@@ -100,8 +106,19 @@ impl MemoryStore {
     #[must_use]
     pub fn records(&self, shelf: Shelf) -> Vec<KeyValue> {
         let content = self.read();
+        if shelf == Shelf::Audit {
+            let row = |l: &Linked| (l.head.sequence.to_be_bytes().to_vec(), l.record.clone());
+            return content.audit.iter().map(row).collect();
+        }
         let shelf = content.records.iter().filter(|((on, _), _)| *on == shelf);
         shelf.map(|((_, key), value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Returns the records of the audit from one number to another, both included, in order.
+    #[must_use]
+    pub fn audit(&self, first: u64, last: u64) -> Vec<Linked> {
+        let within = |linked: &&Linked| (first..=last).contains(&linked.head.sequence);
+        self.read().audit.iter().filter(within).cloned().collect()
     }
 
     /// Returns one record, none where there is none.
@@ -137,6 +154,14 @@ impl MemoryStore {
 }
 
 impl Content {
+    fn append_audit(&mut self, record: Vec<u8>) {
+        let linker = Linker::default();
+        let head = self.audit.last().map_or(Head::default(), |last| last.head);
+        if let Some(head) = linker.next(&head, &linker.digest(&record)) {
+            self.audit.push(Linked { head, record });
+        }
+    }
+
     fn insert(&mut self, entry: Entry) {
         let header = entry.header();
         let document = (header.space, header.document);

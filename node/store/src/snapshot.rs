@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use linli_replica::audit::Linked;
 use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
@@ -121,6 +122,11 @@ impl Snapshot {
         sealer: &Sealer,
         shelf: Shelf,
     ) -> Result<Vec<KeyValue>, StoreError> {
+        if shelf == Shelf::Audit {
+            let all = self.audit(sealer, 1, u64::MAX)?;
+            let row = |linked: Linked| (linked.head.sequence.to_be_bytes().to_vec(), linked.record);
+            return Ok(all.into_iter().map(row).collect());
+        }
         let byte = [rows::shelf_byte(shelf)];
         let first: rows::RecordRow = rows::join(&byte, &[0; 32]);
         let last: rows::RecordRow = rows::join(&byte, &[u8::MAX; 32]);

@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use linli_replica::audit::{Head, Linked};
 use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
@@ -221,6 +222,10 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub fn records(&self, shelf: Shelf) -> Result<Vec<KeyValue>, StoreError> {
+        if shelf == Shelf::Audit {
+            let row = |linked: Linked| (linked.head.sequence.to_be_bytes().to_vec(), linked.record);
+            return Ok(self.audit(1, u64::MAX)?.into_iter().map(row).collect());
+        }
         self.reading(|snapshot, waiting| {
             let mut found: BTreeMap<Vec<u8>, Vec<u8>> =
                 snapshot.records(&self.shared.sealer, shelf)?.into_iter().collect();
@@ -237,11 +242,42 @@ impl Store {
         })
     }
 
-    /// Returns one record, none where there is none.
+    /// Returns the records of the audit from one number to another, both included, in order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn audit(&self, first: u64, last: u64) -> Result<Vec<Linked>, StoreError> {
+        self.reading(|snapshot, waiting| {
+            let mut found = snapshot.audit(&self.shared.sealer, first, last)?;
+            let laid = crate::audit::laid(snapshot, &self.shared.sealer, waiting)?;
+            let within = |linked: &Linked| (first..=last).contains(&linked.head.sequence);
+            found.extend(laid.into_iter().filter(within));
+            Ok(found)
+        })
+    }
+
+    /// Says how far the audit reaches.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn audit_head(&self) -> Result<Head, StoreError> {
+        self.reading(|snapshot, waiting| {
+            let laid = crate::audit::laid(snapshot, &self.shared.sealer, waiting)?;
+            match laid.last() {
+                Some(last) => Ok(last.head),
+                None => snapshot.audit_head(&self.shared.sealer),
+            }
+        })
+    }
+
+    /// Returns one record, none where there is none. Those of the audit have no names.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn record(&self, shelf: Shelf, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if shelf == Shelf::Audit {
+            return Ok(None);
+        }
         self.reading(|snapshot, waiting| {
             let laid = waiting.iter().rev().flat_map(|(_, batch)| batch.records.iter().rev());
             match laid.into_iter().find(|r| r.shelf == shelf && r.key == key) {

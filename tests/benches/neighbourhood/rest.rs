@@ -18,9 +18,9 @@ pub(crate) const NODE: &str = "node";
 
 const PASSPHRASE: &str = "a passphrase of a bench";
 const ELDERS: u64 = 10_000;
-const STARTS: usize = 5;
-/// After this a node that has nothing to do is at rest.
-const REST: Duration = Duration::from_secs(3);
+const STARTS: usize = 3;
+/// After this a node that has nothing to do is at rest: its idle threads have ended.
+const REST: Duration = Duration::from_secs(15);
 
 /// Runs the node of a data directory until it is told to stop.
 pub(crate) fn serve(path: &Path) {

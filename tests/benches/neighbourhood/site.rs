@@ -250,7 +250,7 @@ impl Running {
 impl Site {
     /// Commits and sends what the core wrote.
     pub(crate) fn author(&mut self, authored: Authored) {
-        let Authored { pages, records, urgent, wants } = authored;
+        let Authored { pages, records, urgent, wants, .. } = authored;
         for space in wants {
             self.feed(Input::Want(space));
         }

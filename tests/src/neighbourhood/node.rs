@@ -188,7 +188,7 @@ fn replica(id: NodeId, disk: &Disk, policy: Policy) -> Replica {
 
 /// What is to be given to the replica for what the core wrote.
 pub(crate) fn inputs(authored: Authored) -> Vec<Input> {
-    let Authored { pages, records, urgent, wants } = authored;
+    let Authored { pages, records, urgent, wants, .. } = authored;
     let mut inputs: Vec<Input> = wants.into_iter().map(Input::Want).collect();
     if !pages.is_empty() || !records.is_empty() {
         inputs.push(Input::Authored { pages, certificates: Vec::new(), records, urgent });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use automerge::ChangeHash;
-use linli_core::document::WithheldEntry;
+use linli_core::document::{AuthorIndex, WithheldEntry};
 use linli_core::engine::CoreError;
 use linli_model::document::canonical;
 use linli_model::field::FieldsView;
@@ -59,6 +59,24 @@ impl Neighbourhood {
         let now = self.now;
         self.node_mut(id).with_core(now, |core, world, _| {
             core.document(world, space, name).expect("a member shows it").parts().0.clone()
+        })
+    }
+
+    /// Reads a document by any rules.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn with_document<T>(
+        &mut self,
+        id: NodeId,
+        space: SpaceTag,
+        name: &str,
+        read: impl FnOnce(&automerge::Automerge, &AuthorIndex) -> T,
+    ) -> Result<T, CoreError> {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| {
+            let (doc, authors) = core.document(world, space, name)?.parts();
+            Ok(read(doc.document(), authors))
         })
     }
 

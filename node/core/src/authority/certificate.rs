@@ -185,6 +185,13 @@ pub enum Act {
         #[n(0)]
         entries: Vec<EntryId>,
     },
+    /// Says that entries which are held back stay so: they wait for nobody's judgement.
+    #[n(9)]
+    Refuse {
+        /// The entries, in order.
+        #[n(0)]
+        entries: Vec<EntryId>,
+    },
 }
 
 /// By what authority a signer acts.
@@ -444,7 +451,9 @@ impl Act {
                     && crate::codec::is_ascending(&keys)
                     && logs.iter().all(|point| point.sequence > 0)
             }
-            Self::Admit { entries } => crate::codec::is_ascending(entries),
+            Self::Admit { entries } | Self::Refuse { entries } => {
+                crate::codec::is_ascending(entries)
+            }
         }
     }
 }

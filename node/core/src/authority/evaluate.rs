@@ -81,7 +81,14 @@ impl<'a, C: Community> Evaluation<'a, C> {
         match certificate.act() {
             Some(Act::Genesis(genesis)) => self.genesis = Some((place, genesis)),
             Some(Act::Revoke(revoked)) => self.removals.entry(*revoked).or_default().push(place),
-            Some(Act::Grant(_) | Act::Epoch(_) | Act::Cut { .. } | Act::Admit { .. }) | None => {}
+            Some(
+                Act::Grant(_)
+                | Act::Epoch(_)
+                | Act::Cut { .. }
+                | Act::Admit { .. }
+                | Act::Refuse { .. },
+            )
+            | None => {}
         }
         self.accepted.insert(place, authority);
     }
@@ -116,7 +123,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
             Act::Grant(grant) => judge_grant(grant, &authority)?,
             Act::Revoke(revoked) => self.judge_removal(place, *revoked, genesis)?,
             Act::Cut { party, .. } => self.judge_cut(place, *party)?,
-            Act::Genesis(_) | Act::Epoch(_) | Act::Admit { .. } => {}
+            Act::Genesis(_) | Act::Epoch(_) | Act::Admit { .. } | Act::Refuse { .. } => {}
         }
         Ok(authority)
     }
@@ -235,7 +242,11 @@ impl<'a, C: Community> Evaluation<'a, C> {
         match self.graph.certificate(link)?.act()? {
             Act::Genesis(genesis) => genesis.steward,
             Act::Grant(grant) => Some(grant.party),
-            Act::Revoke(_) | Act::Epoch(_) | Act::Cut { .. } | Act::Admit { .. } => None,
+            Act::Revoke(_)
+            | Act::Epoch(_)
+            | Act::Cut { .. }
+            | Act::Admit { .. }
+            | Act::Refuse { .. } => None,
         }
     }
 

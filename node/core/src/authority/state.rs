@@ -222,6 +222,8 @@ pub struct SpaceState {
     pub cuts: BTreeMap<PartyId, Vec<Cut>>,
     /// Entries that a steward let count; past a cut only where [`Cut::admitted`] says so too.
     pub admitted: BTreeSet<EntryId>,
+    /// Entries of which a steward said that they stay held back, and none let count.
+    pub refused_entries: BTreeSet<EntryId>,
     /// Certificates that do not count, with the reason.
     pub refused: BTreeMap<CertificateId, Refusal>,
     /// Certificates that cite others which are not here yet, with those.

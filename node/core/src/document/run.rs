@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use linli_model::author::Author;
-use linli_replica::id::{DocTag, LogKey, NodeId};
+use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 
 use super::{Withheld, WithheldEntry, actor};
 
@@ -15,6 +15,8 @@ pub(crate) struct Judged {
     pub(crate) log: LogKey,
     pub(crate) sequence: u64,
     pub(crate) node: Option<NodeId>,
+    pub(crate) entry: EntryId,
+    pub(crate) at: Timestamp,
     /// Whose word it is, or why it is nobody's.
     pub(crate) standing: Result<Author, Withheld>,
     pub(crate) changes: Arc<[Change]>,
@@ -22,7 +24,8 @@ pub(crate) struct Judged {
 
 impl Judged {
     pub(crate) fn withheld(&self, reason: Withheld) -> WithheldEntry {
-        WithheldEntry { log: self.log, sequence: self.sequence, node: self.node, reason }
+        let Self { log, sequence, node, entry, at, .. } = *self;
+        WithheldEntry { log, sequence, node, reason, entry, at: Some(at) }
     }
 }
 

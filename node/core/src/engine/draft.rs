@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use ed25519_dalek::SigningKey;
 use linli_replica::entry::{Entry, Page, VerifiedPage};
 use linli_replica::frontier::Tip;
-use linli_replica::id::{DocTag, EntryId, LogKey};
+use linli_replica::id::{DocTag, EntryId, LogKey, SpaceTag};
 
-use super::{CoreError, World};
+use super::{CoreError, SpaceAct, World};
+use crate::authority::SpaceCertificate;
 
 pub(super) struct Draft<'a> {
     world: World<'a>,
     logs: BTreeMap<(DocTag, LogKey), Vec<Entry>>,
+    acts: Vec<SpaceAct>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) const fn new(world: World<'a>) -> Self {
-        Self { world, logs: BTreeMap::new() }
+        Self { world, logs: BTreeMap::new(), acts: Vec::new() }
     }
 
     pub(super) const fn world(&self) -> World<'a> {
@@ -52,8 +54,13 @@ impl<'a> Draft<'a> {
         self.logs.entry(key).or_default().push(entry);
     }
 
-    /// Makes pages of what was written.
-    pub(super) fn finish(self) -> Result<Vec<VerifiedPage>, CoreError> {
+    /// Notes an act of authority that this node signed.
+    pub(super) fn act(&mut self, space: SpaceTag, certificate: &SpaceCertificate) {
+        self.acts.push(SpaceAct { space, certificate: certificate.clone() });
+    }
+
+    /// Makes pages of what was written, beside the acts in it.
+    pub(super) fn finish(self) -> Result<(Vec<VerifiedPage>, Vec<SpaceAct>), CoreError> {
         let mut pages = Vec::new();
         for entries in self.logs.into_values() {
             // A page each: within a page only the last signature is kept, and a long log must be
@@ -62,6 +69,6 @@ impl<'a> Draft<'a> {
                 pages.push(Page(vec![entry]).verify().map_err(CoreError::Page)?);
             }
         }
-        Ok(pages)
+        Ok((pages, self.acts))
     }
 }

@@ -166,7 +166,9 @@ impl Core {
         draft: Draft<'_>,
         authored: &mut Authored,
     ) -> Result<(), CoreError> {
-        authored.pages.extend(draft.finish()?);
+        let (pages, acts) = draft.finish()?;
+        authored.pages.extend(pages);
+        authored.acts.extend(acts);
         for entry in authored.pages.iter().flat_map(|page| page.entries()) {
             let unsettled = self.unsettled.entry(entry.header().document).or_default();
             unsettled.push(Unsettled { entry: entry.clone(), doubtful: false });

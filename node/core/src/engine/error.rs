@@ -17,6 +17,9 @@ pub enum CoreError {
     /// The certificates do not allow it.
     #[error("this party may not {0:?} there; ask a steward of the space for a grant")]
     Forbidden(Right),
+    /// More at once than a certificate takes.
+    #[error("at most {0} at once; do the rest afterwards")]
+    TooMany(usize),
     /// The key of the epoch to write under has not arrived.
     #[error(
         "the key to write with has not arrived yet; it comes with the next exchange with a member"

@@ -1,4 +1,4 @@
-//! Spaces: beginning them, granting, revoking, and passing keys on.
+//! Spaces: beginning them, granting, and passing keys on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,7 @@ use super::edit::Edit;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{
-    Act, CutPoint, EpochKey, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate,
-    SpaceCertificates, mint,
+    Act, EpochKey, Genesis, Grant, Owner, Right, SpaceCertificate, SpaceCertificates, mint,
 };
 use crate::identity::draw_signing_key;
 use crate::inbox::{InboxItem, Wrap};
@@ -212,50 +211,8 @@ impl Core {
         self.published(draft, tag)
     }
 
-    /// Takes every right from a party, and says how far its writing counts: as far as it is held here.
-    ///
-    /// # Errors
-    /// This party may not revoke there.
-    pub fn revoke(
-        &mut self,
-        world: World<'_>,
-        rng: &mut impl CryptoRng,
-        tag: SpaceTag,
-        party: PartyId,
-    ) -> Result<Authored, CoreError> {
-        self.whole(world, tag, |core| {
-            let mut draft = Draft::new(world);
-            if party == core.party {
-                core.leave(&mut draft, rng, tag)?;
-            } else {
-                let revocation = core.act(world, tag, Act::Revoke(Revoked::Party(party)))?;
-                let logs = core.cut_points(world, tag, party)?;
-                let cut = core.act(world, tag, Act::Cut { party, logs })?;
-                core.mint(&mut draft, rng, tag)?;
-                core.publish(&mut draft, rng, tag, vec![revocation, cut])?;
-            }
-            core.open.clear();
-            core.published(draft, tag)
-        })
-    }
-
-    /// Gives up this party's own rights, and says so under the epoch that it may still write under:
-    /// whoever has left says nothing more. What it wrote counts.
-    fn leave(
-        &mut self,
-        draft: &mut Draft<'_>,
-        rng: &mut impl CryptoRng,
-        tag: SpaceTag,
-    ) -> Result<(), CoreError> {
-        let epoch = self.writable_epoch(draft, rng, tag)?;
-        let revoked = Revoked::Party(self.party);
-        let certificate = self.act(draft.world(), tag, Act::Revoke(revoked))?;
-        let content = Content::Certificates(vec![certificate.encode().into()]);
-        self.write_under(draft, rng, epoch, authority_of(tag), content)
-    }
-
     /// Does all of an act or nothing: on an error the space is as it was.
-    fn whole<T>(
+    pub(super) fn whole<T>(
         &mut self,
         world: World<'_>,
         tag: SpaceTag,
@@ -272,31 +229,8 @@ impl Core {
         result
     }
 
-    fn cut_points(
-        &mut self,
-        world: World<'_>,
-        tag: SpaceTag,
-        party: PartyId,
-    ) -> Result<Vec<CutPoint>, CoreError> {
-        let space = self.space_mut(world.directory, tag)?;
-        let mut points = Vec::new();
-        for (document, _) in world.index.documents(&tag) {
-            for (log, tips) in world.index.frontier(&document).unwrap_or_default().0 {
-                let writer = space.writer(&log).and_then(|node| world.directory.node(&node));
-                if let ([tip], Some(writer)) = (tips.as_slice(), writer)
-                    && writer.party == party
-                {
-                    let (sequence, entry) = (tip.sequence, tip.id);
-                    points.push(CutPoint { log, document, sequence, entry });
-                }
-            }
-        }
-        points.sort();
-        Ok(points)
-    }
-
     /// Signs an act by the nearest authority this party has, and judges the space again.
-    fn act(
+    pub(super) fn act(
         &mut self,
         world: World<'_>,
         tag: SpaceTag,
@@ -329,7 +263,7 @@ impl Core {
 
     /// Begins an epoch and passes its key to everybody who may read, to this node's own inbox first:
     /// from a carrier it comes back after the disk was restored from an older state.
-    fn mint(
+    pub(super) fn mint(
         &mut self,
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
@@ -375,13 +309,17 @@ impl Core {
     }
 
     /// Puts certificates into the space's authority document.
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
         space: SpaceTag,
         certificates: Vec<SpaceCertificate>,
     ) -> Result<(), CoreError> {
+        let me = self.keys.id();
+        for own in certificates.iter().filter(|certificate| certificate.body().by == me) {
+            draft.act(space, own);
+        }
         let items = certificates.iter().map(|certificate| certificate.encode().into()).collect();
         self.write(draft, rng, authority_of(space), Content::Certificates(items))
     }
@@ -450,7 +388,11 @@ impl Core {
         Ok(())
     }
 
-    fn published(&mut self, draft: Draft<'_>, tag: SpaceTag) -> Result<Authored, CoreError> {
+    pub(super) fn published(
+        &mut self,
+        draft: Draft<'_>,
+        tag: SpaceTag,
+    ) -> Result<Authored, CoreError> {
         let record = self.space_mut(draft.world().directory, tag)?.record();
         let mut authored = Authored { records: vec![record], ..Authored::default() };
         self.finish(draft, &mut authored)?;
@@ -472,9 +414,12 @@ fn sign(
 ) -> Result<SpaceCertificate, CoreError> {
     let right = match act {
         Act::Epoch(_) => Right::Write,
-        Act::Genesis(_) | Act::Grant(_) | Act::Revoke(_) | Act::Cut { .. } | Act::Admit { .. } => {
-            Right::Steward
-        }
+        Act::Genesis(_)
+        | Act::Grant(_)
+        | Act::Revoke(_)
+        | Act::Cut { .. }
+        | Act::Admit { .. }
+        | Act::Refuse { .. } => Right::Steward,
     };
     let under =
         space.state().authority(&party, right, world.now).ok_or(CoreError::Forbidden(right))?;

@@ -130,7 +130,8 @@ impl Reading {
                 Ok(entry_judged) => judged.push((entry.id(), entry_judged)),
                 Err(reason) => {
                     let (node, sequence) = (space.writer(&log), entry.header().sequence);
-                    self.withheld.push(WithheldEntry { log, sequence, node, reason });
+                    let (entry, at) = (entry.id(), None);
+                    self.withheld.push(WithheldEntry { log, sequence, node, reason, entry, at });
                 }
             }
         }
@@ -274,7 +275,7 @@ fn judge(world: World<'_>, space: &Space, entry: &Entry, cuts: &Cuts) -> Result<
     let changes = raw.iter().map(|bytes| read_change(bytes)).collect::<Result<_, _>>()?;
     let (log, sequence, node) = (header.log, header.sequence, space.writer(&header.log));
     let standing = word_of(world, space, entry, &payload, cuts);
-    Ok(Judged { log, sequence, node, standing, changes })
+    Ok(Judged { log, sequence, node, entry: entry.id(), at: payload.at, standing, changes })
 }
 
 /// Says whose word an entry is.

@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{SpaceCertificate, SpaceCertificates};
-use crate::inbox::{Given, InboxItem};
+use crate::inbox::{Given, InboxItem, Wrap};
 use crate::payload::Content;
 use crate::seal::open_from_inbox;
 use crate::secret::Secret;
@@ -28,7 +28,7 @@ pub struct Changed {
 }
 
 /// Spaces that may look different, with the epochs whose keys are new.
-type News = BTreeMap<SpaceTag, BTreeSet<EpochId>>;
+pub(super) type News = BTreeMap<SpaceTag, BTreeSet<EpochId>>;
 
 /// What arrived entries amount to.
 #[derive(Debug, Default)]
@@ -132,7 +132,7 @@ impl Core {
     }
 
     /// Looks at spaces whose certificates or keys are new, passes keys on, and writes their records.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         world: World<'_>,
         rng: &mut impl CryptoRng,
@@ -181,30 +181,48 @@ impl Core {
             .certificates()
             .filter_map(|bytes| SpaceCertificate::decode(bytes).ok())
             .collect();
-        if !self.is_member(&given.space) {
+        self.take_in(world, rng, given.space, certificates, given.item.epochs(), arrival, news)
+    }
+
+    /// Takes in what was given of a space: its certificates and keys. Nothing of an erased one is kept.
+    #[expect(clippy::too_many_arguments, reason = "what is given, and where news of it goes")]
+    pub(super) fn take_in(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        certificates: SpaceCertificates,
+        keys: &[Wrap],
+        arrival: &mut Arrival,
+        news: &mut News,
+    ) -> Result<(), CoreError> {
+        if world.index.is_space_erased(&tag) {
+            return Ok(());
+        }
+        if !self.is_member(&tag) {
             match Space::new(certificates.clone(), Secret::draw(rng), world.directory) {
-                Some(space) if space.tag() == given.space => {
-                    self.spaces.insert(given.space, Slot::Loaded(Box::new(space)));
-                    arrival.authored.wants.push(given.space);
-                    news.entry(given.space).or_default();
+                Some(space) if space.tag() == tag => {
+                    self.spaces.insert(tag, Slot::Loaded(Box::new(space)));
+                    arrival.authored.wants.push(tag);
+                    news.entry(tag).or_default();
                 }
                 Some(_) | None => return Ok(()),
             }
         }
-        let space = self.space_mut(world.directory, given.space)?;
+        let space = self.space_mut(world.directory, tag)?;
         let mut changed = false;
         for (_, certificate) in certificates.iter() {
             changed |= space.add(certificate.clone());
         }
         let known: BTreeSet<EpochId> = space.keys().keys().copied().collect();
-        for wrap in given.item.epochs() {
+        for wrap in keys {
             changed |= space.learn(wrap.epoch, wrap.key.clone());
         }
         if changed {
             space.deepen();
             space.judge(world.directory);
             let keys = space.keys().keys().filter(|epoch| !known.contains(*epoch));
-            news.entry(given.space).or_default().extend(keys);
+            news.entry(tag).or_default().extend(keys);
         }
         Ok(())
     }

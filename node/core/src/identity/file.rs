@@ -134,6 +134,19 @@ pub fn open_key_file(bytes: &[u8], passphrase: &str) -> Result<KeyFile, KeyFileE
     open(&sealed, passphrase.as_bytes(), None)
 }
 
+/// Says whose key a file claims to hold, without its passphrase: the kind and the public key.
+///
+/// # Errors
+/// It is no key file of this version.
+pub fn key_file_of(bytes: &[u8]) -> Result<(KeyKind, [u8; 32]), KeyFileError> {
+    if bytes.len() > KEY_FILE_BYTES_MAX {
+        return Err(KeyFileError::Malformed);
+    }
+    let sealed: Sealed = codec::decode(bytes).map_err(|_| KeyFileError::Malformed)?;
+    let header = header(&sealed)?;
+    Ok((header.kind, *header.public))
+}
+
 /// Seals a key under a passphrase or PIN; `pepper` is mixed into the stretching.
 pub(crate) fn seal(
     rng: &mut impl CryptoRng,
@@ -160,19 +173,21 @@ pub(crate) fn seal(
     Ok(Sealed { header: aad.into(), ciphertext: ciphertext.into() })
 }
 
-pub(crate) fn open(
-    sealed: &Sealed,
-    passphrase: &[u8],
-    pepper: Option<&Secret>,
-) -> Result<KeyFile, KeyFileError> {
+fn header(sealed: &Sealed) -> Result<Header, KeyFileError> {
     let version = crate::codec::version(&sealed.header).ok_or(KeyFileError::Malformed)?;
     if version != VERSION {
         return Err(KeyFileError::Version(version));
     }
     let header: Header = codec::decode(&sealed.header).map_err(|_| KeyFileError::Malformed)?;
-    if header.magic != MAGIC {
-        return Err(KeyFileError::Malformed);
-    }
+    if header.magic == MAGIC { Ok(header) } else { Err(KeyFileError::Malformed) }
+}
+
+pub(crate) fn open(
+    sealed: &Sealed,
+    passphrase: &[u8],
+    pepper: Option<&Secret>,
+) -> Result<KeyFile, KeyFileError> {
+    let header = header(sealed)?;
     let sealing = Sealing { msg: &sealed.ciphertext, aad: &sealed.header };
     let seed: Plaintext = cipher(&header, passphrase, pepper)?
         .decrypt(&XNonce::from(*header.nonce), sealing)

@@ -59,3 +59,43 @@ fn a_file_cannot_ask_for_too_much() {
     greedy[at + 2] = u8::try_from(ARGON_PASSES_MAX + 1).unwrap();
     assert_eq!(open_key_file(&greedy, "x").unwrap_err(), KeyFileError::Stretch);
 }
+
+#[test]
+fn an_officers_key_is_written_down_and_read_in_any_way() {
+    let key = draw_signing_key(&mut rng());
+    let (word, printed) = (officer_word(&officer_id(&key)), printed_key(&key));
+    assert_eq!((word.len(), printed.replace('-', "").len()), (67, 70));
+    assert_eq!(read_officer(&word), Ok(officer_id(&key)));
+    assert_eq!(read_officer(&word.to_uppercase().replace("1", "1 ")), Ok(officer_id(&key)));
+    for form in [printed.to_string(), printed.to_uppercase(), printed.replace('-', " ")] {
+        assert_eq!(read_printed(&form).unwrap(), key);
+        assert!(is_printed(&form));
+    }
+    assert!(!is_printed(&word) && !is_printed("") && !is_printed("linlí"));
+    // One takes neither for the other, and every wrong character is found.
+    assert_eq!(read_officer(&printed), Err(NotAWord::Officer));
+    assert_eq!(read_printed(&word), Err(NotAWord::Printed));
+    for at in 0..printed.len() {
+        let mut wrong = printed.to_string().into_bytes();
+        wrong[at] = if wrong[at] == b'q' { b'p' } else { b'q' };
+        let wrong = String::from_utf8(wrong).unwrap();
+        assert_eq!(read_printed(&wrong), Err(NotAWord::Printed), "{wrong}");
+    }
+    for at in 0..word.len() {
+        let mut wrong = word.clone().into_bytes();
+        wrong[at] = if wrong[at] == b'q' { b'p' } else { b'q' };
+        assert_eq!(read_officer(&String::from_utf8(wrong).unwrap()), Err(NotAWord::Officer));
+    }
+    // A key that every signature fits is nobody's.
+    assert_eq!(read_officer(&officer_word(&OfficerId([0; 32]))), Err(NotAWord::Officer));
+    assert_eq!(read_officer(&"q".repeat(300)), Err(NotAWord::Officer));
+}
+
+#[test]
+fn a_key_file_says_whose_key_it_holds() {
+    let key = draw_signing_key(&mut rng());
+    let file = seal_key_file(&mut rng(), KeyKind::Officer, &key, "桂花 三里", FAST).unwrap();
+    assert_eq!(key_file_of(&file), Ok((KeyKind::Officer, officer_id(&key).0)));
+    assert_eq!(key_file_of(&file[1..]), Err(KeyFileError::Malformed));
+    assert_eq!(key_file_of(&vec![0; KEY_FILE]), Err(KeyFileError::Malformed));
+}

@@ -70,6 +70,10 @@ fn out(who: u8) -> Act {
     Act::Revoke(Revoked::Party(party(who)))
 }
 
+fn refused() -> Act {
+    Act::Refuse { entries: vec![EntryId([6; 32])] }
+}
+
 fn stories() -> Vec<(&'static str, Story)> {
     let one = Story::new().then(0, None, &[0], &steward(1));
     let two = one.clone().then(0, None, &[1], &steward(2));
@@ -78,6 +82,8 @@ fn stories() -> Vec<(&'static str, Story)> {
     let mutual = two.clone().then(1, Some(1), &[2], &out(2)).then(2, Some(2), &[2], &out(1));
     let overruled = two.clone().then(1, Some(1), &[2], &out(2)).then(0, None, &[2], &out(1));
     let removed = two.clone().then(0, None, &[2], &out(1));
+    let admitted = Act::Admit { entries: vec![EntryId([6; 32])] };
+    let judged = two.clone().then(1, Some(1), &[2], &refused()).then(2, Some(2), &[2], &admitted);
     let mut early = removed.clone();
     early.certificates.remove(2);
     vec![
@@ -85,12 +91,15 @@ fn stories() -> Vec<(&'static str, Story)> {
         ("a removal", removed.clone()),
         ("a grant made apart from the removal", removed.clone().then(0, None, &[2], &steward(1))),
         ("a grant that cites the removal", removed.clone().then(0, None, &[3], &steward(1))),
-        ("a removed steward who knew", removed.then(1, Some(1), &[3], &steward(4))),
+        ("a removed steward who knew", removed.clone().then(1, Some(1), &[3], &steward(4))),
         ("two stewards remove each other", mutual),
         ("the owner overrules a steward", overruled),
         ("delegated four deep", deep),
         ("the owner removed", two.clone().then(1, Some(1), &[2], &out(0))),
         ("another's grant", two.clone().then(2, Some(1), &[2], &steward(3))),
+        ("held-back entries refused", two.clone().then(1, Some(1), &[2], &refused())),
+        ("refused and admitted apart", judged),
+        ("refused by a removed steward", removed.then(1, Some(1), &[3], &refused())),
         ("an unknown node", two.then(77, None, &[2], &steward(3))),
         ("a certificate missing", early),
     ]

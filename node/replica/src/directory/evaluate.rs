@@ -5,6 +5,7 @@ use super::{
     OfficerId, OfficerSet, Party, PartyId, PartyKind, Refusal, Subject,
 };
 use crate::id::CommunityId;
+use crate::limits::KEPT_MAX;
 
 pub(super) fn signers(certificate: &Certificate, set: &OfficerSet) -> BTreeSet<OfficerId> {
     set.officers
@@ -18,12 +19,26 @@ pub(super) fn signatures(certificate: &Certificate, set: &OfficerSet) -> usize {
     signers(certificate, set).len()
 }
 
+/// Returns the officers that a genesis or a change of officers names.
+pub(super) fn set_of(certificate: &Certificate) -> Option<&OfficerSet> {
+    match &certificate.body().act {
+        Act::Genesis { officers, .. } | Act::Officers { officers, .. } => Some(officers),
+        Act::Enrol { .. }
+        | Act::Expel { .. }
+        | Act::Node { .. }
+        | Act::Extend { .. }
+        | Act::Notice { .. } => None,
+    }
+}
+
 /// Recomputes everything but the certificates themselves.
 pub(super) fn evaluate(directory: &mut Directory) {
     let mut state = Evaluation {
         community: directory.community,
         certificates: &directory.certificates,
         sets: BTreeMap::new(),
+        line: Vec::new(),
+        strikes: Vec::new(),
         parties: BTreeMap::new(),
         nodes: BTreeMap::new(),
         notices: BTreeMap::new(),
@@ -35,9 +50,10 @@ pub(super) fn evaluate(directory: &mut Directory) {
     state.extensions();
     state.expulsions();
     state.notices();
-    let Evaluation { parties, nodes, notices, refused, .. } = state;
+    let Evaluation { line, parties, nodes, notices, refused, .. } = state;
     if let Some(officers) = officers {
         directory.officers = officers;
+        directory.line = line;
     }
     directory.parties = parties;
     directory.nodes = nodes;
@@ -45,10 +61,29 @@ pub(super) fn evaluate(directory: &mut Directory) {
     directory.refused = refused;
 }
 
+/// A change of officers that struck keys out.
+struct Strike<'a> {
+    /// The place in the line of the set that it made.
+    place: usize,
+    /// The keys that left with it.
+    struck: BTreeSet<OfficerId>,
+    /// What goes on counting although it rests on them.
+    kept: &'a [CertificateId],
+}
+
+/// Checks that what a change of officers keeps is in order, each once, and not too much.
+fn is_bounded(certificate: &Certificate) -> bool {
+    let Act::Officers { kept: Some(kept), .. } = &certificate.body().act else { return true };
+    kept.len() <= KEPT_MAX && kept.windows(2).all(|pair| pair.first() < pair.last())
+}
+
 struct Evaluation<'a> {
     community: CommunityId,
     certificates: &'a BTreeMap<CertificateId, Certificate>,
-    sets: BTreeMap<CertificateId, OfficerSet>,
+    /// The sets that stand or stood, each with its place in the line.
+    sets: BTreeMap<CertificateId, (usize, OfficerSet)>,
+    line: Vec<CertificateId>,
+    strikes: Vec<Strike<'a>>,
     parties: BTreeMap<PartyId, Party>,
     nodes: BTreeMap<NodeId, Node>,
     notices: BTreeMap<String, Vec<Notice>>,
@@ -77,7 +112,7 @@ impl<'a> Evaluation<'a> {
                 Act::Genesis { officers, .. } if id.0 == self.community.0 => {
                     current = Some((*id, officers.clone()));
                 }
-                Act::Officers { previous, officers }
+                Act::Officers { previous, officers, .. }
                     if certificate.body().community == self.community =>
                 {
                     successors.entry(*previous).or_default().push((*id, certificate, officers));
@@ -99,12 +134,23 @@ impl<'a> Evaluation<'a> {
         let mut current = current?;
         // A successor's id is the hash of a body that names its predecessor: the chain has no circle.
         loop {
-            self.sets.insert(current.0, current.1.clone());
+            self.sets.insert(current.0, (self.line.len(), current.1.clone()));
+            self.line.push(current.0);
             let rivals = successors.remove(&current.0).unwrap_or_default();
-            match self.succession(&current.1, rivals) {
-                Some(next) => current = next,
-                None => return Some(current),
-            }
+            let Some(next) = self.succession(&current.1, rivals) else { return Some(current) };
+            self.strike(&current.1, &next);
+            current = next;
+        }
+    }
+
+    /// Notes which keys a successor strikes out.
+    fn strike(&mut self, before: &OfficerSet, next: &(CertificateId, OfficerSet)) {
+        let certificates: &'a BTreeMap<CertificateId, Certificate> = self.certificates;
+        let act = certificates.get(&next.0).map(|certificate| &certificate.body().act);
+        if let Some(Act::Officers { kept: Some(kept), .. }) = act {
+            let stay = &next.1.officers;
+            let struck = before.officers.iter().filter(|o| !stay.contains(o)).copied().collect();
+            self.strikes.push(Strike { place: self.line.len(), struck, kept });
         }
     }
 
@@ -117,12 +163,12 @@ impl<'a> Evaluation<'a> {
         let needed = usize::from(set.threshold);
         rivals.retain(|(id, certificate, next)| {
             let signed = signatures(certificate, set);
-            if !next.is_sound() {
+            if !next.is_sound() || !is_bounded(certificate) {
                 self.refused.insert(*id, Refusal::UnsoundOfficers);
             } else if signed < needed {
                 self.refused.insert(*id, Refusal::Pending { signed, needed });
             }
-            next.is_sound() && signed >= needed
+            next.is_sound() && is_bounded(certificate) && signed >= needed
         });
         if let [(id, _, next)] = rivals.as_slice() {
             self.refused.remove(id);
@@ -155,15 +201,25 @@ impl<'a> Evaluation<'a> {
         certificate: &Certificate,
         under: CertificateId,
     ) -> bool {
-        let Some(set) = self.sets.get(&under) else {
+        let Some((place, set)) = self.sets.get(&under) else {
             self.refused.insert(id, Refusal::UnknownOfficers);
             return false;
         };
-        let (signed, needed) = (signatures(certificate, set), usize::from(set.threshold));
-        if signed < needed {
-            self.refused.insert(id, Refusal::Pending { signed, needed });
+        let (by, needed) = (signers(certificate, set), usize::from(set.threshold));
+        if by.len() < needed {
+            self.refused.insert(id, Refusal::Pending { signed: by.len(), needed });
+            return false;
         }
-        signed >= needed
+        let hit = |strike: &Strike<'_>| {
+            strike.place > *place
+                && by.difference(&strike.struck).count() < needed
+                && strike.kept.binary_search(&id).is_err()
+        };
+        if self.strikes.iter().any(hit) {
+            self.refused.insert(id, Refusal::StruckOut);
+            return false;
+        }
+        true
     }
 
     fn parties(&mut self) {

@@ -79,7 +79,7 @@ impl World {
     }
 
     fn officers(&self, previous: CertificateId, seeds: &[u8], signers: &[u8]) -> Certificate {
-        self.act(Act::Officers { previous, officers: officers(seeds, 2) }, signers)
+        self.act(Act::Officers { previous, officers: officers(seeds, 2), kept: None }, signers)
     }
 }
 
@@ -223,3 +223,5 @@ proptest! {
         prop_assert!(!reference.refused().is_empty() && reference.parties.len() == 3);
     }
 }
+
+mod succession;

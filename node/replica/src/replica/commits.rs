@@ -115,7 +115,7 @@ impl Commits {
         let stays = |record: &Record| match record.shelf {
             Shelf::Space => erase.documents.is_some() || record.key != erase.space.as_bytes(),
             Shelf::View | Shelf::Receipt => !of_gone(&record.key),
-            Shelf::Pending | Shelf::Own => true,
+            Shelf::Pending | Shelf::Own | Shelf::Audit => true,
         };
         let mut found = false;
         let mut emptied = Vec::new();

@@ -19,7 +19,7 @@ pub(crate) fn node(number: u8) -> NodeId {
     NodeId(public(number))
 }
 
-const OFFICER: u8 = 250;
+pub(crate) const OFFICER: u8 = 250;
 
 pub(crate) struct Community {
     pub(crate) genesis: Certificate,
@@ -59,6 +59,21 @@ impl Community {
             carrier,
         };
         [self.make(enrol, OFFICER), self.make(certify, number + 100)]
+    }
+
+    /// Officers who follow the first: the same one and another, both must sign.
+    pub(crate) fn officers(&self, kept: Option<Vec<CertificateId>>) -> Certificate {
+        let mut officers = vec![OfficerId(public(OFFICER)), OfficerId(public(OFFICER - 1))];
+        officers.sort();
+        let officers = OfficerSet { officers, threshold: 2 };
+        self.make(Act::Officers { previous: self.under(), officers, kept }, OFFICER)
+    }
+
+    /// An enrolment that no officer has signed.
+    pub(crate) fn unsigned(&self, number: u8) -> Certificate {
+        let party = PartyId(public(number + 100));
+        let act = Act::Enrol { under: self.under(), party, kind: PartyKind::Household, name: None };
+        Certificate::new(CommunityId(self.genesis.id().0), Timestamp(1), act)
     }
 
     pub(crate) fn expel(&self, number: u8) -> Certificate {

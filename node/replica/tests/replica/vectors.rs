@@ -18,9 +18,10 @@ use linli_replica::frame::{
 use linli_replica::frontier::{Frontier, Tip};
 use linli_replica::id::{CommunityId, DocTag, EntryId, EpochId, LogKey, SpaceTag, Timestamp};
 use linli_replica::reconcile::{Claim, Range};
+use linli_replica::request::{Request, RequestError};
 use linli_replica::signed::EnvelopeError;
 
-use crate::community::{Community, key};
+use crate::community::{Community, OFFICER, key};
 use crate::network::{document, entry, space};
 
 /// Name → verdict and bytes.
@@ -164,6 +165,8 @@ fn certificates() {
         ("genesis", good.clone()),
         ("enrol", enrol.encode()),
         ("node", certify.encode()),
+        ("officers", community.officers(None).encode()),
+        ("officers-struck-out", community.officers(Some(vec![enrol.id()])).encode()),
         ("expel", community.expel(1).encode()),
         ("notice-signed-by-two", two.encode()),
         ("signatures-unsorted", unsorted),
@@ -181,6 +184,73 @@ fn certificates() {
         Err(CertificateError::Envelope(EnvelopeError::BadSignature)) => "BadSignature".into(),
         Err(CertificateError::Envelope(error)) => format!("Envelope{error:?}"),
         Err(CertificateError::Malformed) => "Malformed".into(),
+    });
+}
+
+/// A request's CBOR of any parts, sound or not.
+fn raw_request(magic: &str, version: u8, lists: [&[Vec<u8>]; 2]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = minicbor::Encoder::new(&mut bytes);
+    encoder.array(4).unwrap().str(magic).unwrap().u8(version).unwrap();
+    for list in lists {
+        encoder.array(u64::try_from(list.len()).unwrap()).unwrap();
+        for item in list {
+            encoder.bytes(item).unwrap();
+        }
+    }
+    bytes
+}
+
+#[test]
+fn requests() {
+    let (north, south) = (Community::new("North"), Community::new("South"));
+    let [enrol, certify] = north.member(1, false);
+    let unsigned = north.unsigned(1);
+    let (genesis, other) = (north.genesis.encode(), south.genesis.encode());
+    let of = |acts: &[Vec<u8>], known: &[Vec<u8>]| raw_request("linli request", 1, [acts, known]);
+    let known = [genesis.clone(), certify.encode()];
+    let good = of(&[unsigned.encode()], &known);
+    let flipped = |at: usize| {
+        let mut bytes = of(&[enrol.encode()], &known);
+        bytes[at] ^= 1;
+        bytes
+    };
+    let stranger = unsigned.clone().signed(&key(9)).encode();
+    let next = north.officers(None).encode();
+    let founding = {
+        let body = linli_replica::signed::Envelope::new(north.genesis.envelope().body().to_vec());
+        body.encode()
+    };
+    let made = [
+        ("unsigned", good.clone()),
+        ("signed", of(&[unsigned.clone().signed(&key(OFFICER)).encode()], &known)),
+        ("founding", of(&[founding, unsigned.encode()], &[])),
+        ("two-acts", of(&[unsigned.encode(), north.unsigned(2).encode()], &known)),
+        ("version-2", raw_request("linli request", 2, [&[unsigned.encode()], &known])),
+        ("other-magic", raw_request("linli key", 1, [&[unsigned.encode()], &known])),
+        ("no-acts", of(&[], &known)),
+        ("nine-acts", of(&vec![unsigned.encode(); 9], &known)),
+        ("one-act-twice", of(&vec![unsigned.encode(); 2], &known)),
+        ("known-129", of(&[unsigned.encode()], &vec![genesis.clone(); 129])),
+        ("act-of-a-node", of(&[certify.encode()], &known)),
+        ("without-the-genesis", of(&[unsigned.encode()], &[certify.encode()])),
+        ("another-communitys-genesis", of(&[unsigned.encode()], &[other])),
+        ("two-communities", of(&[unsigned.encode(), south.unsigned(2).encode()], &known)),
+        ("officers-that-were", of(&[unsigned.encode()], &[genesis, next])),
+        ("signed-by-a-stranger", of(&[stranger], &known)),
+        ("act-flipped", flipped(60)),
+        ("truncated", good[..good.len() - 1].to_vec()),
+        ("trailing-byte", [good.clone(), vec![0]].concat()),
+        ("empty", Vec::new()),
+    ];
+    check("request.txt", &made, |bytes| match Request::decode(bytes) {
+        Ok(request) => {
+            assert_eq!(request.encode(), bytes);
+            "accept".into()
+        }
+        Err(RequestError::Version(_)) => "Version".into(),
+        Err(RequestError::Certificate(_)) => "Certificate".into(),
+        Err(error) => format!("{error:?}"),
     });
 }
 

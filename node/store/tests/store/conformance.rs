@@ -1,5 +1,6 @@
 //! What every kind of store must do: the same cases for the store on disk and the one in memory.
 
+use linli_replica::audit::{Head, Linked, Linker};
 use linli_replica::batch::{Batch, Erase, Record, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::{Entry, Urgency};
@@ -19,6 +20,7 @@ trait Subject: Held {
     fn record(&self, shelf: Shelf, key: &[u8]) -> Option<Vec<u8>>;
     fn documents(&self, space: SpaceTag) -> Vec<DocTag>;
     fn stats(&self) -> Stats;
+    fn audit(&self, first: u64, last: u64) -> Vec<Linked>;
 
     fn log(&self, log: &Log, after: u64, bytes_max: usize) -> Vec<Entry> {
         self.entries(log.document, log.log(), after, bytes_max).unwrap()
@@ -52,6 +54,9 @@ impl Subject for MemoryStore {
     fn stats(&self) -> Stats {
         self.stats()
     }
+    fn audit(&self, first: u64, last: u64) -> Vec<Linked> {
+        self.audit(first, last)
+    }
 }
 
 impl Subject for Store {
@@ -77,6 +82,13 @@ impl Subject for Store {
     }
     fn stats(&self) -> Stats {
         Stats { unsettled: 0, ..self.stats().unwrap() }
+    }
+    fn audit(&self, first: u64, last: u64) -> Vec<Linked> {
+        let rows = self.audit(first, last).unwrap();
+        let whole = self.audit(1, u64::MAX).unwrap();
+        let head = whole.last().map_or(Head::default(), |last| last.head);
+        assert_eq!(self.audit_head().unwrap(), head);
+        rows
     }
 }
 
@@ -339,5 +351,34 @@ fn documents_are_erased_one_by_one() {
         let erase = vec![Erase { space: gone.space, documents: Some(documents) }];
         store.commit(Batch { erase, ..Batch::default() }).unwrap();
         assert_eq!(everything(store, &[gone, stays]), alone);
+    });
+}
+
+#[test]
+fn the_audit_is_linked_in_the_order_in_which_batches_take_effect() {
+    on_every_store(|store, urgent| {
+        let linker = Linker::default();
+        let mut expected: Vec<Linked> = Vec::new();
+        for n in 0..12_u8 {
+            let told = [[n, 1].to_vec(), [n, 2].to_vec()];
+            let mut records: Vec<Record> =
+                told.iter().map(|told| record(Shelf::Audit, &[n], Some(told))).collect();
+            // None is removed, whatever is asked for.
+            records.push(record(Shelf::Audit, &[n], None));
+            store.put(urgent(n.into()), &[], records);
+            for told in told {
+                let head = expected.last().map_or(Head::default(), |last| last.head);
+                let head = linker.next(&head, &linker.digest(&told)).unwrap();
+                expected.push(Linked { head, record: told });
+            }
+            assert_eq!(store.audit(1, u64::MAX), expected);
+        }
+        assert_eq!(store.audit(3, 5), expected[2..5]);
+        assert_eq!(store.audit(0, 1), expected[..1]);
+        assert_eq!(store.audit(25, u64::MAX), []);
+        let rows: Vec<Vec<u8>> =
+            store.records(Shelf::Audit).into_iter().map(|(_, told)| told).collect();
+        assert_eq!(rows, expected.iter().map(|linked| linked.record.clone()).collect::<Vec<_>>());
+        assert_eq!(store.record(Shelf::Audit, &[1]), None, "they have no names");
     });
 }

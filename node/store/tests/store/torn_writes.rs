@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
+use linli_replica::audit::{Head, Linker};
 use linli_replica::batch::{Batch, Shelf};
 use linli_replica::held::Held as _;
 use linli_store::{StorageKey, Store};
@@ -58,6 +59,7 @@ fn every_acknowledged_batch_is_found_whole_after_a_power_cut() {
             // Its entries may come early with an urgent batch that builds on them, never late.
             assert!(!has_record || has_entries, "seed {seed}: batch {n} is there in part");
         }
+        check_audit(&store, &sent, seed);
         let mut tips: Vec<u64> =
             store.branches().unwrap().map(|branch| branch.unwrap().3.tip.sequence).collect();
         let mut all: Vec<u64> = held.into_values().filter(|last| *last > 0).collect();
@@ -68,6 +70,23 @@ fn every_acknowledged_batch_is_found_whole_after_a_power_cut() {
     assert!(cuts > ROUNDS / 2, "only {cuts} power cuts");
     assert!(found > ROUNDS * 4, "only {found} acknowledged batches");
     assert!(kept_unasked > 0, "no cut came between durable and acknowledged");
+}
+
+/// A batch's record of the audit is there with the batch or not at all, and the chain has no gap.
+fn check_audit(store: &Store, sent: &[Sent], seed: u64) {
+    let linker = Linker::default();
+    let (mut head, mut told) = (Head::default(), Vec::new());
+    for linked in store.audit(1, u64::MAX).unwrap() {
+        head = linker.next(&head, &linker.digest(&linked.record)).unwrap();
+        assert_eq!(head, linked.head, "seed {seed}: the audit is broken");
+        told.push(linked.record);
+    }
+    for batch in sent {
+        let done = store.record(Shelf::Own, &batch.record).unwrap().is_some();
+        let times = told.iter().filter(|record| **record == batch.record).count();
+        assert_eq!(times, usize::from(done), "seed {seed}: an act and its record came apart");
+    }
+    assert!(told.len() <= sent.len());
 }
 
 fn write_until_cut(store: Store, logs: &[Log], rng: &mut StdRng) -> (Vec<Sent>, Vec<usize>) {
@@ -86,6 +105,7 @@ fn write_until_cut(store: Store, logs: &[Log], rng: &mut StdRng) -> (Vec<Sent>, 
         let key = format!("batch {n}").into_bytes();
         let size = rng.random_range(10..1_500);
         batch.records.push(record(Shelf::Own, &key, Some(&vec![7; size])));
+        batch.records.push(record(Shelf::Audit, &key, Some(&key)));
         let through = last[log].as_ref().map_or(0, |entry| entry.header().sequence);
         sent.push(Sent { log, last: through, record: key });
         let (acknowledged, answer) = (Arc::clone(&acknowledged), answer.clone());

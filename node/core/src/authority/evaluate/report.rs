@@ -20,6 +20,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
             removals: BTreeSet::new(),
             cuts: BTreeMap::new(),
             admitted: BTreeSet::new(),
+            refused_entries: BTreeSet::new(),
             refused: self.refused.clone(),
             waiting: self.graph.waiting.clone(),
             dead: BTreeMap::new(),
@@ -58,7 +59,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
     fn tell_void(&self, state: &mut SpaceState) {
         for (place, id, certificate, _) in self.counting() {
             let overruling = match certificate.act() {
-                Some(Act::Revoke(_) | Act::Admit { .. }) => self.overruled(place, None),
+                Some(Act::Revoke(_) | Act::Admit { .. } | Act::Refuse { .. }) => {
+                    self.overruled(place, None)
+                }
                 Some(Act::Cut { party, .. }) => {
                     self.overruled(place, None).or_else(|| self.groundless(place, *party))
                 }
@@ -98,7 +101,13 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     };
                     vec![(grant.party, standing, chain)]
                 }
-                Some(Act::Revoke(_) | Act::Epoch(_) | Act::Cut { .. } | Act::Admit { .. })
+                Some(
+                    Act::Revoke(_)
+                    | Act::Epoch(_)
+                    | Act::Cut { .. }
+                    | Act::Admit { .. }
+                    | Act::Refuse { .. },
+                )
                 | None => continue,
             };
             for (party, standing, chain) in given {
@@ -167,11 +176,14 @@ impl<'a, C: Community> Evaluation<'a, C> {
             match certificate.act() {
                 Some(_) if state.void.contains_key(&id) => {}
                 Some(Act::Admit { entries }) => admissions.push((place, entries)),
+                Some(Act::Refuse { entries }) => state.refused_entries.extend(entries),
                 Some(Act::Cut { party, logs }) => cuts.push((place, id, *party, logs)),
                 Some(Act::Genesis(_) | Act::Grant(_) | Act::Revoke(_) | Act::Epoch(_)) | None => {}
             }
         }
         state.admitted = admissions.iter().flat_map(|(_, entries)| *entries).copied().collect();
+        // An admission outweighs a refusal, whichever came first.
+        state.refused_entries.retain(|entry| !state.admitted.contains(entry));
         cuts.sort_by_key(|(_, id, ..)| *id);
         for (place, id, party, logs) in cuts {
             let admitted = admissions

@@ -123,3 +123,38 @@ fn an_entry_counts_by_right_time_and_cut() {
     assert_eq!(ask(&world, unlisted), Verdict::Counts, "the grant reopens");
     assert_eq!(ask(&world, written(2, 7, end)), Verdict::PastCut(cut));
 }
+
+#[test]
+fn an_entry_that_is_refused_waits_for_nobody_until_it_is_admitted() {
+    let mut world = World::owned();
+    let steward = world.grant(0, Under::Genesis, &[], 1);
+    world.act(0, Under::Genesis, &[], &grant(2, Right::Write));
+    world.revoke(0, Under::Genesis, &[], 2);
+    let cited = world.act(0, Under::Genesis, &[], &cut(2, 5));
+    let (late, later) = (EntryId([6; 32]), EntryId([7; 32]));
+    let refusal = Act::Refuse { entries: vec![late, later] };
+    world.act(1, Under::Grant(steward), &[cited], &refusal);
+    assert_eq!(world.state().refused_entries, BTreeSet::from([late, later]));
+    // An admission made apart outweighs it, and so does one that knew of it.
+    world.act(0, Under::Genesis, &[cited], &Act::Admit { entries: vec![late] });
+    assert_eq!(world.state().refused_entries, BTreeSet::from([later]));
+    world.act(0, Under::Genesis, &[], &Act::Admit { entries: vec![later] });
+    world.act(1, Under::Grant(steward), &[], &Act::Refuse { entries: vec![later] });
+    let state = world.state();
+    assert_eq!(state.refused_entries, BTreeSet::new());
+    assert_eq!(state.admitted, BTreeSet::from([late, later]));
+}
+
+#[test]
+fn a_refusal_by_a_steward_whom_the_owner_removed_meanwhile_is_void() {
+    let mut world = World::owned();
+    let steward = world.grant(0, Under::Genesis, &[], 1);
+    let refused = Act::Refuse { entries: vec![EntryId([6; 32])] };
+    let refusal = world.act(1, Under::Grant(steward), &[steward], &refused);
+    let overruling = world.revoke(0, Under::Genesis, &[steward], 1);
+    assert_eq!(world.state().void, BTreeMap::from([(refusal, overruling)]));
+    assert_eq!(world.state().refused_entries, BTreeSet::new());
+    let writer = world.act(0, Under::Genesis, &[], &grant(2, Right::Write));
+    let no_steward = world.act(2, Under::Grant(writer), &[], &refused);
+    assert_eq!(world.refusal(no_steward), Some(Refusal::Lacks(Right::Steward)));
+}

@@ -1,0 +1,49 @@
+use linli_node::api::grants::KeysGrant;
+
+use crate::{context::Context, failure::Exit};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Grant {
+    /// The elder's id or name, or a part that fits one only
+    elder: String,
+    /// The party's id or name
+    party: String,
+    #[arg(long, value_parser = ["care", "health", "emergency"])]
+    scope: String,
+    #[arg(long, value_parser = ["read", "write"])]
+    right: String,
+    /// What for: the word that the consent names too
+    #[arg(long)]
+    purpose: String,
+    /// The last day it holds [default: with the consent]
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// The consent it rests on [default: one that covers it]
+    #[arg(long, value_name = "ID")]
+    consent: Option<String>,
+    /// Open only what is written from now on
+    #[arg(long)]
+    from_now: bool,
+}
+
+impl Grant {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let ends_ms = match &self.until {
+            Some(day) => Some(context.zone.end_of(day)?),
+            None => None,
+        };
+        let request = KeysGrant {
+            elder: self.elder,
+            party: self.party,
+            scope: self.scope,
+            right: self.right,
+            purpose: self.purpose,
+            consent: self.consent,
+            ends_ms,
+            from_now: self.from_now,
+            acting: context.acting()?,
+        };
+        let answer = context.ask(&request).await?;
+        context.show(&answer, || context.text.say("saved", &[]))
+    }
+}

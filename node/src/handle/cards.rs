@@ -1,0 +1,406 @@
+//! The emergency card: who keeps it, to whom an alert opens it, and on what record it is read.
+//!
+//! Household and family write the card, and write it whole on a sheet for each epoch. An alert carries what opens the
+//! present epoch to its readers; when the alert is closed the next writer begins an epoch. A centre keeps the cards of
+//! elders without a hub and opens them by itself, in the same entry as the alert that says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_core::authority::{Owner, Right};
+use linli_core::engine::{Acting, Authored, Edit};
+use linli_model::alert::{AlertFact, AlertView, CardKey, CardView, Stage};
+use linli_model::card::{self, CardField, CardPlace, SheetId};
+use linli_model::document::DocumentName;
+use linli_model::event::FactId;
+use linli_model::field::{FieldsView, Place};
+use linli_model::private::Private;
+use linli_replica::certificate::PartyKind;
+use linli_replica::entry::Urgency;
+use linli_replica::id::{DocTag, SpaceTag};
+use linli_replica::replica::Save;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Outcome, alerts, elders, facts, invalid, not_found, now_known, spaces};
+use crate::api::cards::{AlertCard, CardAnswer, ElderCard};
+use crate::api::{ApiError, Code};
+use crate::catalogue::Name;
+use crate::node::{Node, now, world};
+
+mod opened;
+
+pub(crate) use opened::{noted, tick};
+
+/// What this node has seen of alerts, as far as cards are concerned.
+#[derive(Debug, Default)]
+pub(crate) struct Cards {
+    alerts: BTreeMap<DocTag, Seen>,
+    /// An alert was closed: a card may be open that should be no more.
+    untidy: bool,
+}
+
+#[derive(Debug)]
+struct Seen {
+    elder: Uuid,
+    /// The raise or reopening that an answer is about.
+    round: Option<FactId>,
+    open: bool,
+    card: CardView,
+    /// When the household opens the card by itself; none where it refused.
+    answer_at_ms: Option<u64>,
+    /// Epochs whose key is on its way into the alert.
+    sent: BTreeSet<SheetId>,
+    /// What this node reads by the alert's keys.
+    opened: BTreeMap<SheetId, SpaceTag>,
+}
+
+/// Whether parties of a kind keep cards, and read theirs without an alert.
+const fn keeps(kind: PartyKind) -> bool {
+    matches!(kind, PartyKind::Household | PartyKind::Family)
+}
+
+/// Finds the space of an elder's card where this party has a right in it.
+fn space(node: &mut Node, elder: Uuid, right: Right) -> Option<(SpaceTag, Owner)> {
+    let tag = elders::space_of(node, elder, spaces::EMERGENCY)?;
+    let party = node.core.party();
+    let world = world(&node.replica, &node.store);
+    let state = node.core.space(world, tag).ok()?.state();
+    let owner = state.genesis.as_ref()?.owner;
+    (state.right(&party, world.now) >= Some(right)).then_some((tag, owner))
+}
+
+/// The space of a card that a household or its family keeps, where this party is one of them.
+fn kept(node: &mut Node, elder: Uuid, right: Right) -> Option<SpaceTag> {
+    if !spaces::own_kind(node).is_ok_and(keeps) {
+        return None;
+    }
+    let (tag, owner) = space(node, elder, right)?;
+    matches!(owner, Owner::Party(_)).then_some(tag)
+}
+
+/// Whether a card may be shown without an alert: not where the community's steward keeps it, nor where
+/// an alert opened it.
+pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
+    let keeps = spaces::own_kind(node).is_ok_and(keeps);
+    let party = node.core.party();
+    let world = world(&node.replica, &node.store);
+    node.core.space(world, tag).is_ok_and(|space| {
+        let state = space.state();
+        let owned = state.genesis.as_ref().is_some_and(|g| matches!(g.owner, Owner::Party(_)));
+        state.right(&party, world.now) >= Some(Right::Read) && (keeps || owned)
+    })
+}
+
+/// Sets or clears a field of an elder's card, and brings the sheet up to date.
+pub(crate) fn edit(
+    node: &mut Node,
+    elder: Uuid,
+    place: CardPlace,
+    value: &str,
+    person: Option<&Acting>,
+) -> Result<BTreeSet<Save>, ApiError> {
+    let set = |doc: &mut automerge::AutoCommit| elders::set_or_clear(doc, place, value);
+    let mut saves = match space(node, elder, Right::Write) {
+        Some((space, _)) => {
+            let mut saves = rotate(node, elder)?;
+            let written = elders::write(node, space, elder, CARD, person, set)?;
+            saves.extend(written.0);
+            saves
+        }
+        None => begin(node, elder, person, set)?,
+    };
+    saves.extend(renew(node, elder)?);
+    Ok(saves)
+}
+
+const CARD: DocumentName = DocumentName::EmergencyCard;
+
+/// Opens the space of an elder's card and writes the card's first field, as one batch.
+fn begin<E: std::error::Error>(
+    node: &mut Node,
+    elder: Uuid,
+    person: Option<&Acting>,
+    edit: impl FnOnce(&mut automerge::AutoCommit) -> Result<(), E>,
+) -> Result<BTreeSet<Save>, ApiError> {
+    let own = node.core.party();
+    let care = elders::space_of(node, elder, spaces::CARE)
+        .ok_or_else(|| not_found("this node has no profile of this elder"))?;
+    let at = world(&node.replica, &node.store);
+    let outline = node.core.outline(at, care)?;
+    let begun = |(owner, steward)| owner == Owner::Party(own) || steward == Some(own);
+    if !outline.owner.is_some_and(begun) {
+        let message = "this elder's card is kept by the household or the centre that added the elder; write it there";
+        return Err(ApiError::new(Code::Forbidden, message));
+    }
+    let grants = outline.members.iter().filter(|party| is_family(node, party));
+    let grants = grants.map(|party| spaces::grant(*party, Right::Write, spaces::EMERGENCY));
+    let grants = grants.collect();
+    let (space, mut authored) = spaces::begin(node, spaces::EMERGENCY, grants)?;
+    let name = Name::Elder(elder, CARD);
+    let text = name.to_string();
+    let what = Edit { space, name: &text, urgency: Urgency::Normal, isolated: false, person };
+    let world = world(&node.replica, &node.store);
+    let written = node.core.edit(world, &mut node.rng, what, edit)?;
+    authored.absorb(written.unwrap_or_default());
+    let mut saves = BTreeSet::from([node.author(authored)]);
+    catalogue(node, space, name)?;
+    if keeps(spaces::own_kind(node)?) {
+        // Others' alerts about the elder need a place that the household sees.
+        saves.extend(alerts::space(node)?.1);
+        let_family_in(node);
+    }
+    Ok(saves)
+}
+
+fn is_family(node: &Node, party: &linli_replica::id::PartyId) -> bool {
+    let known = node.replica.directory().party(party);
+    known.is_some_and(|party| party.kind == PartyKind::Family && !party.expelled)
+}
+
+fn catalogue(node: &mut Node, space: SpaceTag, name: Name) -> Result<(), ApiError> {
+    let world = world(&node.replica, &node.store);
+    let document = node.core.space(world, space)?.document(&name.to_string());
+    node.catalogue.put(document, space, name);
+    Ok(())
+}
+
+/// Lets family to whom this household's cards are sealed into its alerts.
+pub(crate) fn let_family_in(node: &mut Node) {
+    let own = node.core.party();
+    let Some(alerts) = spaces::own(node, spaces::ALERT) else { return };
+    let mut family = BTreeSet::new();
+    for tag in node.core.spaces().collect::<Vec<_>>() {
+        let world = world(&node.replica, &node.store);
+        let Ok(outline) = node.core.outline(world, tag) else { continue };
+        let owned = outline.owner.is_some_and(|(owner, _)| owner == Owner::Party(own));
+        if outline.kind == spaces::EMERGENCY && owned {
+            family.extend(outline.members.iter().filter(|party| is_family(node, party)).copied());
+        }
+    }
+    for party in family {
+        let at = world(&node.replica, &node.store);
+        let lacking = node.core.space(at, alerts).is_ok_and(|space| {
+            let state = space.state();
+            !state.members.contains_key(&party) && !state.former.contains_key(&party)
+        });
+        let grant = spaces::grant(party, Right::Write, "duty");
+        if lacking && let Ok(authored) = node.core.grant(at, &mut node.rng, alerts, grant) {
+            node.author(authored);
+        }
+    }
+}
+
+/// Begins an epoch where the key of the present one was given in an alert that is closed.
+fn rotate(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
+    let Some(space) = kept(node, elder, Right::Write) else { return Ok(BTreeSet::new()) };
+    let world = world(&node.replica, &node.store);
+    let present = node.core.present_epoch(world, space)?.map(|epoch| SheetId(epoch.0));
+    let closed = node.cards.alerts.values().filter(|seen| seen.elder == elder && !seen.open);
+    let mut given = closed.flat_map(|seen| &seen.card.given);
+    if present.is_some_and(|epoch| given.all(|given| given.epoch != epoch)) {
+        return Ok(BTreeSet::new());
+    }
+    let authored = node.core.rotate(world, &mut node.rng, space)?;
+    Ok([node.author(authored)].into())
+}
+
+/// Brings the epoch of a card that this party keeps up to date, and the sheet of that epoch.
+pub(crate) fn renew(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
+    let Some(space) = kept(node, elder, Right::Write) else { return Ok(BTreeSet::new()) };
+    let Some(card) = read(node, space, elder)? else { return Ok(BTreeSet::new()) };
+    let mut saves = rotate(node, elder)?;
+    let at = world(&node.replica, &node.store);
+    let Some(epoch) = node.core.present_epoch(at, space)? else { return Ok(saves) };
+    let sheet = DocumentName::CardSheet(SheetId(epoch.0));
+    let name = Name::Elder(elder, sheet.clone());
+    let document = node.core.document(at, space, &name.to_string())?;
+    let fresh = document.heads().is_empty();
+    let (doc, authors) = document.parts();
+    let shown = card::sheets(doc.document(), authors);
+    let expected = super::json(&card)?;
+    if matches!(shown.as_slice(), [sheet] if sheet.card == expected) {
+        return Ok(saves);
+    }
+    if fresh {
+        let authored: Authored = node.core.restate(at, &mut node.rng, space)?;
+        saves.insert(node.author(authored));
+    }
+    let write = |doc: &mut automerge::AutoCommit| card::write_sheet(doc, &card);
+    saves.extend(elders::write(node, space, elder, sheet, None, write)?.0);
+    catalogue(node, space, name)?;
+    Ok(saves)
+}
+
+/// Reads the card itself; none where nobody wrote one.
+fn read(node: &mut Node, space: SpaceTag, elder: Uuid) -> Result<Option<FieldsView>, ApiError> {
+    let world = world(&node.replica, &node.store);
+    let document = node.core.document(world, space, &Name::Elder(elder, CARD).to_string())?;
+    let (doc, authors) = document.parts();
+    if doc.get_heads().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(card::view(doc.document(), authors)))
+}
+
+/// What an alert of this household or family carries: none where there is no card to open, or where the
+/// alert stands in a space of somebody else than the card's household.
+pub(crate) fn key(node: &mut Node, elder: Uuid, alerts: SpaceTag) -> Option<CardKey> {
+    let space = kept(node, elder, Right::Read)?;
+    let world = world(&node.replica, &node.store);
+    let owner = node.core.outline(world, space).ok()?.owner?;
+    if node.core.outline(world, alerts).ok()?.owner != Some(owner) {
+        return None;
+    }
+    let opening = node.core.opening(world, space).ok()??;
+    let epoch = SheetId(opening.epoch().0);
+    let name = Name::Elder(elder, DocumentName::CardSheet(epoch)).to_string();
+    let (doc, authors) = node.core.document(world, space, &name).ok()?.parts();
+    if card::sheets(doc.document(), authors).is_empty() {
+        return None;
+    }
+    match opening.encode() {
+        Ok(bytes) => Some(CardKey { epoch, opening: Private::new(hex::encode(&*bytes)) }),
+        Err(error) => {
+            tracing::warn!(%error, "an alert goes without the card");
+            None
+        }
+    }
+}
+
+/// Reads a field's name: `allergies`, or a part of a contact.
+pub(crate) fn place(key: &str) -> Result<CardPlace, ApiError> {
+    Place::<CardField>::of_key(key).ok_or_else(|| invalid(format!("there is no field card/{key}")))
+}
+
+/// Lists the alerts in which an elder's card was opened or read, for household and family.
+pub(crate) fn openings(node: &Node, elder: Uuid) -> Vec<Value> {
+    let seen = node.cards.alerts.iter().filter(|(_, seen)| seen.elder == elder);
+    let told =
+        seen.filter(|(_, seen)| !seen.card.given.is_empty() || !seen.card.read_by.is_empty());
+    let row = |(document, seen): (&DocTag, &Seen)| {
+        let name = node.catalogue.get(document).map(|row| &row.name);
+        let alert = match name {
+            Some(Name::Plain(DocumentName::Alert(id))) => Some(id.to_string()),
+            _ => None,
+        };
+        json!({ "alert": alert, "open": seen.open, "card": seen.card })
+    };
+    told.map(row).collect()
+}
+
+/// Only household and family keep a card closed.
+pub(crate) fn may_refuse(node: &Node) -> Result<(), ApiError> {
+    if keeps(spaces::own_kind(node)?) {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::Forbidden, "only the household or the family refuses the card"))
+}
+
+fn named(node: &mut Node, acting: Option<&crate::api::Acting>) -> Result<Acting, ApiError> {
+    node.people.acting(&node.pepper, acting)?.ok_or_else(|| {
+        let message = "a card is read by a named person: say who reads, with --as";
+        ApiError::new(Code::Forbidden, message)
+    })
+}
+
+pub(crate) fn of_alert(node: &mut Node, request: AlertCard) -> Outcome<CardAnswer> {
+    let person = named(node, request.acting.as_ref())?;
+    let document = alerts::find(node, &request.alert)?;
+    read_in(node, document, &person, request.reason)
+}
+
+/// Reads a card in an open alert, and says so there.
+fn read_in(
+    node: &mut Node,
+    document: DocTag,
+    person: &Acting,
+    reason: Option<String>,
+) -> Outcome<CardAnswer> {
+    let view = alerts::read(node, document)?;
+    let (Some(raise), false) = (view.round, view.stage == Stage::Resolved) else {
+        let message = "this alert is closed, and the card with it";
+        return Err(ApiError::new(Code::Conflict, message));
+    };
+    let elder = alerts::elder(&view).ok_or_else(|| not_found("this alert is about no elder"))?;
+    let cards = legible(node, elder, Some(document))?;
+    let fact = AlertFact::CardRead { raise, reason: reason.map(Private::new) };
+    let (_, saves) = facts::add(node, document, Urgency::Urgent, Some(person), fact)?;
+    let alert = Some(view.id.to_string());
+    Ok((CardAnswer { elder: elder.to_string(), alert, raised: false, cards }, saves))
+}
+
+pub(crate) fn of_elder(node: &mut Node, request: ElderCard) -> Outcome<CardAnswer> {
+    let person = named(node, request.acting.as_ref())?;
+    let elder = elders::find(node, &request.elder)?;
+    if keeps(spaces::own_kind(node)?) {
+        let cards = legible(node, elder, None)?;
+        return now_known(CardAnswer {
+            elder: elder.to_string(),
+            alert: None,
+            raised: false,
+            cards,
+        });
+    }
+    let open = |(_, seen): &(&DocTag, &Seen)| seen.elder == elder && seen.open;
+    let open: Vec<DocTag> = node.cards.alerts.iter().filter(open).map(|(tag, _)| *tag).collect();
+    let given =
+        |tag: &&DocTag| node.cards.alerts.get(tag).is_some_and(|seen| !seen.opened.is_empty());
+    // One that opens the card, where there is one.
+    if let Some(document) = open.iter().find(given).or_else(|| open.first()) {
+        return read_in(node, *document, &person, request.reason);
+    }
+    let cards = legible(node, elder, None)?;
+    let (id, saves) = alerts::raise_read(node, elder, &person, request.reason)?;
+    let alert = Some(id.to_string());
+    Ok((CardAnswer { elder: elder.to_string(), alert, raised: true, cards }, saves))
+}
+
+/// Reads the card where this party may: as a member, or by the keys of an alert.
+fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Value>, ApiError> {
+    if let Some((space, _)) = space(node, elder, Right::Read) {
+        let view = read(node, space, elder)?;
+        let view = view.ok_or_else(|| not_found("nobody has written a card of this elder"))?;
+        return Ok(vec![json!({ "card": view, "by": null })]);
+    }
+    let seen = alert.and_then(|alert| node.cards.alerts.get(&alert));
+    let given = seen.map(|seen| &seen.card.given[..]).unwrap_or_default();
+    let (Some(seen), false) = (seen, given.is_empty()) else {
+        let message =
+            "this card opens with an alert that the household or the family raises, or answers";
+        return Err(ApiError::new(Code::Forbidden, message));
+    };
+    let opened: Vec<_> = given
+        .iter()
+        .rev()
+        .filter_map(|given| Some((given.epoch, *seen.opened.get(&given.epoch)?)))
+        .collect();
+    for (epoch, space) in opened {
+        let name = Name::Elder(elder, DocumentName::CardSheet(epoch)).to_string();
+        let world = world(&node.replica, &node.store);
+        let (doc, authors) = node.core.document(world, space, &name)?.parts();
+        let sheets = card::sheets(doc.document(), authors);
+        if !sheets.is_empty() {
+            return sheets.iter().map(super::json).collect();
+        }
+    }
+    let message = "the card is open to this alert and has not reached this node yet; ask again";
+    Err(ApiError::new(Code::Waits, message))
+}
+
+/// What an alert says of the card, taken from its view.
+fn seen(node: &Node, document: DocTag, elder: Uuid, view: &AlertView) -> Seen {
+    let me = linli_model::author::NodeId(node.core.node().0);
+    let held = view.delivered.get(&me).map(|at| at.0);
+    let held = held.or_else(|| node.ladders.state(&document).map(|state| state.held_since.0));
+    let wait_ms = if view.card.asked { 0 } else { node.open_card_after_ms };
+    let answer_at_ms = held.unwrap_or_else(|| now().0).saturating_add(wait_ms);
+    Seen {
+        elder,
+        round: view.round,
+        open: !matches!(view.stage, Stage::Nothing | Stage::Resolved),
+        card: view.card.clone(),
+        answer_at_ms: view.card.refused.is_none().then_some(answer_at_ms),
+        sent: BTreeSet::new(),
+        opened: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,141 @@
+//! What a node does about cards by itself: a hub answers alerts, and reads and closes follow from the alerts' facts.
+
+use linli_core::authority::Owner;
+use linli_core::opening::Opening;
+use linli_model::alert::{AlertFact, AlertView, CardKey};
+use linli_model::card::SheetId;
+use linli_replica::batch::Erase;
+use linli_replica::certificate::PartyKind;
+use linli_replica::entry::Urgency;
+use linli_replica::id::{DocTag, SpaceTag};
+use linli_replica::replica::Input;
+
+use super::{facts, key, renew, seen, spaces};
+use crate::handle::alerts;
+use crate::node::{Node, now, world};
+
+/// The keys of one alert that are looked at, the latest first: each time another alert about the
+/// elder is closed there is one more.
+const KEYS_MAX: usize = 16;
+
+/// Takes in what an alert says of the card.
+pub(crate) fn noted(node: &mut Node, document: DocTag, view: &AlertView, keys: &[CardKey]) {
+    let Some(elder) = alerts::elder(view) else { return };
+    let mut seen = seen(node, document, elder, view);
+    let open = seen.open;
+    if let Some(former) = node.cards.alerts.remove(&document) {
+        seen.opened = former.opened;
+    }
+    node.cards.untidy |= !open;
+    node.cards.alerts.insert(document, seen);
+    match spaces::own_kind(node) {
+        Ok(PartyKind::Household) => {
+            if let Err(error) = renew(node, elder) {
+                tracing::warn!(%error, "a card could not be written for a new epoch");
+            }
+        }
+        // Family holds the keys, and begins an epoch when it writes.
+        Ok(PartyKind::Family) | Err(_) => {}
+        Ok(_) if open => take_up(node, document, keys),
+        Ok(_) => {}
+    }
+}
+
+/// Opens what the keys of an alert open.
+fn take_up(node: &mut Node, document: DocTag, keys: &[CardKey]) {
+    for key in keys.iter().take(KEYS_MAX) {
+        let seen = node.cards.alerts.get(&document);
+        if seen.is_some_and(|seen| seen.opened.contains_key(&key.epoch)) {
+            continue;
+        }
+        let Some(opening) = opening(node, document, key) else {
+            tracing::warn!("what an alert brings opens no card of its household");
+            continue;
+        };
+        let world = world(&node.replica, &node.store);
+        match node.core.open_with(world, &mut node.rng, &opening) {
+            Ok(arrival) => {
+                for input in node.arrived(arrival) {
+                    node.feed(input);
+                }
+                if let Some(seen) = node.cards.alerts.get_mut(&document) {
+                    seen.opened.insert(key.epoch, opening.space());
+                }
+            }
+            Err(error) => tracing::error!(%error, "a card could not be opened"),
+        }
+    }
+}
+
+/// Reads a key; none unless it opens a card of the household in whose space the alert is.
+fn opening(node: &mut Node, document: DocTag, key: &CardKey) -> Option<Opening> {
+    let alerts = node.catalogue.get(&document)?.space;
+    let world = world(&node.replica, &node.store);
+    let (owner, _) = node.core.outline(world, alerts).ok()?.owner?;
+    let opening = Opening::decode(&hex::decode(key.opening.as_str()).ok()?).ok()?;
+    let genesis = opening.genesis()?;
+    let fits = matches!(owner, Owner::Party(_))
+        && genesis.owner == owner
+        && genesis.kind == spaces::EMERGENCY
+        && genesis.community == world.directory.community()
+        && SheetId(opening.epoch().0) == key.epoch;
+    fits.then_some(opening)
+}
+
+/// What is due each second: a hub answers alerts that wait for the card, and what no open alert
+/// opens any more is forgotten.
+pub(crate) fn tick(node: &mut Node) {
+    if spaces::own_kind(node).is_ok_and(|kind| kind == PartyKind::Household) {
+        answer(node);
+    } else if node.cards.untidy && !node.catalogue.has_stale() {
+        node.cards.untidy = false;
+        forget(node);
+    }
+}
+
+fn answer(node: &mut Node) {
+    let at = now().0;
+    let due = node.cards.alerts.iter().filter(|(_, seen)| seen.open);
+    let due: Vec<_> = due
+        .filter(|(_, seen)| seen.answer_at_ms.is_some_and(|answer_at| answer_at <= at))
+        .filter_map(|(document, seen)| Some((*document, seen.elder, seen.round?)))
+        .collect();
+    for (document, elder, raise) in due {
+        let space = node.catalogue.get(&document).map(|row| row.space);
+        let Some(card) = space.and_then(|space| key(node, elder, space)) else { continue };
+        let epoch = card.epoch;
+        let Some(seen) = node.cards.alerts.get_mut(&document) else { continue };
+        let known = seen.card.given.iter().any(|given| given.epoch == epoch);
+        if known || !seen.sent.insert(epoch) {
+            continue;
+        }
+        let fact = AlertFact::CardGiven { raise, card: Some(card) };
+        if let Err(error) = facts::add(node, document, Urgency::Urgent, None, fact) {
+            tracing::warn!(%error, "the card could not be opened to an alert");
+        }
+    }
+}
+
+/// Forgets cards that were opened to this node and that no open alert opens.
+fn forget(node: &mut Node) {
+    let own = node.core.party();
+    let open = node.cards.alerts.values().filter(|seen| seen.open);
+    let open: Vec<SpaceTag> = open.flat_map(|seen| seen.opened.values().copied()).collect();
+    for tag in node.core.spaces().collect::<Vec<_>>() {
+        let at = world(&node.replica, &node.store);
+        let opened = node.core.outline(at, tag).is_ok_and(|outline| {
+            outline.kind == spaces::EMERGENCY && !outline.members.contains(&own)
+        });
+        if !opened || open.contains(&tag) {
+            continue;
+        }
+        if let Ok(Some(mut authored)) = node.core.forget(at, tag) {
+            authored.records.extend(node.catalogue.erase(&Erase { space: tag, documents: None }));
+            node.author(authored);
+            node.feed(Input::Forget(tag));
+            for seen in node.cards.alerts.values_mut() {
+                seen.opened.retain(|_, space| *space != tag);
+            }
+        }
+    }
+}

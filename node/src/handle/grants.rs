@@ -1,0 +1,269 @@
+//! Who may read what: giving a right on a consent, and telling who has one and why.
+
+use linli_core::authority::{Grant, Member, Owner, Right, SpaceState, StandingGrant};
+use linli_core::space::Space;
+use linli_model::consent::{Category, State};
+use linli_model::event::FactId;
+use linli_model::time::Timestamp as ModelTime;
+use linli_replica::certificate::PartyKind;
+use linli_replica::id::{CertificateId, PartyId, SpaceTag, Timestamp};
+use uuid::Uuid;
+
+use super::consents::{self, Consents};
+use super::{Outcome, elders, invalid, not_found, now_known, spaces};
+use crate::api::grants::{GrantRow, KeysGrant, KeysGrants, RemovalRow};
+use crate::api::{ApiError, Code, Detail, Done};
+use crate::node::{Node, now, world};
+
+pub(crate) fn grant(node: &mut Node, request: KeysGrant) -> Outcome<Done> {
+    node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let elder = elders::find(node, &request.elder)?;
+    let party = spaces::party(node, &request.party)?;
+    let right = match request.right.as_str() {
+        "read" => Right::Read,
+        "write" => Right::Write,
+        _ => return Err(invalid("a right is read or write")),
+    };
+    let kind = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY]
+        .into_iter()
+        .find(|kind| *kind == request.scope)
+        .ok_or_else(|| invalid("a scope is care, health or emergency"))?;
+    let space = elders::space_of(node, elder, kind)
+        .ok_or_else(|| not_found("this node has nothing of this kind about this elder"))?;
+    let basis = basis(node, elder, party, &request)?;
+    let grant = Grant {
+        consent: basis.consent.map(|id| id.to_string()),
+        ends: basis.ends.map(Timestamp),
+        history: !request.from_now,
+        ..spaces::grant(party, right, &request.purpose)
+    };
+    let world = world(&node.replica, &node.store);
+    let authored = node.core.grant(world, &mut node.rng, space, grant)?;
+    let saves = [node.author(authored)].into();
+    super::cards::let_family_in(node);
+    Ok((Done {}, saves))
+}
+
+/// What a grant rests on, and until when it can hold.
+struct Basis {
+    consent: Option<FactId>,
+    ends: Option<u64>,
+}
+
+/// Finds the consent that covers what is to be granted; whoever is of the household, the family or the
+/// centre needs none.
+fn basis(
+    node: &mut Node,
+    elder: Uuid,
+    party: PartyId,
+    request: &KeysGrant,
+) -> Result<Basis, ApiError> {
+    let known = node.replica.directory().party(&party);
+    let known = known.ok_or_else(|| not_found("this party is not enrolled"))?;
+    if known.expelled {
+        return Err(ApiError::new(Code::Forbidden, "this party was expelled; it gets nothing"));
+    }
+    let outside =
+        !matches!(known.kind, PartyKind::Household | PartyKind::Family | PartyKind::Centre);
+    let category: Category =
+        request.scope.parse().map_err(|_| invalid("a scope is care, health or emergency"))?;
+    let consents = consents::of_elder(node, elder)?;
+    let to = linli_model::author::PartyId(party.0);
+    let at = ModelTime(now().0);
+    let covers = |(_, (_, standing)): &(&FactId, &(_, linli_model::consent::Standing))| {
+        standing.is_about(to, &request.purpose, category) && standing.state(at) == State::Standing
+    };
+    let found = match &request.consent {
+        Some(text) => {
+            let id = consents::find(&consents, text)?;
+            check(&consents, id, to, &request.purpose, category, at)?;
+            Some(id)
+        }
+        // Of several the one that holds longest.
+        None => consents
+            .iter()
+            .filter(covers)
+            .max_by_key(|(_, (_, standing))| standing.consent.ends.map_or(u64::MAX, |ends| ends.0))
+            .map(|(id, _)| *id),
+    };
+    if outside && found.is_none() {
+        return Err(needed(request));
+    }
+    let consented = found.and_then(|id| consents.get(&id));
+    let until = consented.and_then(|(_, standing)| standing.consent.ends).map(|ends| ends.0);
+    let ends = match (request.ends_ms, until) {
+        (Some(asked), Some(until)) if asked > until => {
+            return Err(invalid(
+                "the consent ends before that; grant to its end, or record another",
+            )
+            .with(Detail::new("error-consent-shorter", &[])));
+        }
+        (asked, until) => asked.or(until),
+    };
+    match ends {
+        None if outside => {
+            Err(invalid("say until when: neither the grant nor its consent has an end")
+                .with(Detail::new("error-consent-endless", &[])))
+        }
+        Some(ends) if ends <= at.0 => Err(invalid("this end has passed already")),
+        ends => Ok(Basis { consent: found, ends }),
+    }
+}
+
+fn needed(request: &KeysGrant) -> ApiError {
+    let message = format!(
+        "nobody outside household, family and centre reads without a consent; record one first: linli keys consent record {} --to {} --purpose {} --category {} …",
+        request.elder, request.party, request.purpose, request.scope
+    );
+    let arguments = [
+        ("elder", request.elder.clone()),
+        ("party", request.party.clone()),
+        ("purpose", request.purpose.clone()),
+        ("scope", request.scope.clone()),
+    ];
+    invalid(message).with(Detail::new("error-consent-needed", &arguments))
+}
+
+/// Refuses a consent that does not carry the grant, with the reason.
+fn check(
+    consents: &Consents,
+    id: FactId,
+    to: linli_model::author::PartyId,
+    purpose: &str,
+    category: Category,
+    at: ModelTime,
+) -> Result<(), ApiError> {
+    let (_, standing) = consents.get(&id).ok_or_else(|| not_found("no such consent"))?;
+    let consent = &standing.consent;
+    let (key, message) = if consent.to != to {
+        ("error-consent-other-party", "this consent is to another party")
+    } else if consent.purpose != purpose {
+        ("error-consent-other-purpose", "this consent is for another purpose")
+    } else if !consent.categories.contains(&category) {
+        ("error-consent-other-kind", "this consent is about another kind of data")
+    } else {
+        match standing.state(at) {
+            State::Standing => return Ok(()),
+            State::NotYet => ("error-consent-not-yet", "this consent begins later"),
+            State::Ended => ("error-consent-ended", "this consent has ended"),
+            State::Withdrawn => ("error-consent-withdrawn", "this consent was withdrawn"),
+        }
+    };
+    let message = format!("{message}; record one that covers this grant first");
+    Err(invalid(message).with(Detail::new(key, &[])))
+}
+
+pub(crate) fn list(node: &mut Node, request: KeysGrants) -> Outcome<Vec<GrantRow>> {
+    let elder = elders::find(node, &request.elder)?;
+    let consents = consents::of_elder(node, elder)?;
+    let mut rows = Vec::new();
+    for (space, scope) in spaces::about(node, elder)? {
+        rows.extend(of_space(node, space, &scope, &consents)?);
+    }
+    rows.retain(|row| request.all || row.state == "standing");
+    let standing = |row: &GrantRow| row.state != "standing";
+    rows.sort_by(|a, b| {
+        (&a.scope, standing(a), a.since_ms, &a.grant).cmp(&(
+            &b.scope,
+            standing(b),
+            b.since_ms,
+            &b.grant,
+        ))
+    });
+    now_known(rows)
+}
+
+/// One grant, as a space's certificates have it.
+struct Told {
+    party: PartyId,
+    grant: StandingGrant,
+    right: &'static str,
+    since: Timestamp,
+    removal: Option<(CertificateId, PartyId, Timestamp, Option<PartyId>)>,
+}
+
+fn of_space(
+    node: &mut Node,
+    space: SpaceTag,
+    scope: &str,
+    consents: &Consents,
+) -> Result<Vec<GrantRow>, ApiError> {
+    let told = {
+        let world = world(&node.replica, &node.store);
+        told(node.core.space(world, space)?)
+    };
+    let at = now();
+    let row = |told: Told| {
+        let Told { party, grant, right, since, removal } = told;
+        let expelled = node.replica.directory().party(&party).is_some_and(|p| p.expelled);
+        let state = if removal.is_some() {
+            "revoked"
+        } else if expelled {
+            "expelled"
+        } else if grant.ends.is_some_and(|ends| at > ends) {
+            "ended"
+        } else {
+            "standing"
+        };
+        let consent = grant.consent.as_ref().and_then(|id| id.parse().ok());
+        let standing = consent.and_then(|id| Some((id, consents.get(&id)?)));
+        GrantRow {
+            grant: grant.id.to_string(),
+            state: state.to_owned(),
+            scope: scope.to_owned(),
+            party: spaces::party_ref(node, party),
+            right: right.to_owned(),
+            purpose: grant.purpose,
+            history: grant.history,
+            since_ms: since.0,
+            ends_ms: grant.ends.map(|ends| ends.0),
+            by: spaces::party_ref(node, grant.by),
+            consent: grant.consent,
+            consent_row: standing.map(|(id, (_, standing))| consents::row(node, id, standing)),
+            removal: removal.map(|(id, by, at, hung_on)| RemovalRow {
+                removal: id.to_string(),
+                by: spaces::party_ref(node, by),
+                at_ms: at.0,
+                hung_on: hung_on.map(|party| spaces::party_ref(node, party)),
+            }),
+        }
+    };
+    Ok(told.into_iter().map(row).collect())
+}
+
+fn told(space: &Space) -> Vec<Told> {
+    let state = space.state();
+    let sides = state.members.iter().chain(&state.former);
+    let grants = sides.flat_map(|(party, Member { grants })| {
+        grants.iter().map(move |grant| (*party, grant.clone()))
+    });
+    grants.map(|(party, grant)| told_of(space, state, party, grant)).collect()
+}
+
+fn told_of(space: &Space, state: &SpaceState, party: PartyId, grant: StandingGrant) -> Told {
+    let body = |id: &CertificateId| space.certificates().get(id).map(|c| c.body());
+    let death = state.dead.get(&grant.id).filter(|_| !stands(state, party, &grant));
+    let removal = death.and_then(|death| {
+        let by = body(&death.removal)?;
+        let hung_on = (death.link != grant.id).then(|| space.holder(&death.link)).flatten();
+        Some((death.removal, by.party, by.at, hung_on))
+    });
+    let since = body(&grant.id).map_or(Timestamp(0), |body| body.at);
+    Told { party, right: right(state, party, &grant), since, removal, grant }
+}
+
+fn stands(state: &SpaceState, party: PartyId, grant: &StandingGrant) -> bool {
+    let member = state.members.get(&party);
+    member.is_some_and(|member| member.grants.iter().any(|of| of == grant))
+}
+
+fn right(state: &SpaceState, party: PartyId, grant: &StandingGrant) -> &'static str {
+    let owner = state.genesis.as_ref().is_some_and(|g| g.owner == Owner::Party(party));
+    match grant.right {
+        Right::Steward if owner && grant.depth == 0 => "owner",
+        Right::Steward => "steward",
+        Right::Write => "write",
+        Right::Read => "read",
+        Right::Carry => "carry",
+    }
+}

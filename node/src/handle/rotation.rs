@@ -1,0 +1,318 @@
+//! New epochs: on demand, on a schedule, and after somebody was expelled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use linli_core::authority::{Owner, Right};
+use linli_core::engine::Outline;
+use linli_replica::certificate::{Act, Subject};
+use linli_replica::id::{PartyId, SpaceTag, Timestamp};
+use linli_replica::replica::Save;
+
+use super::{Outcome, elders, invalid, spaces};
+use crate::api::ApiError;
+use crate::api::grants::{KeysRotate, RotateAnswer};
+use crate::node::{Node, now, world};
+
+/// Spaces looked at by one request: a new epoch for eight readers takes about a millisecond, and an
+/// alert waits for no longer turn of the driver.
+const SPACES_AT_ONCE: u64 = 256;
+
+/// What is due in a space.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Due {
+    /// Members that were expelled.
+    expelled: BTreeSet<PartyId>,
+    /// Whether the epoch is to be a new one in any case.
+    epoch: bool,
+}
+
+/// Why a space is looked at.
+enum Reason {
+    /// Somebody asked for it: epochs that are not younger than this are replaced.
+    Asked(Timestamp),
+    /// Somebody was expelled.
+    Expelled,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) rotated: u64,
+    pub(crate) revoked: u64,
+    pub(crate) failed: u64,
+    pub(crate) saves: BTreeSet<Save>,
+}
+
+pub(crate) fn rotate(node: &mut Node, request: KeysRotate) -> Outcome<RotateAnswer> {
+    node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let since = Timestamp(request.since_ms.unwrap_or(now().0));
+    let after = match &request.after {
+        None => Bound::Unbounded,
+        Some(tag) => {
+            Bound::Excluded(tag.parse::<SpaceTag>().map_err(|_| invalid("`after` is no space"))?)
+        }
+    };
+    let mut all: BTreeSet<SpaceTag> = match &request.elder {
+        None => node.core.spaces().collect(),
+        Some(elder) => {
+            let elder = elders::find(node, elder)?;
+            spaces::about(node, elder)?.into_iter().map(|(space, _)| space).collect()
+        }
+    };
+    if let Some(scope) = &request.scope {
+        let mut fitting = BTreeSet::new();
+        for space in all {
+            if spaces::kind_of(node, space)? == *scope {
+                fitting.insert(space);
+            }
+        }
+        all = fitting;
+    }
+    let limit = usize::try_from(request.limit.clamp(1, SPACES_AT_ONCE)).unwrap_or(usize::MAX);
+    let page: Vec<SpaceTag> = all.range((after, Bound::Unbounded)).take(limit).copied().collect();
+    let reason = if request.expelled { Reason::Expelled } else { Reason::Asked(since) };
+    let out = Out::of(node);
+    let mut done = Done::default();
+    for space in &page {
+        one(node, *space, &reason, &out, &mut done)?;
+    }
+    let next = page.last().filter(|last| all.last() != Some(last)).map(ToString::to_string);
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let answer = RotateAnswer {
+        since_ms: since.0,
+        total: count(all.len()),
+        seen: count(page.len()),
+        rotated: done.rotated,
+        revoked: done.revoked,
+        failed: done.failed,
+        next,
+    };
+    Ok((answer, done.saves))
+}
+
+/// Who was expelled, as the directory says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Out {
+    parties: BTreeSet<PartyId>,
+    /// Parties of which a node was expelled and others stay, and when the last one was.
+    nodes: BTreeMap<PartyId, Timestamp>,
+}
+
+impl Out {
+    pub(crate) fn of(node: &Node) -> Self {
+        let directory = node.replica.directory();
+        let parties: BTreeSet<PartyId> =
+            directory.parties().filter(|(_, party)| party.expelled).map(|(id, _)| *id).collect();
+        let mut nodes: BTreeMap<PartyId, Timestamp> = BTreeMap::new();
+        for certificate in directory.certificates() {
+            let Act::Expel { subject: Subject::Node(id), .. } = &certificate.body().act else {
+                continue;
+            };
+            let Some(member) = directory.node(id).filter(|member| member.expelled) else {
+                continue;
+            };
+            if !parties.contains(&member.party) {
+                let at = nodes.entry(member.party).or_insert(certificate.body().at);
+                *at = (*at).max(certificate.body().at);
+            }
+        }
+        Self { parties, nodes }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parties.is_empty() && self.nodes.is_empty()
+    }
+}
+
+fn due(outline: &Outline, reason: &Reason, out: &Out) -> Due {
+    let members = &outline.members;
+    let mut due = Due::default();
+    match reason {
+        Reason::Asked(since) => due.epoch = outline.epoch_at.is_none_or(|at| at < *since),
+        Reason::Expelled => {
+            due.expelled = out.parties.iter().filter(|p| members.contains(p)).copied().collect();
+            due.epoch = out.nodes.iter().any(|(party, expelled)| {
+                members.contains(party) && outline.epoch_at.is_none_or(|at| at <= *expelled)
+            });
+        }
+    }
+    due
+}
+
+/// Does in one space what is due there. A space that cannot be rotated is counted and hinders none.
+fn one(
+    node: &mut Node,
+    space: SpaceTag,
+    reason: &Reason,
+    out: &Out,
+    done: &mut Done,
+) -> Result<(), ApiError> {
+    let outline = node.core.outline(world(&node.replica, &node.store), space)?;
+    let due = due(&outline, reason, out);
+    if due == Due::default() {
+        return Ok(());
+    }
+    let own = node.core.party();
+    let own_world = world(&node.replica, &node.store);
+    let right = node.core.space(own_world, space)?.state().right(&own, own_world.now);
+    for party in &due.expelled {
+        let world = world(&node.replica, &node.store);
+        // A new epoch comes with each removal.
+        match node.core.revoke(world, &mut node.rng, space, *party) {
+            Ok(authored) => {
+                done.saves.insert(node.author(authored));
+                done.revoked += 1;
+                done.rotated += 1;
+            }
+            Err(_) => done.failed += 1,
+        }
+    }
+    if due.epoch && due.expelled.is_empty() {
+        let world = world(&node.replica, &node.store);
+        match node.core.rotate(world, &mut node.rng, space) {
+            Ok(authored) => {
+                done.saves.insert(node.author(authored));
+                done.rotated += 1;
+            }
+            // Where this party only reads, others rotate.
+            Err(_) if right < Some(Right::Write) => {}
+            Err(_) => done.failed += 1,
+        }
+    }
+    Ok(())
+}
+
+/// Spaces looked at in one turn of the background, and turned over at most.
+const LOOKED_AT: usize = 32;
+const DONE_AT: u64 = 4;
+/// How often all spaces are looked through.
+const SWEEP_MS: u64 = 60 * 60 * 1_000;
+/// What others wait for whoever is first to do it.
+const GRACE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Where the background is on its way through the spaces.
+#[derive(Debug, Default)]
+pub(crate) struct Sweep {
+    after: Option<SpaceTag>,
+    under_way: bool,
+    next: Timestamp,
+    out: Out,
+    /// How old an epoch may become; none where there is no schedule.
+    pub(crate) rotate_ms: Option<u64>,
+}
+
+/// Goes on through the spaces, some at a time: takes the rights of who was expelled, rotates what could
+/// be read by an expelled node, and what the schedule says. Others than the first to do it wait a day.
+pub(crate) fn sweep(node: &mut Node) {
+    let at = now();
+    let out = Out::of(node);
+    if !node.sweep.under_way {
+        let idle = out.is_empty() && node.sweep.rotate_ms.is_none();
+        if idle || (at < node.sweep.next && out == node.sweep.out) {
+            return;
+        }
+        node.sweep.under_way = true;
+        node.sweep.after = None;
+        node.sweep.out = out.clone();
+    }
+    let after = node.sweep.after.map_or(Bound::Unbounded, Bound::Excluded);
+    let page: Vec<SpaceTag> = node.core.spaces_from(after).take(LOOKED_AT).collect();
+    let whole = page.len() < LOOKED_AT;
+    let mut done = Done::default();
+    for space in page {
+        if let Err(error) = in_background(node, space, &out, at, &mut done) {
+            tracing::warn!(%error, "a space could not be looked at for rotation");
+        }
+        node.sweep.after = Some(space);
+        if done.rotated >= DONE_AT {
+            return;
+        }
+    }
+    if whole {
+        node.sweep.under_way = false;
+        node.sweep.next = at.plus_ms(SWEEP_MS);
+    }
+}
+
+fn in_background(
+    node: &mut Node,
+    space: SpaceTag,
+    out: &Out,
+    at: Timestamp,
+    done: &mut Done,
+) -> Result<(), ApiError> {
+    let outline = node.core.outline(world(&node.replica, &node.store), space)?;
+    let own = node.core.party();
+    let first = outline.owner.is_some_and(|(owner, steward)| match owner {
+        Owner::Party(party) => party == own,
+        Owner::Community => steward == Some(own),
+    });
+    let first = first && is_first_node(node, at);
+    let waits = if first { 0 } else { GRACE_MS };
+    let expelled = out.parties.iter().any(|party| outline.members.contains(party));
+    // Nobody knows since when a party is out; the others wait from the last epoch on.
+    let old_enough = |age: u64| outline.epoch_at.is_none_or(|epoch| at.since_ms(epoch) > age);
+    if (expelled || !out.nodes.is_empty()) && (first || old_enough(waits)) {
+        one(node, space, &Reason::Expelled, out, done)?;
+    }
+    if let Some(rotate_ms) = node.sweep.rotate_ms
+        && old_enough(rotate_ms.saturating_add(waits))
+    {
+        let since = Timestamp(at.0.saturating_sub(rotate_ms));
+        one(node, space, &Reason::Asked(since), out, done)?;
+    }
+    Ok(())
+}
+
+/// Of a party's nodes the one of lowest id is the first to do what each of them could.
+fn is_first_node(node: &Node, at: Timestamp) -> bool {
+    let mut nodes = node.replica.directory().nodes_of(node.core.party(), at).map(|(id, _)| *id);
+    nodes.all(|id| node.core.node() <= id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use linli_replica::id::LogKey;
+
+    use super::*;
+
+    const STAYS: PartyId = PartyId([1; 32]);
+    const GONE: PartyId = PartyId([2; 32]);
+
+    fn outline(epoch_at: u64) -> Outline {
+        Outline {
+            kind: "care".to_owned(),
+            log: LogKey([0; 32]),
+            owner: None,
+            members: Arc::new([STAYS, GONE].into()),
+            epoch_at: Some(Timestamp(epoch_at)),
+            may_hold_back: false,
+        }
+    }
+
+    #[test]
+    fn a_space_is_due_while_its_epoch_is_older_than_the_work() {
+        let asked =
+            |since, at| due(&outline(at), &Reason::Asked(Timestamp(since)), &Out::default());
+        assert!(asked(10, 9).epoch);
+        assert!(!asked(10, 10).epoch, "rotated since the work began");
+        let none = Outline { epoch_at: None, ..outline(0) };
+        assert!(due(&none, &Reason::Asked(Timestamp(0)), &Out::default()).epoch);
+    }
+
+    #[test]
+    fn whoever_was_expelled_is_due_to_lose_its_rights_and_its_nodes_to_lose_the_key() {
+        let other = PartyId([3; 32]);
+        let out = Out { parties: [GONE, other].into(), nodes: BTreeMap::new() };
+        let found = due(&outline(5), &Reason::Expelled, &out);
+        assert_eq!(found, Due { expelled: [GONE].into(), epoch: false });
+        let out = Out { parties: BTreeSet::new(), nodes: [(STAYS, Timestamp(7))].into() };
+        assert!(due(&outline(7), &Reason::Expelled, &out).epoch);
+        assert!(!due(&outline(8), &Reason::Expelled, &out).epoch, "begun after the expulsion");
+        let out = Out { parties: [other].into(), nodes: [(other, Timestamp(7))].into() };
+        assert_eq!(due(&outline(1), &Reason::Expelled, &out), Due::default());
+    }
+}

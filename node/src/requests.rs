@@ -1,0 +1,325 @@
+//! Requests that wait at this node for officers' signatures, and joiners that wait with them.
+//!
+//! A request lives in a record of its own until enough officers have signed; only then are its
+//! certificates published. Nobody outside the node sees what is merely asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::SigningKey;
+use linli_core::identity::{KeyKind, key_file_of, open_key_file};
+use linli_replica::batch::{Record, Shelf};
+use linli_replica::certificate::{Act, Certificate};
+use linli_replica::id::{CertificateId, NodeId, OfficerId, PartyId, Timestamp};
+use linli_replica::replica::{Input, Save};
+use linli_replica::request::{Request, RequestError, explain};
+
+use crate::api::officers::sort_request_error;
+use crate::api::{ApiError, Code, Detail};
+use crate::node::{Node, now};
+
+/// Requests that wait at once: a desk begins a few a day. What is beyond is refused.
+const WAITING_MAX: usize = 256;
+/// How long a joiner may stay away before pairing is no longer kept open for it: 90 days.
+const JOINER_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
+const REQUEST: &[u8] = b"request ";
+const JOINER: &[u8] = b"joiner ";
+
+/// What waits for officers at this node.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    waiting: BTreeMap<CertificateId, Request>,
+    joiners: BTreeMap<NodeId, u64>,
+    /// Enrolments on their way into the directory; the parties are to be let in then.
+    enrolling: BTreeSet<CertificateId>,
+}
+
+impl Requests {
+    /// Reads what was kept.
+    pub(crate) fn load(own: &[(Vec<u8>, Vec<u8>)]) -> Self {
+        let mut requests = Self::default();
+        for (key, value) in own {
+            if key.starts_with(REQUEST) {
+                match Request::decode(value) {
+                    Ok(request) => drop(requests.waiting.insert(request.id(), request)),
+                    Err(error) => tracing::error!(%error, "a kept request cannot be read"),
+                }
+            } else if let Some(node) = key.strip_prefix(JOINER)
+                && let Ok(node) = <[u8; 32]>::try_from(node)
+            {
+                let since = linli_replica::codec::decode(value).unwrap_or_default();
+                requests.joiners.insert(NodeId(node), since);
+            }
+        }
+        requests
+    }
+
+    /// Lists the requests that wait.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Request> {
+        self.waiting.values()
+    }
+
+    /// Whether pairing is to be kept open for somebody who waits to be told that it is a member.
+    pub(crate) fn any_joiner(&self) -> bool {
+        !self.joiners.is_empty()
+    }
+
+    /// Finds the one request whose id begins so.
+    pub(crate) fn find(&self, id: &str) -> Result<&Request, ApiError> {
+        let mut fitting = self.waiting.values().filter(|r| r.id().to_string().starts_with(id));
+        match (fitting.next(), fitting.next()) {
+            (Some(request), None) if !id.is_empty() => Ok(request),
+            (Some(_), Some(_)) => {
+                let message = "several requests begin so: write more of the id";
+                Err(ApiError::new(Code::Conflict, message))
+            }
+            _ => Err(ApiError::new(Code::NotFound, "no request here has this id")),
+        }
+    }
+
+    /// Finds the request that a joining node waits for.
+    pub(crate) fn of_joiner(&self, joiner: &NodeId) -> Option<&Request> {
+        self.waiting.values().find(|request| joiners(request).any(|node| node == *joiner))
+    }
+}
+
+/// The nodes that an enrolment would make members.
+fn joiners(request: &Request) -> impl Iterator<Item = NodeId> {
+    companions(request).into_iter().filter_map(|certificate| {
+        let Act::Node { node, .. } = certificate.body().act else { return None };
+        Some(node)
+    })
+}
+
+/// The certificates of nodes that go with the enrolments of a request.
+fn companions(request: &Request) -> Vec<Certificate> {
+    let enrols = |of: &PartyId| {
+        request.acts().iter().any(|act| {
+            let Act::Enrol { party, .. } = &act.body().act else { return false };
+            party == of
+        })
+    };
+    let goes = |certificate: &&Certificate| {
+        let Act::Node { party, .. } = &certificate.body().act else { return false };
+        enrols(party) && certificate.envelope().signed_by(party.as_bytes())
+    };
+    request.known().iter().filter(goes).cloned().collect()
+}
+
+fn record(prefix: &[u8], id: &[u8; 32], value: Option<Vec<u8>>) -> Record {
+    Record { shelf: Shelf::Own, key: [prefix, id.as_slice()].concat(), value }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        let (code, key) = sort_request_error(&error);
+        Self::new(code, error.to_string()).with(Detail::new(key, &[]))
+    }
+}
+
+/// Begins a request under the officers in force: signs it with these keys, and publishes it at once
+/// where they are enough.
+pub(crate) fn begin(
+    node: &mut Node,
+    act: Act,
+    known: Vec<Certificate>,
+    keys: &[SigningKey],
+) -> Result<(Request, Save), ApiError> {
+    let act = Certificate::new(node.replica.directory().community(), now(), act);
+    let mut request = Request::new(vec![act], known)?;
+    for key in keys {
+        match request.sign(key) {
+            // The officers may have changed since the keys were opened.
+            Ok(_) | Err(RequestError::NotOfficer) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    submit(node, request)
+}
+
+/// Takes a request in, with the signatures that it and the copy here have; publishes it once they are
+/// enough.
+pub(crate) fn submit(node: &mut Node, mut request: Request) -> Result<(Request, Save), ApiError> {
+    let directory = node.replica.directory();
+    if request.community() != directory.community() {
+        let message = "this request is another community's; take it to a node of that one";
+        let detail = Detail::new("request-other-community", &[]);
+        return Err(ApiError::new(Code::Invalid, message).with(detail));
+    }
+    let counts = |act: &Certificate| {
+        let id = act.id();
+        directory.certificate(&id).is_some() && !directory.refused().contains_key(&id)
+    };
+    if request.acts().iter().all(counts) {
+        let message = "it was signed by enough officers before, and counts";
+        let detail = Detail::new("request-counts-already", &[]);
+        return Err(ApiError::new(Code::Conflict, message).with(detail));
+    }
+    if request.under() != directory.officers().0 {
+        return Err(RequestError::OldOfficers.into());
+    }
+    let id = request.id();
+    match node.requests.waiting.get(&id) {
+        // What came along with a file is not signed, and may have been lost on the way: ours stays.
+        Some(held) => {
+            let mut own = held.clone();
+            own.merge(&request)?;
+            request = own;
+        }
+        None if node.requests.waiting.len() >= WAITING_MAX => {
+            let message = format!("{WAITING_MAX} requests wait here; finish or drop some first");
+            return Err(ApiError::new(Code::Conflict, message));
+        }
+        None => {}
+    }
+    let (certificates, kept) = if request.is_signed() {
+        node.requests.waiting.remove(&id);
+        let enrols = |act: &&Certificate| matches!(act.body().act, Act::Enrol { .. });
+        let enrolling = request.acts().iter().filter(enrols).map(Certificate::id);
+        node.requests.enrolling.extend(enrolling);
+        let acts = request.acts().iter().cloned();
+        (acts.chain(companions(&request)).collect(), None)
+    } else {
+        node.requests.waiting.insert(id, request.clone());
+        (Vec::new(), Some(request.encode()))
+    };
+    node.feed(Input::Authored {
+        pages: Vec::new(),
+        certificates,
+        records: vec![record(REQUEST, &id.0, kept)],
+        urgent: false,
+    });
+    Ok((request, node.replica.last_save()))
+}
+
+/// Forgets a request, and who waited for it.
+pub(crate) fn forget(node: &mut Node, id: CertificateId) -> Save {
+    let mut records = vec![record(REQUEST, &id.0, None)];
+    if let Some(request) = node.requests.waiting.remove(&id) {
+        for joiner in joiners(&request) {
+            node.requests.joiners.remove(&joiner);
+            records.push(record(JOINER, &joiner.0, None));
+        }
+    }
+    write(node, records)
+}
+
+fn write(node: &mut Node, records: Vec<Record>) -> Save {
+    let (pages, certificates) = (Vec::new(), Vec::new());
+    node.feed(Input::Authored { pages, certificates, records, urgent: false });
+    node.replica.last_save()
+}
+
+/// Notes that a node waits to be told that it is a member.
+pub(crate) fn await_joiner(node: &mut Node, joiner: NodeId, at: Timestamp) {
+    node.requests.joiners.insert(joiner, at.0);
+    write(node, vec![record(JOINER, &joiner.0, Some(linli_replica::codec::encode(&at.0)))]);
+}
+
+/// Does what time brings: lets in who was enrolled, begins again what the old officers were asked,
+/// and forgets joiners that have arrived.
+pub(crate) fn tick(node: &mut Node) {
+    let directory = node.replica.directory();
+    let arrived = |id: &CertificateId| directory.certificate(id).is_some();
+    if !node.requests.enrolling.is_empty() && node.requests.enrolling.iter().all(arrived) {
+        node.requests.enrolling.clear();
+        crate::handle::welcome(node);
+    }
+    let at = now();
+    let gone = |(joiner, since): (&NodeId, &u64)| {
+        let met = node.peers.get(joiner).is_some_and(|peer| peer.connected);
+        (met || at.0.saturating_sub(*since) > JOINER_MS).then_some(*joiner)
+    };
+    let gone: Vec<NodeId> = node.requests.joiners.iter().filter_map(gone).collect();
+    if !gone.is_empty() {
+        node.requests.joiners.retain(|joiner, _| !gone.contains(joiner));
+        write(node, gone.iter().map(|joiner| record(JOINER, &joiner.0, None)).collect());
+    }
+    renew(node, at);
+}
+
+/// What the former officers were asked is asked of those in force; a change of the former officers
+/// cannot count any more, and stays to be seen until somebody drops it.
+fn renew(node: &mut Node, at: Timestamp) {
+    let directory = node.replica.directory();
+    let under = directory.officers().0;
+    let is_change =
+        |r: &&Request| r.acts().iter().any(|act| matches!(act.body().act, Act::Officers { .. }));
+    let old: Vec<Request> = node
+        .requests
+        .waiting()
+        .filter(|request| request.under() != under && !is_change(request))
+        .cloned()
+        .collect();
+    if old.is_empty() {
+        return;
+    }
+    let (community, line) = (directory.community(), explain(directory, None));
+    for request in old {
+        let again = |act: &Certificate| {
+            let mut act = act.body().act.clone();
+            if let Act::Enrol { under: of, .. } | Act::Expel { under: of, .. } = &mut act {
+                *of = under;
+            }
+            Certificate::new(community, at, act)
+        };
+        let acts = request.acts().iter().map(again).collect();
+        let named = |c: &&Certificate| !line.iter().any(|of| of.id() == c.id());
+        let known = line.iter().chain(request.known().iter().filter(named)).cloned().collect();
+        node.requests.waiting.remove(&request.id());
+        let mut records = vec![record(REQUEST, &request.id().0, None)];
+        match Request::new(acts, known) {
+            Ok(renewed) => {
+                records.push(record(REQUEST, &renewed.id().0, Some(renewed.encode())));
+                node.requests.waiting.insert(renewed.id(), renewed);
+            }
+            Err(error) => tracing::error!(%error, "a request could not be begun again"),
+        }
+        write(node, records);
+    }
+}
+
+/// Lists the officers whose key files lie in the data directory.
+pub(crate) fn held_keys(node: &Node) -> BTreeSet<OfficerId> {
+    key_files(node).into_iter().map(|(officer, _)| officer).collect()
+}
+
+fn key_files(node: &Node) -> Vec<(OfficerId, Vec<u8>)> {
+    let Ok(files) = std::fs::read_dir(node.home.officers()) else { return Vec::new() };
+    let read = |file: std::fs::DirEntry| {
+        let bytes = std::fs::read(file.path()).ok()?;
+        let (kind, public) = key_file_of(&bytes).ok()?;
+        (kind == KeyKind::Officer).then_some((OfficerId(public), bytes))
+    };
+    files.flatten().filter_map(read).collect()
+}
+
+/// Opens the key files here of officers in force. None of them, and no passphrase: no keys.
+///
+/// # Errors
+/// There are such files, and the passphrase opens none of them.
+pub(crate) fn open_keys(
+    node: &Node,
+    passphrase: Option<&str>,
+) -> Result<Vec<SigningKey>, ApiError> {
+    let Some(passphrase) = passphrase else { return Ok(Vec::new()) };
+    let (_, set) = node.replica.directory().officers();
+    let files = key_files(node);
+    let files = files.iter().filter(|(officer, _)| set.officers.contains(officer));
+    let (mut keys, mut failed) = (Vec::new(), None);
+    for (_, bytes) in files {
+        match open_key_file(bytes, passphrase) {
+            Ok(file) => keys.push(file.key),
+            Err(error) => failed = Some(error),
+        }
+    }
+    match (keys.is_empty(), failed) {
+        (true, Some(error)) => Err(ApiError::new(Code::WrongSecret, error.to_string())),
+        (true, None) => {
+            let message = "this node keeps no officer's key; begin without the passphrase and let \
+                           the officers sign the request";
+            Err(ApiError::new(Code::Forbidden, message)
+                .with(Detail::new("request-no-officer-key", &[])))
+        }
+        (false, _) => Ok(keys),
+    }
+}
