@@ -83,7 +83,6 @@ verbs! {
     Offer offer,
     Order order,
     Alert alert,
-    Keys keys,
     Leave leave,
     Backup backup,
     Restore restore,

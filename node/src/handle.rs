@@ -213,7 +213,7 @@ impl From<CoreError> for ApiError {
             CoreError::NoSuchSpace | CoreError::UnknownParty | CoreError::Erased => Code::NotFound,
             CoreError::Forbidden(_) | CoreError::NodeEnded | CoreError::NoCarrierKey(_) => {
                 Code::Forbidden
-            },
+            }
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
             CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,

@@ -15,7 +15,8 @@ use crate::api::erasure::{
     ErasedSpace, ErasureAnswer, ErasureDetails, ErasureList, ErasureNode, ErasureOrder, ErasureRow,
     KeptElsewhere,
 };
-use crate::api::{ApiError, Code};
+use crate::api::officers::DeskItem;
+use crate::api::{ApiError, Code, Detail};
 use crate::node::{Node, now, world};
 
 /// What the names of the records of orders that were given here begin with, on the own shelf.
@@ -172,6 +173,32 @@ pub(crate) fn list(node: &mut Node, _: ErasureList) -> Outcome<Vec<ErasureRow>> 
     orders.sort_by_key(|(at, order)| (*at, order.id()));
     let rows = orders.into_iter().map(|(_, order)| row(node, &order));
     now_known(rows.collect::<Result<_, ApiError>>()?)
+}
+
+/// Orders that were given here and that nodes have yet to confirm. One that was put out is not waited
+/// for: it may never learn of the order, and stands in the list of orders for good.
+pub(crate) fn waiting(node: &mut Node) -> Vec<DeskItem> {
+    let rows = match list(node, ErasureList {}) {
+        Ok((rows, _)) => rows,
+        Err(error) => {
+            tracing::error!(%error, "the orders to erase cannot be listed");
+            return Vec::new();
+        }
+    };
+    let item = |row: ErasureRow| {
+        let missing = row.unconfirmed.unwrap_or_default();
+        let waited = missing.iter().filter(|node| !node.expelled).count();
+        let all = missing.len() + row.confirmed.len();
+        let arguments = [
+            ("since_ms", row.at_ms.to_string()),
+            ("waiting", waited.to_string()),
+            ("nodes", all.to_string()),
+        ];
+        let detail = Detail::new("inbox-erasure", &arguments);
+        let section = "erasure".to_owned();
+        (waited > 0).then_some(DeskItem { section, id: row.order, due_ms: None, detail })
+    };
+    rows.into_iter().filter_map(item).collect()
 }
 
 fn row(node: &Node, order: &Order) -> Result<ErasureRow, ApiError> {
