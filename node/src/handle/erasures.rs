@@ -10,7 +10,7 @@ use linli_replica::replica::{Input, Save};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Outcome, elders, invalid, not_found, now_known, spaces};
+use super::{Outcome, cards, elders, invalid, not_found, now_known, spaces};
 use crate::api::erasure::{
     ErasedSpace, ErasureAnswer, ErasureDetails, ErasureList, ErasureNode, ErasureOrder, ErasureRow,
     KeptElsewhere,
@@ -111,10 +111,13 @@ fn targets(
         let members = node.core.ever_members(world, space)?;
         match node.core.order_erasure(world, space, None) {
             Ok(body) => {
-                // Whoever carries may hold it, too.
+                // Whoever carries may hold it, too, and whoever read the card in an alert.
                 let nodes = world.directory.nodes();
                 let nodes = nodes.filter(|(_, n)| n.carrier || members.contains(&n.party));
-                let nodes = nodes.map(|(id, _)| *id).collect();
+                let mut nodes: BTreeSet<NodeId> = nodes.map(|(id, _)| *id).collect();
+                if kind == spaces::EMERGENCY {
+                    nodes.extend(cards::read_at(node, elder));
+                }
                 targets.push(Target { kind, space, nodes, body });
             }
             Err(CoreError::NoCarrierKey(began)) => {
