@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod cards;
 pub mod care;
+pub mod erasure;
 pub mod grants;
 pub mod network;
 pub mod officers;
@@ -25,6 +26,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         audit::NAMES,
         seat::NAMES,
         recovery::NAMES,
+        erasure::NAMES,
         grants::NAMES,
     ]
     .into_iter()

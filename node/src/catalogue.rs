@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::engine::Changed;
 use linli_model::document::DocumentName;
-use linli_replica::batch::{Record, Shelf};
+use linli_replica::batch::{Erase, Record, Shelf};
 use linli_replica::id::{DocTag, SpaceTag};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -159,25 +159,18 @@ impl Catalogue {
         Some(Record { shelf: Shelf::View, key: document.0.to_vec(), value: Some(value) })
     }
 
-    /// Drops the documents of a space; returns what is to be removed from the store.
-    pub(crate) fn forget(&mut self, space: SpaceTag) -> Vec<Record> {
-        let gone: Vec<DocTag> = self
-            .rows
-            .iter()
-            .filter(|(_, row)| row.space == space)
-            .map(|(document, _)| *document)
-            .collect();
-        self.news.retain(|changed| changed.space != space);
+    /// Forgets documents or a whole space; returns the records to remove.
+    pub(crate) fn erase(&mut self, erase: &Erase) -> Vec<Record> {
+        let stays = |changed: &Changed| !erase.covers(&changed.space, &changed.document);
+        self.news.retain(stays);
+        self.unseen.retain(|(_, changed)| stays(changed));
+        let of = self.rows.extract_if(.., |document, row| erase.covers(&row.space, document));
+        let gone: Vec<DocTag> = of.map(|(document, _)| document).collect();
         for document in &gone {
-            self.rows.remove(document);
             self.stale.remove(document);
         }
-        let record = |document: &DocTag| Record {
-            shelf: Shelf::View,
-            key: document.0.to_vec(),
-            value: None,
-        };
-        gone.iter().map(record).collect()
+        let record = |tag: DocTag| Record { shelf: Shelf::View, key: tag.0.to_vec(), value: None };
+        gone.into_iter().map(record).collect()
     }
 
     pub(crate) fn get(&self, document: &DocTag) -> Option<&Row> {

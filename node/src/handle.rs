@@ -18,6 +18,7 @@ pub(crate) mod cards;
 pub(crate) mod consents;
 mod desk;
 pub(crate) mod elders;
+mod erasures;
 mod exposure;
 pub(crate) mod facts;
 mod grants;
@@ -111,6 +112,8 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.show" => reading(node, body, What::Read, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
         "alert.card" => opening(node, body, cards::of_alert),
+        "erasure.order" => answer(node, body, erasures::order),
+        "erasure.list" => answer(node, body, erasures::list),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
         "audit.list" => audit::list(node, body),
@@ -233,8 +236,10 @@ pub(crate) fn now_known<T>(answer: T) -> Outcome<T> {
 impl From<CoreError> for ApiError {
     fn from(error: CoreError) -> Self {
         let code = match &error {
-            CoreError::NoSuchSpace | CoreError::UnknownParty => Code::NotFound,
-            CoreError::Forbidden(_) | CoreError::NodeEnded => Code::Forbidden,
+            CoreError::NoSuchSpace | CoreError::UnknownParty | CoreError::Erased => Code::NotFound,
+            CoreError::Forbidden(_) | CoreError::NodeEnded | CoreError::NoCarrierKey(_) => {
+                Code::Forbidden
+            }
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
             CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,

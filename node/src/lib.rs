@@ -31,6 +31,7 @@ pub mod setup;
 mod audit;
 mod catalogue;
 mod driver;
+mod erasures;
 mod handle;
 mod invitation;
 mod ladder;
@@ -263,6 +264,8 @@ async fn begin(
 /// Asks for what the node is a member of, and looks again at what a crash may have left half done.
 fn wake(node: &mut Node, clean: bool, restored: bool) {
     node.tell_members();
+    // What was ordered to be erased is forgotten before anything else is looked at.
+    node.feed(Input::Tick);
     for space in node.core.spaces().collect::<Vec<_>>() {
         node.feed(Input::Want(space));
     }

@@ -47,6 +47,7 @@ pub(crate) struct Node {
     pub(crate) requests: Requests,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
@@ -160,6 +161,7 @@ impl Node {
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
             open_card_after_ms: parts.open_card_after_ms,
             resplit: crate::recovery::Resplit::default(),
@@ -219,6 +221,7 @@ impl Node {
                     }
                     other @ (Output::Held { .. }
                     | Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Directory { .. }
                     | Output::Receipt { .. }
                     | Output::Forked { .. }
@@ -270,6 +273,11 @@ impl Node {
         match output {
             Output::Held { from, entries, .. } => return self.held(from, &entries),
             Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Erase { order, erase, gone } => {
+                return crate::erasures::carry_out(self, order, &erase, &gone)
+                    .into_iter()
+                    .collect();
+            }
             Output::Directory { .. } => return self.directory_changed(),
             Output::Receipt { peer, document, frontier } => {
                 self.receipts.note(peer, document, frontier);
@@ -371,6 +379,7 @@ impl Node {
         if !pages.is_empty() || !records.is_empty() {
             inputs.push(Input::Learned { pages, records });
         }
+        inputs.extend(arrival.declined.into_iter().map(Input::Declined));
         for reason in arrival.refused {
             tracing::warn!(%reason, "an inbox item was refused");
         }

@@ -20,6 +20,7 @@ pub(crate) fn tick(node: &mut Node) {
     if !records.is_empty() {
         node.feed(Input::Learned { pages: Vec::new(), records });
     }
+    crate::erasures::confirm(node);
     renew(node);
     crate::audit::tick(node);
     node.people.seat.tick(crate::seat::since_boot());

@@ -186,6 +186,7 @@ impl Neighbourhood {
                     output @ (Output::Commit { .. }
                     | Output::Held { .. }
                     | Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Directory { .. }
                     | Output::Receipt { .. }
                     | Output::Forked { .. }
@@ -304,6 +305,7 @@ impl Neighbourhood {
         self.now = self.now.plus_ms(ms);
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.input(id, Input::Tick);
+            self.confirm(id);
         }
     }
 

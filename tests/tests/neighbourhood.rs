@@ -12,6 +12,8 @@ mod audit;
 mod chance;
 #[path = "neighbourhood/emergency.rs"]
 mod emergency;
+#[path = "neighbourhood/erasure.rs"]
+mod erasure;
 #[path = "neighbourhood/hostile.rs"]
 mod hostile;
 #[path = "neighbourhood/membership.rs"]

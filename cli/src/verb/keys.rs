@@ -1,10 +1,13 @@
 //! The privacy officer's work, one file a verb.
+
 use clap::Subcommand;
 
 use crate::{context::Context, failure::Exit};
 
 mod audit;
 mod consent;
+mod erase;
+mod erasures;
 mod expel;
 mod exposure;
 mod grant;
@@ -51,6 +54,8 @@ enum Act {
     Recover(recover::Recover),
     RecoverShare(recover_share::RecoverShare),
     Recoveries(recoveries::Recoveries),
+    Erase(erase::Erase),
+    Erasures(erasures::Erasures),
 }
 
 impl Keys {
@@ -74,6 +79,8 @@ impl Keys {
             Act::Recover(verb) => verb.run(context).await,
             Act::RecoverShare(verb) => verb.run(context),
             Act::Recoveries(verb) => verb.run(context).await,
+            Act::Erase(verb) => verb.run(context).await,
+            Act::Erasures(verb) => verb.run(context).await,
         }
     }
 }

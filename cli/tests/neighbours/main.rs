@@ -14,6 +14,7 @@ mod backup;
 mod community;
 mod day;
 mod emergency;
+mod erasure;
 mod grants;
 mod killed;
 mod namespaces;

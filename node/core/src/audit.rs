@@ -10,6 +10,7 @@ use linli_replica::audit::Head;
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::certificate::{self, Certificate, Subject};
 use linli_replica::codec;
+use linli_replica::erasure::{ORDER_TOPIC, Order};
 use linli_replica::id::{CertificateId, NodeId, PartyId, SpaceTag, Timestamp};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Decoder, Encode, Encoder};
@@ -104,7 +105,7 @@ whats! {
     Admitted = 15 "admitted";
     /// A space was handed over to another owner.
     HandedOver = 16 "handed-over";
-    /// A space or a document was erased.
+    /// A space or documents of it were ordered to be erased.
     Erased = 17 "erased";
     /// A consent was recorded or withdrawn.
     Consent = 18 "consent";
@@ -333,9 +334,16 @@ impl AuditRecord {
                 record.node = Some(*node);
                 What::NodeExtended
             }
-            Act::Notice { node, topic, .. } => {
+            Act::Notice { node, topic, body } => {
                 (record.node, record.of) = (Some(*node), Some(clip(topic)));
-                What::Notice
+                let order = (topic == ORDER_TOPIC)
+                    .then(|| Order::decode(body, certificate.body().community).ok())
+                    .flatten();
+                record.space = order.as_ref().map(|order| order.erase().space);
+                match order {
+                    Some(_) => What::Erased,
+                    None => What::Notice,
+                }
             }
         };
         record

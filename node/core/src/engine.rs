@@ -32,6 +32,7 @@ use crate::space::{BadSpaceRecord, Kept, Space};
 
 mod draft;
 mod edit;
+mod erase;
 mod error;
 mod membership;
 mod open;

@@ -264,6 +264,23 @@ impl Space {
         self.changed = true;
     }
 
+    /// Returns the key that signs orders to carriers, where this node keeps it.
+    pub(crate) fn carrier_key(&self) -> Option<SigningKey> {
+        self.carrier_key.as_ref().map(|key| SigningKey::from_bytes(key.expose()))
+    }
+
+    /// Forgets the names of documents.
+    pub(crate) fn forget_documents(&mut self, documents: &BTreeSet<DocTag>) {
+        self.documents.retain(|document, _| !documents.contains(document));
+        self.changed = true;
+    }
+
+    /// Returns the node that began the space, and keeps its carrier-order key.
+    #[must_use]
+    pub fn began_by(&self) -> Option<NodeId> {
+        self.genesis().map(|genesis| genesis.body().by)
+    }
+
     /// Returns the genesis certificate.
     pub(crate) fn genesis(&self) -> Option<&SpaceCertificate> {
         self.certificates.get(&CertificateId(self.id.0))

@@ -317,9 +317,9 @@ pub struct Desk {}
 /// Something that waits for an officer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeskItem {
-    /// What kind of thing: `signature`, `enrolment` or `ending`.
+    /// What kind of thing: `signature`, `enrolment`, `ending` or `erasure`.
     pub section: String,
-    /// What to name in the command that sees to it: a request's or a node's id.
+    /// What to name in the command that sees to it: a request's, a node's or an order's id.
     pub id: String,
     /// By when, where there is a day.
     pub due_ms: Option<u64>,

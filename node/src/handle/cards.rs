@@ -18,7 +18,7 @@ use linli_model::private::Private;
 use linli_replica::certificate::PartyKind;
 use linli_replica::directory::Directory;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -78,6 +78,13 @@ fn kept(node: &mut Node, elder: Uuid, right: Right) -> Option<SpaceTag> {
     }
     let (tag, owner) = space(node, elder, right)?;
     matches!(owner, Owner::Party(_)).then_some(tag)
+}
+
+/// The nodes at which an elder's card was read in an alert, as far as this node has looked at alerts:
+/// they held it, whether or not their parties ever had a right in its space.
+pub(crate) fn read_at(node: &Node, elder: Uuid) -> BTreeSet<NodeId> {
+    let seen = node.cards.alerts.values().filter(|seen| seen.elder == elder);
+    seen.flat_map(|seen| &seen.card.read_by).map(|read| NodeId(read.author.node.0)).collect()
 }
 
 /// Whether a card may be shown without an alert: not where the community's steward keeps it, nor where

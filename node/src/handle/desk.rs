@@ -1,6 +1,6 @@
 //! The officer's desk: what waits for an officer at this node, section by section.
 
-use super::{Outcome, now_known};
+use super::{Outcome, erasures, now_known};
 use crate::api::Detail;
 use crate::api::officers::{DeedRow, Desk, DeskItem, RequestRow, RequestState, kind_word};
 use crate::node::{Node, now};
@@ -10,7 +10,7 @@ use crate::node::{Node, now};
 const ENDING_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// The sections, in the order they are shown.
-const SECTIONS: [fn(&mut Node) -> Vec<DeskItem>; 2] = [requests, endings];
+const SECTIONS: [fn(&mut Node) -> Vec<DeskItem>; 3] = [requests, endings, erasures::waiting];
 
 pub(crate) fn list(node: &mut Node, _: Desk) -> Outcome<Vec<DeskItem>> {
     now_known(SECTIONS.iter().flat_map(|section| section(node)).collect())

@@ -288,6 +288,7 @@ impl Site {
                     Output::Directory { .. } | Output::Forked { .. } | Output::Heartbeat { .. } => {
                     }
                     other @ (Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Disconnect { .. }
                     | Output::Refused { .. }) => {
                         unreachable!("nothing goes wrong here: {other:?}")

@@ -94,6 +94,11 @@ impl Node {
             Output::Commit { ticket, batch } => self.disk.submit(ticket, batch),
             Output::Held { from, entries, .. } => return self.held(now, from, &entries),
             Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Erase { order, erase, .. } => {
+                let directory = self.replica.directory();
+                let records = self.core.erase(directory, &erase).expect("own records");
+                return vec![Input::Erase { order, records }];
+            }
             Output::Directory { .. } => {
                 self.core.directory_changed(self.replica.directory());
                 let authored = self
@@ -126,6 +131,7 @@ impl Node {
     fn arrived(&mut self, now: Timestamp, arrival: Arrival) -> Vec<Input> {
         self.told.refused_items.extend(arrival.refused);
         let mut inputs = inputs(arrival.authored);
+        inputs.extend(arrival.declined.into_iter().map(Input::Declined));
         if arrival.own_log_elsewhere {
             self.told.own_log_elsewhere += 1;
             let renewed = self
@@ -151,7 +157,11 @@ impl Node {
             records.into_iter().map(move |(key, value)| (shelf, key, value))
         });
         self.core = Core::load(self.keys.clone(), self.party, records).expect("own records");
-        let mut inputs: Vec<Input> = self.core.spaces().map(Input::Want).collect();
+        let mut inputs: Vec<Input> = Vec::new();
+        for output in self.replica.handle(now, &self.disk.store, Input::Tick) {
+            inputs.extend(self.follow(now, output));
+        }
+        inputs.extend(self.core.spaces().map(Input::Want));
         let arrival = self
             .with_core(now, |core, world, rng| core.recover(world, rng))
             .expect("the store can be read");
@@ -170,7 +180,10 @@ fn replica(id: NodeId, disk: &Disk, policy: Policy) -> Replica {
             directory
         })
         .expect("a node is set up with its community's genesis");
-    Replica::new(id, directory, disk.index(), policy)
+    let mut replica = Replica::new(id, directory, disk.index(), policy);
+    let own = disk.store.records(Shelf::Own);
+    replica.restore(own.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));
+    replica
 }
 
 /// What is to be given to the replica for what the core wrote.

@@ -90,7 +90,14 @@ impl Core {
     /// Refuses what every member would withhold.
     fn may_write(&mut self, world: World<'_>, what: Edit<'_>) -> Result<(), CoreError> {
         let party = self.party;
-        let right = self.space_mut(world.directory, what.space)?.state().right(&party, world.now);
+        if world.index.is_space_erased(&what.space) {
+            return Err(CoreError::Erased);
+        }
+        let space = self.space_mut(world.directory, what.space)?;
+        if world.index.is_erased(&what.space, &space.document(what.name)) {
+            return Err(CoreError::Erased);
+        }
+        let right = space.state().right(&party, world.now);
         let expelled = world.directory.party(&party).is_none_or(|party| party.expelled);
         if expelled || right.is_none_or(|right| right < Right::Write) {
             return Err(CoreError::Forbidden(Right::Write));

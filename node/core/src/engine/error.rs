@@ -1,6 +1,7 @@
 //! What can go wrong in the core.
 
 use linli_replica::held::HeldError;
+use linli_replica::id::NodeId;
 
 use crate::authority::{EpochError, Right, SpaceCertificateError};
 use crate::person::PersonError;
@@ -36,6 +37,12 @@ pub enum CoreError {
     /// The log this node writes to has another branch: it must start a fresh one.
     #[error("this device's log has another branch; start fresh logs")]
     ForkedLog,
+    /// A steward had it erased.
+    #[error("it was erased by order of a steward; begin anew where there is a reason to")]
+    Erased,
+    /// The key that signs orders to carriers is at the node that began the space.
+    #[error("the key that orders the erasure is kept at another node; give the order there")]
+    NoCarrierKey(NodeId),
     /// The store cannot be read.
     #[error(transparent)]
     Held(#[from] HeldError),
