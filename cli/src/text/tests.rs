@@ -111,6 +111,7 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
         "deed-",
         "request-",
         "section-",
+        "erased-kind-",
         "consent-how-",
     ];
     files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
