@@ -15,6 +15,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/officers.ftl"),
     include_str!("../locales/zh/care.ftl"),
     include_str!("../locales/zh/grants.ftl"),
+    include_str!("../locales/zh/people.ftl"),
     include_str!("../locales/zh/demo.ftl"),
 ];
 const EN: &[&str] = &[
@@ -25,6 +26,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/officers.ftl"),
     include_str!("../locales/en/care.ftl"),
     include_str!("../locales/en/grants.ftl"),
+    include_str!("../locales/en/people.ftl"),
     include_str!("../locales/en/demo.ftl"),
 ];
 

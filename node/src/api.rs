@@ -12,6 +12,7 @@ pub mod care;
 pub mod grants;
 pub mod network;
 pub mod officers;
+pub mod people;
 pub mod seat;
 
 /// Lists the names of all methods, in the order of the specification.
@@ -23,6 +24,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         cards::NAMES,
         audit::NAMES,
         seat::NAMES,
+        people::NAMES,
         grants::NAMES,
     ]
     .into_iter()

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use linli_core::audit::{ActedBy, AuditRecord, Broken, Verifier, What};
+use linli_core::audit::{ActedBy, AuditRecord, Broken, Verifier, What, clip};
 use linli_core::engine::{Authored, SpaceAct};
 use linli_replica::audit::{Head, Linked};
 use linli_replica::batch::{Batch, Record, Shelf};
@@ -124,7 +124,11 @@ impl Node {
     pub(crate) fn audited_input(&mut self, mut input: Input) -> Input {
         if let Input::Authored { certificates, records, .. } = &mut input {
             for certificate in certificates.iter() {
-                let record = AuditRecord::of_certificate(&mut self.rng, now(), certificate);
+                let mut record = AuditRecord::of_certificate(&mut self.rng, now(), certificate);
+                if record.what == What::PersonEnded {
+                    let whom = record.detail.as_ref().and_then(|id| self.people.described(id));
+                    record.detail = whom.map(|whom| clip(&whom)).or(record.detail);
+                }
                 let person = self.people.acted();
                 records.push(AuditRecord { person, ..record }.for_store());
             }

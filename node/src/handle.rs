@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use linli_core::audit::What;
 use linli_core::engine::{CoreError, EditError};
+use linli_core::person::PersonError;
 use linli_replica::replica::Save;
 use serde_json::Value;
 
@@ -75,6 +76,9 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "invite.confirm" => answer(node, body, crate::invitation::confirm),
         "person.add" => answer(node, body, people::add),
         "person.list" => answer(node, body, people::list),
+        "person.end" => answer(node, body, people::end),
+        "person.pin" => answer(node, body, people::pin),
+        "person.reset" => answer(node, body, people::reset),
         "party.list" => answer(node, body, network::parties),
         "officers" => answer(node, body, officers::officers),
         "officers.replace" => answer(node, body, officers::replace),
@@ -208,7 +212,9 @@ impl From<CoreError> for ApiError {
     fn from(error: CoreError) -> Self {
         let code = match &error {
             CoreError::NoSuchSpace | CoreError::UnknownParty => Code::NotFound,
-            CoreError::Forbidden(_) | CoreError::NodeEnded => Code::Forbidden,
+            CoreError::Forbidden(_)
+            | CoreError::NodeEnded
+            | CoreError::Person(PersonError::Ended) => Code::Forbidden,
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
             CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,

@@ -238,6 +238,7 @@ async fn begin(
 /// Asks for what the node is a member of, and looks again at what a crash may have left half done.
 fn wake(node: &mut Node, clean: bool, restored: bool) {
     node.tell_members();
+    node.people.learn(node.replica.directory());
     for space in node.core.spaces().collect::<Vec<_>>() {
         node.feed(Input::Want(space));
     }

@@ -19,6 +19,7 @@ mod killed;
 mod namespaces;
 mod officers;
 mod offline;
+mod people;
 mod refused;
 mod registers;
 mod seat;

@@ -17,7 +17,7 @@ use rand_core::CryptoRng;
 
 use crate::authority::{Act, Revoked, Right, SpaceCertificate};
 use crate::limits::{AUDIT_RECORD_BYTES_MAX, CODE_BYTES_MAX};
-use crate::person::PersonCertificate;
+use crate::person::{self, PersonCertificate};
 
 mod export;
 mod verify;
@@ -114,6 +114,8 @@ whats! {
     PersonAdded = 20 "person-added";
     /// A person was ended.
     PersonEnded = 21 "person-ended";
+    /// A person changed their PIN.
+    PinChanged = 22 "pin-changed";
     /// A space was opened with the officers' keys.
     Recovered = 30 "recovered";
     /// An emergency card was opened.
@@ -334,8 +336,11 @@ impl AuditRecord {
                 What::NodeExtended
             }
             Act::Notice { node, topic, .. } => {
-                (record.node, record.of) = (Some(*node), Some(clip(topic)));
-                What::Notice
+                record.node = Some(*node);
+                let ended = person::end::ended_by(topic);
+                record.detail = ended.map(str::to_owned);
+                record.of = ended.is_none().then(|| clip(topic));
+                if ended.is_some() { What::PersonEnded } else { What::Notice }
             }
         };
         record

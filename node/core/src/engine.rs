@@ -109,6 +109,8 @@ pub struct Core {
     inbox_logs: BTreeMap<NodeId, Secret>,
     open: BTreeMap<DocTag, Opened>,
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
+    /// Documents that were opened and hold what a person signed after their end.
+    signed_late: BTreeSet<(SpaceTag, DocTag)>,
     uses: u64,
 }
 
@@ -203,6 +205,7 @@ impl Core {
             inbox_logs: BTreeMap::new(),
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
+            signed_late: BTreeSet::new(),
             uses: 0,
         };
         for (shelf, key, value) in records {
@@ -289,6 +292,14 @@ impl Core {
                 Ok(Outline::clone(stored.outline.insert(Box::new(Outline::of(&space)))))
             }
         }
+    }
+
+    /// Says whether documents of a space that were opened since the start hold what a person signed after
+    /// their end. Nothing but opening a document tells who signed in it.
+    #[must_use]
+    pub fn has_signed_late(&self, space: SpaceTag) -> bool {
+        let mut of = self.signed_late.range((space, DocTag([0; 32]))..=(space, DocTag([255; 32])));
+        of.next().is_some()
     }
 
     /// Counts the entries that are held but not shown, in the documents open at this moment.

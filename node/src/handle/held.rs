@@ -33,14 +33,17 @@ pub(crate) fn list(node: &mut Node, request: HeldList) -> Outcome<Vec<HeldRow>> 
     now_known(rows)
 }
 
-/// Finds everything that is held back, in all spaces or in some.
+/// Finds what is held back: in some spaces everything; in all spaces what a look at their certificates,
+/// or at documents that are open, gives reason to look for.
 fn find(node: &mut Node, about: Option<BTreeSet<SpaceTag>>) -> Result<Vec<Held>, ApiError> {
     elders::refresh(node);
+    let all = about.is_none();
     let spaces = about.unwrap_or_else(|| node.core.spaces().collect());
     let mut found = Vec::new();
     for space in spaces {
         let outline = node.core.outline(world(&node.replica, &node.store), space)?;
-        if outline.may_hold_back || has_ended_node(node, &outline.members) {
+        let reason = outline.may_hold_back || node.core.has_signed_late(space);
+        if !all || reason || has_ended_node(node, &outline.members) {
             of_space(node, space, &mut found)?;
         }
     }
@@ -97,6 +100,7 @@ const fn reason(withheld: Withheld) -> Option<&'static str> {
     match withheld {
         Withheld::PastCut => Some("past_cut"),
         Withheld::Ended => Some("ended"),
+        Withheld::PersonEnded => Some("person_ended"),
         Withheld::NoKey
         | Withheld::Damaged
         | Withheld::Unbound
