@@ -16,6 +16,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/care.ftl"),
     include_str!("../locales/zh/grants.ftl"),
     include_str!("../locales/zh/people.ftl"),
+    include_str!("../locales/zh/datamap.ftl"),
     include_str!("../locales/zh/demo.ftl"),
 ];
 const EN: &[&str] = &[
@@ -27,6 +28,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/care.ftl"),
     include_str!("../locales/en/grants.ftl"),
     include_str!("../locales/en/people.ftl"),
+    include_str!("../locales/en/datamap.ftl"),
     include_str!("../locales/en/demo.ftl"),
 ];
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod cards;
 pub mod care;
+pub mod datamap;
 pub mod grants;
 pub mod network;
 pub mod officers;
@@ -26,6 +27,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         seat::NAMES,
         people::NAMES,
         grants::NAMES,
+        datamap::NAMES,
     ]
     .into_iter()
     .flatten()

@@ -16,6 +16,7 @@ pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
 mod consents;
+mod datamap;
 mod desk;
 pub(crate) mod elders;
 mod exposure;
@@ -126,6 +127,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "keys.revoke" => answer(node, body, exposure::revoke),
         "keys.exposure" => answer(node, body, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.datamap" => Ok(Reply::Work(datamap::begin(node, &read(body)?))),
         "keys.held.list" => answer(node, body, held::list),
         "keys.held.show" => answer(node, body, held::show),
         "keys.held.judge" => answer(node, body, held::judge),

@@ -16,6 +16,7 @@ pub(super) mod words;
 
 pub(super) use officers::passphrase as officer_passphrase;
 mod consent;
+mod datamap;
 mod exposure;
 mod grant;
 mod grants;
@@ -46,6 +47,7 @@ enum Act {
     Exposure(exposure::Ask),
     Rotate(rotate::Rotate),
     Held(held::Held),
+    Datamap(datamap::Map),
 }
 
 impl Keys {
@@ -66,6 +68,7 @@ impl Keys {
             Act::Exposure(verb) => verb.run(context).await,
             Act::Rotate(verb) => verb.run(context).await,
             Act::Held(verb) => verb.run(context).await,
+            Act::Datamap(verb) => verb.run(context).await,
         }
     }
 }

@@ -12,6 +12,7 @@ mod at_rest;
 mod audit;
 mod backup;
 mod community;
+mod datamap;
 mod day;
 mod emergency;
 mod grants;

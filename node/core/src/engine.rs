@@ -302,6 +302,22 @@ impl Core {
         of.next().is_some()
     }
 
+    /// Looks at a space as it is stored, without keeping it loaded.
+    ///
+    /// # Errors
+    /// As [`Core::space`].
+    pub fn glance<T>(
+        &self,
+        world: World<'_>,
+        tag: SpaceTag,
+        look: impl FnOnce(&Space) -> T,
+    ) -> Result<T, CoreError> {
+        match self.spaces.get(&tag).ok_or(CoreError::NoSuchSpace)? {
+            Slot::Loaded(space) => Ok(look(space)),
+            Slot::Stored(stored) => Ok(look(&Space::from_record(&stored.record, world.directory)?)),
+        }
+    }
+
     /// Counts the entries that are held but not shown, in the documents open at this moment.
     #[must_use]
     pub fn withheld(&self) -> u64 {
