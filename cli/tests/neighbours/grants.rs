@@ -82,6 +82,14 @@ fn a_provider_reads_on_a_consent_until_it_is_withdrawn_and_its_late_work_is_judg
     assert_eq!(held["by"]["party"]["party"], party);
     audited(&centre, &elder, &consent, &party);
     let entry = held["entry"].as_str().unwrap();
+    let desk = centre.ask(&["keys", "inbox"]);
+    let section = |name| desk.as_array().unwrap().iter().find(|item| item["section"] == name);
+    let waits = section("held").unwrap();
+    assert_eq!(
+        (&waits["id"], &waits["detail"]["arguments"]["count"]),
+        (&held["entry"], &json!("1"))
+    );
+    assert_eq!(section("consent").unwrap()["detail"]["key"], "inbox-consent");
     told(&provider, entry);
     judged(&centre, &elder, entry);
     let seen = provider.ask(&["elder", "show", &elder]).to_string();

@@ -14,6 +14,7 @@ mod backup;
 mod community;
 mod datamap;
 mod day;
+mod desk;
 mod emergency;
 mod grants;
 mod killed;

@@ -144,11 +144,17 @@ pub struct Outline {
     pub epoch_at: Option<Timestamp>,
     /// Whether entries may be held back by a cut or by the end of a grant.
     pub may_hold_back: bool,
+    /// When which party's grants end; none where all are without an end.
+    pub ends: Option<Arc<[(Timestamp, PartyId)]>>,
 }
 
 impl Outline {
     fn of(space: &Space) -> Self {
         let state = space.state();
+        let grants = state.members.iter().flat_map(|(party, member)| {
+            member.grants.iter().filter_map(|grant| Some((grant.ends?, *party)))
+        });
+        let ends: Arc<[(Timestamp, PartyId)]> = grants.collect();
         Self {
             kind: space.kind().to_owned(),
             log: space.own_log(),
@@ -156,6 +162,7 @@ impl Outline {
             members: Arc::new(state.members.keys().copied().collect()),
             epoch_at: space.newest_epoch().map(|(_, at)| at),
             may_hold_back: space.may_hold_back(),
+            ends: (!ends.is_empty()).then_some(ends),
         }
     }
 }

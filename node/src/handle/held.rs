@@ -132,6 +132,12 @@ fn pick<'a>(held: &'a [Held], text: &str) -> Result<&'a Held, ApiError> {
     }
 }
 
+/// Lists what waits for the judgement of this party.
+pub(super) fn waiting(node: &mut Node) -> Result<Vec<HeldRow>, ApiError> {
+    let rows = find(node, None)?.into_iter().map(|held| held.row);
+    Ok(rows.filter(|row| row.may_judge && !row.refused).collect())
+}
+
 pub(crate) fn show(node: &mut Node, request: HeldShow) -> Outcome<HeldEntry> {
     let all = find(node, None)?;
     let held = pick(&all, &request.entry)?;
