@@ -63,6 +63,14 @@ pub(crate) const PIN: Wanted = Wanted {
     least: 4,
 };
 
+/// What a person is to act with from now on.
+pub(crate) const NEW_PIN: Wanted = Wanted {
+    variable: "LINLI_NEW_PIN",
+    credential: None,
+    question: |text| text.say("ask-new-pin", &[]),
+    least: PIN.least,
+};
+
 impl Wanted {
     /// Takes the secret from the file, where one is named, else from the variable, else asks.
     pub(crate) fn get(&self, context: &Context, file: Option<&Path>) -> anyhow::Result<Secret> {

@@ -16,6 +16,8 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/care.ftl"),
     include_str!("../locales/zh/erasure.ftl"),
     include_str!("../locales/zh/grants.ftl"),
+    include_str!("../locales/zh/people.ftl"),
+    include_str!("../locales/zh/datamap.ftl"),
     include_str!("../locales/zh/demo.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
 ];
@@ -28,6 +30,8 @@ const EN: &[&str] = &[
     include_str!("../locales/en/care.ftl"),
     include_str!("../locales/en/erasure.ftl"),
     include_str!("../locales/en/grants.ftl"),
+    include_str!("../locales/en/people.ftl"),
+    include_str!("../locales/en/datamap.ftl"),
     include_str!("../locales/en/demo.ftl"),
     include_str!("../locales/en/recovery.ftl"),
 ];

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod cards;
 pub mod care;
+pub mod datamap;
 pub mod erasure;
 pub mod grants;
 pub mod network;
 pub mod officers;
+pub mod people;
 pub mod recovery;
 pub mod seat;
 
@@ -25,9 +27,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         cards::NAMES,
         audit::NAMES,
         seat::NAMES,
+        people::NAMES,
         recovery::NAMES,
         erasure::NAMES,
         grants::NAMES,
+        datamap::NAMES,
     ]
     .into_iter()
     .flatten()

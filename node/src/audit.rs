@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use linli_core::audit::{ActedBy, AuditRecord, Broken, Verifier, What};
+use linli_core::audit::{ActedBy, AuditRecord, Broken, Verifier, What, clip};
 use linli_core::engine::{Authored, SpaceAct};
 use linli_replica::audit::{Head, Linked};
 use linli_replica::batch::{Batch, Record, Shelf};
@@ -140,6 +140,10 @@ impl Node {
                     let (kind, elder) = self.about(space);
                     record.of = Some(kind);
                     record.elder = elder.map(|elder| elder.into_bytes().into());
+                }
+                if record.what == What::PersonEnded {
+                    let whom = record.detail.as_ref().and_then(|id| self.people.described(id));
+                    record.detail = whom.map(|whom| clip(&whom)).or(record.detail);
                 }
                 let person = self.people.acted();
                 records.push(AuditRecord { person, ..record }.for_store());

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use linli_core::audit::What;
 use linli_core::engine::{CoreError, EditError};
+use linli_core::person::PersonError;
 use linli_replica::replica::Save;
 use serde_json::Value;
 
@@ -16,6 +17,7 @@ pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
 pub(crate) mod consents;
+mod datamap;
 mod desk;
 pub(crate) mod elders;
 mod erasures;
@@ -78,6 +80,9 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "invite.confirm" => answer(node, body, crate::invitation::confirm),
         "person.add" => answer(node, body, people::add),
         "person.list" => answer(node, body, people::list),
+        "person.end" => answer(node, body, people::end),
+        "person.pin" => answer(node, body, people::pin),
+        "person.reset" => answer(node, body, people::reset),
         "party.list" => answer(node, body, network::parties),
         "officers" => answer(node, body, officers::officers),
         "officers.replace" => answer(node, body, officers::replace),
@@ -127,6 +132,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "keys.revoke" => answer(node, body, exposure::revoke),
         "keys.exposure" => reading(node, body, What::Listed, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.datamap" => Ok(Reply::Work(datamap::begin(node, &read(body)?))),
         "keys.held.list" => reading(node, body, What::Listed, held::list),
         "keys.held.show" => reading(node, body, What::Read, held::show),
         "keys.held.judge" => answer(node, body, held::judge),
@@ -237,9 +243,10 @@ impl From<CoreError> for ApiError {
     fn from(error: CoreError) -> Self {
         let code = match &error {
             CoreError::NoSuchSpace | CoreError::UnknownParty | CoreError::Erased => Code::NotFound,
-            CoreError::Forbidden(_) | CoreError::NodeEnded | CoreError::NoCarrierKey(_) => {
-                Code::Forbidden
-            }
+            CoreError::Forbidden(_)
+            | CoreError::NodeEnded
+            | CoreError::NoCarrierKey(_)
+            | CoreError::Person(PersonError::Ended) => Code::Forbidden,
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
             CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,

@@ -266,6 +266,7 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
     node.tell_members();
     // What was ordered to be erased is forgotten before anything else is looked at.
     node.feed(Input::Tick);
+    node.people.learn(node.replica.directory());
     for space in node.core.spaces().collect::<Vec<_>>() {
         node.feed(Input::Want(space));
     }

@@ -411,6 +411,7 @@ impl Node {
 
     fn directory_changed(&mut self) -> Vec<Input> {
         self.core.directory_changed(self.replica.directory());
+        self.people.learn(self.replica.directory());
         self.tell_members();
         self.catalogue.directory_changed();
         let world = world(&self.replica, &self.store);

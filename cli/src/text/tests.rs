@@ -113,6 +113,9 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
         "section-",
         "erased-kind-",
         "consent-how-",
+        "data-",
+        "ground-",
+        "right-",
     ];
     files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
     let detailed = files.last().map(|file| literals(file, "Detail::new(")).unwrap_or_default();

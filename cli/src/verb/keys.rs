@@ -6,6 +6,7 @@ use crate::{context::Context, failure::Exit};
 
 mod audit;
 mod consent;
+mod datamap;
 mod erase;
 mod erasures;
 mod expel;
@@ -56,6 +57,7 @@ enum Act {
     Recoveries(recoveries::Recoveries),
     Erase(erase::Erase),
     Erasures(erasures::Erasures),
+    Datamap(datamap::Map),
 }
 
 impl Keys {
@@ -81,6 +83,7 @@ impl Keys {
             Act::Recoveries(verb) => verb.run(context).await,
             Act::Erase(verb) => verb.run(context).await,
             Act::Erasures(verb) => verb.run(context).await,
+            Act::Datamap(verb) => verb.run(context).await,
         }
     }
 }

@@ -80,7 +80,16 @@ fn a_provider_reads_on_a_consent_until_it_is_withdrawn_and_its_late_work_is_judg
     });
     assert_eq!((&held["reason"], &held["own"]), (&json!("past_cut"), &json!(false)));
     assert_eq!(held["by"]["party"]["party"], party);
+    audited(&centre, &elder, &consent, &party);
     let entry = held["entry"].as_str().unwrap();
+    let desk = centre.ask(&["keys", "inbox"]);
+    let section = |name| desk.as_array().unwrap().iter().find(|item| item["section"] == name);
+    let waits = section("held").unwrap();
+    assert_eq!(
+        (&waits["id"], &waits["detail"]["arguments"]["count"]),
+        (&held["entry"], &json!("1"))
+    );
+    assert_eq!(section("consent").unwrap()["detail"]["key"], "inbox-consent");
     told(&provider, entry);
     judged(&centre, &elder, entry);
     let seen = provider.ask(&["elder", "show", &elder]).to_string();
@@ -133,6 +142,18 @@ fn withdrawn(centre: &Site, consent: &Value, party: &Value) {
     refused(centre, &words, "conflict");
     refused(centre, &GRANT, "invalid");
     assert_eq!(centre.ask(&["keys", "exposure", "王秀英", "Fast Care"])[0]["had"], exposure["had"]);
+}
+
+/// The audit says who wrote the consent down, and who its withdrawal.
+fn audited(centre: &Site, elder: &str, consent: &Value, party: &Value) {
+    let words = ["keys", "audit", "--elder", elder, "--by", "高主任"];
+    let rows = centre.ask(&words)["rows"].clone();
+    let rows = rows.as_array().unwrap().iter().filter(|row| row["what"] == "consent");
+    let rows: Vec<&Value> = rows.filter(|row| row["party"] == *party).collect();
+    let done: Vec<&str> = rows.iter().map(|row| row["of"].as_str().unwrap()).collect();
+    assert_eq!(done, ["withdrawn", "given"], "{rows:?}");
+    let detail = format!("{} care: visits", consent.as_str().unwrap());
+    assert!(rows.iter().all(|row| row["detail"] == detail.as_str()), "{rows:?}");
 }
 
 /// The author's own node says that its work is held back, and cannot let it count.

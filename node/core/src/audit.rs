@@ -18,7 +18,7 @@ use rand_core::CryptoRng;
 
 use crate::authority::{Act, Revoked, Right, SpaceCertificate};
 use crate::limits::{AUDIT_RECORD_BYTES_MAX, CODE_BYTES_MAX};
-use crate::person::PersonCertificate;
+use crate::person::{self, PersonCertificate};
 
 mod export;
 mod verify;
@@ -115,6 +115,8 @@ whats! {
     PersonAdded = 20 "person-added";
     /// A person was ended.
     PersonEnded = 21 "person-ended";
+    /// A person changed their PIN.
+    PinChanged = 22 "pin-changed";
     /// A space was opened with the officers' keys.
     Recovered = 30 "recovered";
     /// An emergency card was opened.
@@ -335,14 +337,18 @@ impl AuditRecord {
                 What::NodeExtended
             }
             Act::Notice { node, topic, body } => {
-                (record.node, record.of) = (Some(*node), Some(clip(topic)));
+                record.node = Some(*node);
                 let order = (topic == ORDER_TOPIC)
                     .then(|| Order::decode(body, certificate.body().community).ok())
                     .flatten();
                 record.space = order.as_ref().map(|order| order.erase().space);
-                match order {
-                    Some(_) => What::Erased,
-                    None => What::Notice,
+                let ended = person::end::ended_by(topic);
+                record.detail = ended.map(str::to_owned);
+                record.of = ended.is_none().then(|| clip(topic));
+                match (order, ended) {
+                    (Some(_), _) => What::Erased,
+                    (None, Some(_)) => What::PersonEnded,
+                    (None, None) => What::Notice,
                 }
             }
         };

@@ -51,6 +51,9 @@ pub enum Withheld {
     /// The person's stamp is wrong or its certificate does not stand.
     #[error("the person it names did not sign it")]
     BadStamp,
+    /// Signed after the person's end date.
+    #[error("it was signed by a person whose end date had passed")]
+    PersonEnded,
     /// A change is compressed, too large, unreadable, or not by the log's own actor in sequence.
     #[error("it holds a change that breaks the rules")]
     BadChange,

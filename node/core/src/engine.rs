@@ -112,6 +112,8 @@ pub struct Core {
     inbox_logs: BTreeMap<NodeId, Secret>,
     open: BTreeMap<DocTag, Opened>,
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
+    /// Documents that were opened and hold what a person signed after their end.
+    signed_late: BTreeSet<(SpaceTag, DocTag)>,
     uses: u64,
 }
 
@@ -145,11 +147,17 @@ pub struct Outline {
     pub epochs: Vec<(NodeId, Timestamp)>,
     /// Whether entries may be held back by a cut or by the end of a grant.
     pub may_hold_back: bool,
+    /// When which party's grants end; none where all are without an end.
+    pub ends: Option<Arc<[(Timestamp, PartyId)]>>,
 }
 
 impl Outline {
     fn of(space: &Space) -> Self {
         let state = space.state();
+        let grants = state.members.iter().flat_map(|(party, member)| {
+            member.grants.iter().filter_map(|grant| Some((grant.ends?, *party)))
+        });
+        let ends: Arc<[(Timestamp, PartyId)]> = grants.collect();
         Self {
             kind: space.kind().to_owned(),
             log: space.own_log(),
@@ -157,6 +165,7 @@ impl Outline {
             members: Arc::new(state.members.keys().copied().collect()),
             epochs: space.latest_epochs().collect(),
             may_hold_back: space.may_hold_back(),
+            ends: (!ends.is_empty()).then_some(ends),
         }
     }
 }
@@ -206,6 +215,7 @@ impl Core {
             inbox_logs: BTreeMap::new(),
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
+            signed_late: BTreeSet::new(),
             uses: 0,
         };
         for (shelf, key, value) in records {
@@ -297,6 +307,30 @@ impl Core {
                 let space = Space::from_record(&stored.record, world.directory)?;
                 Ok(Outline::clone(stored.outline.insert(Box::new(Outline::of(&space)))))
             }
+        }
+    }
+
+    /// Says whether documents of a space that were opened since the start hold what a person signed after
+    /// their end. Nothing but opening a document tells who signed in it.
+    #[must_use]
+    pub fn has_signed_late(&self, space: SpaceTag) -> bool {
+        let mut of = self.signed_late.range((space, DocTag([0; 32]))..=(space, DocTag([255; 32])));
+        of.next().is_some()
+    }
+
+    /// Looks at a space as it is stored, without keeping it loaded.
+    ///
+    /// # Errors
+    /// As [`Core::space`].
+    pub fn glance<T>(
+        &self,
+        world: World<'_>,
+        tag: SpaceTag,
+        look: impl FnOnce(&Space) -> T,
+    ) -> Result<T, CoreError> {
+        match self.spaces.get(&tag).ok_or(CoreError::NoSuchSpace)? {
+            Slot::Loaded(space) => Ok(look(space)),
+            Slot::Stored(stored) => Ok(look(&Space::from_record(&stored.record, world.directory)?)),
         }
     }
 

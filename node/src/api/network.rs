@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Done, methods};
+use super::{Acting, Done, methods};
 
 methods! {
     "status" Status => StatusAnswer;
@@ -222,16 +222,20 @@ pub struct InviteConfirm {
 }
 
 /// Adds a person to this party.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct PersonAdd {
     /// The person's name.
     pub name: String,
     /// The role, such as `operator`.
     pub role: String,
+    /// The qualification: a code, or the number of a certificate.
+    pub qualification: Option<String>,
     /// The PIN to act with: four characters or more.
     pub pin: String,
     /// When the person's certificate ends; a year from now where it is not given.
     pub ends_ms: Option<u64>,
+    /// Who acts: a steward, where this party has one.
+    pub acting: Option<Acting>,
 }
 
 impl std::fmt::Debug for PersonAdd {
@@ -253,8 +257,12 @@ pub struct PersonRow {
     pub name: String,
     /// The role.
     pub role: String,
-    /// When the certificate ends.
+    /// The qualification.
+    pub qualification: Option<String>,
+    /// When what the person signs ends to count.
     pub ends_ms: u64,
+    /// Whether that moment has passed.
+    pub ended: bool,
 }
 
 /// Lists the parties of the community.

@@ -3,7 +3,7 @@
 use ed25519_dalek::SigningKey;
 use linli_core::identity::{NodeKeys, draw_signing_key, officer_id, party_id};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
-use linli_replica::id::{CertificateId, CommunityId, OfficerId, PartyId, Timestamp};
+use linli_replica::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::BEGIN;
@@ -96,8 +96,17 @@ impl Community {
     /// Puts a party out.
     #[must_use]
     pub fn expel(&self, party: PartyId) -> Certificate {
-        let (under, subject) = (self.under, Subject::Party(party));
-        signed(self.make(Act::Expel { under, subject }), &self.officers)
+        self.put_out(Subject::Party(party))
+    }
+
+    /// Puts a node out.
+    #[must_use]
+    pub fn expel_node(&self, node: NodeId) -> Certificate {
+        self.put_out(Subject::Node(node))
+    }
+
+    fn put_out(&self, subject: Subject) -> Certificate {
+        signed(self.make(Act::Expel { under: self.under, subject }), &self.officers)
     }
 }
 

@@ -74,6 +74,7 @@ fn why(context: &Context, row: &GrantRow) -> Option<String> {
         ("giver", giver(context, consent).into()),
         ("how", obtained(context, consent).into()),
         ("at", context.zone.show(consent.recorded_ms).into()),
+        ("who", printable(consent.recorded_by.as_deref().unwrap_or("–")).into()),
         ("state", text.word("state", &consent.state).into()),
     ];
     Some(text.say("grants-consent", &arguments))

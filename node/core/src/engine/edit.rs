@@ -16,7 +16,7 @@ use crate::authority::Right;
 use crate::document::{Withheld, actor, read_change};
 use crate::limits::CHANGE_BYTES_MAX;
 use crate::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
-use crate::person::{PersonCertificate, PersonError};
+use crate::person::{PersonCertificate, PersonError, end};
 use crate::seal::{Place, SealError, seal_entry};
 use crate::secret::Secret;
 
@@ -260,12 +260,14 @@ impl Core {
     }
 }
 
-/// Checks the stamp of an entry and returns the person.
+/// Checks the stamp of an entry and returns the person. Of an entry that a steward admitted, the
+/// person's end date is not asked.
 pub(super) fn person_of(
     world: World<'_>,
     payload: &Payload,
     entry: &Entry,
     writer: NodeId,
+    admitted: bool,
 ) -> Result<Person, Withheld> {
     let stamp = payload.stamp.as_ref().ok_or(Withheld::BadStamp)?;
     let header = entry.header();
@@ -279,7 +281,15 @@ pub(super) fn person_of(
     };
     let certificate = stamp.verify(&place, &payload.content).map_err(|_| Withheld::BadStamp)?;
     let party = world.directory.node(&writer).ok_or(Withheld::UnknownAuthor)?.party;
-    person_of_party(world, &certificate, party, payload.at).map_err(|_| Withheld::BadStamp)?;
+    let at = if admitted { Timestamp::default() } else { payload.at };
+    person_of_party(world, &certificate, party, at).map_err(|error| match error {
+        PersonError::Ended => Withheld::PersonEnded,
+        PersonError::Envelope(_)
+        | PersonError::Malformed
+        | PersonError::Version(_)
+        | PersonError::Unsigned
+        | PersonError::NotSteward => Withheld::BadStamp,
+    })?;
     person_in(&certificate).ok_or(Withheld::BadStamp)
 }
 
@@ -293,12 +303,11 @@ fn person_of_party(
     let of_party = |node: &NodeId, party: &PartyId| {
         world.directory.node(node).is_some_and(|node| node.party == *party)
     };
-    let person = certificate.check(at, of_party)?;
-    if person.party == party && person_in(certificate).is_some() {
-        Ok(())
-    } else {
-        Err(PersonError::NotSteward)
+    let person = certificate.check(Timestamp::default(), of_party)?;
+    if person.party != party || person_in(certificate).is_none() {
+        return Err(PersonError::NotSteward);
     }
+    if at > end::end_of(world.directory, person) { Err(PersonError::Ended) } else { Ok(()) }
 }
 
 fn person_in(certificate: &PersonCertificate) -> Option<Person> {

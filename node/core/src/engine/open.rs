@@ -80,6 +80,14 @@ impl Core {
         }
         let (entries, withheld) = reading.finish();
         let own = space.own_log();
+        let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
+        let place = (space.tag(), tag);
+        let is_late = withheld.iter().any(|entry| late(&entry.reason))
+            || entries.iter().any(|entry| entry.standing.as_ref().is_err_and(late));
+        match is_late {
+            true => self.signed_late.insert(place),
+            false => self.signed_late.remove(&place),
+        };
         Ok(Document::build(tag, entries, withheld, own))
     }
 }
@@ -305,7 +313,10 @@ fn word_of(
     space.counts(&node.party, entry, payload.at, |point| cuts.within(point, entry.id()))?;
     let person = match &payload.stamp {
         None => None,
-        Some(_) => Some(super::edit::person_of(world, payload, entry, writer)?),
+        Some(_) => {
+            let admitted = space.state().admitted.contains(&entry.id());
+            Some(super::edit::person_of(world, payload, entry, writer, admitted)?)
+        }
     };
     Ok(Author { person, ..author })
 }
