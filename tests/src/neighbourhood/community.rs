@@ -1,9 +1,10 @@
 //! The officers of a neighbourhood: one key that enrols, certifies and expels.
 
 use ed25519_dalek::SigningKey;
+use linli_core::authority::SpaceCertificate;
 use linli_core::identity::{NodeKeys, draw_signing_key, officer_id, party_id};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
-use linli_replica::id::{CommunityId, PartyId, Timestamp};
+use linli_replica::id::{CertificateId, CommunityId, PartyId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::BEGIN;
@@ -33,6 +34,17 @@ impl Community {
 
     fn make(&self, act: Act) -> Certificate {
         Certificate::new(CommunityId(self.genesis.id().0), BEGIN, act)
+    }
+
+    /// Returns the set of officers, as certificates name it.
+    #[must_use]
+    pub fn officers(&self) -> CertificateId {
+        self.genesis.id()
+    }
+
+    /// Signs a space's certificate as the officers.
+    pub fn countersign(&self, certificate: &mut SpaceCertificate) {
+        certificate.countersign(&self.officer);
     }
 
     /// Takes a party in.
