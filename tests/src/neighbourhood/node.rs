@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use linli_core::apart::Heard;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::identity::NodeKeys;
 use linli_replica::batch::{Batch, Shelf};
@@ -45,6 +46,8 @@ pub struct Node {
     pub disk: Disk,
     /// What it was told.
     pub told: Told,
+    /// Whom it has heard, and when.
+    pub heard: Heard,
     /// How far its clock runs ahead of the neighbourhood's, in milliseconds.
     pub ahead_ms: i64,
     policy: Policy,
@@ -66,7 +69,18 @@ impl Node {
         let replica = replica(keys.id(), &disk, policy);
         let core = Core::load(keys.clone(), party, Vec::new()).expect("no record to be read");
         let (told, rng) = (Told::default(), ChaCha8Rng::seed_from_u64(seed));
-        Self { keys, party, replica, core, disk, told, ahead_ms: 0, policy, rng }
+        Self {
+            keys,
+            party,
+            replica,
+            core,
+            disk,
+            told,
+            heard: Heard::default(),
+            ahead_ms: 0,
+            policy,
+            rng,
+        }
     }
 
     /// Returns what its clock shows at a time of the neighbourhood's.
@@ -94,6 +108,9 @@ impl Node {
     }
 
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        if let Input::Disconnected { peer } = &input {
+            self.heard.closed(*peer, self.clock(now));
+        }
         self.replica.handle(self.clock(now), &self.disk.store, input)
     }
 
@@ -111,13 +128,13 @@ impl Node {
                 return inputs(authored);
             }
             Output::Refused { peer, reason } => self.told.refused_pages.push((peer, reason)),
+            Output::Synced { peer, .. } => self.heard.compared(peer, self.clock(now)),
             Output::Send { .. }
             | Output::Disconnect { .. }
             | Output::Lost { .. }
             | Output::Receipt { .. }
             | Output::Forked { .. }
-            | Output::Heartbeat { .. }
-            | Output::Synced { .. } => {}
+            | Output::Heartbeat { .. } => {}
         }
         Vec::new()
     }

@@ -10,7 +10,7 @@ use linli_core::space::Space;
 use linli_model::document::canonical;
 use linli_model::field::FieldsView;
 use linli_model::profile;
-use linli_replica::id::{CertificateId, DocTag, NodeId, SpaceTag};
+use linli_replica::id::{CertificateId, DocTag, NodeId, SpaceTag, Timestamp};
 
 use super::Neighbourhood;
 
@@ -57,6 +57,16 @@ impl Neighbourhood {
     /// See [`Self::space`].
     pub fn state(&mut self, id: NodeId, space: SpaceTag) -> SpaceState {
         self.space(id, space, |space| space.state().clone())
+    }
+
+    /// Returns as of when a node knows who may do what in a space.
+    ///
+    /// # Panics
+    /// See [`Self::space`].
+    pub fn authority_at(&mut self, id: NodeId, space: SpaceTag) -> Option<Timestamp> {
+        let state = self.state(id, space);
+        let (node, now) = (self.node(id), self.now);
+        node.heard.authority_at(node.replica.directory(), &state, node.party, node.clock(now))
     }
 
     /// Lists the certificates of a space that a node has.

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use linli_core::apart::renewal;
 use linli_core::authority::{Grant, Right};
 use linli_core::document::Withheld;
-use linli_core::engine::{CoreError, EditError};
+use linli_core::engine::{Authored, CoreError, Edit, EditError};
+use linli_model::alert::{self, AlertFact, AlertKind, CauseId, Climb, Ladder, alert_id};
+use linli_model::event::{Fact, Facts, put_fact};
 use linli_model::profile::{self, ProfileField};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::{Entry, Urgency};
@@ -278,4 +281,111 @@ fn who_writes_two_entries_in_one_place_is_proved_frozen_and_survived() {
         assert_eq!(held_back(&mut net, id, space), [(Some(c), Withheld::Forked); 3]);
     }
     assert!(net.check_same(&[a, b, c], space) >= 12);
+}
+
+/// What a node does each day by itself.
+fn a_day(net: &mut Neighbourhood, id: NodeId) {
+    net.tick(DAY_MS);
+    let (node, now) = (net.node(id), net.now);
+    if let Some(renewed) = renewal(node.replica.directory(), node.core.signing_key(), now) {
+        net.certify(id, vec![renewed]);
+    }
+    net.drain();
+}
+
+fn ends_at(net: &Neighbourhood, at: NodeId, of: NodeId) -> Timestamp {
+    net.node(at).replica.directory().node(&of).unwrap().ends
+}
+
+/// Presses the button at a hub; returns the name of the alert's document.
+fn raise(net: &mut Neighbourhood, hub: NodeId, space: SpaceTag) -> String {
+    let cause = CauseId("button/1".to_owned());
+    let name = format!("alert/{}", alert_id(&cause));
+    let mut author = None;
+    net.act(hub, |core, world, _| {
+        author = core.own_author(world, None);
+        Ok::<_, CoreError>(Authored::default())
+    })
+    .unwrap();
+    let (what, ladder) = (AlertKind::Button, Ladder::default());
+    let raised = AlertFact::Raised { cause, what, ladder, place: None, note: None, card: None };
+    let at = linli_model::time::Timestamp(net.now.0);
+    let fact = Fact::new(at, &author.unwrap(), &Facts::empty(), raised);
+    let urgency = Urgency::Urgent;
+    let what = Edit { space, name: &name, urgency, isolated: true, person: None };
+    net.edit(hub, what, |doc| put_fact(doc, &fact).map(drop)).unwrap();
+    name
+}
+
+/// How many steps of an alert's ladder are due at a node that has held it since it was raised.
+fn due(
+    net: &mut Neighbourhood,
+    id: NodeId,
+    space: SpaceTag,
+    name: &str,
+    raised: Timestamp,
+) -> usize {
+    let alert = alert_id(&CauseId("button/1".to_owned()));
+    let [since, now] = [raised, net.now].map(|at| linli_model::time::Timestamp(at.0));
+    let climb = net.with_document(id, space, name, |doc, authors| {
+        alert::view(alert, doc, authors).climb(since, now)
+    });
+    match climb.unwrap() {
+        Climb::Climbing { due, .. } => due,
+        other @ (Climb::Over | Climb::Paused { .. }) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_node_cut_off_for_thirty_days_says_since_when_renews_itself_and_its_ladder_climbs() {
+    let (mut net, [a, b, c], space) = shared(76);
+    let ends = Timestamp(net.now.0 + 75 * DAY_MS);
+    let hub = net.join_node(net.party(a), ends);
+    net.heal();
+    net.heal();
+    let alone = net.begin(hub, Vec::new());
+    net.set(hub, alone, ProfileField::Name, "Wang").unwrap();
+    net.heal();
+    assert_eq!(net.authority_at(hub, space), Some(net.now), "a steward is connected");
+    net.isolate(hub);
+    let since = net.now;
+    net.revoke(b, space, net.party(c)).unwrap();
+    let mut raised = None;
+    for day in 0..30 {
+        a_day(&mut net, hub);
+        // Whoever else could decide there was last heard then; nobody else decides in its own space.
+        assert_eq!(net.authority_at(hub, space), Some(since), "day {day}");
+        assert_eq!(net.authority_at(hub, alone), Some(net.now), "day {day}");
+        net.set(hub, space, ProfileField::Health, &format!("day {day}")).unwrap();
+        if day == 20 {
+            let (name, at) = (raise(&mut net, hub, space), net.now);
+            assert_eq!(due(&mut net, hub, space, &name, at), 1, "the desk, at once");
+            net.tick(90_000);
+            assert_eq!(due(&mut net, hub, space, &name, at), 2, "the siren, without a network");
+            raised = Some((name, at));
+        }
+    }
+    let (name, at) = raised.unwrap();
+    assert_eq!(due(&mut net, hub, space, &name, at), 3);
+    assert_eq!(ends_at(&net, b, hub), ends);
+    let renewed = ends_at(&net, hub, hub);
+    assert!(renewed > Timestamp(ends.0 + 200 * DAY_MS), "it renewed itself");
+
+    net.heal();
+    assert_eq!(ends_at(&net, b, hub), renewed);
+    assert_eq!(net.authority_at(hub, space), Some(net.now));
+    assert!(!net.members(hub, space).contains(&net.party(c)), "it has learned what was decided");
+    net.heal();
+    assert_eq!(net.values(b, space, "health"), [("day 29".to_owned(), vec![hub])]);
+    assert_eq!(due(&mut net, b, space, &name, at), 3);
+    // Past the end that it had when it was cut off.
+    net.tick(60 * DAY_MS);
+    assert!(net.now > ends);
+    net.set(hub, space, ProfileField::Housing, "lift").unwrap();
+    net.heal();
+    for id in [a, b] {
+        assert_eq!(net.values(id, space, "housing"), [("lift".to_owned(), vec![hub])]);
+        assert_eq!(held_back(&mut net, id, space), []);
+    }
+    assert!(net.check_same(&[a, b, hub], space) >= 90);
 }
