@@ -9,7 +9,9 @@ use chacha20poly1305::aead::{Aead as _, Payload as Sealing};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
 use hpke::{Deserializable as _, OpModeR, OpModeS, Serializable as _};
-use linli_replica::entry::{Entry, EntryError, Header, Suite, Urgency, suite_overhead_bytes};
+use linli_replica::entry::{
+    Entry, EntryError, Header, Suite, Urgency, VerifiedPage, suite_overhead_bytes,
+};
 use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, SpaceTag};
 use linli_replica::limits::PAD_BUCKET_BYTES;
 use rand_core::CryptoRng;
@@ -83,13 +85,36 @@ pub fn seal_entry(
     content_key: &Secret,
     content: &[u8],
 ) -> Result<Entry, SealError> {
+    let (header, ciphertext) = sealed(rng, place, epoch, content_key, content)?;
+    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+}
+
+/// As [`seal_entry`], as a page of its own.
+pub(crate) fn seal_page(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    epoch: EpochId,
+    content_key: &Secret,
+    content: &[u8],
+) -> Result<VerifiedPage, SealError> {
+    let (header, ciphertext) = sealed(rng, place, epoch, content_key, content)?;
+    Ok(VerifiedPage::assemble(&header, ciphertext, place.log_key)?)
+}
+
+fn sealed(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    epoch: EpochId,
+    content_key: &Secret,
+    content: &[u8],
+) -> Result<(Header, Vec<u8>), SealError> {
     let padded = pad(content, place.urgency)?;
     let header = header(place, Suite::Epoch, epoch, draw(rng), padded.len())?;
     let sealing = Sealing { msg: &padded, aad: &header.encode() };
     let ciphertext = cipher(content_key)
         .encrypt(&XNonce::from(*header.nonce), sealing)
         .map_err(|_| SealError::TooLarge(content.len()))?;
-    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+    Ok((header, ciphertext))
 }
 
 /// Opens an entry sealed under an epoch; `key` looks content keys up.
@@ -122,6 +147,27 @@ pub fn seal_to_inbox(
     recipient: &[u8; 32],
     content: &[u8],
 ) -> Result<Entry, SealError> {
+    let (header, ciphertext) = sealed_to_inbox(rng, place, recipient, content)?;
+    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+}
+
+/// As [`seal_to_inbox`], as a page of its own.
+pub(crate) fn seal_page_to_inbox(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    recipient: &[u8; 32],
+    content: &[u8],
+) -> Result<VerifiedPage, SealError> {
+    let (header, ciphertext) = sealed_to_inbox(rng, place, recipient, content)?;
+    Ok(VerifiedPage::assemble(&header, ciphertext, place.log_key)?)
+}
+
+fn sealed_to_inbox(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    recipient: &[u8; 32],
+    content: &[u8],
+) -> Result<(Header, Vec<u8>), SealError> {
     let recipient = <Kem as hpke::Kem>::PublicKey::from_bytes(recipient)
         .map_err(|_| SealError::BadRecipient)?;
     let padded = pad(content, place.urgency)?;
@@ -135,8 +181,7 @@ pub fn seal_to_inbox(
         rng,
     )
     .map_err(|_| SealError::BadRecipient)?;
-    let ciphertext = [encapped.to_bytes().as_slice(), &sealed].concat();
-    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+    Ok((header, [encapped.to_bytes().as_slice(), &sealed].concat()))
 }
 
 /// Opens an entry of one's own inbox.

@@ -16,7 +16,7 @@ use crate::authority::{
 use crate::identity::draw_signing_key;
 use crate::inbox::{InboxItem, Wrap};
 use crate::payload::Content;
-use crate::seal::{Place, SealError, seal_to_inbox};
+use crate::seal::{Place, SealError, seal_page_to_inbox};
 use crate::secret::{Secret, draw};
 use crate::space::Space;
 
@@ -386,7 +386,7 @@ impl Core {
         let (sequence, previous) = draft.place(document, &key, written)?;
         let urgency = Urgency::Normal;
         let place = Place { space, document, log_key: &key, sequence, previous, urgency };
-        draft.push(seal_to_inbox(rng, &place, seal_key, content)?);
+        draft.push(seal_page_to_inbox(rng, &place, seal_key, content)?);
         Ok(())
     }
 
