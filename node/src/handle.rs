@@ -252,7 +252,6 @@ impl From<CoreError> for ApiError {
             CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,
             CoreError::Held(_)
             | CoreError::Record(_)
-            | CoreError::Page(_)
             | CoreError::Certificate(_)
             | CoreError::Epoch(_)
             | CoreError::Person(_) => Code::Internal,

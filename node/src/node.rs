@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use linli_core::apart::Heard;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
@@ -42,6 +43,7 @@ pub(crate) struct Node {
     pub(crate) people: People,
     pub(crate) audit: Audit,
     pub(crate) receipts: Receipts,
+    pub(crate) heard: Heard,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) invitations: crate::invitation::Invitations,
     pub(crate) requests: Requests,
@@ -89,6 +91,7 @@ pub(crate) struct Parts {
     pub(crate) requests: Requests,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
+    pub(crate) heard: Heard,
     pub(crate) open_card_after_ms: u64,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
 }
@@ -157,6 +160,7 @@ impl Node {
             officers: Vec::new(),
             requests: parts.requests,
             receipts: parts.receipts,
+            heard: parts.heard,
             peers: BTreeMap::new(),
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
@@ -285,6 +289,7 @@ impl Node {
             Output::Synced { peer, alike } => {
                 let index = self.replica.index();
                 self.receipts.note_alike(peer, alike, index);
+                self.heard.compared(peer, now());
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.synced = true;
                 }
@@ -351,6 +356,7 @@ impl Node {
         let state = self.peers.entry(peer).or_default();
         *state = Peer { since_ms: Some(at), last_seen_ms: Some(at), ..Peer::default() };
         self.backlog.retain(|(to, _), _| *to != peer);
+        self.heard.closed(peer, now());
         self.feed(Input::Disconnected { peer });
     }
 

@@ -54,7 +54,7 @@ const STEPS_MAX: usize = 2_000_000;
 /// Nodes, the wire between them, and the time.
 #[derive(Debug)]
 pub struct Neighbourhood {
-    /// The time that every node's clock shows.
+    /// The time; a node's clock may show another ([`Node::ahead_ms`]).
     pub now: Timestamp,
     /// Who enrols and expels.
     pub community: Community,

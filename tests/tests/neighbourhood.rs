@@ -8,6 +8,8 @@
 
 #[path = "neighbourhood/audit.rs"]
 mod audit;
+#[path = "neighbourhood/authority.rs"]
+mod authority;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
 #[path = "neighbourhood/emergency.rs"]
@@ -18,6 +20,8 @@ mod erasure;
 mod hostile;
 #[path = "neighbourhood/membership.rs"]
 mod membership;
+#[path = "neighbourhood/offline.rs"]
+mod offline;
 #[path = "neighbourhood/persons.rs"]
 mod persons;
 #[path = "neighbourhood/power.rs"]

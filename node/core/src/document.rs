@@ -60,7 +60,7 @@ pub enum Withheld {
     /// It builds on a change that is withheld or has not arrived.
     #[error("it builds on something that has not arrived or does not count")]
     MissingDependency,
-    /// Its log forked, and another branch stands.
+    /// Its log forked: another branch stands, or nobody has built on it.
     #[error("its author's device wrote two histories, and the other one stands")]
     Forked,
 }

@@ -110,6 +110,10 @@ pub struct Core {
     party: PartyId,
     spaces: BTreeMap<SpaceTag, Slot>,
     inbox_logs: BTreeMap<NodeId, Secret>,
+    /// Their keys, worked out once.
+    inbox_keys: BTreeMap<NodeId, SigningKey>,
+    /// Whether their record is to be written with the next entry.
+    inbox_changed: bool,
     open: BTreeMap<DocTag, Opened>,
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
     /// Documents that were opened and hold what a person signed after their end.
@@ -213,6 +217,8 @@ impl Core {
             party,
             spaces: BTreeMap::new(),
             inbox_logs: BTreeMap::new(),
+            inbox_keys: BTreeMap::new(),
+            inbox_changed: false,
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             signed_late: BTreeSet::new(),
@@ -360,6 +366,7 @@ impl Core {
         record: impl Fn(SpaceTag) -> Option<Vec<u8>>,
     ) {
         self.open.clear();
+        self.inbox_changed = true;
         for own in self.unsettled.values_mut().flatten() {
             own.doubtful |= spaces.contains(&own.entry.header().space);
         }
@@ -414,19 +421,29 @@ impl Core {
             authored.records.push(space.record());
         }
         self.inbox_logs.clear();
+        self.inbox_keys.clear();
         authored.records.push(self.inbox_record());
         self.open.clear();
         Ok(authored)
     }
 
-    fn inbox_record(&self) -> Record {
+    fn inbox_record(&mut self) -> Record {
+        self.inbox_changed = false;
         let value = Some(linli_replica::codec::encode(&self.inbox_logs));
         Record { shelf: Shelf::Own, key: INBOX_LOGS.to_vec(), value }
     }
 
     fn inbox_log(&mut self, node: NodeId, rng: &mut impl CryptoRng) -> SigningKey {
-        let secret = self.inbox_logs.entry(node).or_insert_with(|| Secret::draw(rng));
-        SigningKey::from_bytes(secret.expose())
+        if let Some(key) = self.inbox_keys.get(&node) {
+            return key.clone();
+        }
+        let secret = self.inbox_logs.entry(node).or_insert_with(|| {
+            self.inbox_changed = true;
+            Secret::draw(rng)
+        });
+        let key = SigningKey::from_bytes(secret.expose());
+        self.inbox_keys.insert(node, key.clone());
+        key
     }
 
     /// Returns where the log of a key continues after what this node has written itself.

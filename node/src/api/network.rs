@@ -136,6 +136,9 @@ pub struct DocumentStatus {
     pub withheld: Vec<String>,
     /// The latest time any entry shown was signed.
     pub as_of_ms: Option<u64>,
+    /// As of when this node knows who may do what there: its last comparison with a node of another party
+    /// that decides. None where there was none, or where this node cannot read it.
+    pub authority_ms: Option<u64>,
     /// Nodes that have said they hold this frontier durably.
     pub held_by: Vec<String>,
 }

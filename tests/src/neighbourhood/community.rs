@@ -1,6 +1,7 @@
 //! The officers of a neighbourhood: they enrol, certify and expel.
 
 use ed25519_dalek::SigningKey;
+use linli_core::authority::SpaceCertificate;
 use linli_core::identity::{NodeKeys, draw_signing_key, officer_id, party_id};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
 use linli_replica::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
@@ -64,6 +65,17 @@ impl Community {
 
     fn make(&self, act: Act) -> Certificate {
         Certificate::new(CommunityId(self.genesis.id().0), BEGIN, act)
+    }
+
+    /// Returns the set of officers, as certificates name it.
+    #[must_use]
+    pub fn officers(&self) -> CertificateId {
+        self.genesis.id()
+    }
+
+    /// Signs a space's certificate as the officers.
+    pub fn countersign(&self, certificate: &mut SpaceCertificate) {
+        certificate.countersign(&self.officer);
     }
 
     /// Takes a party in.

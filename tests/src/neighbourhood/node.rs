@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use linli_core::apart::Heard;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::identity::NodeKeys;
 use linli_replica::batch::{Batch, Shelf};
@@ -45,6 +46,10 @@ pub struct Node {
     pub disk: Disk,
     /// What it was told.
     pub told: Told,
+    /// Whom it has heard, and when.
+    pub heard: Heard,
+    /// How far its clock runs ahead of the neighbourhood's, in milliseconds.
+    pub ahead_ms: i64,
     policy: Policy,
     pub(crate) rng: ChaCha8Rng,
 }
@@ -64,7 +69,24 @@ impl Node {
         let replica = replica(keys.id(), &disk, policy);
         let core = Core::load(keys.clone(), party, Vec::new()).expect("no record to be read");
         let (told, rng) = (Told::default(), ChaCha8Rng::seed_from_u64(seed));
-        Self { keys, party, replica, core, disk, told, policy, rng }
+        Self {
+            keys,
+            party,
+            replica,
+            core,
+            disk,
+            told,
+            heard: Heard::default(),
+            ahead_ms: 0,
+            policy,
+            rng,
+        }
+    }
+
+    /// Returns what its clock shows at a time of the neighbourhood's.
+    #[must_use]
+    pub const fn clock(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_add_signed(self.ahead_ms))
     }
 
     /// Returns its id.
@@ -79,13 +101,17 @@ impl Node {
         now: Timestamp,
         act: impl FnOnce(&mut Core, World<'_>, &mut ChaCha8Rng) -> T,
     ) -> T {
+        let now = self.clock(now);
         let (directory, index) = (self.replica.directory(), self.replica.index());
         let world = World { now, directory, index, held: &self.disk.store };
         act(&mut self.core, world, &mut self.rng)
     }
 
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
-        self.replica.handle(now, &self.disk.store, input)
+        if let Input::Disconnected { peer } = &input {
+            self.heard.closed(*peer, self.clock(now));
+        }
+        self.replica.handle(self.clock(now), &self.disk.store, input)
     }
 
     /// Does what an output asks for that stays within the node; says what follows from it.
@@ -107,13 +133,13 @@ impl Node {
                 return inputs(authored);
             }
             Output::Refused { peer, reason } => self.told.refused_pages.push((peer, reason)),
+            Output::Synced { peer, .. } => self.heard.compared(peer, self.clock(now)),
             Output::Send { .. }
             | Output::Disconnect { .. }
             | Output::Lost { .. }
             | Output::Receipt { .. }
             | Output::Forked { .. }
-            | Output::Heartbeat { .. }
-            | Output::Synced { .. } => {}
+            | Output::Heartbeat { .. } => {}
         }
         Vec::new()
     }

@@ -15,6 +15,7 @@ use super::*;
 mod cuts;
 mod epochs;
 mod model;
+mod order;
 mod property;
 mod rules;
 

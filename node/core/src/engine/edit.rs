@@ -17,7 +17,7 @@ use crate::document::{Withheld, actor, read_change};
 use crate::limits::CHANGE_BYTES_MAX;
 use crate::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
 use crate::person::{PersonCertificate, PersonError, end};
-use crate::seal::{Place, SealError, seal_entry};
+use crate::seal::{Place, SealError, seal_page};
 use crate::secret::Secret;
 
 /// Bytes of the change of one edit: what fits an entry beside binding, name and stamp.
@@ -166,21 +166,17 @@ impl Core {
         draft: Draft<'_>,
         authored: &mut Authored,
     ) -> Result<(), CoreError> {
-        let (pages, acts) = draft.finish()?;
+        let (pages, acts) = draft.finish();
         authored.pages.extend(pages);
         authored.acts.extend(acts);
         for entry in authored.pages.iter().flat_map(|page| page.entries()) {
             let unsettled = self.unsettled.entry(entry.header().document).or_default();
             unsettled.push(Unsettled { entry: entry.clone(), doubtful: false });
         }
-        if authored.pages.iter().flat_map(|p| p.entries()).any(|e| self.is_inbox_entry(e)) {
+        if self.inbox_changed {
             authored.records.push(self.inbox_record());
         }
         Ok(())
-    }
-
-    fn is_inbox_entry(&self, entry: &Entry) -> bool {
-        entry.header().suite == linli_replica::entry::Suite::Inbox
     }
 
     /// Seals content as the next entry of this node's log, beginning an epoch where one is needed.
@@ -255,7 +251,7 @@ impl Core {
         space.note(document, what.name);
         let Edit { urgency, space, .. } = what;
         let place = Place { space, document, log_key: &key, sequence, previous, urgency };
-        draft.push(seal_entry(rng, &place, epoch, &content_key, &payload.encode())?);
+        draft.push(seal_page(rng, &place, epoch, &content_key, &payload.encode())?);
         Ok(())
     }
 }

@@ -49,9 +49,6 @@ pub enum CoreError {
     /// A space's record cannot be read.
     #[error(transparent)]
     Record(#[from] BadSpaceRecord),
-    /// What was written does not make a page.
-    #[error(transparent)]
-    Page(linli_replica::entry::PageError),
     /// The content cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),

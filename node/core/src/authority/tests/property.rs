@@ -9,7 +9,7 @@ use super::*;
 const PARTIES: u8 = 5;
 
 /// Draws a graph: mostly acts by somebody who holds a grant, citing a few certificates at random.
-fn world(seed: u64, size: usize) -> World {
+pub(super) fn world(seed: u64, size: usize) -> World {
     let mut rng = rng(seed);
     let mut world = World::new(Owner::Party(party(0)), rng.random_bool(0.5).then_some(1));
     let mut ids = vec![world.root];
