@@ -131,9 +131,7 @@ fn is_of_elder(node: &mut Node, elder: Uuid, party: PartyId, kind: PartyKind) ->
         known.is_some_and(|known| known.kind == PartyKind::Household)
     };
     match outline.owner.map(|(owner, _)| owner) {
-        Some(Owner::Party(owner)) => {
-            owner == party || (kind == PartyKind::Family && owner == own)
-        }
+        Some(Owner::Party(owner)) => owner == party || (kind == PartyKind::Family && owner == own),
         Some(Owner::Community) => {
             let others = || outline.members.iter().filter(|member| **member != party);
             kind == PartyKind::Household && !others().any(is_household)

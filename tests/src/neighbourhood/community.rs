@@ -69,13 +69,13 @@ impl Community {
 
     /// Returns the set of officers, as certificates name it.
     #[must_use]
-    pub fn officers(&self) -> CertificateId {
-        self.genesis.id()
+    pub const fn under(&self) -> CertificateId {
+        self.under
     }
 
     /// Signs a space's certificate as the officers.
     pub fn countersign(&self, certificate: &mut SpaceCertificate) {
-        certificate.countersign(&self.officer);
+        self.officers.iter().for_each(|officer| certificate.countersign(officer));
     }
 
     /// Takes a party in.
