@@ -7,6 +7,7 @@ use linli_replica::erasure;
 use linli_replica::id::{DocTag, OrderId};
 use linli_replica::replica::{Input, Save, Saved};
 
+use crate::handle::recovery;
 use crate::node::{Node, now};
 
 /// The confirmation that is on its way to disk: one at a time, for all orders that are due.
@@ -30,6 +31,10 @@ pub(crate) fn carry_out(
     };
     records.extend(node.catalogue.erase(erase));
     records.extend(node.receipts.erase(gone));
+    match recovery::forget_rehearsals(node, erase) {
+        Ok(rehearsals) => records.extend(rehearsals),
+        Err(error) => tracing::error!(%error, "rehearsed recoveries cannot be looked through"),
+    }
     node.undecided.retain(|document| !gone.contains(document));
     tracing::info!(order = ?order, documents = gone.len(), "erasing by order of a steward");
     Some(Input::Erase { order, records })

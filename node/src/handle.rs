@@ -34,7 +34,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
-mod recovery;
+pub(crate) mod recovery;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;

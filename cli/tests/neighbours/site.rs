@@ -194,6 +194,15 @@ impl Site {
         });
     }
 
+    /// Starts the node as a relay; it answers nobody here, and is ended by [`Self::kill`].
+    pub(crate) fn relay_up(&mut self) {
+        assert!(self.node.is_none(), "the relay runs already");
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = self.command(&["relay", "up", "--http", "127.0.0.1:0"]);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.node = Some(command.spawn().unwrap());
+    }
+
     /// Kills the node as a power cut does: it gets no time for anything.
     pub(crate) fn kill(&mut self) {
         let mut node = self.node.take().unwrap();

@@ -115,6 +115,9 @@ fn targets(
                 let nodes = world.directory.nodes();
                 let nodes = nodes.filter(|(_, n)| n.carrier || members.contains(&n.party));
                 let mut nodes: BTreeSet<NodeId> = nodes.map(|(id, _)| *id).collect();
+                // Nor is a node that officers opened it to a member.
+                let recovered = node.core.recoveries(world, space)?;
+                nodes.extend(recovered.iter().map(|record| record.statement().node));
                 if kind == spaces::EMERGENCY {
                     nodes.extend(cards::read_at(node, elder));
                 }
