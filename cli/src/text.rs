@@ -17,6 +17,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/grants.ftl"),
     include_str!("../locales/zh/demo.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
+    include_str!("../locales/zh/records.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
@@ -28,6 +29,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/grants.ftl"),
     include_str!("../locales/en/demo.ftl"),
     include_str!("../locales/en/recovery.ftl"),
+    include_str!("../locales/en/records.ftl"),
 ];
 
 /// A language that messages are written in.

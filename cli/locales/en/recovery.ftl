@@ -1,6 +1,5 @@
 # Recovery: one space opened again with the officers' shares.
 
-about-keys = The privacy officers' work: keys, grants, recoveries
 about-keys-recover = Open one space again with the officers' shares, or rehearse it
 about-keys-recover-share = Give your share to a recovery, as an officer; no node is needed
 about-keys-recoveries = List recoveries and rehearsals

@@ -1,6 +1,5 @@
 # 恢复：凭隐私官的份额重新打开一个空间。
 
-about-keys = 隐私官的工作：密钥、授权、恢复
 about-keys-recover = 凭隐私官的份额重新打开一个空间，或演练一次
 about-keys-recover-share = 隐私官为一次恢复交出自己的份额；不需要节点
 about-keys-recoveries = 列出恢复与演练

@@ -19,7 +19,7 @@ impl Documents {
         let answer = context.look(network::Documents { readable: self.readable }).await?;
         context.show(&answer, || {
             let columns = Columns(&[
-                "space", "document", "name", "entries", "withheld", "as-of", "holders", "frontier",
+                "space", "document", "label", "entries", "withheld", "as-of", "holders", "frontier",
             ]);
             columns.table(&context.text, answer.iter().map(|row| cells(context, row)).collect())
         })

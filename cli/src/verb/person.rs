@@ -25,7 +25,7 @@ enum Act {
         /// The person's id or name
         person: String,
     },
-    Lock,
+    Leave,
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ impl Person {
                 context.show(&answer, || table(context, std::slice::from_ref(&answer)))
             }
             Act::Switch { person } => seat::switch(context, person).await,
-            Act::Lock => seat::lock(context).await,
+            Act::Leave => seat::leave(context).await,
             Act::List => {
                 let answer = context.ask(&PersonList {}).await?;
                 context.show(&answer, || table(context, &answer))
@@ -68,8 +68,8 @@ fn table(context: &Context, people: &[PersonRow]) -> String {
         vec![
             short(&person.id),
             printable(&person.name),
-            printable(&person.role),
-            context.zone.show(person.ends_ms),
+            context.text.word("role", &printable(&person.role)),
+            context.zone.show_end(person.ends_ms),
         ]
     };
     Columns(&["id", "name", "role", "ends"]).table(&context.text, people.iter().map(row).collect())
