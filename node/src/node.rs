@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use ed25519_dalek::SigningKey;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
@@ -25,6 +26,8 @@ use crate::requests::Requests;
 
 /// A running node.
 pub(crate) struct Node {
+    /// The officers' keys that the present request opened.
+    pub(crate) officers: Vec<SigningKey>,
     pub(crate) replica: Replica,
     pub(crate) core: Core,
     pub(crate) store: Arc<Store>,
@@ -150,6 +153,7 @@ impl Node {
             catalogue: parts.catalogue,
             people: parts.people,
             audit: parts.audit,
+            officers: Vec::new(),
             requests: parts.requests,
             receipts: parts.receipts,
             peers: BTreeMap::new(),

@@ -24,3 +24,4 @@ mod refused;
 mod registers;
 mod seat;
 mod site;
+mod withdrawal;

@@ -55,10 +55,10 @@ fn officers_open_the_card_of_a_household_whose_hub_is_gone() {
     hub.ask(&["elder", "edit", &elder, "card/allergies", ALLERGY]);
     let space = space_of(&hub, "card");
     sees(&centre, &elder);
-    // The card's certificates, shares and content lie at the carrier.
+    // The card's certificates, shares, content and sheet lie at the carrier.
     carrier.await_answer(&["documents"], |rows| {
         let held = rows.as_array()?.iter().filter(|row| row["space"] == space.as_str());
-        (held.count() == 3).then_some(())
+        (held.count() == 4).then_some(())
     });
     hub.kill();
     fs::remove_dir_all(hub.data()).unwrap();

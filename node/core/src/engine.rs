@@ -140,8 +140,8 @@ pub struct Outline {
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
-    /// When the newest epoch that covers every removal was begun, by its signer's clock.
-    pub epoch_at: Option<Timestamp>,
+    /// The epochs that are written under: who began each, and when by its clock.
+    pub epochs: Vec<(NodeId, Timestamp)>,
     /// Whether entries may be held back by a cut or by the end of a grant.
     pub may_hold_back: bool,
 }
@@ -154,7 +154,7 @@ impl Outline {
             log: space.own_log(),
             owner: state.genesis.as_ref().map(|genesis| (genesis.owner, genesis.steward)),
             members: Arc::new(state.members.keys().copied().collect()),
-            epoch_at: space.newest_epoch().map(|(_, at)| at),
+            epochs: space.latest_epochs().collect(),
             may_hold_back: space.may_hold_back(),
         }
     }

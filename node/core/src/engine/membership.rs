@@ -357,8 +357,8 @@ impl Core {
             space.note_wrap(wrap.epoch, node);
         }
         let Some(genesis) = space.genesis().filter(|_| !wraps.is_empty()) else { return Ok(()) };
-        let others = space.certificates().iter().filter(|(_, c)| c.genesis().is_none());
-        let items = InboxItem::space(genesis, others.map(|(_, c)| c.encode()), wraps);
+        let others = space.counting().filter(|certificate| certificate.genesis().is_none());
+        let items = InboxItem::space(genesis, others.map(SpaceCertificate::encode), wraps);
         for item in items {
             let content = item.sign(&signing, node, tag, world.now);
             match self.post(draft, rng, node, &seal_key, &content) {
