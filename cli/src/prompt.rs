@@ -55,6 +55,10 @@ pub(crate) const OFFICER_PASSPHRASE: Wanted = Wanted {
     least: 8,
 };
 
+/// The same where it is one officer's, about one key.
+pub(crate) const OWN_KEY_PASSPHRASE: Wanted =
+    Wanted { question: |text| text.say("ask-own-key-passphrase", &[]), ..OFFICER_PASSPHRASE };
+
 /// What a person acts with.
 pub(crate) const PIN: Wanted = Wanted {
     variable: "LINLI_PIN",

@@ -20,6 +20,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/datamap.ftl"),
     include_str!("../locales/zh/demo.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
+    include_str!("../locales/zh/records.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
@@ -34,6 +35,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/datamap.ftl"),
     include_str!("../locales/en/demo.ftl"),
     include_str!("../locales/en/recovery.ftl"),
+    include_str!("../locales/en/records.ftl"),
 ];
 
 /// A language that messages are written in.

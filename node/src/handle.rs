@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use linli_core::audit::What;
+use linli_core::authority::Right;
 use linli_core::engine::{CoreError, EditError};
 use linli_core::person::PersonError;
 use linli_replica::replica::Save;
 use serde_json::Value;
 
-use crate::api::{ApiError, Code, Method};
+use crate::api::{ApiError, Code, Detail, Method};
 use crate::audit::Asked;
 use crate::node::Node;
 
@@ -263,7 +264,15 @@ impl From<CoreError> for ApiError {
             | CoreError::Epoch(_)
             | CoreError::Person(_) => Code::Internal,
         };
-        Self::new(code, error.to_string())
+        let refused = Self::new(code, error.to_string());
+        let CoreError::Forbidden(right) = error else { return refused };
+        let key = match right {
+            Right::Carry => "error-may-not-carry",
+            Right::Read => "error-may-not-read",
+            Right::Write => "error-may-not-write",
+            Right::Steward => "error-may-not-steward",
+        };
+        refused.with(Detail::new(key, &[]))
     }
 }
 

@@ -252,7 +252,7 @@ impl People {
 }
 
 fn nobody_sits() -> ApiError {
-    let message = "the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person lock`";
+    let message = "the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person leave`";
     ApiError::new(Code::WrongSecret, message).with(Detail::new("seat-locked", &[]))
 }
 

@@ -1,6 +1,6 @@
 # The privacy officer: keys, requests in words, the desk.
 
-about-keys = The privacy officer's work: keys, signatures, who may read what
+about-keys = The privacy officer's work: keys, signatures, who may read what, recoveries
 about-keys-inbox = What waits for an officer at this node
 about-keys-officer = An officer's own key, on any machine
 about-keys-officer-new = Draw an officer's key
@@ -17,11 +17,16 @@ about-keys-sign = Sign a request's file, on any machine
 about-keys-expel = Put a party or a node out of the community
 about-community-finish = Take in the officers' signatures of a community that is being founded
 community-waits = The request is in { $file }. Each officer signs it with `linli keys sign`; then `linli community finish { $file }`.
+community-lacks =
+    { $lacks ->
+        [one] One more officer must sign.
+       *[other] { $lacks } more officers must sign.
+    } Give them the file: `linli keys sign FILE --key KEYFILE`. Then here again: `linli community finish FILE`.
 community-begun = The community { $community } begins. Next: `linli up`.
 join-awaits-officers = Confirmed. The officers must sign first. When they have: `linli join --finish`, or start the node with `linli up`, which asks by itself.
 join-nothing = This node waits for no officers. Join with the code of an invitation.
 status-requests = Waiting for officers' signatures: { $waiting } (`linli keys inbox`)
-ask-printed-key = The printed key (linlisecret1…):
+ask-printed-key = The printed key (linl-isec-ret1-…):
 officer-key-making = Making the key
 officer-key-made =
     The officer's key is in { $file }, sealed under the passphrase. Keep it apart from any node.
@@ -35,12 +40,12 @@ officer-printed =
     Whoever has it can sign as this officer.
     { $printed }
 officer-printed-right = What was typed is the key. The paper is good.
-officer-printed-wrong = This is not the key that was shown. Destroy the paper, and make another key with `linli keys officer new`.
+officer-printed-wrong = This is still not the key that was shown; the key file is good. Compare the paper with `linli keys officer check -`. Where the screen is cleared and the paper does not fit, make another key with `linli keys officer new`.
 officer-key-right = The key is right. It belongs to { $officer }
 officers-are = { $name }: { $threshold } of { $officers } officers must sign
 officer-held-here = { "  " }{ $officer } (the key file lies at this node)
 bad-officer-word = This is not an officer's key (linlioff1…), or it was mistyped. Copy it again, whole.
-bad-printed-key = This is not the printed form of an officer's key (linlisecret1…), or it was mistyped. Read it again.
+bad-printed-key = This is not the printed form of an officer's key (linl-isec-ret1-…), or it was mistyped. Compare it group by group and type it again.
 secret-on-command-line = A secret key does not belong on the command line, where others can see it. Give - and type it.
 not-signed = Nothing was signed.
 unwritten-file = Cannot write { $path }

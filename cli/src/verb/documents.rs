@@ -21,7 +21,7 @@ impl Documents {
             let columns = Columns(&[
                 "space",
                 "document",
-                "name",
+                "label",
                 "entries",
                 "withheld",
                 "as-of",

@@ -27,6 +27,7 @@ mod rotate;
 mod sign;
 pub(super) mod words;
 
+pub(super) use grants::party;
 pub(super) use officers::passphrase as officer_passphrase;
 
 #[derive(Debug, clap::Args)]

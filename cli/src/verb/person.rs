@@ -33,7 +33,7 @@ enum Act {
         /// The person's id or name
         person: String,
     },
-    Lock,
+    Leave,
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,7 @@ impl Person {
             Act::Pin(pin) => pin.run(context).await,
             Act::Reset(reset) => reset.run(context).await,
             Act::Switch { person } => seat::switch(context, person).await,
-            Act::Lock => seat::lock(context).await,
+            Act::Leave => seat::leave(context).await,
             Act::List => {
                 let answer = context.ask(&PersonList {}).await?;
                 context.show(&answer, || table(context, &answer))
@@ -92,9 +92,9 @@ fn table(context: &Context, people: &[PersonRow]) -> String {
         vec![
             short(&person.id),
             printable(&person.name),
-            printable(&person.role),
+            context.text.word("role", &printable(&person.role)),
             printable(person.qualification.as_deref().unwrap_or("–")),
-            context.zone.show(person.ends_ms),
+            context.zone.show_end(person.ends_ms),
             context.text.word("state", if person.ended { "ended" } else { "acts" }),
         ]
     };

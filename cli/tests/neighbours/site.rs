@@ -141,6 +141,14 @@ pub(crate) fn finished(command: &mut Command) -> Run {
     }
 }
 
+/// The same command as a person types it, who reads words and not JSON.
+pub(crate) fn plain(command: &Command) -> Command {
+    let mut typed = Command::new(command.get_program());
+    typed.args(command.get_args().filter(|word| *word != "--json")).stdin(Stdio::null());
+    typed.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    typed
+}
+
 /// A data directory and the node that may run there; the node ends with it.
 #[derive(Debug)]
 pub(crate) struct Site {

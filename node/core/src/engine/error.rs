@@ -8,6 +8,16 @@ use crate::person::PersonError;
 use crate::seal::SealError;
 use crate::space::BadSpaceRecord;
 
+/// What a right lets a party do, in words.
+const fn doing(right: Right) -> &'static str {
+    match right {
+        Right::Carry => "carry what stands",
+        Right::Read => "read",
+        Right::Write => "write",
+        Right::Steward => "give or take rights",
+    }
+}
+
 /// Why the core did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CoreError {
@@ -15,7 +25,7 @@ pub enum CoreError {
     #[error("this node is not a member of that space; ask a steward for a grant")]
     NoSuchSpace,
     /// The certificates do not allow it.
-    #[error("this party may not {0:?} there; ask a steward of the space for a grant")]
+    #[error("this party may not {} there; ask who keeps it for a grant", doing(*.0))]
     Forbidden(Right),
     /// More at once than a certificate takes.
     #[error("at most {0} at once; do the rest afterwards")]
