@@ -91,7 +91,7 @@ fn cells(context: &Context, row: &DatamapRow) -> Vec<String> {
     vec![
         party(context, &row.party),
         text.word("data", &row.category),
-        text.word("right", &row.right),
+        text.word("may", &row.right),
         or_dash(printable(&row.purpose)),
         text.word("ground", &row.ground),
         row.elders.to_string(),
