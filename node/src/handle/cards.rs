@@ -213,9 +213,11 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
     }
     let at = world(&node.replica, &node.store);
     let Ok(space) = node.core.space(at, alerts) else { return saves };
+    // Centres are on duty too, whoever's card it is.
     let on_duty = |(party, member): (&PartyId, &Member)| {
         let duty = member.grants.iter().filter(|grant| grant.purpose == DUTY);
-        (duty.clone().count() > 0).then(|| (*party, until(duty, at.now)))
+        let on_duty = is_family(at.directory, party) && duty.clone().count() > 0;
+        on_duty.then(|| (*party, until(duty, at.now)))
     };
     let present: BTreeMap<PartyId, Option<Until>> =
         space.state().members.iter().filter_map(on_duty).collect();
