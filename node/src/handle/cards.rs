@@ -213,7 +213,7 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
     }
     let at = world(&node.replica, &node.store);
     let Ok(space) = node.core.space(at, alerts) else { return saves };
-    // Centres are on duty too, whoever's card it is.
+    // Centres are on duty too, whosever card it is.
     let on_duty = |(party, member): (&PartyId, &Member)| {
         let duty = member.grants.iter().filter(|grant| grant.purpose == DUTY);
         let on_duty = is_family(at.directory, party) && duty.clone().count() > 0;
