@@ -73,7 +73,7 @@ fn a_steward_ends_a_person_and_every_node_judges_by_it() {
     let seat = |words: &[&str]| finished(centre.command(words).env_remove("LINLI_PIN"));
     refused(&seat(&["elder", "show", &elder]), "forbidden");
     refused(&seat(&["elder", "edit", &elder, "note", "again"]), "wrong-secret");
-    centre.ask(&["person", "lock"]);
+    centre.ask(&["person", "leave"]);
     let alert = centre.ask(&["alert", "raise", &elder])["alert"].as_str().unwrap().to_owned();
     for words in [
         &["--as", "李明", "elder", "show", &elder][..],
@@ -141,7 +141,7 @@ fn a_pin_is_changed_by_the_person_and_reset_by_the_steward() {
     centre.stop();
     centre.up();
     assert_eq!(with_pins(&centre, &switch, "1357", "").code, 0);
-    centre.ask(&["person", "lock"]);
+    centre.ask(&["person", "leave"]);
 
     centre.ask(&["person", "add", "高主任", "--role", "steward"]);
     refused(&with_pins(&centre, &["person", "reset", "李明"], "8642", ""), "forbidden");
