@@ -45,7 +45,7 @@ fn an_order_is_checked_without_any_key() {
     assert_eq!(order.erase(), &Erase { space: terms.tag(), documents: None });
     assert_eq!(order.at(), AT);
     let two = Some(vec![DocTag([1; 32]), DocTag([2; 32])]);
-    let some = Terms { documents: two, ..terms.clone() };
+    let some = Terms { documents: two, ..terms };
     let order = Order::decode(&some.sign(&key(9)), community).unwrap();
     assert_eq!(order.erase().documents.as_ref().unwrap().len(), 2);
 
@@ -68,7 +68,7 @@ fn an_order_is_checked_without_any_key() {
         tag[..2].copy_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
         DocTag(tag)
     });
-    let bad = Terms { documents: Some(many.collect()), ..terms.clone() };
+    let bad = Terms { documents: Some(many.collect()), ..terms };
     assert_eq!(refused(&bad.sign(&key(9))), OrderError::Malformed);
 
     let good = terms.sign(&key(9));
