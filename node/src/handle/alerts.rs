@@ -145,7 +145,7 @@ pub(crate) fn space(node: &mut Node) -> Result<(SpaceTag, BTreeSet<Save>), ApiEr
     if let Some(space) = spaces::own(node, spaces::ALERT) {
         return Ok((space, BTreeSet::new()));
     }
-    let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Write, "duty");
+    let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Write, cards::DUTY);
     let (space, authored) = spaces::begin(node, spaces::ALERT, grants)?;
     Ok((space, [node.author(authored)].into()))
 }

@@ -185,8 +185,8 @@ fn until<'a>(grants: impl Iterator<Item = &'a StandingGrant>, now: Timestamp) ->
     grants.map(|grant| grant.ends.unwrap_or(FOREVER)).filter(|until| now <= *until).max()
 }
 
-/// What family is let into a household's alerts for.
-const DUTY: &str = "duty";
+/// What centres, and family, are let into a household's alerts for.
+pub(crate) const DUTY: &str = "duty";
 
 /// Lets family to whom this household's cards are sealed into its alerts, and out again with the last
 /// card: every alert carries the key of the card.
