@@ -10,6 +10,7 @@ pub mod audit;
 pub mod cards;
 pub mod care;
 pub mod grants;
+pub mod hand_over;
 pub mod network;
 pub mod officers;
 pub mod seat;
@@ -24,6 +25,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         audit::NAMES,
         seat::NAMES,
         grants::NAMES,
+        hand_over::NAMES,
     ]
     .into_iter()
     .flatten()

@@ -20,6 +20,7 @@ pub(crate) mod elders;
 mod exposure;
 pub(crate) mod facts;
 mod grants;
+mod hand_over;
 pub(crate) mod held;
 mod import;
 mod joins;
@@ -122,6 +123,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "keys.revoke" => answer(node, body, exposure::revoke),
         "keys.exposure" => answer(node, body, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.hand-over" => answer(node, body, hand_over::begin),
         "keys.held.list" => answer(node, body, held::list),
         "keys.held.show" => answer(node, body, held::show),
         "keys.held.judge" => answer(node, body, held::judge),

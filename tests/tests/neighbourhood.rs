@@ -12,6 +12,8 @@ mod audit;
 mod chance;
 #[path = "neighbourhood/emergency.rs"]
 mod emergency;
+#[path = "neighbourhood/hand_over.rs"]
+mod hand_over;
 #[path = "neighbourhood/hostile.rs"]
 mod hostile;
 #[path = "neighbourhood/membership.rs"]

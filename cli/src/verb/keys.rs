@@ -19,6 +19,7 @@ mod consent;
 mod exposure;
 mod grant;
 mod grants;
+mod hand_over;
 mod held;
 mod revoke;
 mod rotate;
@@ -45,6 +46,7 @@ enum Act {
     Revoke(revoke::Revoke),
     Exposure(exposure::Ask),
     Rotate(rotate::Rotate),
+    HandOver(hand_over::HandOver),
     Held(held::Held),
 }
 
@@ -65,6 +67,7 @@ impl Keys {
             Act::Revoke(verb) => verb.run(context).await,
             Act::Exposure(verb) => verb.run(context).await,
             Act::Rotate(verb) => verb.run(context).await,
+            Act::HandOver(verb) => verb.run(context).await,
             Act::Held(verb) => verb.run(context).await,
         }
     }

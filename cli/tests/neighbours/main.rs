@@ -15,6 +15,7 @@ mod community;
 mod day;
 mod emergency;
 mod grants;
+mod hand_over;
 mod killed;
 mod namespaces;
 mod officers;

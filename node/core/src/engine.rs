@@ -33,6 +33,7 @@ use crate::space::{BadSpaceRecord, Kept, Space};
 mod draft;
 mod edit;
 mod error;
+mod hand_over;
 mod membership;
 mod open;
 mod opening;
@@ -134,7 +135,7 @@ pub struct Outline {
     pub kind: String,
     /// The log that this node writes to.
     pub log: LogKey,
-    /// Its owner, or the community with the first steward.
+    /// Its owner, and the steward named when it became so.
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
@@ -150,7 +151,7 @@ impl Outline {
         Self {
             kind: space.kind().to_owned(),
             log: space.own_log(),
-            owner: state.genesis.as_ref().map(|genesis| (genesis.owner, genesis.steward)),
+            owner: state.owner.map(|owner| (owner, space.holder(&state.title()))),
             members: Arc::new(state.members.keys().copied().collect()),
             epoch_at: space.newest_epoch().map(|(_, at)| at),
             may_hold_back: space.may_hold_back(),

@@ -65,7 +65,7 @@ fn space(node: &mut Node, elder: Uuid, right: Right) -> Option<(SpaceTag, Owner)
     let party = node.core.party();
     let world = world(&node.replica, &node.store);
     let state = node.core.space(world, tag).ok()?.state();
-    let owner = state.genesis.as_ref()?.owner;
+    let owner = state.owner?;
     (state.right(&party, world.now) >= Some(right)).then_some((tag, owner))
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
     let world = world(&node.replica, &node.store);
     node.core.space(world, tag).is_ok_and(|space| {
         let state = space.state();
-        let owned = state.genesis.as_ref().is_some_and(|g| matches!(g.owner, Owner::Party(_)));
+        let owned = matches!(state.owner, Some(Owner::Party(_)));
         state.right(&party, world.now) >= Some(Right::Read) && (keeps || owned)
     })
 }
@@ -364,6 +364,7 @@ fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Va
     }
     let seen = alert.and_then(|alert| node.cards.alerts.get(&alert));
     let given = seen.map(|seen| &seen.card.given[..]).unwrap_or_default();
+    let household = alert.and_then(|alert| node.catalogue.get(&alert)).map(|row| row.space);
     let (Some(seen), false) = (seen, given.is_empty()) else {
         let message =
             "this card opens with an alert that the household or the family raises, or answers";
@@ -374,7 +375,11 @@ fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Va
         .rev()
         .filter_map(|given| Some((given.epoch, *seen.opened.get(&given.epoch)?)))
         .collect();
+    let household = household.and_then(|alerts| spaces::owner(node, alerts).ok()?);
     for (epoch, space) in opened {
+        if spaces::owner(node, space)? != household {
+            continue;
+        }
         let name = Name::Elder(elder, DocumentName::CardSheet(epoch)).to_string();
         let world = world(&node.replica, &node.store);
         let (doc, authors) = node.core.document(world, space, &name)?.parts();

@@ -62,6 +62,11 @@ impl Community {
         self.make(act).signed(root)
     }
 
+    /// Signs as the officers what is to be signed with them.
+    pub fn countersign(&self, certificate: &mut linli_core::authority::SpaceCertificate) {
+        certificate.countersign(&self.officer);
+    }
+
     /// Puts a party out.
     #[must_use]
     pub fn expel(&self, party: PartyId) -> Certificate {
