@@ -83,6 +83,9 @@ pub(crate) enum CliError {
     /// The officer said no.
     #[error("nothing was signed")]
     NotSigned,
+    /// The officer at the terminal gave no share.
+    #[error("no share was given")]
+    NotGiven,
     /// What was typed back is not the key that was printed.
     #[error(
         "this is not the key that was shown: print it again with `linli keys officer new`, into another file"
@@ -147,7 +150,7 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         None | Some(CliError::StillRunning { .. }) => Exit::FAILED,
         Some(CliError::DeviceSilent { .. }) => Exit::NOT_RUNNING,
         Some(CliError::InvitationFailed { .. }) => Exit::CONFLICT,
-        Some(CliError::NumbersDiffer) => Exit::FORBIDDEN,
+        Some(CliError::NumbersDiffer | CliError::NotGiven) => Exit::FORBIDDEN,
         Some(CliError::File { .. }) => Exit::NOT_FOUND,
         Some(CliError::NotSigned) => Exit::FORBIDDEN,
         Some(CliError::Unwritten { source, .. }) => unwritten(source.kind()),
@@ -316,6 +319,7 @@ fn own_explained(error: &CliError, text: &Text) -> String {
             format!("{said}: {source}")
         }
         CliError::NotSigned => text.say("not-signed", &[]),
+        CliError::NotGiven => text.say("not-given", &[]),
         CliError::PrintedDiffers => text.say("officer-printed-wrong", &[]),
         CliError::SecretOnCommandLine => text.say("secret-on-command-line", &[]),
         CliError::InvitationFailed { reason } => {

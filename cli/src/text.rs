@@ -16,6 +16,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/care.ftl"),
     include_str!("../locales/zh/grants.ftl"),
     include_str!("../locales/zh/demo.ftl"),
+    include_str!("../locales/zh/recovery.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
@@ -26,6 +27,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/care.ftl"),
     include_str!("../locales/en/grants.ftl"),
     include_str!("../locales/en/demo.ftl"),
+    include_str!("../locales/en/recovery.ftl"),
 ];
 
 /// A language that messages are written in.

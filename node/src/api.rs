@@ -13,6 +13,7 @@ pub mod grants;
 pub mod hand_over;
 pub mod network;
 pub mod officers;
+pub mod recovery;
 pub mod seat;
 
 /// Lists the names of all methods, in the order of the specification.
@@ -24,6 +25,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         cards::NAMES,
         audit::NAMES,
         seat::NAMES,
+        recovery::NAMES,
         grants::NAMES,
         hand_over::NAMES,
     ]

@@ -32,12 +32,19 @@ struct Reading {
     what: u16,
     of: &'static str,
     elder: Option<Uuid>,
+    /// What was asked for: another page of a list is another reading.
+    asked: Asked,
 }
+
+/// The hash of a request, without who asks.
+pub(crate) type Asked = [u8; 32];
 
 #[derive(Debug, Clone, Copy)]
 struct Recent {
     since: Timestamp,
     repeats: u64,
+    /// The record of the first.
+    save: Save,
 }
 
 /// The audit's state while the node runs.
@@ -142,24 +149,30 @@ impl Node {
         of: &'static str,
         elder: Option<Uuid>,
         count: u64,
-    ) -> Option<Save> {
+        asked: Asked,
+    ) -> Save {
         let at = now();
-        let reading = Reading { person: self.people.acted(), what: what.number(), of, elder };
+        let reading =
+            Reading { person: self.people.acted(), what: what.number(), of, elder, asked };
+        // A reading whose record was lost with a full disk repeats nothing.
         if let Some(recent) = self.audit.recent.get_mut(&reading)
             && at.since_ms(recent.since) < REPEAT_MS
+            && self.replica.saved(recent.save) != Saved::Lost
         {
             recent.repeats += 1;
-            return None;
+            return recent.save;
         }
         let over = self.audit.recent.len() >= READINGS_MAX;
         let repeats = self.take_repeats(at, over);
         if !repeats.is_empty() {
             self.feed(Input::Learned { pages: Vec::new(), records: repeats });
         }
-        self.audit.recent.insert(reading, Recent { since: at, repeats: 0 });
-        let elder = elder.map(|elder| elder.into_bytes().into());
-        let record = AuditRecord { elder, count, of: Some(of.to_owned()), ..self.record_of(what) };
-        Some(self.note(&record))
+        let about = elder.map(|elder| elder.into_bytes().into());
+        let record =
+            AuditRecord { elder: about, count, of: Some(of.to_owned()), ..self.record_of(what) };
+        let save = self.note(&record);
+        self.audit.recent.insert(reading, Recent { since: at, repeats: 0, save });
+        save
     }
 
     /// Takes the repeats whose minute is over, or all, as records.
@@ -222,7 +235,7 @@ fn due(node: &mut Node) -> Result<Option<Head>, StoreError> {
         Some(Saved::Lost) => true,
         Some(Saved::Durable) | None => false,
     };
-    let head = node.store.audit_head()?;
+    let head = node.store.audit_settled()?;
     if !lost && node.audit.is_signed(head) {
         node.audit.unsigned = false;
         return Ok(None);
@@ -256,7 +269,7 @@ pub(crate) fn close(node: &mut Node) -> Result<(), StoreError> {
     if !node.audit.unsigned || node.audit.broken.is_some() {
         return Ok(());
     }
-    let head = node.store.audit_head()?;
+    let head = node.store.audit_settled()?;
     // Whatever is left to follow after a long import is followed at the next start.
     if !node.audit.is_signed(head) && follow(node, head)? == Some(head) {
         let key = node.core.signing_key().clone();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ed25519_dalek::SigningKey;
 use linli_net::{NetEvent, NetEvents};
 use linli_replica::replica::{Input, Save, Saved, Ticket};
 use linli_store::StoreError;
@@ -27,6 +28,8 @@ pub(crate) type Answer = oneshot::Sender<Result<Value, ApiError>>;
 pub(crate) struct Job {
     pub(crate) method: String,
     pub(crate) body: Value,
+    /// The officers' keys that the passphrase in it opens.
+    pub(crate) officers: Vec<SigningKey>,
     pub(crate) reply: Answer,
 }
 
@@ -125,11 +128,13 @@ impl Driver {
     }
 
     fn job(&mut self, job: Job) {
-        let Job { method, body, reply } = job;
+        let Job { method, body, officers, reply } = job;
         if method == "stop" {
             self.stop = true;
         }
+        self.node.officers = officers;
         let done = handle(&mut self.node, &method, body);
+        self.node.officers.clear();
         match done {
             Err(error) => drop(reply.send(Err(error))),
             Ok(crate::handle::Reply::Work(work)) => self.work.push((work, reply)),

@@ -9,12 +9,13 @@ use linli_replica::replica::Save;
 use serde_json::Value;
 
 use crate::api::{ApiError, Code, Method};
+use crate::audit::Asked;
 use crate::node::Node;
 
 pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
-mod consents;
+pub(crate) mod consents;
 mod desk;
 pub(crate) mod elders;
 mod exposure;
@@ -31,6 +32,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
+mod recovery;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
@@ -116,17 +118,20 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
         "audit.export" => audit::export(node, body),
         "keys.consent.record" => answer(node, body, consents::record),
-        "keys.consent.list" => answer(node, body, consents::list),
+        "keys.consent.list" => reading(node, body, What::Listed, consents::list),
         "keys.consent.withdraw" => answer(node, body, consents::withdraw),
         "keys.grant" => answer(node, body, grants::grant),
-        "keys.grants" => answer(node, body, grants::list),
+        "keys.grants" => reading(node, body, What::Listed, grants::list),
         "keys.revoke" => answer(node, body, exposure::revoke),
-        "keys.exposure" => answer(node, body, exposure::ask),
+        "keys.exposure" => reading(node, body, What::Listed, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
         "keys.hand-over" => answer(node, body, hand_over::begin),
-        "keys.held.list" => answer(node, body, held::list),
-        "keys.held.show" => answer(node, body, held::show),
+        "keys.held.list" => reading(node, body, What::Listed, held::list),
+        "keys.held.show" => reading(node, body, What::Read, held::show),
         "keys.held.judge" => answer(node, body, held::judge),
+        "recovery.begin" => answer(node, body, recovery::begin),
+        "recovery.finish" => answer(node, body, recovery::finish),
+        "recovery.list" => answer(node, body, recovery::list),
         _ => {
             Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
         }
@@ -139,7 +144,11 @@ fn read<M: Method>(body: Value) -> Result<M, ApiError> {
 
 fn read_value<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, ApiError> {
     serde_json::from_value(body).map_err(|error| {
-        ApiError::new(Code::BadRequest, format!("the request cannot be read: {error}"))
+        // Whatever else it says may quote what stood there.
+        let text = error.to_string();
+        let what =
+            if text.starts_with("missing field") { &text } else { "a field has a wrong type" };
+        ApiError::new(Code::BadRequest, format!("the request cannot be read: {what}"))
     })
 }
 
@@ -169,13 +178,30 @@ fn reading<M: Method>(
     show: impl FnOnce(&mut Node, M) -> Outcome<M::Answer>,
 ) -> Result<Reply, ApiError> {
     acts(node, &body)?;
+    let asked = asked(&body);
+    let of = body.get("elder").and_then(Value::as_str).map(ToOwned::to_owned);
     let (answer, mut saves) = show(node, read(body)?)?;
     let answer = json(&answer)?;
     let elder = answer.get("elder").and_then(Value::as_str).and_then(|id| id.parse().ok());
+    let elder = elder.or_else(|| elders::find(node, &of?).ok());
     let rows = answer.as_array().or_else(|| answer.get("elders")?.as_array());
     let count = rows.map_or(1, |rows| u64::try_from(rows.len()).unwrap_or(u64::MAX));
-    saves.extend(node.read_by_somebody(what, M::NAME, elder, count));
+    saves.insert(node.read_by_somebody(what, M::NAME, elder, count, asked));
     Ok(Reply::Read { answer, saves })
+}
+
+/// What a request asks for, whoever asks.
+fn asked(body: &Value) -> Asked {
+    let fields = body.as_object().into_iter().flatten().filter(|(name, _)| *name != "acting");
+    let mut hasher = blake3::Hasher::new();
+    for (name, value) in fields {
+        hasher
+            .update(name.as_bytes())
+            .update(&[0])
+            .update(value.to_string().as_bytes())
+            .update(&[0]);
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// A method that opens an emergency card: it is shown once the record of it is durable, never before.

@@ -94,7 +94,7 @@ pub(crate) fn begin(node: &mut Node, request: Invite) -> Outcome<InviteAnswer> {
     if node.invitations.all.values().filter(|i| i.code.is_some()).count() >= OPEN_MAX {
         return Err(invalid(format!("{OPEN_MAX} invitations are open; wait until one has ended")));
     }
-    let officers = crate::requests::open_keys(node, request.officer_passphrase.as_deref())?;
+    let officers = crate::requests::opened_keys(node, request.officer_passphrase.as_deref())?;
     let me = endpoint(&node.core.node())
         .ok_or_else(|| ApiError::new(Code::Internal, "this node's key is unusable"))?;
     let code = PairingCode::draw(pairing_key_hash(&me), &mut node.rng);

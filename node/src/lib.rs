@@ -6,8 +6,10 @@
 //! all outputs out, wait. Nothing else touches the documents. A request is answered when what it wrote
 //! is durable.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use ed25519_dalek::SigningKey;
 use linli_core::engine::Core;
 use linli_net::{DialPolicy, Interfaces, NetConfig, NetError, RelaySettings, SecretKey};
 use linli_replica::batch::Shelf;
@@ -15,14 +17,15 @@ use linli_replica::index::Index;
 use linli_replica::replica::{Input, Policy, Replica};
 use linli_store::Store;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 pub mod api;
 pub mod config;
 pub mod control;
-pub mod hardening;
 pub mod home;
+pub mod recovery;
 pub mod setup;
 
 mod audit;
@@ -76,13 +79,34 @@ pub enum RunError {
 }
 
 /// Answers the control interface by asking the driver.
-struct Asker(mpsc::Sender<Job>);
+struct Asker {
+    jobs: mpsc::Sender<Job>,
+    /// Where officers' key files are. One request opens them at a time: so often may somebody guess.
+    keys: Mutex<PathBuf>,
+}
+
+impl Asker {
+    /// Opens the officers' keys that a request brings the passphrase of, apart from the driver: an alert
+    /// does not wait for that.
+    async fn officers(&self, body: &Value) -> Result<Vec<SigningKey>, api::ApiError> {
+        let Some(passphrase) = body.get("officer_passphrase").and_then(Value::as_str) else {
+            return Ok(Vec::new());
+        };
+        let passphrase = Zeroizing::new(passphrase.to_owned());
+        let folder = self.keys.lock().await;
+        let from = folder.clone();
+        let opened = spawn_blocking(move || requests::open_key_files(&from, &passphrase)).await;
+        opened
+            .unwrap_or_else(|error| Err(api::ApiError::new(api::Code::Internal, error.to_string())))
+    }
+}
 
 impl control::Handler for Asker {
     async fn call(&self, method: String, body: Value) -> Result<Value, api::ApiError> {
         let stopping = || api::ApiError::new(api::Code::Internal, "the node is stopping");
         let (reply, replied) = oneshot::channel();
-        self.0.send(Job { method, body, reply }).await.map_err(|_| stopping())?;
+        let officers = self.officers(&body).await?;
+        self.jobs.send(Job { method, body, officers, reply }).await.map_err(|_| stopping())?;
         replied.await.unwrap_or_else(|_| Err(stopping()))
     }
 }
@@ -109,10 +133,11 @@ pub async fn run(
     let (call, calls) = mpsc::unbounded_channel();
     let sources = Sources { net: net_events, jobs: jobs_rx, calls, call, stored: stored_rx };
     let (ended, end) = oneshot::channel::<()>();
-    let serving = server.serve(Arc::new(Asker(jobs)), async {
-        // The driver has ended either way.
-        let _ = end.await;
-    });
+    let serving =
+        server.serve(Arc::new(Asker { jobs, keys: lock.home().officers().into() }), async {
+            // The driver has ended either way.
+            let _ = end.await;
+        });
     let driving = async {
         let node = drive(node, sources, stop).await;
         drop(ended);
@@ -128,7 +153,7 @@ pub async fn run(
 /// memory back.
 async fn open(home: &home::Home, passphrase: &str) -> Result<(Store, setup::Identity), SetupError> {
     let (home, passphrase) = (home.clone(), Zeroizing::new(passphrase.to_owned()));
-    let opening = tokio::task::spawn_blocking(move || setup::open(&home, &passphrase)).await;
+    let opening = spawn_blocking(move || setup::open(&home, &passphrase)).await;
     opening.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
@@ -254,6 +279,7 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
         forget(node, CLEAN, None);
         return;
     }
+    node.resplit = recovery::Resplit::anew(node.replica.directory().officers().0);
     let world = world(&node.replica, &node.store);
     match node.core.recover(world, &mut node.rng) {
         Ok(arrival) => {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use ed25519_dalek::SigningKey;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
@@ -25,6 +26,8 @@ use crate::requests::Requests;
 
 /// A running node.
 pub(crate) struct Node {
+    /// The officers' keys that the present request opened.
+    pub(crate) officers: Vec<SigningKey>,
     pub(crate) replica: Replica,
     pub(crate) core: Core,
     pub(crate) store: Arc<Store>,
@@ -47,6 +50,7 @@ pub(crate) struct Node {
     pub(crate) cards: crate::handle::cards::Cards,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
+    pub(crate) resplit: crate::recovery::Resplit,
     /// Orders that wait for this hub's offer and that no standing offer covered.
     pub(crate) undecided: BTreeSet<DocTag>,
     /// Entries of this node's that are held back, by space.
@@ -149,6 +153,7 @@ impl Node {
             catalogue: parts.catalogue,
             people: parts.people,
             audit: parts.audit,
+            officers: Vec::new(),
             requests: parts.requests,
             receipts: parts.receipts,
             peers: BTreeMap::new(),
@@ -157,6 +162,7 @@ impl Node {
             ladders: crate::ladder::Ladders::default(),
             cards: crate::handle::cards::Cards::default(),
             open_card_after_ms: parts.open_card_after_ms,
+            resplit: crate::recovery::Resplit::default(),
             undecided: BTreeSet::new(),
             own_held_back: BTreeMap::new(),
             sweep: crate::handle::rotation::Sweep::default(),

@@ -1,7 +1,6 @@
 //! The people of this party who act at this node.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use linli_core::audit::ActedBy;
 use linli_core::engine::Acting;
@@ -126,7 +125,8 @@ impl People {
     ) -> Result<Option<Acting>, ApiError> {
         let Some(acting) = acting else { return Ok(None) };
         if let Some(key) = &acting.seat {
-            let seated = self.seat.acting(Instant::now(), key).ok_or_else(nobody_sits)?;
+            let seated =
+                self.seat.acting(crate::seat::since_boot(), key).ok_or_else(nobody_sits)?;
             self.goes_on(Some(&seated));
             return Ok(Some(seated));
         }

@@ -10,7 +10,7 @@ use linli_replica::id::DocTag;
 use uuid::Uuid;
 
 use crate::catalogue::Name;
-use crate::handle::{cards, facts, spaces};
+use crate::handle::{cards, consents, facts, spaces};
 use crate::node::{Node, world};
 use crate::views;
 
@@ -29,6 +29,7 @@ pub(crate) fn react(node: &mut Node) {
             Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
             Name::Plain(DocumentName::Order(id)) => decide(node, changed.document, id),
             Name::Elder(elder, DocumentName::EmergencyCard) => renew_card(node, elder),
+            Name::Elder(elder, DocumentName::Consents) => enforce(node, elder),
             Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
         }
     }
@@ -68,6 +69,13 @@ fn renew_card(node: &mut Node, elder: Uuid) {
         && let Err(error) = cards::renew(node, elder)
     {
         tracing::warn!(%error, "a card could not be written whole");
+    }
+}
+
+/// Takes away what rested on a consent that was withdrawn at another node.
+fn enforce(node: &mut Node, elder: Uuid) {
+    if let Err(error) = consents::enforce(node, elder) {
+        tracing::error!(%error, "grants that rest on a withdrawn consent could not be taken away");
     }
 }
 

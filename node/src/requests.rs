@@ -4,12 +4,14 @@
 //! certificates published. Nobody outside the node sees what is merely asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use linli_core::hand_over::HandOverRequest;
-use linli_core::identity::{KeyKind, key_file_of, open_key_file};
+use linli_core::identity::{KeyKind, key_file_of, officer_id, open_key_file};
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::certificate::{Act, Certificate};
+use linli_replica::directory::Directory;
 use linli_replica::id::{CertificateId, NodeId, OfficerId, PartyId, Timestamp};
 use linli_replica::replica::{Input, Save};
 use linli_replica::request::{Request, RequestError, explain};
@@ -29,11 +31,11 @@ const HAND_OVER: &[u8] = b"hand-over ";
 /// What waits for officers at this node.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
+    /// Until the directory has them, here or from another node: a request that was signed enough is
+    /// kept until what it asks for is durable.
     waiting: BTreeMap<CertificateId, Request>,
     joiners: BTreeMap<NodeId, u64>,
     hand_overs: BTreeMap<CertificateId, HandOverRequest>,
-    /// Enrolments on their way into the directory; the parties are to be let in then.
-    enrolling: BTreeSet<CertificateId>,
 }
 
 impl Requests {
@@ -61,9 +63,9 @@ impl Requests {
         requests
     }
 
-    /// Lists the requests that wait.
+    /// Lists the requests that wait for signatures.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Request> {
-        self.waiting.values()
+        self.waiting.values().filter(|request| !request.is_signed())
     }
 
     /// Lists the hand-overs that wait.
@@ -172,11 +174,7 @@ pub(crate) fn submit(node: &mut Node, mut request: Request) -> Result<(Request, 
         let detail = Detail::new("request-other-community", &[]);
         return Err(ApiError::new(Code::Invalid, message).with(detail));
     }
-    let counts = |act: &Certificate| {
-        let id = act.id();
-        directory.certificate(&id).is_some() && !directory.refused().contains_key(&id)
-    };
-    if request.acts().iter().all(counts) {
+    if counts(directory, &request) {
         let message = "it was signed by enough officers before, and counts";
         let detail = Detail::new("request-counts-already", &[]);
         return Err(ApiError::new(Code::Conflict, message).with(detail));
@@ -198,21 +196,15 @@ pub(crate) fn submit(node: &mut Node, mut request: Request) -> Result<(Request, 
         }
         None => {}
     }
-    let (certificates, kept) = if request.is_signed() {
-        node.requests.waiting.remove(&id);
-        let enrols = |act: &&Certificate| matches!(act.body().act, Act::Enrol { .. });
-        let enrolling = request.acts().iter().filter(enrols).map(Certificate::id);
-        node.requests.enrolling.extend(enrolling);
-        let acts = request.acts().iter().cloned();
-        (acts.chain(companions(&request)).collect(), None)
-    } else {
-        node.requests.waiting.insert(id, request.clone());
-        (Vec::new(), Some(request.encode()))
+    node.requests.waiting.insert(id, request.clone());
+    let certificates = match request.is_signed() {
+        true => request.acts().iter().cloned().chain(companions(&request)).collect(),
+        false => Vec::new(),
     };
     node.feed(Input::Authored {
         pages: Vec::new(),
         certificates,
-        records: vec![record(REQUEST, &id.0, kept)],
+        records: vec![record(REQUEST, &id.0, Some(request.encode()))],
         urgent: false,
     });
     Ok((request, node.replica.last_save()))
@@ -243,6 +235,14 @@ pub(crate) fn keep_hand_over(
     Ok(write(node, vec![record(HAND_OVER, &id.0, value)]))
 }
 
+/// Whether all that a request asks for is in force.
+fn counts(directory: &Directory, request: &Request) -> bool {
+    request.acts().iter().all(|act| {
+        let id = act.id();
+        directory.certificate(&id).is_some() && !directory.refused().contains_key(&id)
+    })
+}
+
 /// Forgets a request, and who waited for it.
 pub(crate) fn forget(node: &mut Node, id: CertificateId) -> Save {
     let mut records = vec![record(REQUEST, &id.0, None)];
@@ -267,15 +267,26 @@ pub(crate) fn await_joiner(node: &mut Node, joiner: NodeId, at: Timestamp) {
     write(node, vec![record(JOINER, &joiner.0, Some(linli_replica::codec::encode(&at.0)))]);
 }
 
+/// Forgets what was asked for and is in force now, wherever the last signature was given, and lets in
+/// whom that enrolled.
+fn settle(node: &mut Node) {
+    let directory = node.replica.directory();
+    let done = node.requests.waiting.values().filter(|request| counts(directory, request));
+    let done: Vec<Request> = done.cloned().collect();
+    let enrols = |act: &Certificate| matches!(act.body().act, Act::Enrol { .. });
+    if done.iter().any(|request| request.acts().iter().any(enrols)) {
+        crate::handle::welcome(node);
+    }
+    if !done.is_empty() {
+        node.requests.waiting.retain(|id, _| !done.iter().any(|request| request.id() == *id));
+        write(node, done.iter().map(|request| record(REQUEST, &request.id().0, None)).collect());
+    }
+}
+
 /// Does what time brings: lets in who was enrolled, begins again what the old officers were asked,
 /// and forgets joiners that have arrived.
 pub(crate) fn tick(node: &mut Node) {
-    let directory = node.replica.directory();
-    let arrived = |id: &CertificateId| directory.certificate(id).is_some();
-    if !node.requests.enrolling.is_empty() && node.requests.enrolling.iter().all(arrived) {
-        node.requests.enrolling.clear();
-        crate::handle::welcome(node);
-    }
+    settle(node);
     let at = now();
     let gone = |(joiner, since): (&NodeId, &u64)| {
         let met = node.peers.get(joiner).is_some_and(|peer| peer.connected);
@@ -332,11 +343,11 @@ fn renew(node: &mut Node, at: Timestamp) {
 
 /// Lists the officers whose key files lie in the data directory.
 pub(crate) fn held_keys(node: &Node) -> BTreeSet<OfficerId> {
-    key_files(node).into_iter().map(|(officer, _)| officer).collect()
+    key_files(&node.home.officers()).into_iter().map(|(officer, _)| officer).collect()
 }
 
-fn key_files(node: &Node) -> Vec<(OfficerId, Vec<u8>)> {
-    let Ok(files) = std::fs::read_dir(node.home.officers()) else { return Vec::new() };
+fn key_files(folder: &Path) -> Vec<(OfficerId, Vec<u8>)> {
+    let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
     let read = |file: std::fs::DirEntry| {
         let bytes = std::fs::read(file.path()).ok()?;
         let (kind, public) = key_file_of(&bytes).ok()?;
@@ -345,33 +356,41 @@ fn key_files(node: &Node) -> Vec<(OfficerId, Vec<u8>)> {
     files.flatten().filter_map(read).collect()
 }
 
-/// Opens the key files here of officers in force. None of them, and no passphrase: no keys.
+/// Opens the officers' key files in a folder. Each takes a second or so, on whatever thread this is.
 ///
 /// # Errors
 /// There are such files, and the passphrase opens none of them.
-pub(crate) fn open_keys(
-    node: &Node,
-    passphrase: Option<&str>,
-) -> Result<Vec<SigningKey>, ApiError> {
-    let Some(passphrase) = passphrase else { return Ok(Vec::new()) };
-    let (_, set) = node.replica.directory().officers();
-    let files = key_files(node);
-    let files = files.iter().filter(|(officer, _)| set.officers.contains(officer));
+pub(crate) fn open_key_files(folder: &Path, passphrase: &str) -> Result<Vec<SigningKey>, ApiError> {
     let (mut keys, mut failed) = (Vec::new(), None);
-    for (_, bytes) in files {
-        match open_key_file(bytes, passphrase) {
+    for (_, bytes) in key_files(folder) {
+        match open_key_file(&bytes, passphrase) {
             Ok(file) => keys.push(file.key),
             Err(error) => failed = Some(error),
         }
     }
-    match (keys.is_empty(), failed) {
-        (true, Some(error)) => Err(ApiError::new(Code::WrongSecret, error.to_string())),
-        (true, None) => {
-            let message = "this node keeps no officer's key; begin without the passphrase and let \
-                           the officers sign the request";
-            Err(ApiError::new(Code::Forbidden, message)
-                .with(Detail::new("request-no-officer-key", &[])))
-        }
-        (false, _) => Ok(keys),
+    match failed {
+        Some(error) if keys.is_empty() => Err(ApiError::new(Code::WrongSecret, error.to_string())),
+        Some(_) | None => Ok(keys),
     }
+}
+
+/// Returns the keys of officers in force that were opened for the present request. None of them, and
+/// no passphrase: no keys.
+///
+/// # Errors
+/// A passphrase was given, and there is no key of an officer in force.
+pub(crate) fn opened_keys(
+    node: &Node,
+    passphrase: Option<&str>,
+) -> Result<Vec<SigningKey>, ApiError> {
+    let (_, set) = node.replica.directory().officers();
+    let in_force = |key: &&SigningKey| set.officers.contains(&officer_id(key));
+    let keys: Vec<SigningKey> = node.officers.iter().filter(in_force).cloned().collect();
+    if passphrase.is_some() && keys.is_empty() {
+        let message = "this node keeps no officer's key; begin without the passphrase and let \
+                       the officers sign the request";
+        let detail = Detail::new("request-no-officer-key", &[]);
+        return Err(ApiError::new(Code::Forbidden, message).with(detail));
+    }
+    Ok(keys)
 }

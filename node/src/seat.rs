@@ -1,15 +1,23 @@
 //! The seat of a shared desk: whoever gave their PIN there acts without giving it again, until the
 //! seat is left idle, left on purpose, or taken by somebody else.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use linli_core::engine::Acting;
 use rand_core::CryptoRng;
+use rustix::time::{ClockId, clock_gettime};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// What opens the seat in place of a PIN: 32 random bytes in hexadecimal.
 pub(crate) type SeatKey = Zeroizing<String>;
+
+/// Returns the time since the machine started, that in which it slept included: whoever comes to an open
+/// lid in the morning is not who closed it.
+pub(crate) fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
 
 /// The person's opened key is held in memory, and wiped when the seat is left.
 pub(crate) struct Seat {
@@ -29,7 +37,7 @@ const IDLE_MINUTES: u16 = 5;
 struct Taken {
     acting: Acting,
     key: SeatKey,
-    until: Instant,
+    until: Duration,
 }
 
 impl Seat {
@@ -43,7 +51,7 @@ impl Seat {
     pub(crate) fn take(
         &mut self,
         rng: &mut impl CryptoRng,
-        now: Instant,
+        now: Duration,
         acting: Acting,
     ) -> SeatKey {
         let mut bytes = Zeroizing::new([0; 32]);
@@ -54,7 +62,7 @@ impl Seat {
     }
 
     /// Returns who sits there, to whoever has the key; every use begins the idle time anew.
-    pub(crate) fn acting(&mut self, now: Instant, key: &str) -> Option<Acting> {
+    pub(crate) fn acting(&mut self, now: Duration, key: &str) -> Option<Acting> {
         self.tick(now);
         let taken = self.taken.as_mut()?;
         if !bool::from(taken.key.as_bytes().ct_eq(key.as_bytes())) {
@@ -70,7 +78,7 @@ impl Seat {
     }
 
     /// Leaves the seat where it was idle for too long.
-    pub(crate) fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Duration) {
         self.taken.take_if(|taken| now >= taken.until);
     }
 
@@ -107,7 +115,7 @@ mod tests {
     #[test]
     fn a_seat_is_left_when_it_is_idle_and_not_while_it_is_used() {
         let mut rng = StdRng::seed_from_u64(1);
-        let (mut seat, begun) = (Seat::new(5), Instant::now());
+        let (mut seat, begun) = (Seat::new(5), since_boot());
         let minutes = |n: u64| begun + Duration::from_secs(60 * n);
         let key = seat.take(&mut rng, begun, person(1));
         for minute in [4, 8, 12] {
@@ -121,7 +129,7 @@ mod tests {
     #[test]
     fn only_the_key_of_whoever_sits_there_opens() {
         let mut rng = StdRng::seed_from_u64(1);
-        let (mut seat, now) = (Seat::new(5), Instant::now());
+        let (mut seat, now) = (Seat::new(5), since_boot());
         assert!(seat.acting(now, "").is_none());
         let former = seat.take(&mut rng, now, person(1));
         let present = seat.take(&mut rng, now, person(2));

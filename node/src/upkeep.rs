@@ -22,7 +22,8 @@ pub(crate) fn tick(node: &mut Node) {
     }
     renew(node);
     crate::audit::tick(node);
-    node.people.seat.tick(std::time::Instant::now());
+    node.people.seat.tick(crate::seat::since_boot());
+    crate::recovery::split_some(node);
     node.tell_members();
     crate::requests::tick(node);
     crate::invitation::tick(node);

@@ -373,6 +373,7 @@ fn mode(path: &Path) -> u32 {
 fn the_specification_describes_every_method_and_code() {
     let page = concat!(
         include_str!("../../docs/spec/control.md"),
+        include_str!("../../docs/spec/control-officers.md"),
         include_str!("../../docs/spec/control-grants.md")
     );
     let described: Vec<&str> =

@@ -77,10 +77,16 @@ impl Neighbourhood {
     /// Begins a community without members.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::with_officers(seed, 1, 1)
+    }
+
+    /// Begins a community without members, with `n` officers of whom `m` must sign.
+    #[must_use]
+    pub fn with_officers(seed: u64, m: u8, n: u8) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Self {
             now: BEGIN,
-            community: Community::new(&mut rng),
+            community: Community::with_officers(&mut rng, m, n),
             roots: BTreeMap::new(),
             nodes: BTreeMap::new(),
             wire: Wire::default(),

@@ -22,6 +22,8 @@ mod membership;
 mod persons;
 #[path = "neighbourhood/power.rs"]
 mod power;
+#[path = "neighbourhood/recovery.rs"]
+mod recovery;
 #[path = "neighbourhood/removal.rs"]
 mod removal;
 #[path = "neighbourhood/sharing.rs"]

@@ -7,9 +7,12 @@ use std::{
     path::Path,
 };
 
-use linli_core::hand_over::HandOverRequest;
-use linli_core::identity::{
-    KeyFile, KeyKind, officer_id, officer_word, printed_key, read_officer, read_printed,
+use linli_core::{
+    hand_over::HandOverRequest,
+    identity::{
+        KeyFile, KeyKind, officer_id, officer_word, printed_key, read_officer, read_printed,
+    },
+    limits,
 };
 use linli_node::{
     api::officers::RequestRow,
@@ -24,6 +27,8 @@ use crate::{failure::CliError, prompt::Secret};
 
 /// Bytes of a key file; it holds one key.
 const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
+/// What all public keys begin with, and eight digits more.
+const BEGINNING: usize = 17;
 /// Nobody but the owner may read what is written.
 const FILE_MODE: u32 = 0o600;
 
@@ -84,6 +89,11 @@ pub(crate) fn word(key: &KeyFile) -> String {
     officer_word(&officer_id(&key.key))
 }
 
+/// Enough of an officer's public key for people to tell it from the others.
+pub(crate) fn beginning(word: &str) -> String {
+    word.chars().take(BEGINNING).chain(['…']).collect()
+}
+
 /// The secret key as it is printed.
 pub(crate) fn printed(key: &KeyFile) -> Secret {
     printed_key(&key.key)
@@ -103,6 +113,11 @@ pub(crate) fn checked_word(text: &str) -> anyhow::Result<String> {
 /// Reads a request's file, bounded.
 pub(crate) fn read_request(path: &Path) -> anyhow::Result<Vec<u8>> {
     read(path, u64::try_from(REQUEST_BYTES_MAX).unwrap_or(u64::MAX))
+}
+
+/// Reads a recovery's file, bounded.
+pub(crate) fn read_recovery(path: &Path) -> anyhow::Result<Vec<u8>> {
+    read(path, u64::try_from(limits::REQUEST_BYTES_MAX).unwrap_or(u64::MAX))
 }
 
 /// What officers sign as a file: acts of the community, or the handing over of an elder's spaces.

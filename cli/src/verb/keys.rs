@@ -1,28 +1,30 @@
 //! The privacy officer's work, one file a verb.
-
 use clap::Subcommand;
 
 use crate::{context::Context, failure::Exit};
 
 mod audit;
-mod expel;
-mod inbox;
-mod officer;
-mod officers;
-mod passphrase;
-mod requests;
-mod sign;
-pub(super) mod words;
-
-pub(super) use officers::passphrase as officer_passphrase;
 mod consent;
+mod expel;
 mod exposure;
 mod grant;
 mod grants;
 mod hand_over;
 mod held;
+mod inbox;
+mod officer;
+mod officers;
+mod passphrase;
+mod recover;
+mod recover_share;
+mod recoveries;
+mod requests;
 mod revoke;
 mod rotate;
+mod sign;
+pub(super) mod words;
+
+pub(super) use officers::passphrase as officer_passphrase;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
@@ -48,6 +50,9 @@ enum Act {
     Rotate(rotate::Rotate),
     HandOver(hand_over::HandOver),
     Held(held::Held),
+    Recover(recover::Recover),
+    RecoverShare(recover_share::RecoverShare),
+    Recoveries(recoveries::Recoveries),
 }
 
 impl Keys {
@@ -69,6 +74,9 @@ impl Keys {
             Act::Rotate(verb) => verb.run(context).await,
             Act::HandOver(verb) => verb.run(context).await,
             Act::Held(verb) => verb.run(context).await,
+            Act::Recover(verb) => verb.run(context).await,
+            Act::RecoverShare(verb) => verb.run(context),
+            Act::Recoveries(verb) => verb.run(context).await,
         }
     }
 }

@@ -1,8 +1,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Subcommand;
-use linli_node::hardening::harden;
 use linli_relay::{Certificate, Https};
+use linli_store::harden;
 
 use super::{join::Join, up::told_to_stop};
 use crate::{

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use linli_node::hardening::harden;
+use linli_store::harden;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{context::Context, failure::Exit, local, logs, prompt::PASSPHRASE};

@@ -1,5 +1,7 @@
 //! The emergency card in an alert: what opens it, who refused, who read it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{AlertFact, AlertView};
@@ -54,6 +56,9 @@ pub struct CardView {
     pub refused: Option<FactId>,
     /// What opened it, in every round.
     pub given: Vec<Given>,
+    /// The epochs whose key household or family wrote into the alert, whether that stands or not:
+    /// whoever reads the alert has it.
+    pub disclosed: BTreeSet<SheetId>,
     /// Who read it, in every round.
     pub read_by: Vec<Read>,
 }

@@ -56,6 +56,7 @@ pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
         reopened: BTreeSet::new(),
     };
     for known in &facts.known {
+        fold.card_disclosed(known);
         let verdict = fold.apply(known);
         fold.view.timeline.push(Entry::new(known, verdict));
     }

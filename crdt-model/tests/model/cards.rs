@@ -92,6 +92,7 @@ fn only_those_to_whom_the_card_is_sealed_give_or_refuse_it() {
     let given = s.say(&desk, 2, F::CardGiven { raise: raised, card: Some(key(2)) });
     let refused = s.say(&desk, 3, F::CardRefused { raise: raised });
     assert!(s.keys().is_empty() && !s.view().card.asked);
+    assert!(s.view().card.disclosed.is_empty(), "the desk has no key to disclose");
     assert_eq!(s.reason(raised), None, "the raise stands, its key does not");
     assert_eq!(s.reason(given), Some(Reason::PartyMayNot));
     assert_eq!(s.reason(refused), Some(Reason::PartyMayNot));
@@ -113,6 +114,10 @@ fn a_refusal_is_for_one_round_and_a_reading_is_recorded_whenever_it_was() {
     let resolved = s.say(&desk, 4, F::Resolved { ack, outcome: Outcome::Drill, note: None });
     let late = s.say(&hub, 5, F::CardGiven { raise: raised, card: Some(key(1)) });
     assert_eq!(s.reason(late), Some(Reason::AlreadyResolved));
+    let view = s.view();
+    assert!(view.card.given.is_empty());
+    let lies_there = [key(1).epoch].into();
+    assert_eq!(view.card.disclosed, lies_there, "its readers have the key all the same");
     let read = s.say(&desk, 6, F::CardRead { raise: raised, reason: None });
     let nobody = node(2, PartyKind::Centre, None);
     let nameless = s.say(&nobody, 7, F::CardRead { raise: raised, reason: None });

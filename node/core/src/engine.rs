@@ -25,7 +25,7 @@ use rand_core::CryptoRng;
 
 use crate::authority::{Owner, SpaceCertificate};
 use crate::document::Document;
-use crate::identity::NodeKeys;
+use crate::identity::{NodeKeys, SealKey};
 use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
 use crate::space::{BadSpaceRecord, Kept, Space};
@@ -39,6 +39,7 @@ mod open;
 mod opening;
 mod reading;
 mod receive;
+mod recovery;
 mod removal;
 
 pub use edit::{Acting, Edit};
@@ -46,6 +47,7 @@ pub use error::{CoreError, EditError};
 pub use membership::NewSpace;
 pub use reading::{HeldWrite, Readable};
 pub use receive::{Arrival, Changed};
+pub use recovery::{HeldSplit, Proved, prove, splits, wanted};
 
 /// Everything the core reads: the clock, the community, and what is held.
 #[derive(Clone, Copy)]
@@ -139,8 +141,8 @@ pub struct Outline {
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
-    /// When the newest epoch that covers every removal was begun, by its signer's clock.
-    pub epoch_at: Option<Timestamp>,
+    /// The epochs that are written under: who began each, and when by its clock.
+    pub epochs: Vec<(NodeId, Timestamp)>,
     /// Whether entries may be held back by a cut or by the end of a grant.
     pub may_hold_back: bool,
 }
@@ -153,7 +155,7 @@ impl Outline {
             log: space.own_log(),
             owner: state.owner.map(|owner| (owner, space.holder(&state.title()))),
             members: Arc::new(state.members.keys().copied().collect()),
-            epoch_at: space.newest_epoch().map(|(_, at)| at),
+            epochs: space.latest_epochs().collect(),
             may_hold_back: space.may_hold_back(),
         }
     }
@@ -232,6 +234,12 @@ impl Core {
     #[must_use]
     pub const fn signing_key(&self) -> &SigningKey {
         self.keys.signing()
+    }
+
+    /// Returns the key that opens what is sealed to this node.
+    #[must_use]
+    pub const fn seal_key(&self) -> &SealKey {
+        self.keys.seal()
     }
 
     /// Returns this node's party.

@@ -3,7 +3,7 @@
 //! A node's keys live in its store, sealed. A party's root key and an officer's key live in files
 //! sealed under a passphrase, kept apart from any running node: [`seal_key_file`].
 
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use hpke::{Deserializable as _, Kem as _, Serializable as _};
 use linli_replica::id::{LogKey, NodeId, OfficerId, PartyId};
 use rand_core::CryptoRng;
@@ -47,7 +47,22 @@ pub fn officer_id(key: &SigningKey) -> OfficerId {
     OfficerId(key.verifying_key().to_bytes())
 }
 
-/// The HPKE key pair to which a node's inbox is sealed (X25519, RFC 9180).
+/// Returns the HPKE key pair of an officer: the X25519 form of the signing key (RFC 7748, section 4.1).
+/// What it is proved safe for, `docs/decisions/0013-recovery.md` says.
+#[must_use]
+pub fn officer_seal_key(key: &SigningKey) -> Option<SealKey> {
+    SealKey::from_secret(&Secret::new(key.to_scalar_bytes()))
+}
+
+/// Returns an officer's HPKE public key, which whoever knows the officer knows; none where the id is
+/// no key.
+#[must_use]
+pub fn officer_seal_public(officer: &OfficerId) -> Option<[u8; 32]> {
+    let key = VerifyingKey::from_bytes(officer.as_bytes()).ok()?;
+    Some(key.to_montgomery().to_bytes())
+}
+
+/// The HPKE key pair to which an inbox or an officer's share is sealed (X25519, RFC 9180).
 #[derive(Clone)]
 pub struct SealKey {
     private: <Kem as hpke::Kem>::PrivateKey,

@@ -26,6 +26,12 @@ pub const CONTENT_KEY: &str = "linli 1 epoch content key";
 pub const HISTORY_KEY: &str = "linli 1 epoch history key";
 /// What an epoch's certificate says of its content key: the content key.
 pub const EPOCH_COMMITMENT: &str = "linli 1 epoch commitment";
+/// Tag of the reserved document that holds the shares of a space's epochs: the space's tag.
+pub const RECOVERY_TAG: &str = "linli 1 recovery document tag";
+/// What a split says of each share: the share.
+pub const SHARE_HASH: &str = "linli 1 recovery share hash";
+/// What a recovery request says of its list of splits: the list.
+pub const RECOVERY_SPLITS: &str = "linli 1 recovery splits";
 /// What is mixed into the hash of a PIN: the node's storage key.
 pub const PIN_PEPPER: &str = "linli 1 pin pepper";
 
@@ -54,6 +60,13 @@ pub fn inbox(node: &NodeId) -> (SpaceTag, DocTag) {
         SpaceTag(derive(INBOX_SPACE, node.as_bytes())),
         DocTag(derive(INBOX_DOCUMENT, node.as_bytes())),
     )
+}
+
+/// Returns the tag of the reserved document that holds the shares of a space's epochs. Whoever holds
+/// the space can: a recovery begins where nobody has a key of it.
+#[must_use]
+pub fn recovery_tag(space: &SpaceTag) -> DocTag {
+    DocTag(derive(RECOVERY_TAG, space.as_bytes()))
 }
 
 /// Makes the document tags of one space.
@@ -112,6 +125,9 @@ mod tests {
             CONTENT_KEY,
             HISTORY_KEY,
             EPOCH_COMMITMENT,
+            RECOVERY_TAG,
+            SHARE_HASH,
+            RECOVERY_SPLITS,
             PIN_PEPPER,
         ];
         let distinct: std::collections::BTreeSet<_> = contexts.iter().collect();

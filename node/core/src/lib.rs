@@ -20,6 +20,7 @@ pub mod opening;
 pub mod pairing;
 pub mod payload;
 pub mod person;
+pub mod recovery;
 pub mod seal;
 pub mod secret;
 pub mod space;

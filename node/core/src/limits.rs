@@ -74,3 +74,22 @@ pub const AUDIT_UNSIGNED_MAX: usize = 1 << 16;
 
 /// Bytes of the head of an exported audit: the community's officers and one party's certificates.
 pub const AUDIT_HEADER_BYTES_MAX: usize = 4 << 20;
+/// Officers a community may have: as many as a certificate may carry signatures.
+pub const OFFICERS_MAX: usize = 64;
+
+/// Bytes of a split: 64 shares of about 120 bytes, 64 parents of 34, and what is around them.
+pub const SPLIT_BYTES_MAX: usize = 12 << 10;
+
+/// Splits in one recovery request: the present epochs of a space that was written to apart, and a
+/// few that somebody may have made besides.
+pub const REQUEST_SPLITS_MAX: usize = 8;
+
+/// Bytes of a recovery request with all its answers, so that it fits the control interface's body as
+/// hexadecimal digits.
+pub const REQUEST_BYTES_MAX: usize = 384 << 10;
+
+/// Bytes of the words in a recovery request: for what reason, about whom, by whom.
+pub const WORDS_BYTES_MAX: usize = 1 << 10;
+
+/// How long a recovery request is good for: 30 days, for officers who are seldom at their desks.
+pub const REQUEST_TERM_MS: u64 = 30 * 24 * 3_600_000;

@@ -38,6 +38,9 @@ pub enum Content {
     /// Certificates of the space, in the reserved document that holds them.
     #[n(1)]
     Certificates(#[n(0)] Vec<ByteVec>),
+    /// Records of recoveries, in the same document.
+    #[n(3)]
+    Recovery(#[n(0)] Vec<ByteVec>),
 }
 
 /// The number that a checkpoint's content is to have.
@@ -191,10 +194,10 @@ fn kind(content: &[u8]) -> Option<u32> {
 }
 
 impl Content {
-    /// Returns the changes or certificates.
+    /// Returns the changes, certificates or records.
     #[must_use]
     pub fn items(&self) -> &[ByteVec] {
-        let (Self::Changes(items) | Self::Certificates(items)) = self;
+        let (Self::Changes(items) | Self::Certificates(items) | Self::Recovery(items)) = self;
         items
     }
 
@@ -203,6 +206,7 @@ impl Content {
         let kind: &[u8] = match self {
             Self::Changes(_) => b"changes",
             Self::Certificates(_) => b"certificates",
+            Self::Recovery(_) => b"recovery",
         };
         hasher.update(kind);
         for item in self.items() {
@@ -217,6 +221,7 @@ impl std::fmt::Debug for Content {
         let kind = match self {
             Self::Changes(_) => "Changes",
             Self::Certificates(_) => "Certificates",
+            Self::Recovery(_) => "Recovery",
         };
         write!(f, "{kind}({})", self.items().len())
     }

@@ -122,21 +122,79 @@ pub fn seal_to_inbox(
     recipient: &[u8; 32],
     content: &[u8],
 ) -> Result<Entry, SealError> {
-    let recipient = <Kem as hpke::Kem>::PublicKey::from_bytes(recipient)
-        .map_err(|_| SealError::BadRecipient)?;
     let padded = pad(content, place.urgency)?;
     let header = header(place, Suite::Inbox, EpochId::default(), [0; 24], padded.len())?;
+    let ciphertext = hpke_seal(rng, recipient, INBOX_INFO, &header.encode(), &padded)?;
+    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+}
+
+/// Seals bytes to whoever holds the private half of `recipient` (HPKE base mode): encapsulated key ‖
+/// ciphertext. `info` says what for, `aad` where.
+///
+/// # Errors
+/// The key is not a usable X25519 key.
+pub(crate) fn hpke_seal(
+    rng: &mut impl CryptoRng,
+    recipient: &[u8; 32],
+    info: &[u8],
+    aad: &[u8],
+    bytes: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    let recipient = <Kem as hpke::Kem>::PublicKey::from_bytes(recipient)
+        .map_err(|_| SealError::BadRecipient)?;
     let (encapped, sealed) = hpke::single_shot_seal_with_rng::<InboxAead, Kdf, Kem>(
         &OpModeS::Base,
         &recipient,
-        INBOX_INFO,
-        &padded,
-        &header.encode(),
+        info,
+        bytes,
+        aad,
         rng,
     )
     .map_err(|_| SealError::BadRecipient)?;
-    let ciphertext = [encapped.to_bytes().as_slice(), &sealed].concat();
-    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+    Ok([encapped.to_bytes().as_slice(), &sealed].concat())
+}
+
+/// Opens what [`hpke_seal`] sealed; none where it does not open.
+pub(crate) fn hpke_open(
+    own: &SealKey,
+    info: &[u8],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Option<Plaintext> {
+    let (encapped, sealed) = sealed.split_at_checked(ENCAPPED_BYTES)?;
+    let encapped = <Kem as hpke::Kem>::EncappedKey::from_bytes(encapped).ok()?;
+    let mode = OpModeR::Base;
+    hpke::single_shot_open::<InboxAead, Kdf, Kem>(
+        &mode,
+        own.private(),
+        &encapped,
+        info,
+        sealed,
+        aad,
+    )
+    .ok()
+    .map(Zeroizing::new)
+}
+
+/// Puts content that is clear to carriers into an entry of the epoch it is about, and signs it.
+///
+/// # Errors
+/// The content is too large, or the place contradicts itself.
+pub fn clear_entry(place: &Place<'_>, epoch: EpochId, content: &[u8]) -> Result<Entry, SealError> {
+    let padded = pad(content, place.urgency)?;
+    let header = header(place, Suite::Recovery, epoch, [0; 24], padded.len())?;
+    Ok(Entry::assemble(&header, padded.to_vec(), place.log_key)?)
+}
+
+/// Takes the content out of an entry that is clear to carriers.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn read_clear(entry: &Entry) -> Result<Plaintext, OpenError> {
+    if entry.header().suite != Suite::Recovery {
+        return Err(OpenError::NotForUs);
+    }
+    unpad(Zeroizing::new(entry.ciphertext().to_vec()))
 }
 
 /// Opens an entry of one's own inbox.
@@ -147,20 +205,8 @@ pub fn open_from_inbox(entry: &Entry, own: &SealKey) -> Result<Plaintext, OpenEr
     if entry.header().suite != Suite::Inbox {
         return Err(OpenError::NotForUs);
     }
-    let (encapped, sealed) =
-        entry.ciphertext().split_at_checked(ENCAPPED_BYTES).ok_or(OpenError::Damaged)?;
-    let encapped =
-        <Kem as hpke::Kem>::EncappedKey::from_bytes(encapped).map_err(|_| OpenError::Damaged)?;
-    let padded = hpke::single_shot_open::<InboxAead, Kdf, Kem>(
-        &OpModeR::Base,
-        own.private(),
-        &encapped,
-        INBOX_INFO,
-        sealed,
-        entry.header_bytes(),
-    )
-    .map_err(|_| OpenError::Damaged)?;
-    unpad(Zeroizing::new(padded))
+    let padded = hpke_open(own, INBOX_INFO, entry.header_bytes(), entry.ciphertext());
+    unpad(padded.ok_or(OpenError::Damaged)?)
 }
 
 fn cipher(key: &Secret) -> XChaCha20Poly1305 {

@@ -233,6 +233,23 @@ impl Space {
         *self.own_log.get_or_init(|| crate::identity::log_key(&self.log_key()))
     }
 
+    /// Lists the certificates that count, with what they cite: what others are told. What does not count
+    /// stays where it came from.
+    pub(crate) fn counting(&self) -> impl Iterator<Item = &SpaceCertificate> {
+        let state = &self.state;
+        let aside =
+            |id: &CertificateId| state.refused.contains_key(id) || state.waiting.contains_key(id);
+        let mut next: Vec<CertificateId> =
+            self.certificates.iter().map(|(id, _)| *id).filter(|id| !aside(id)).collect();
+        let mut counting = BTreeSet::new();
+        while let Some(id) = next.pop() {
+            if let Some(certificate) = self.certificates.get(&id).filter(|_| counting.insert(id)) {
+                next.extend(&certificate.body().heads);
+            }
+        }
+        self.certificates.iter().filter(move |(id, _)| counting.contains(*id)).map(|(_, c)| c)
+    }
+
     pub(crate) fn encoded_certificates(&self) -> Vec<ByteVec> {
         self.certificates.iter().map(|(_, certificate)| certificate.encode().into()).collect()
     }
@@ -276,6 +293,9 @@ impl Space {
 
     /// Adds a certificate; says whether it brought something. [`Self::judge`] must follow.
     pub(crate) fn add(&mut self, certificate: SpaceCertificate) -> bool {
+        if certificate.space() != self.id {
+            return false;
+        }
         let news = self.certificates.add(certificate);
         self.changed |= news;
         news
@@ -416,13 +436,16 @@ impl Space {
         !self.state.cuts.is_empty() || grants.any(|grant| grant.ends.is_some())
     }
 
-    /// Returns who began the newest of the epochs that cover every removal, and when by its clock.
-    #[must_use]
-    pub fn newest_epoch(&self) -> Option<(NodeId, Timestamp)> {
+    /// Lists the epochs that are written under, of those that cover every removal the ones that no
+    /// other of them follows: who began each, and when by its clock.
+    pub fn latest_epochs(&self) -> impl Iterator<Item = (NodeId, Timestamp)> {
         let covering = self.state.epochs.iter().filter(|(_, state)| state.covers);
-        let bodies = covering
-            .filter_map(|(id, _)| Some(self.certificates.get(&CertificateId(id.0))?.body()));
-        bodies.map(|body| (body.by, body.at)).max_by_key(|(by, at)| (*at, *by))
+        let followed: BTreeSet<EpochId> =
+            covering.clone().flat_map(|(_, state)| state.after.iter().copied()).collect();
+        covering.filter(move |(id, _)| !followed.contains(*id)).filter_map(|(id, _)| {
+            let body = self.certificates.get(&CertificateId(id.0))?.body();
+            Some((body.by, body.at))
+        })
     }
 
     /// Says whether a node was given an epoch's key by this one.

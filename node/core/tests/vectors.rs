@@ -1,4 +1,4 @@
-//! The formats of `docs/spec/keys.md`, `docs/spec/space-certificate.md` and `docs/spec/audit.md` as fixed bytes: what must
+//! The formats of `docs/spec/keys.md`, `docs/spec/space-certificate.md`, `docs/spec/recovery.md` and `docs/spec/audit.md` as fixed bytes: what must
 //! be accepted, with what it says, and what must be refused, with the reason.
 //!
 //! Each file is read and judged; and it must be what the seeds below make, byte for byte, so that
@@ -28,6 +28,9 @@ mod opening;
 
 #[path = "vectors/payload.rs"]
 mod payload;
+
+#[path = "vectors/recovery.rs"]
+mod recovery;
 
 #[path = "vectors/seal.rs"]
 mod seal;

@@ -123,6 +123,8 @@ pub struct Directory {
     nodes: BTreeMap<NodeId, Node>,
     notices: BTreeMap<String, Vec<Notice>>,
     refused: BTreeMap<CertificateId, Refusal>,
+    /// Of acts that stand, the signatures that do not count any more.
+    struck: BTreeMap<CertificateId, BTreeSet<OfficerId>>,
 }
 
 /// The first certificate is not a genesis that enough of its own officers signed.
@@ -156,6 +158,7 @@ impl Directory {
             nodes: BTreeMap::new(),
             notices: BTreeMap::new(),
             refused: BTreeMap::new(),
+            struck: BTreeMap::new(),
         })
     }
 
@@ -223,7 +226,11 @@ impl Directory {
                 return None;
             };
             let set = self.set(under).filter(|_| !self.refused.contains_key(id))?;
-            let left = evaluate::signers(certificate, set).difference(gone).count();
+            let struck = self.struck.get(id);
+            let counts = |officer: &&OfficerId| {
+                !gone.contains(*officer) && struck.is_none_or(|struck| !struck.contains(*officer))
+            };
+            let left = evaluate::signers(certificate, set).iter().filter(counts).count();
             (left < usize::from(set.threshold)).then_some(*id)
         };
         self.certificates.iter().filter_map(rests).collect()

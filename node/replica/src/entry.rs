@@ -30,6 +30,10 @@ pub enum Suite {
     /// HPKE (RFC 9180) base mode, X25519-HKDF-SHA256 and ChaCha20-Poly1305, to the owner of an inbox.
     #[n(2)]
     Inbox,
+    /// Not sealed: shares of the secret of the epoch that the header names, each sealed to its
+    /// officer, in the space's recovery document.
+    #[n(3)]
+    Recovery,
 }
 
 /// How soon an entry must travel; also the lane it takes.
@@ -300,6 +304,7 @@ pub const fn suite_overhead_bytes(suite: Suite) -> usize {
     match suite {
         Suite::Epoch => TAG_BYTES,
         Suite::Inbox => TAG_BYTES + 32,
+        Suite::Recovery => 0,
     }
 }
 

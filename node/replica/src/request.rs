@@ -325,7 +325,7 @@ impl Request {
             Act::Expel { subject: Subject::Party(party), .. } => Deed::ExpelParty {
                 party: *party,
                 known: self.party(party),
-                nodes: self.nodes_of(party),
+                nodes: self.enrolled_nodes(party),
             },
             Act::Expel { subject: Subject::Node(node), .. } => {
                 Deed::ExpelNode { node: *node, known: self.node(node) }
@@ -334,15 +334,20 @@ impl Request {
         })
     }
 
-    /// What is known of a party: only what its own enrolment says, whoever signed that.
+    /// What is known of a party: what an enrolment says that enough officers signed.
     fn party(&self, of: &PartyId) -> Option<(PartyKind, Option<String>)> {
-        self.known.iter().find_map(|certificate| {
-            let Act::Enrol { party, kind, name, .. } = &certificate.body().act else { return None };
-            (party == of).then(|| (*kind, name.clone()))
-        })
+        let directory = directory(&self.known).ok()?;
+        directory.party(of).map(|party| (party.kind, party.name.clone()))
     }
 
-    /// The devices of a party that its own key certifies.
+    /// The devices that the community knows a party by.
+    fn enrolled_nodes(&self, of: &PartyId) -> Vec<(NodeId, String)> {
+        let Ok(directory) = directory(&self.known) else { return Vec::new() };
+        let nodes = directory.nodes().filter(|(_, node)| node.party == *of);
+        nodes.map(|(id, node)| (*id, node.label.clone())).collect()
+    }
+
+    /// The devices of a party that its own key certifies, whether it is enrolled or asks to be.
     fn nodes_of(&self, of: &PartyId) -> Vec<(NodeId, String)> {
         let certified = self.known.iter().filter(|c| c.envelope().signed_by(of.as_bytes()));
         certified
@@ -356,14 +361,10 @@ impl Request {
     }
 
     fn node(&self, of: &NodeId) -> Option<(String, PartyKind, Option<String>)> {
-        self.known.iter().find_map(|certificate| {
-            let Act::Node { party, node, label, .. } = &certificate.body().act else { return None };
-            if node != of || !certificate.envelope().signed_by(party.as_bytes()) {
-                return None;
-            }
-            let (kind, name) = self.party(party)?;
-            Some((label.clone(), kind, name))
-        })
+        let directory = directory(&self.known).ok()?;
+        let node = directory.node(of)?;
+        let name = directory.party(&node.party)?.name.clone();
+        Some((node.label.clone(), node.kind, name))
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::io::{BufWriter, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 use linli_core::audit::{AuditRecord, Header, Verifier, What, closing, record_item, withheld_item};
 use linli_replica::audit::{Head, Linked, Linker};
 use linli_replica::id::{PartyId, SpaceTag};
-use linli_replica::replica::Save;
+use linli_replica::replica::{Save, Saved};
 use linli_store::StoreError;
 use serde_json::Value;
+use tempfile::{NamedTempFile, TempPath};
 use uuid::Uuid;
 
 use super::{Reply, Work, acts, elders, json, read, spaces};
@@ -24,7 +24,6 @@ use crate::audit::{AT_ONCE, rows_before};
 use crate::node::{Node, now};
 
 const PAGE_MAX: u64 = 1_000;
-const FILE_MODE: u32 = 0o600;
 
 type Done = Result<(Value, BTreeSet<Save>), ApiError>;
 
@@ -89,22 +88,17 @@ fn unreadable(error: &StoreError) -> ApiError {
 
 pub(super) fn list(node: &mut Node, body: Value) -> Result<Reply, ApiError> {
     acts(node, &body)?;
+    let asked = super::asked(&body);
     let request: AuditList = read(body)?;
     let filter = Filter::of(node, request.filter)?;
-    let save = node.read_by_somebody(What::Listed, AuditList::NAME, filter.elder, 1);
+    let save = node.read_by_somebody(What::Listed, AuditList::NAME, filter.elder, 1, asked);
     let rows_max = usize::try_from(request.limit.clamp(1, PAGE_MAX)).unwrap_or(usize::MAX);
     let before = match request.before {
         Some(before) => before,
         None => node.store.audit_head().map_err(|e| unreadable(&e))?.sequence.saturating_add(1),
     };
     let rows = Vec::new();
-    Ok(Reply::Work(Box::new(List {
-        filter,
-        before,
-        rows_max,
-        rows,
-        saves: save.into_iter().collect(),
-    })))
+    Ok(Reply::Work(Box::new(List { filter, before, rows_max, rows, saves: [save].into() })))
 }
 
 /// Looks back through the audit until a page is full.
@@ -190,28 +184,33 @@ pub(super) fn export(node: &mut Node, body: Value) -> Result<Reply, ApiError> {
     acts(node, &body)?;
     let request: AuditExport = read(body)?;
     let filter = Filter::of(node, request.filter)?;
-    let end = node.store.audit_head().map_err(|error| unreadable(&error))?.sequence;
+    let end = node.store.audit_settled().map_err(|error| unreadable(&error))?.sequence;
     let path = PathBuf::from(&request.to);
-    let file = File::options().write(true).create_new(true).mode(FILE_MODE).open(&path);
-    let file = file.map_err(|error| {
-        if error.kind() == std::io::ErrorKind::AlreadyExists {
-            let message = "there is something at this path already; choose another";
-            return ApiError::new(Code::Conflict, message);
-        }
-        unwritable(&error)
-    })?;
+    if path.symlink_metadata().is_ok() {
+        return Err(taken());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // Readable by its owner only.
+    let draft = NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")));
+    let (file, draft) = draft.map_err(|error| unwritable(&error))?.into_parts();
     let acted = node.record_of(What::Exported);
     let elder = filter.elder.map(|elder| elder.into_bytes().into());
+    let recorded = node.note(&AuditRecord { elder, party: filter.party, ..acted });
     Ok(Reply::Work(Box::new(Export {
-        record: AuditRecord { elder, party: filter.party, ..acted },
+        recorded,
         filter,
         path,
+        draft: Some(draft),
         file: BufWriter::new(file),
         verifier: Verifier::new(node.core.node(), Head::default()),
         end,
         period: None,
         writing: None,
     })))
+}
+
+fn taken() -> ApiError {
+    ApiError::new(Code::Conflict, "there is something at this path already; choose another")
 }
 
 fn unwritable(error: &std::io::Error) -> ApiError {
@@ -222,6 +221,8 @@ fn unwritable(error: &std::io::Error) -> ApiError {
 struct Export {
     filter: Filter,
     path: PathBuf,
+    /// What is written; it goes with this work where that does not come to its end.
+    draft: Option<TempPath>,
     file: BufWriter<File>,
     verifier: Verifier,
     /// The last record there was when the export was asked for.
@@ -229,8 +230,8 @@ struct Export {
     /// The head before the first record of the period, and the last record's number.
     period: Option<(Head, u64)>,
     writing: Option<Writing>,
-    /// What the audit will say of the export.
-    record: AuditRecord,
+    /// What the audit says of the export: nothing is written before that is durable.
+    recorded: Save,
 }
 
 struct Writing {
@@ -245,14 +246,15 @@ struct Writing {
 
 impl Work for Export {
     fn step(&mut self, node: &mut Node) -> Option<Done> {
-        let done = match self.writing.take() {
-            None => self.look(node).map(|()| None),
-            Some(writing) => self.write(node, writing),
+        let done = match (node.replica.saved(self.recorded), self.writing.take()) {
+            (Saved::Pending(_), writing) => {
+                self.writing = writing;
+                Ok(None)
+            }
+            (Saved::Lost, _) => Err(ApiError::new(Code::Full, "the export could not be recorded")),
+            (Saved::Durable, None) => self.look(node).map(|()| None),
+            (Saved::Durable, Some(writing)) => self.write(node, writing),
         };
-        if done.is_err() {
-            // An unfinished export is of no use; that it may stay is no further harm.
-            let _ = std::fs::remove_file(&self.path);
-        }
         done.transpose()
     }
 }
@@ -312,14 +314,18 @@ impl Export {
         self.item(&closing(node.core.signing_key(), &writing.header, &writing.head))?;
         let written = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         written.map_err(|error| unwritable(&error))?;
-        let record = AuditRecord { count: writing.shown, ..self.record.clone() };
+        let named = self.draft.take().map(|draft| draft.persist_noclobber(&self.path));
+        named.transpose().map_err(|failed| match failed.error.kind() {
+            ErrorKind::AlreadyExists => taken(),
+            _ => unwritable(&failed.error),
+        })?;
         let answer = AuditExported {
             first: writing.before.sequence.saturating_add(1),
             last: writing.head.sequence,
             shown: writing.shown,
             withheld: writing.withheld,
         };
-        Ok(Some((json(&answer)?, [node.note(&record)].into())))
+        Ok(Some((json(&answer)?, BTreeSet::new())))
     }
 
     fn item(&mut self, item: &[u8]) -> Result<(), ApiError> {

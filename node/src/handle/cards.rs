@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use linli_core::authority::{Owner, Right};
+use linli_core::authority::{Grant, Member, Owner, Right, StandingGrant};
 use linli_core::engine::{Acting, Authored, Edit};
+use linli_core::recovery::Record;
 use linli_model::alert::{AlertFact, AlertView, CardKey, CardView, Stage};
 use linli_model::card::{self, CardField, CardPlace, SheetId};
 use linli_model::document::DocumentName;
@@ -15,8 +16,9 @@ use linli_model::event::FactId;
 use linli_model::field::{FieldsView, Place};
 use linli_model::private::Private;
 use linli_replica::certificate::PartyKind;
+use linli_replica::directory::Directory;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, SpaceTag};
+use linli_replica::id::{DocTag, PartyId, SpaceTag, Timestamp};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -79,16 +81,18 @@ fn kept(node: &mut Node, elder: Uuid, right: Right) -> Option<SpaceTag> {
 }
 
 /// Whether a card may be shown without an alert: not where the community's steward keeps it, nor where
-/// an alert opened it.
+/// an alert opened it; but where officers opened it to this node, on the record.
 pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
     let keeps = spaces::own_kind(node).is_ok_and(keeps);
-    let party = node.core.party();
+    let (party, me) = (node.core.party(), node.core.node());
     let world = world(&node.replica, &node.store);
-    node.core.space(world, tag).is_ok_and(|space| {
+    let kept = node.core.space(world, tag).is_ok_and(|space| {
         let state = space.state();
         let owned = matches!(state.owner, Some(Owner::Party(_)));
         state.right(&party, world.now) >= Some(Right::Read) && (keeps || owned)
-    })
+    });
+    let by_officers = |record: &Record| record.statement().node == me;
+    kept || node.core.recoveries(world, tag).is_ok_and(|all| all.iter().any(by_officers))
 }
 
 /// Sets or clears a field of an elder's card, and brings the sheet up to date.
@@ -132,7 +136,7 @@ fn begin<E: std::error::Error>(
         let message = "this elder's card is kept by the household or the centre that added the elder; write it there";
         return Err(ApiError::new(Code::Forbidden, message));
     }
-    let grants = outline.members.iter().filter(|party| is_family(node, party));
+    let grants = outline.members.iter().filter(|party| is_family(at.directory, party));
     let grants = grants.map(|party| spaces::grant(*party, Right::Write, spaces::EMERGENCY));
     let grants = grants.collect();
     let (space, mut authored) = spaces::begin(node, spaces::EMERGENCY, grants)?;
@@ -147,13 +151,13 @@ fn begin<E: std::error::Error>(
     if keeps(spaces::own_kind(node)?) {
         // Others' alerts about the elder need a place that the household sees.
         saves.extend(alerts::space(node)?.1);
-        let_family_in(node);
+        saves.extend(match_family(node));
     }
     Ok(saves)
 }
 
-fn is_family(node: &Node, party: &linli_replica::id::PartyId) -> bool {
-    let known = node.replica.directory().party(party);
+fn is_family(directory: &Directory, party: &PartyId) -> bool {
+    let known = directory.party(party);
     known.is_some_and(|party| party.kind == PartyKind::Family && !party.expelled)
 }
 
@@ -164,30 +168,70 @@ fn catalogue(node: &mut Node, space: SpaceTag, name: Name) -> Result<(), ApiErro
     Ok(())
 }
 
-/// Lets family to whom this household's cards are sealed into its alerts.
-pub(crate) fn let_family_in(node: &mut Node) {
+/// Until when a right stands; the end of time where it has no end.
+type Until = Timestamp;
+
+const FOREVER: Until = Timestamp(u64::MAX);
+
+/// Until when the latest of some grants stands; none where all have ended.
+fn until<'a>(grants: impl Iterator<Item = &'a StandingGrant>, now: Timestamp) -> Option<Until> {
+    grants.map(|grant| grant.ends.unwrap_or(FOREVER)).filter(|until| now <= *until).max()
+}
+
+/// What family is let into a household's alerts for.
+const DUTY: &str = "duty";
+
+/// Lets family to whom this household's cards are sealed into its alerts, and out again with the last
+/// card: every alert carries the key of the card.
+pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
     let own = node.core.party();
-    let Some(alerts) = spaces::own(node, spaces::ALERT) else { return };
-    let mut family = BTreeSet::new();
+    let mut saves = BTreeSet::new();
+    let Some(alerts) = spaces::own(node, spaces::ALERT) else { return saves };
+    let mut family: BTreeMap<PartyId, Until> = BTreeMap::new();
     for tag in node.core.spaces().collect::<Vec<_>>() {
         let world = world(&node.replica, &node.store);
         let Ok(outline) = node.core.outline(world, tag) else { continue };
         let owned = outline.owner.is_some_and(|(owner, _)| owner == Owner::Party(own));
-        if outline.kind == spaces::EMERGENCY && owned {
-            family.extend(outline.members.iter().filter(|party| is_family(node, party)).copied());
+        if outline.kind != spaces::EMERGENCY || !owned {
+            continue;
+        }
+        let Ok(space) = node.core.space(world, tag) else { continue };
+        for (party, member) in &space.state().members {
+            let until = until(member.grants.iter().filter(|g| g.right >= Right::Read), world.now);
+            if let Some(until) = until.filter(|_| is_family(world.directory, party)) {
+                let latest = family.entry(*party).or_insert(until);
+                *latest = (*latest).max(until);
+            }
         }
     }
-    for party in family {
+    let at = world(&node.replica, &node.store);
+    let Ok(space) = node.core.space(at, alerts) else { return saves };
+    let on_duty = |(party, member): (&PartyId, &Member)| {
+        let duty = member.grants.iter().filter(|grant| grant.purpose == DUTY);
+        (duty.clone().count() > 0).then(|| (*party, until(duty, at.now)))
+    };
+    let present: BTreeMap<PartyId, Option<Until>> =
+        space.state().members.iter().filter_map(on_duty).collect();
+    for (party, until) in &family {
+        if present.get(party).is_some_and(|held| *held >= Some(*until)) {
+            continue;
+        }
         let at = world(&node.replica, &node.store);
-        let lacking = node.core.space(at, alerts).is_ok_and(|space| {
-            let state = space.state();
-            !state.members.contains_key(&party) && !state.former.contains_key(&party)
-        });
-        let grant = spaces::grant(party, Right::Write, "duty");
-        if lacking && let Ok(authored) = node.core.grant(at, &mut node.rng, alerts, grant) {
-            node.author(authored);
+        let ends = (*until != FOREVER).then_some(*until);
+        let grant = Grant { ends, ..spaces::grant(*party, Right::Write, DUTY) };
+        match node.core.grant(at, &mut node.rng, alerts, grant) {
+            Ok(authored) => drop(saves.insert(node.author(authored))),
+            Err(error) => tracing::warn!(%error, "family could not be let into the alerts"),
         }
     }
+    for party in present.keys().filter(|party| !family.contains_key(*party)) {
+        let at = world(&node.replica, &node.store);
+        match node.core.revoke(at, &mut node.rng, alerts, *party) {
+            Ok(authored) => drop(saves.insert(node.author(authored))),
+            Err(error) => tracing::warn!(%error, "family could not be let out of the alerts"),
+        }
+    }
+    saves
 }
 
 /// Begins an epoch where the key of the present one was given in an alert that is closed.
@@ -196,8 +240,8 @@ fn rotate(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
     let world = world(&node.replica, &node.store);
     let present = node.core.present_epoch(world, space)?.map(|epoch| SheetId(epoch.0));
     let closed = node.cards.alerts.values().filter(|seen| seen.elder == elder && !seen.open);
-    let mut given = closed.flat_map(|seen| &seen.card.given);
-    if present.is_some_and(|epoch| given.all(|given| given.epoch != epoch)) {
+    let mut disclosed = closed.map(|seen| &seen.card.disclosed);
+    if present.is_some_and(|epoch| disclosed.all(|epochs| !epochs.contains(&epoch))) {
         return Ok(BTreeSet::new());
     }
     let authored = node.core.rotate(world, &mut node.rng, space)?;
@@ -364,7 +408,6 @@ fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Va
     }
     let seen = alert.and_then(|alert| node.cards.alerts.get(&alert));
     let given = seen.map(|seen| &seen.card.given[..]).unwrap_or_default();
-    let household = alert.and_then(|alert| node.catalogue.get(&alert)).map(|row| row.space);
     let (Some(seen), false) = (seen, given.is_empty()) else {
         let message =
             "this card opens with an alert that the household or the family raises, or answers";
@@ -375,11 +418,7 @@ fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Va
         .rev()
         .filter_map(|given| Some((given.epoch, *seen.opened.get(&given.epoch)?)))
         .collect();
-    let household = household.and_then(|alerts| spaces::owner(node, alerts).ok()?);
     for (epoch, space) in opened {
-        if spaces::owner(node, space)? != household {
-            continue;
-        }
         let name = Name::Elder(elder, DocumentName::CardSheet(epoch)).to_string();
         let world = world(&node.replica, &node.store);
         let (doc, authors) = node.core.document(world, space, &name)?.parts();

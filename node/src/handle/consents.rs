@@ -258,23 +258,50 @@ fn write_withdrawal(
     resting: &[Resting],
 ) -> Result<BTreeSet<Save>, ApiError> {
     let mut authored = Authored::default();
-    let mut made = Ok(());
-    for of in resting.iter().filter(|of| of.steward) {
-        let world = world(&node.replica, &node.store);
-        made = node.core.revoke_grants(world, &mut node.rng, of.space, &of.grants).map(|revoked| {
-            authored.absorb(revoked);
-        });
-        if made.is_err() {
-            break;
-        }
+    let mut made = revoke_all(node, resting, &mut authored);
+    if made.is_ok() {
+        // Last, so that what was said is sealed under a key that the removed have not.
+        let note = request.note.clone().map(Private::new);
+        let fact = ConsentFact::Withdrawn { given, by, note };
+        let withdrawn = facts::write(node, document, Urgency::Normal, person, fact);
+        made = withdrawn.map(|withdrawn| authored.absorb(withdrawn));
     }
-    // Last, so that what was said is sealed under a key that the removed have not.
-    let note = request.note.clone().map(Private::new);
-    let fact = ConsentFact::Withdrawn { given, by, note };
-    let withdrawn = facts::write(node, document, Urgency::Normal, person, fact);
-    let withdrawn = withdrawn.map(|withdrawn| authored.absorb(withdrawn));
     // What was made is known to the core: it must not be lost, whatever else failed.
     let saves = [node.author(authored)].into();
-    made?;
-    withdrawn.map(|()| saves)
+    made.map(|()| saves)
+}
+
+/// Takes the grants away that this party may.
+fn revoke_all(
+    node: &mut Node,
+    resting: &[Resting],
+    authored: &mut Authored,
+) -> Result<(), ApiError> {
+    for of in resting.iter().filter(|of| of.steward) {
+        let world = world(&node.replica, &node.store);
+        let revoked = node.core.revoke_grants(world, &mut node.rng, of.space, &of.grants)?;
+        authored.absorb(revoked);
+    }
+    Ok(())
+}
+
+/// Takes every grant away that rests on a consent of an elder that was withdrawn somewhere else, where
+/// this party may.
+pub(crate) fn enforce(node: &mut Node, elder: Uuid) -> Result<(), ApiError> {
+    let consents = of_elder(node, elder)?;
+    let withdrawn = consents.into_iter().filter(|(_, (_, standing))| standing.withdrawn.is_some());
+    let withdrawn: Vec<(FactId, PartyId)> =
+        withdrawn.map(|(id, (_, standing))| (id, standing.consent.to)).collect();
+    let mut authored = Authored::default();
+    let mut made = Ok(());
+    for (id, to) in withdrawn {
+        let party = linli_replica::id::PartyId(to.0);
+        let resting = resting_on(node, elder, party, id)?;
+        made = made.and(revoke_all(node, &resting, &mut authored));
+    }
+    if !authored.pages.is_empty() {
+        node.author(authored);
+        super::cards::match_family(node);
+    }
+    made
 }

@@ -51,6 +51,7 @@ pub(crate) fn revoke(node: &mut Node, request: KeysRevoke) -> Outcome<Vec<Exposu
         let message = "this party may not take that right away; ask a steward or the owner";
         return Err(ApiError::new(Code::Forbidden, message));
     }
+    saves.extend(super::cards::match_family(node));
     Ok((statements, saves))
 }
 

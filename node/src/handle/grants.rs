@@ -1,6 +1,8 @@
 //! Who may read what: giving a right on a consent, and telling who has one and why.
 
-use linli_core::authority::{Grant, Member, Right, SpaceState, StandingGrant};
+use std::collections::BTreeSet;
+
+use linli_core::authority::{Grant, Member, Owner, Right, SpaceState, StandingGrant};
 use linli_core::space::Space;
 use linli_model::consent::{Category, State};
 use linli_model::event::FactId;
@@ -38,9 +40,17 @@ pub(crate) fn grant(node: &mut Node, request: KeysGrant) -> Outcome<Done> {
         ..spaces::grant(party, right, &request.purpose)
     };
     let world = world(&node.replica, &node.store);
+    let held = node.core.space(world, space)?.state().members.get(&party);
+    let same = |held: &StandingGrant| {
+        (held.right, &held.purpose, &held.consent, held.ends, held.history)
+            == (grant.right, &grant.purpose, &grant.consent, grant.ends, grant.history)
+    };
+    if held.is_some_and(|member| member.grants.iter().any(same)) {
+        return Err(ApiError::new(Code::Conflict, "this party has exactly this grant already"));
+    }
     let authored = node.core.grant(world, &mut node.rng, space, grant)?;
-    let saves = [node.author(authored)].into();
-    super::cards::let_family_in(node);
+    let mut saves = BTreeSet::from([node.author(authored)]);
+    saves.extend(super::cards::match_family(node));
     Ok((Done {}, saves))
 }
 
@@ -63,8 +73,7 @@ fn basis(
     if known.expelled {
         return Err(ApiError::new(Code::Forbidden, "this party was expelled; it gets nothing"));
     }
-    let outside =
-        !matches!(known.kind, PartyKind::Household | PartyKind::Family | PartyKind::Centre);
+    let outside = known.kind != PartyKind::Centre && !is_of_elder(node, elder, party, known.kind);
     let category: Category =
         request.scope.parse().map_err(|_| invalid("a scope is care, health or emergency"))?;
     let consents = consents::of_elder(node, elder)?;
@@ -107,6 +116,27 @@ fn basis(
         }
         Some(ends) if ends <= at.0 => Err(invalid("this end has passed already")),
         ends => Ok(Basis { consent: found, ends }),
+    }
+}
+
+/// Whether a party is the elder's own household, or family that this household lets in. Where the
+/// community keeps the record, the first household that is let in is the elder's.
+fn is_of_elder(node: &mut Node, elder: Uuid, party: PartyId, kind: PartyKind) -> bool {
+    let Some(care) = elders::space_of(node, elder, spaces::CARE) else { return false };
+    let own = node.core.party();
+    let world = world(&node.replica, &node.store);
+    let Ok(outline) = node.core.outline(world, care) else { return false };
+    let is_household = |party: &PartyId| {
+        let known = world.directory.party(party);
+        known.is_some_and(|known| known.kind == PartyKind::Household)
+    };
+    match outline.owner.map(|(owner, _)| owner) {
+        Some(Owner::Party(owner)) => owner == party || (kind == PartyKind::Family && owner == own),
+        Some(Owner::Community) => {
+            let others = || outline.members.iter().filter(|member| **member != party);
+            kind == PartyKind::Household && !others().any(is_household)
+        }
+        None => false,
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn begin(node: &mut Node, request: KeysHandOver) -> Outcome<HandOverA
     if about.is_empty() {
         return Err(not_found("this node has nothing of this kind about this elder"));
     }
-    let keys = requests::open_keys(node, request.officer_passphrase.as_deref())?;
+    let keys = requests::opened_keys(node, request.officer_passphrase.as_deref())?;
     let (mut rows, mut saves) = (Vec::new(), BTreeSet::new());
     let (mut drafts, mut from) = (Vec::new(), None);
     for (space, scope) in about {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::document::{Withheld, WithheldEntry};
+use linli_model::document::DocumentName;
 use linli_replica::id::{DocTag, EntryId, NodeId, PartyId, SpaceTag};
 
 use super::{Outcome, elders, not_found, now_known, spaces};
@@ -131,8 +132,16 @@ fn pick<'a>(held: &'a [Held], text: &str) -> Result<&'a Held, ApiError> {
 pub(crate) fn show(node: &mut Node, request: HeldShow) -> Outcome<HeldEntry> {
     let all = find(node, None)?;
     let held = pick(&all, &request.entry)?;
-    let world = world(&node.replica, &node.store);
     let (log, entry) = (held.entry.log, held.entry.entry);
+    let card = |name: &Name| {
+        matches!(name, Name::Elder(_, DocumentName::EmergencyCard | DocumentName::CardSheet(_)))
+    };
+    let is_card = node.catalogue.get(&held.document).is_some_and(|row| card(&row.name));
+    if is_card && !super::cards::is_shown(node, held.space) {
+        let message = "the emergency card is opened by `linli elder card`, on the record";
+        return Err(ApiError::new(Code::Forbidden, message));
+    }
+    let world = world(&node.replica, &node.store);
     let writes = node.core.inspect(world, held.space, held.document, log, entry)?;
     let writes = writes.into_iter().map(|write| (write.key, write.value)).collect();
     now_known(HeldEntry { row: held.row.clone(), writes })

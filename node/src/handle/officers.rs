@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use linli_core::hand_over::HandOverRequest;
 use linli_core::identity::{officer_word, read_officer};
-use linli_replica::certificate::{Act, OfficerSet, Subject};
+use linli_replica::certificate::{Act, Certificate, OfficerSet, Subject};
 use linli_replica::directory::Directory;
 use linli_replica::id::OfficerId;
 use linli_replica::limits::{KEPT_MAX, REQUEST_BYTES_MAX, SIGNATURES_MAX};
@@ -61,7 +61,7 @@ pub(crate) fn replace(node: &mut Node, request: OfficersReplace) -> Outcome<Requ
     };
     let act = Act::Officers { previous, officers, kept };
     let known = explain(directory, None);
-    let keys = requests::open_keys(node, request.officer_passphrase.as_deref())?;
+    let keys = requests::opened_keys(node, request.officer_passphrase.as_deref())?;
     answer(requests::begin(node, act, known, &keys)?)
 }
 
@@ -138,8 +138,14 @@ pub(crate) fn expel(node: &mut Node, request: Expel) -> Outcome<RequestRow> {
         return Err(ApiError::new(Code::Conflict, "it is expelled already"));
     }
     let act = Act::Expel { under: directory.officers().0, subject };
+    let asks = |asked: &Certificate| asked.body().act == act;
+    if let Some(held) = node.requests.waiting().find(|request| request.acts().iter().any(asks)) {
+        let message =
+            format!("request {} asks for that already and waits for signatures", held.id());
+        return Err(ApiError::new(Code::Conflict, message));
+    }
     let known = explain(directory, Some(&subject));
-    let keys = requests::open_keys(node, request.officer_passphrase.as_deref())?;
+    let keys = requests::opened_keys(node, request.officer_passphrase.as_deref())?;
     answer(requests::begin(node, act, known, &keys)?)
 }
 
@@ -197,13 +203,13 @@ pub(crate) fn import(node: &mut Node, request: RequestImport) -> Outcome<Request
 pub(crate) fn sign(node: &mut Node, request: RequestSign) -> Outcome<RequestRow> {
     if let Some(found) = node.requests.find_hand_over(&request.id) {
         let mut found = found.clone();
-        for key in requests::open_keys(node, Some(&request.officer_passphrase))? {
+        for key in requests::opened_keys(node, Some(&request.officer_passphrase))? {
             found.sign(&key)?;
         }
         return hand_over::submit(node, found);
     }
     let mut found = node.requests.find(&request.id)?.clone();
-    for key in requests::open_keys(node, Some(&request.officer_passphrase))? {
+    for key in requests::opened_keys(node, Some(&request.officer_passphrase))? {
         found.sign(&key)?;
     }
     answer(requests::submit(node, found)?)

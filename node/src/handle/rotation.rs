@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use linli_core::authority::{Owner, Right};
-use linli_core::engine::Outline;
+use linli_core::engine::{CoreError, Outline};
 use linli_replica::certificate::{Act, Subject};
-use linli_replica::id::{PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 use linli_replica::replica::Save;
 
 use super::{Outcome, elders, invalid, spaces};
@@ -42,6 +43,13 @@ pub(crate) struct Done {
     pub(crate) revoked: u64,
     pub(crate) failed: u64,
     pub(crate) saves: BTreeSet<Save>,
+}
+
+impl Done {
+    fn fails(&mut self, space: SpaceTag, error: &CoreError) {
+        tracing::warn!(%error, ?space, "a space could not be rotated");
+        self.failed += 1;
+    }
 }
 
 pub(crate) fn rotate(node: &mut Node, request: KeysRotate) -> Outcome<RotateAnswer> {
@@ -95,8 +103,16 @@ pub(crate) fn rotate(node: &mut Node, request: KeysRotate) -> Outcome<RotateAnsw
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Out {
     parties: BTreeSet<PartyId>,
-    /// Parties of which a node was expelled and others stay, and when the last one was.
-    nodes: BTreeMap<PartyId, Timestamp>,
+    /// Parties of which nodes were expelled and others stay.
+    nodes: BTreeMap<PartyId, Gone>,
+}
+
+/// The nodes of a party that were expelled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Gone {
+    nodes: BTreeSet<NodeId>,
+    /// When the last one was.
+    at: Timestamp,
 }
 
 impl Out {
@@ -104,7 +120,7 @@ impl Out {
         let directory = node.replica.directory();
         let parties: BTreeSet<PartyId> =
             directory.parties().filter(|(_, party)| party.expelled).map(|(id, _)| *id).collect();
-        let mut nodes: BTreeMap<PartyId, Timestamp> = BTreeMap::new();
+        let mut nodes: BTreeMap<PartyId, Gone> = BTreeMap::new();
         for certificate in directory.certificates() {
             let Act::Expel { subject: Subject::Node(id), .. } = &certificate.body().act else {
                 continue;
@@ -113,8 +129,9 @@ impl Out {
                 continue;
             };
             if !parties.contains(&member.party) {
-                let at = nodes.entry(member.party).or_insert(certificate.body().at);
-                *at = (*at).max(certificate.body().at);
+                let gone = nodes.entry(member.party).or_default();
+                gone.nodes.insert(*id);
+                gone.at = gone.at.max(certificate.body().at);
             }
         }
         Self { parties, nodes }
@@ -125,19 +142,33 @@ impl Out {
     }
 }
 
-fn due(outline: &Outline, reason: &Reason, out: &Out) -> Due {
+fn due(outline: &Outline, reason: &Reason, out: &Out, at: Timestamp) -> Due {
     let members = &outline.members;
     let mut due = Due::default();
     match reason {
-        Reason::Asked(since) => due.epoch = outline.epoch_at.is_none_or(|at| at < *since),
+        Reason::Asked(since) => due.epoch = epoch_at(outline, at).is_none_or(|at| at < *since),
         Reason::Expelled => {
             due.expelled = out.parties.iter().filter(|p| members.contains(p)).copied().collect();
-            due.epoch = out.nodes.iter().any(|(party, expelled)| {
-                members.contains(party) && outline.epoch_at.is_none_or(|at| at <= *expelled)
+            due.epoch = out.nodes.iter().any(|(party, gone)| {
+                let read = |(by, begun): &(NodeId, Timestamp)| {
+                    gone.nodes.contains(by) || *begun <= gone.at || !is_past(*begun, at)
+                };
+                members.contains(party)
+                    && (outline.epochs.is_empty() || outline.epochs.iter().any(read))
             });
         }
     }
     due
+}
+
+/// When the newest of the epochs that are written under was begun. One from the future says nothing
+/// about its age: a clock is wrong, or somebody wants it never to be followed.
+fn epoch_at(outline: &Outline, at: Timestamp) -> Option<Timestamp> {
+    outline.epochs.iter().map(|(_, begun)| *begun).filter(|begun| is_past(*begun, at)).max()
+}
+
+fn is_past(begun: Timestamp, at: Timestamp) -> bool {
+    begun <= at.plus_ms(CLOCK_SKEW_MS_MAX)
 }
 
 /// Does in one space what is due there. A space that cannot be rotated is counted and hinders none.
@@ -149,7 +180,7 @@ fn one(
     done: &mut Done,
 ) -> Result<(), ApiError> {
     let outline = node.core.outline(world(&node.replica, &node.store), space)?;
-    let due = due(&outline, reason, out);
+    let due = due(&outline, reason, out, now());
     if due == Due::default() {
         return Ok(());
     }
@@ -165,7 +196,7 @@ fn one(
                 done.revoked += 1;
                 done.rotated += 1;
             }
-            Err(_) => done.failed += 1,
+            Err(error) => done.fails(space, &error),
         }
     }
     if due.epoch && due.expelled.is_empty() {
@@ -177,7 +208,7 @@ fn one(
             }
             // Where this party only reads, others rotate.
             Err(_) if right < Some(Right::Write) => {}
-            Err(_) => done.failed += 1,
+            Err(error) => done.fails(space, &error),
         }
     }
     Ok(())
@@ -252,7 +283,7 @@ fn in_background(
     let waits = if first { 0 } else { GRACE_MS };
     let expelled = out.parties.iter().any(|party| outline.members.contains(party));
     // Nobody knows since when a party is out; the others wait from the last epoch on.
-    let old_enough = |age: u64| outline.epoch_at.is_none_or(|epoch| at.since_ms(epoch) > age);
+    let old_enough = |age: u64| epoch_at(&outline, at).is_none_or(|epoch| at.since_ms(epoch) > age);
     if (expelled || !out.nodes.is_empty()) && (first || old_enough(waits)) {
         one(node, space, &Reason::Expelled, out, done)?;
     }
@@ -281,6 +312,14 @@ mod tests {
 
     const STAYS: PartyId = PartyId([1; 32]);
     const GONE: PartyId = PartyId([2; 32]);
+    const HONEST: NodeId = NodeId([1; 32]);
+    const STOLEN: NodeId = NodeId([2; 32]);
+    const NOW: Timestamp = Timestamp(1_000);
+
+    fn stolen_of(party: PartyId, at: u64) -> Out {
+        let gone = Gone { nodes: [STOLEN].into(), at: Timestamp(at) };
+        Out { parties: BTreeSet::new(), nodes: [(party, gone)].into() }
+    }
 
     fn outline(epoch_at: u64) -> Outline {
         Outline {
@@ -288,7 +327,7 @@ mod tests {
             log: LogKey([0; 32]),
             owner: None,
             members: Arc::new([STAYS, GONE].into()),
-            epoch_at: Some(Timestamp(epoch_at)),
+            epochs: vec![(HONEST, Timestamp(epoch_at))],
             may_hold_back: false,
         }
     }
@@ -296,23 +335,37 @@ mod tests {
     #[test]
     fn a_space_is_due_while_its_epoch_is_older_than_the_work() {
         let asked =
-            |since, at| due(&outline(at), &Reason::Asked(Timestamp(since)), &Out::default());
+            |since, at| due(&outline(at), &Reason::Asked(Timestamp(since)), &Out::default(), NOW);
         assert!(asked(10, 9).epoch);
         assert!(!asked(10, 10).epoch, "rotated since the work began");
-        let none = Outline { epoch_at: None, ..outline(0) };
-        assert!(due(&none, &Reason::Asked(Timestamp(0)), &Out::default()).epoch);
+        let none = Outline { epochs: Vec::new(), ..outline(0) };
+        assert!(due(&none, &Reason::Asked(Timestamp(0)), &Out::default(), NOW).epoch);
+        let future = NOW.0 + CLOCK_SKEW_MS_MAX;
+        assert!(!asked(10, future).epoch, "a clock that is a little fast");
+        assert!(
+            asked(10, future + 1).epoch,
+            "an epoch from the future does not keep others from it"
+        );
     }
 
     #[test]
     fn whoever_was_expelled_is_due_to_lose_its_rights_and_its_nodes_to_lose_the_key() {
         let other = PartyId([3; 32]);
         let out = Out { parties: [GONE, other].into(), nodes: BTreeMap::new() };
-        let found = due(&outline(5), &Reason::Expelled, &out);
+        let found = due(&outline(5), &Reason::Expelled, &out, NOW);
         assert_eq!(found, Due { expelled: [GONE].into(), epoch: false });
-        let out = Out { parties: BTreeSet::new(), nodes: [(STAYS, Timestamp(7))].into() };
-        assert!(due(&outline(7), &Reason::Expelled, &out).epoch);
-        assert!(!due(&outline(8), &Reason::Expelled, &out).epoch, "begun after the expulsion");
-        let out = Out { parties: [other].into(), nodes: [(other, Timestamp(7))].into() };
-        assert_eq!(due(&outline(1), &Reason::Expelled, &out), Due::default());
+        let out = stolen_of(STAYS, 7);
+        let expelled = |epochs: &[(NodeId, u64)]| {
+            let epochs = epochs.iter().map(|(by, at)| (*by, Timestamp(*at))).collect();
+            due(&Outline { epochs, ..outline(0) }, &Reason::Expelled, &out, NOW).epoch
+        };
+        assert!(expelled(&[(HONEST, 7)]));
+        assert!(!expelled(&[(HONEST, 8)]), "begun after the expulsion");
+        assert!(expelled(&[(HONEST, 8), (HONEST, 7)]), "begun apart by a node that did not know");
+        assert!(expelled(&[(STOLEN, 8)]), "begun by the stolen node");
+        assert!(expelled(&[(STOLEN, u64::MAX), (HONEST, 8)]));
+        assert!(expelled(&[(HONEST, u64::MAX)]), "dated so that it would never be followed");
+        let out = Out { parties: [other].into(), ..stolen_of(other, 7) };
+        assert_eq!(due(&outline(1), &Reason::Expelled, &out, NOW), Due::default());
     }
 }

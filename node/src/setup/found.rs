@@ -1,5 +1,6 @@
 //! Founding a community whose officers hold their keys elsewhere: a request goes round among them first.
 
+use linli_core::audit::AuditRecord;
 use linli_core::identity::party_id;
 use linli_core::secret::Secret;
 use linli_replica::batch::{Batch, Record, Shelf};
@@ -112,10 +113,13 @@ pub fn finish_founding(
     let mut certificates = request.acts().to_vec();
     certificates.push(node_certificate(request.community(), &party, &identity, carrier));
     let secret = Secret::draw(&mut generator()?);
-    let records = vec![
-        own(DISCOVERY, secret.expose().to_vec()),
-        Record { shelf: Shelf::Own, key: FOUNDING.to_vec(), value: None },
-    ];
+    let mut rng = generator()?;
+    let audit = certificates
+        .iter()
+        .map(|certificate| AuditRecord::of_certificate(&mut rng, now(), certificate).for_store());
+    let mut records: Vec<Record> = audit.collect();
+    records.push(own(DISCOVERY, secret.expose().to_vec()));
+    records.push(Record { shelf: Shelf::Own, key: FOUNDING.to_vec(), value: None });
     store.commit(Batch { certificates, records, ..Batch::default() })?;
     Ok(Founded::Done(request.community()))
 }

@@ -30,6 +30,7 @@ mod audit;
 mod branches;
 mod chain;
 mod database;
+mod hardening;
 mod queue;
 mod snapshot;
 mod unsettled;
@@ -37,6 +38,7 @@ mod writer;
 
 pub use branches::Branches;
 pub use error::StoreError;
+pub use hardening::harden;
 pub use key::{KeyValue, StorageKey};
 pub use memory::MemoryStore;
 pub use queue::Done;

@@ -241,7 +241,8 @@ impl Store {
         })
     }
 
-    /// Returns the records of the audit from one number to another, both included, in order.
+    /// Returns the records of the audit from one number to another, both included, in order. Those
+    /// after [`Self::audit_settled`] may still find another place.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -267,6 +268,14 @@ impl Store {
                 None => snapshot.audit_head(&self.shared.sealer),
             }
         })
+    }
+
+    /// Says how far the audit is settled: its records have their last place, and may be signed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn audit_settled(&self) -> Result<Head, StoreError> {
+        self.reading(|snapshot, _| snapshot.audit_head(&self.shared.sealer))
     }
 
     /// Returns one record, none where there is none. Those of the audit have no names.

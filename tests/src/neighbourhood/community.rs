@@ -1,28 +1,59 @@
-//! The officers of a neighbourhood: one key that enrols, certifies and expels.
+//! The officers of a neighbourhood: they enrol, certify and expel.
 
 use ed25519_dalek::SigningKey;
 use linli_core::identity::{NodeKeys, draw_signing_key, officer_id, party_id};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
-use linli_replica::id::{CommunityId, PartyId, Timestamp};
+use linli_replica::id::{CertificateId, CommunityId, OfficerId, PartyId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::BEGIN;
 
-/// A community with one officer.
+/// A community: one officer, unless it is begun with more.
 #[derive(Debug)]
 pub struct Community {
-    officer: SigningKey,
+    officers: Vec<SigningKey>,
+    under: CertificateId,
     genesis: Certificate,
 }
 
 impl Community {
     /// Begins a community.
     pub fn new(rng: &mut impl CryptoRng) -> Self {
-        let officer = draw_signing_key(rng);
-        let officers = OfficerSet { officers: vec![officer_id(&officer)], threshold: 1 };
-        let act = Act::Genesis { name: "North".into(), officers, nonce: [7; 32].into() };
-        let genesis = Certificate::new(CommunityId::default(), BEGIN, act).signed(&officer);
-        Self { officer, genesis }
+        Self::with_officers(rng, 1, 1)
+    }
+
+    /// Begins a community of `n` officers, `m` of whom must sign.
+    pub fn with_officers(rng: &mut impl CryptoRng, m: u8, n: u8) -> Self {
+        let officers: Vec<SigningKey> = (0..n).map(|_| draw_signing_key(rng)).collect();
+        let act = Act::Genesis {
+            name: "North".into(),
+            officers: set_of(&officers, m),
+            nonce: [7; 32].into(),
+        };
+        let genesis = Certificate::new(CommunityId::default(), BEGIN, act);
+        let genesis = signed(genesis, &officers);
+        Self { officers, under: genesis.id(), genesis }
+    }
+
+    /// Replaces the officers, at a time.
+    pub fn replace_officers(
+        &mut self,
+        rng: &mut impl CryptoRng,
+        (m, n): (u8, u8),
+        at: Timestamp,
+    ) -> Certificate {
+        let next: Vec<SigningKey> = (0..n).map(|_| draw_signing_key(rng)).collect();
+        let act = Act::Officers { previous: self.under, officers: set_of(&next, m), kept: None };
+        let certificate = Certificate::new(CommunityId(self.genesis.id().0), at, act);
+        let certificate = signed(certificate, &self.officers);
+        (self.officers, self.under) = (next, certificate.id());
+        certificate
+    }
+
+    /// Returns the officers' keys.
+    #[must_use]
+    pub fn officers(&self) -> &[SigningKey] {
+        &self.officers
     }
 
     /// Returns the certificate that begins it.
@@ -38,8 +69,8 @@ impl Community {
     /// Takes a party in.
     #[must_use]
     pub fn enrol(&self, root: &SigningKey, kind: PartyKind) -> Certificate {
-        let (under, party) = (self.genesis.id(), party_id(root));
-        self.make(Act::Enrol { under, party, kind, name: None }).signed(&self.officer)
+        let (under, party) = (self.under, party_id(root));
+        signed(self.make(Act::Enrol { under, party, kind, name: None }), &self.officers)
     }
 
     /// Certifies a node with its party's root key.
@@ -64,15 +95,26 @@ impl Community {
 
     /// Signs as the officers what is to be signed with them.
     pub fn countersign(&self, certificate: &mut linli_core::authority::SpaceCertificate) {
-        certificate.countersign(&self.officer);
+        self.officers.iter().for_each(|officer| certificate.countersign(officer));
     }
 
     /// Puts a party out.
     #[must_use]
     pub fn expel(&self, party: PartyId) -> Certificate {
-        let (under, subject) = (self.genesis.id(), Subject::Party(party));
-        self.make(Act::Expel { under, subject }).signed(&self.officer)
+        let (under, subject) = (self.under, Subject::Party(party));
+        signed(self.make(Act::Expel { under, subject }), &self.officers)
     }
+}
+
+fn set_of(officers: &[SigningKey], threshold: u8) -> OfficerSet {
+    let mut officers: Vec<OfficerId> = officers.iter().map(officer_id).collect();
+    officers.sort();
+    OfficerSet { officers, threshold }
+}
+
+fn signed(mut certificate: Certificate, officers: &[SigningKey]) -> Certificate {
+    officers.iter().for_each(|officer| certificate.sign(officer));
+    certificate
 }
 
 /// Returns the party of a root key.

@@ -110,7 +110,9 @@ impl Neighbourhood {
     /// # Panics
     /// See [`Self::members`].
     pub fn newest_epoch(&mut self, id: NodeId, space: SpaceTag) -> Option<(NodeId, Timestamp)> {
-        self.ask(id, |core, world| core.space(world, space).expect("a member").newest_epoch())
+        self.ask(id, |core, world| {
+            core.space(world, space).expect("a member").latest_epochs().max_by_key(|(_, at)| *at)
+        })
     }
 
     /// Counts a node's own entries past a cut.

@@ -111,7 +111,7 @@ impl Neighbourhood {
         values.iter().map(|stated| (stated.value.as_str().to_owned(), by(stated))).collect()
     }
 
-    /// Shows every document of a space but the one that holds its certificates.
+    /// Shows every document of a space but those that hold its certificates and shares.
     ///
     /// # Errors
     /// The core's.
@@ -124,7 +124,8 @@ impl Neighbourhood {
         self.node_mut(id).with_core(now, |core, world, _| {
             let authority = core.space(world, space)?.authority_document();
             let tags: Vec<DocTag> = world.index.documents(&space).map(|(tag, _)| tag).collect();
-            let tags = tags.into_iter().filter(|tag| *tag != authority);
+            let reserved = [authority, linli_core::kdf::recovery_tag(&space)];
+            let tags = tags.into_iter().filter(|tag| !reserved.contains(tag));
             tags.map(|tag| Ok((tag, core.open(world, space, tag).map(show)?))).collect()
         })
     }

@@ -1,10 +1,12 @@
 //! Power cuts, failed commits and restored disks: nothing acknowledged is lost, and no log forks.
 
+use std::collections::BTreeSet;
+
 use linli_core::authority::Right;
 use linli_core::document::Withheld;
 use linli_model::profile::ProfileField;
 use linli_replica::certificate::PartyKind;
-use linli_replica::entry::Urgency;
+use linli_replica::entry::{Suite, Urgency};
 use linli_replica::id::{NodeId, SpaceTag};
 use linli_tests::neighbourhood::{Neighbourhood, grant};
 
@@ -150,6 +152,16 @@ fn a_restored_disk_starts_fresh_logs() {
     let tag = *net.views(b, space).unwrap().keys().next().unwrap();
     let frontier = net.node(b).replica.index().frontier(&tag).unwrap();
     assert_eq!(frontier.0.len(), 3, "two logs of a's and one of b's");
+    // Of everything that either sent, no place in a log and no nonce came twice.
+    let entries: Vec<_> = [a, b].iter().flat_map(|id| &net.node(*id).told.acknowledged).collect();
+    let places: BTreeSet<_> = entries
+        .iter()
+        .map(|e| (e.header().document, e.header().log, e.header().sequence))
+        .collect();
+    assert_eq!(places.len(), entries.len());
+    let sealed: Vec<_> = entries.iter().filter(|e| e.header().suite == Suite::Epoch).collect();
+    let nonces: BTreeSet<_> = sealed.iter().map(|e| *e.header().nonce).collect();
+    assert!(nonces.len() == sealed.len() && nonces.len() > 5);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_member_learns_of_a_space_through_its_inbox_and_a_carrier_reads_nothing() {
     let carried = net.node(carrier).disk.image().len();
     assert!(carried > 4, "the carrier holds {carried} things");
     let held: usize = net.node(carrier).replica.index().documents(&space).count();
-    assert_eq!(held, 2, "profile and certificates are carried");
+    assert_eq!(held, 3, "profile, certificates and shares are carried");
     for marker in ["PLANTED-MARKER", "address", "profile", "care"] {
         assert_eq!(net.finds(carrier, marker.as_bytes()), 0, "{marker} is in the carrier's bytes");
     }

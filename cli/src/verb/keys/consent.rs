@@ -109,7 +109,7 @@ impl Consent {
         match self.act {
             Act::Record(record) => record.run(context).await,
             Act::List { elder, all } => {
-                let answer = context.ask(&ConsentList { elder, all }).await?;
+                let answer = context.look(ConsentList { elder, all }).await?;
                 context.show(&answer, || table(context, &answer))
             }
             Act::Withdraw(Withdraw { elder, consent, guardian, note }) => {

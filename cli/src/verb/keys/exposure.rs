@@ -13,7 +13,7 @@ pub(crate) struct Ask {
 
 impl Ask {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let answer = context.ask(&KeysExposure { elder: self.elder, party: self.party }).await?;
+        let answer = context.look(KeysExposure { elder: self.elder, party: self.party }).await?;
         context.show(&answer, || told(context, &answer))
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Grants {
 
 impl Grants {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let answer = context.ask(&KeysGrants { elder: self.elder, all: self.all }).await?;
+        let answer = context.look(KeysGrants { elder: self.elder, all: self.all }).await?;
         context.show(&answer, || match answer.is_empty() {
             true => context.text.say("nothing", &[]),
             false => answer.iter().map(|row| told(context, row)).collect::<Vec<_>>().join("\n"),

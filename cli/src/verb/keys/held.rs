@@ -44,11 +44,11 @@ impl Held {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         match self.act {
             Act::List { elder, all } => {
-                let answer = context.ask(&HeldList { elder, all }).await?;
+                let answer = context.look(HeldList { elder, all }).await?;
                 context.show(&answer, || table(context, &answer))
             }
             Act::Show { entry } => {
-                let answer = context.ask(&HeldShow { entry }).await?;
+                let answer = context.look(HeldShow { entry }).await?;
                 context.show(&answer, || told(context, &answer))
             }
             Act::Admit { entries } => judge(context, entries, true).await,

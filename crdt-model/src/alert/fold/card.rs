@@ -14,6 +14,16 @@ impl Fold<'_> {
         }
     }
 
+    /// Notes a key that lies in the alert, also where the fact that carries it does not stand.
+    pub(super) fn card_disclosed(&mut self, known: &Known<AlertFact>) {
+        if let AlertFact::Raised { card: Some(card), .. }
+        | AlertFact::CardGiven { card: Some(card), .. } = &known.fact.body
+            && keeps(known)
+        {
+            self.view.card.disclosed.insert(card.epoch);
+        }
+    }
+
     /// Notes that household or family raised this round.
     pub(super) fn card_asked(&mut self, known: &Known<AlertFact>) {
         self.view.card.asked |= keeps(known);

@@ -81,13 +81,20 @@ impl EpochKey {
         if history { self.clone() } else { Self::Content(self.content_key()) }
     }
 
+    /// Returns what the certificate of this key's epoch commits to.
+    #[must_use]
+    pub fn commitment(&self) -> [u8; 32] {
+        derive(EPOCH_COMMITMENT, self.content_key().expose())
+    }
+
     /// Checks the key against what the epoch's certificate commits to.
     ///
     /// # Errors
     /// It is another key.
     pub fn check(&self, epoch: &Epoch) -> Result<(), EpochError> {
-        let commitment = derive(EPOCH_COMMITMENT, self.content_key().expose());
-        if blake3::Hash::from_bytes(commitment) == blake3::Hash::from_bytes(*epoch.commitment) {
+        if blake3::Hash::from_bytes(self.commitment())
+            == blake3::Hash::from_bytes(*epoch.commitment)
+        {
             Ok(())
         } else {
             Err(EpochError::WrongKey)

@@ -191,8 +191,12 @@ pub struct Cut {
     pub logs: BTreeMap<(LogKey, DocTag), CutPoint>,
     /// Entries that count in spite of this cut.
     pub admitted: BTreeSet<EntryId>,
-    /// Whether the party holds a grant that cites the cut: it holds for the logs it lists only.
+    /// Whether the party holds a grant that the cut's signer did not know: the cut holds for the logs
+    /// it lists only.
     pub reopened: bool,
+    /// Logs that a later cut of the party lists, whose signer knew of this one: the party was granted
+    /// again in between, and how far they count is that cut's to say.
+    pub later: BTreeSet<(LogKey, DocTag)>,
 }
 
 /// An epoch that may be written under, or was.

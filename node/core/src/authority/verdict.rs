@@ -67,8 +67,12 @@ impl SpaceState {
 
 impl Cut {
     fn lets(&self, written: &Written, within: impl Fn(&CutPoint) -> bool) -> bool {
-        let point = self.logs.get(&(written.log, written.document));
+        let log = (written.log, written.document);
+        let unlisted = || self.reopened || self.later.contains(&log);
         self.admitted.contains(&written.entry)
-            || point.map_or(self.reopened, |p| written.sequence <= p.sequence && within(p))
+            || self
+                .logs
+                .get(&log)
+                .map_or_else(unlisted, |p| written.sequence <= p.sequence && within(p))
     }
 }

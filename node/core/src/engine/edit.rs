@@ -223,7 +223,7 @@ impl Core {
         let space = self.space_mut(world.directory, what.space)?;
         let document = match &content {
             Content::Changes(_) => space.document(what.name),
-            Content::Certificates(_) => space.authority_document(),
+            Content::Certificates(_) | Content::Recovery(_) => space.authority_document(),
         };
         let content_key = space.content_key(&epoch).ok_or(CoreError::NoKey)?;
         let key = space.log_key();

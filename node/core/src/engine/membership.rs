@@ -297,6 +297,7 @@ impl Core {
         };
         space.note_wrap(id, me);
         self.publish(draft, rng, tag, certificates)?;
+        self.split(draft, rng, tag, id)?;
         self.wrap(draft, rng, tag, me, true)?;
         for party in readers {
             let nodes: Vec<NodeId> =
@@ -356,8 +357,8 @@ impl Core {
             space.note_wrap(wrap.epoch, node);
         }
         let Some(genesis) = space.genesis().filter(|_| !wraps.is_empty()) else { return Ok(()) };
-        let others = space.certificates().iter().filter(|(_, c)| c.genesis().is_none());
-        let items = InboxItem::space(genesis, others.map(|(_, c)| c.encode()), wraps);
+        let others = space.counting().filter(|certificate| certificate.genesis().is_none());
+        let items = InboxItem::space(genesis, others.map(SpaceCertificate::encode), wraps);
         for item in items {
             let content = item.sign(&signing, node, tag, world.now);
             match self.post(draft, rng, node, &seal_key, &content) {

@@ -205,13 +205,13 @@ impl Reading {
 }
 
 /// How the entries of one log follow each other.
-struct Chain {
+pub(super) struct Chain {
     before: BTreeMap<EntryId, (u64, EntryId)>,
     after: BTreeMap<EntryId, Vec<EntryId>>,
 }
 
 impl Chain {
-    fn new(entries: &[Entry]) -> Self {
+    pub(super) fn new(entries: &[Entry]) -> Self {
         let mut chain = Self { before: BTreeMap::new(), after: BTreeMap::new() };
         for entry in entries {
             let header = entry.header();
@@ -219,6 +219,16 @@ impl Chain {
             chain.after.entry(header.previous).or_default().push(entry.id());
         }
         chain
+    }
+
+    /// Returns the last entry that all branches have before them, with its place; none where there is none.
+    pub(super) fn trunk(&self) -> Option<(u64, EntryId)> {
+        let (mut at, mut last) = (EntryId::default(), None);
+        while let Some([only]) = self.after.get(&at).map(Vec::as_slice) {
+            at = *only;
+            last = self.before.get(&at).map(|(sequence, _)| (*sequence, at));
+        }
+        last
     }
 
     fn is_forked(&self) -> bool {
@@ -249,10 +259,10 @@ impl Chain {
 
 /// The entries of one log up to each point at which its party is cut.
 #[derive(Default)]
-struct Cuts(BTreeMap<EntryId, BTreeSet<EntryId>>);
+pub(super) struct Cuts(BTreeMap<EntryId, BTreeSet<EntryId>>);
 
 impl Cuts {
-    fn new(world: World<'_>, space: &Space, log: LogKey, chain: &Chain) -> Self {
+    pub(super) fn new(world: World<'_>, space: &Space, log: LogKey, chain: &Chain) -> Self {
         let writer = space.writer(&log).and_then(|node| world.directory.node(&node));
         let cuts = writer.and_then(|writer| space.state().cuts.get(&writer.party));
         let points = cuts.into_iter().flatten().flat_map(|cut| cut.logs.values());
@@ -262,7 +272,7 @@ impl Cuts {
 
     /// Says whether an entry is a point's or before it. While the point's entry has not come, every
     /// branch may be the one it is on.
-    fn within(&self, point: &CutPoint, entry: EntryId) -> bool {
+    pub(super) fn within(&self, point: &CutPoint, entry: EntryId) -> bool {
         self.0.get(&point.entry).is_none_or(|path| path.contains(&entry))
     }
 }

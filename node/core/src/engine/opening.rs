@@ -47,7 +47,7 @@ impl Core {
         Ok(Opening::new(genesis.clone(), certificate.clone(), key).ok())
     }
 
-    /// Writes every certificate of a space again, under its present epoch: who holds the key of that epoch only can
+    /// Writes every certificate of a space that counts again, under its present epoch: who holds the key of that epoch only can
     /// then judge who may write there.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Core {
             let mut draft = Draft::new(world);
             let (mut part, mut bytes) = (Vec::new(), 0);
             let space = core.space_mut(world.directory, tag)?;
-            let all: Vec<_> = space.certificates().iter().map(|(_, c)| c.clone()).collect();
+            let all: Vec<_> = space.counting().cloned().collect();
             for certificate in all {
                 let size = certificate.encode().len();
                 if bytes + size > RESTATED_BYTES {

@@ -8,10 +8,10 @@ use linli_replica::id::{
     CertificateId, DocTag, EntryId, EpochId, LogKey, PartyId, SpaceTag, Timestamp,
 };
 
-use super::open::{payload, read_log};
+use super::open::{Chain, Cuts, payload, read_log};
 use super::{Core, CoreError, World};
 use crate::authority::{Right, StandingGrant};
-use crate::document::read_change;
+use crate::document::{Withheld, read_change};
 use crate::payload::Content;
 use crate::space::Space;
 
@@ -101,26 +101,24 @@ impl Core {
     /// # Errors
     /// This node is no member of the space.
     pub fn own_past_cut(&mut self, world: World<'_>, tag: SpaceTag) -> Result<u64, CoreError> {
-        let party = self.party;
+        let (me, party) = (self.node(), self.party);
         let space = self.space_mut(world.directory, tag)?;
-        let Some(cuts) = space.state().cuts.get(&party) else { return Ok(0) };
-        let log = space.own_log();
+        if !space.state().cuts.contains_key(&party) {
+            return Ok(0);
+        }
         let authority = space.authority_document();
         let mut past = 0;
         for (document, _) in world.index.documents(&tag).filter(|(tag, _)| *tag != authority) {
-            let tips = world.index.tips(&document, &log);
-            let written = tips.iter().map(|tip| tip.sequence).max().unwrap_or(0);
-            let counts = cuts.iter().map(|cut| match cut.logs.get(&(log, document)) {
-                Some(point) => point.sequence,
-                None if cut.reopened => written,
-                None => 0,
-            });
-            let counts = counts.min().unwrap_or(written);
-            if counts < written {
-                let held = read_log(world, document, log)?.into_iter().filter(|entry| {
-                    let id = entry.id();
-                    entry.header().sequence > counts
-                        && cuts.iter().any(|c| !c.admitted.contains(&id))
+            let logs = world.index.frontier(&document).unwrap_or_default().0.into_keys();
+            for log in logs.filter(|log| space.writer(log) == Some(me)) {
+                let entries = read_log(world, document, log)?;
+                let cuts = Cuts::new(world, space, log, &Chain::new(&entries));
+                // A cut does not ask when an entry was written.
+                let held = entries.iter().filter(|entry| {
+                    let counts = space.counts(&party, entry, Timestamp(0), |point| {
+                        cuts.within(point, entry.id())
+                    });
+                    counts == Err(Withheld::PastCut)
                 });
                 past += u64::try_from(held.count()).unwrap_or(u64::MAX);
             }
@@ -155,7 +153,8 @@ fn epochs_of(space: &Space, party: PartyId) -> BTreeSet<EpochId> {
     let given = |id: &EpochId, grant: &StandingGrant| {
         let epoch = CertificateId(id.0);
         let after = state.dead.get(&grant.id).is_some_and(|death| space.knew(epoch, death.removal));
-        !after && (grant.history || space.knew(epoch, grant.id))
+        // Without history a party is given what was begun before the others knew of its grant, too.
+        !after && (grant.history || !space.knew(grant.id, epoch))
     };
     state
         .epochs

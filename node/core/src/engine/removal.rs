@@ -1,5 +1,6 @@
 //! Taking rights away, beginning an epoch on demand, and judging what is held back.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::Entry;
@@ -8,10 +9,10 @@ use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::membership::authority_of;
-use super::open::{payload, read_log};
+use super::open::{Chain, payload, read_log};
 use super::{Authored, Core, CoreError, World};
 use crate::authority::{Act, CutPoint, Owner, Revoked, Right, SpaceCertificate};
-use crate::limits::ENTRIES_JUDGED_MAX;
+use crate::limits::{CUT_LOGS_MAX, ENTRIES_JUDGED_MAX};
 use crate::payload::Content;
 use crate::space::Space;
 
@@ -131,6 +132,7 @@ impl Core {
         self.write_under(draft, rng, epoch, authority_of(tag), content)
     }
 
+    /// How far each log of a party counts: as far as it is held here, and a forked one up to the fork.
     fn cut_points(
         &mut self,
         world: World<'_>,
@@ -138,18 +140,30 @@ impl Core {
         party: PartyId,
     ) -> Result<Vec<CutPoint>, CoreError> {
         let space = self.space_mut(world.directory, tag)?;
+        let authority = space.authority_document();
         let mut points = Vec::new();
-        for (document, _) in world.index.documents(&tag) {
+        for (document, _) in world.index.documents(&tag).filter(|(tag, _)| *tag != authority) {
             for (log, tips) in world.index.frontier(&document).unwrap_or_default().0 {
                 let writer = space.writer(&log).and_then(|node| world.directory.node(&node));
-                if let ([tip], Some(writer)) = (tips.as_slice(), writer)
-                    && writer.party == party
-                {
-                    let (sequence, entry) = (tip.sequence, tip.id);
-                    points.push(CutPoint { log, document, sequence, entry });
+                if writer.is_none_or(|writer| writer.party != party) {
+                    continue;
                 }
+                let counts = match tips.as_slice() {
+                    [tip] => Some((tip.sequence, tip.id)),
+                    _ => Chain::new(&read_log(world, document, log)?).trunk(),
+                };
+                points.extend(counts.map(|(sequence, entry)| CutPoint {
+                    log,
+                    document,
+                    sequence,
+                    entry,
+                }));
             }
         }
+        // A removal takes place however much there is to cut: most of the work counts, and the rest
+        // is held back until a steward admits it.
+        points.sort_by_key(|point| (Reverse(point.sequence), *point));
+        points.truncate(CUT_LOGS_MAX);
         points.sort();
         Ok(points)
     }

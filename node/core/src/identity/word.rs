@@ -52,7 +52,9 @@ pub fn is_printed(text: &str) -> bool {
 #[must_use]
 pub fn printed_key(key: &SigningKey) -> Zeroizing<String> {
     let seed = Zeroizing::new(key.to_bytes());
-    let word = bech32::encode::<Bech32m>(PRINTED, &*seed).map(Zeroizing::new).unwrap_or_default();
+    // Room for all of it: a text that grew would leave its beginning in freed memory.
+    let mut word = Zeroizing::new(String::with_capacity(WORD_CHARS_MAX));
+    bech32::encode_lower_to_fmt::<Bech32m, _>(&mut *word, PRINTED, &*seed).unwrap_or_default();
     let mut grouped = Zeroizing::new(String::with_capacity(word.len() * 5 / 4 + 1));
     for (at, c) in word.chars().enumerate() {
         if at > 0 && at % 4 == 0 {

@@ -39,6 +39,7 @@ pub(super) fn evaluate(directory: &mut Directory) {
         sets: BTreeMap::new(),
         line: Vec::new(),
         strikes: Vec::new(),
+        struck: BTreeMap::new(),
         parties: BTreeMap::new(),
         nodes: BTreeMap::new(),
         notices: BTreeMap::new(),
@@ -50,7 +51,7 @@ pub(super) fn evaluate(directory: &mut Directory) {
     state.extensions();
     state.expulsions();
     state.notices();
-    let Evaluation { line, parties, nodes, notices, refused, .. } = state;
+    let Evaluation { line, parties, nodes, notices, refused, struck, .. } = state;
     if let Some(officers) = officers {
         directory.officers = officers;
         directory.line = line;
@@ -59,6 +60,7 @@ pub(super) fn evaluate(directory: &mut Directory) {
     directory.nodes = nodes;
     directory.notices = notices;
     directory.refused = refused;
+    directory.struck = struck;
 }
 
 /// A change of officers that struck keys out.
@@ -84,6 +86,8 @@ struct Evaluation<'a> {
     sets: BTreeMap<CertificateId, (usize, OfficerSet)>,
     line: Vec<CertificateId>,
     strikes: Vec<Strike<'a>>,
+    /// Signatures that no act counts any more although it stands without them.
+    struck: BTreeMap<CertificateId, BTreeSet<OfficerId>>,
     parties: BTreeMap<PartyId, Party>,
     nodes: BTreeMap<NodeId, Node>,
     notices: BTreeMap<String, Vec<Notice>>,
@@ -210,14 +214,19 @@ impl<'a> Evaluation<'a> {
             self.refused.insert(id, Refusal::Pending { signed: by.len(), needed });
             return false;
         }
-        let hit = |strike: &Strike<'_>| {
-            strike.place > *place
-                && by.difference(&strike.struck).count() < needed
-                && strike.kept.binary_search(&id).is_err()
-        };
-        if self.strikes.iter().any(hit) {
+        let later = self.strikes.iter().filter(|strike| strike.place > *place);
+        let hitting = later.filter(|strike| strike.kept.binary_search(&id).is_err());
+        let struck: BTreeSet<OfficerId> = hitting
+            .flat_map(|strike| &strike.struck)
+            .filter(|o| by.contains(*o))
+            .copied()
+            .collect();
+        if by.len() - struck.len() < needed {
             self.refused.insert(id, Refusal::StruckOut);
             return false;
+        }
+        if !struck.is_empty() {
+            self.struck.insert(id, struck);
         }
         true
     }

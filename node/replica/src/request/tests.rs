@@ -114,6 +114,16 @@ fn a_request_says_what_it_asks() {
     let one = about(Subject::Node(NodeId(public(20))));
     let known = Some(("hub 20".to_owned(), PartyKind::Household, None));
     assert_eq!(one.deeds(), [Deed::ExpelNode { node: NodeId(public(20)), known }]);
+
+    // A party that nobody enrolled calls somebody's device its own, to have it put out by a false name.
+    let expel = act(
+        &genesis,
+        Act::Expel { under: genesis.id(), subject: Subject::Node(NodeId(public(20))) },
+    );
+    let liar = [enrol(&genesis, 12).signed(&key(1)), node(&genesis, 12, 20, 12)];
+    let lie = Request::new(vec![expel], [&[genesis.clone()][..], &liar].concat()).unwrap();
+    let unknown = Deed::ExpelNode { node: NodeId(public(20)), known: None };
+    assert_eq!(lie.deeds(), [unknown]);
 }
 
 #[test]

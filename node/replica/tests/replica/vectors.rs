@@ -92,6 +92,16 @@ fn raw(header: &Header, ciphertext: &[u8], key: &SigningKey) -> Vec<u8> {
     bytes
 }
 
+/// An entry of a suite that this version does not know.
+fn raw_suite(suite: u8) -> Vec<u8> {
+    let mut bytes = raw(&header(), &[6; 272], &key(3));
+    // Entry's array, the header's length, its array, the version: then the suite.
+    let at = bytes.iter().position(|byte| *byte == 0x8b).unwrap() + 2;
+    assert_eq!(bytes[at], 1);
+    bytes[at] = suite;
+    bytes
+}
+
 #[test]
 fn entries() {
     let good = raw(&header(), &[6; 272], &key(3));
@@ -109,9 +119,11 @@ fn entries() {
     let inbox = |h: &mut Header| {
         (h.suite, h.epoch, h.nonce) = (Suite::Inbox, EpochId::default(), [0; 24].into());
     };
+    let recovery = |h: &mut Header| (h.suite, h.nonce) = (Suite::Recovery, [0; 24].into());
     let made = [
         ("first", good.clone()),
         ("inbox", with(&inbox, 304)),
+        ("recovery", with(&recovery, 256)),
         ("urgent", with(&|h| h.urgency = Urgency::Urgent, 272)),
         ("later", with(&|h| (h.sequence, h.previous) = (9, EntryId([8; 32])), 528)),
         ("version-2", with(&|h| h.version = 2, 272)),
@@ -121,6 +133,8 @@ fn entries() {
         ("unpadded", with(&|_| {}, 271)),
         ("no-content", with(&|_| {}, 16)),
         ("inbox-padded-as-epoch", with(&inbox, 272)),
+        ("recovery-padded-as-epoch", with(&recovery, 272)),
+        ("suite-4", raw_suite(4)),
         ("length-differs", with(&|h| h.length = 528, 272)),
         ("truncated", good[..good.len() - 1].to_vec()),
         ("trailing-byte", [good.clone(), vec![0]].concat()),

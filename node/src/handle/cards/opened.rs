@@ -66,9 +66,7 @@ fn take_up(node: &mut Node, document: DocTag, keys: &[CardKey]) {
     }
 }
 
-/// Reads a key; none unless it opens a card, and the alert is in a household's space. Whether the card is
-/// that household's, the certificates say that come with it ([`super::legible`]): it may have been
-/// handed over to it.
+/// Reads a key; none unless it opens a card of the household in whose space the alert is.
 fn opening(node: &mut Node, document: DocTag, key: &CardKey) -> Option<Opening> {
     let alerts = node.catalogue.get(&document)?.space;
     let world = world(&node.replica, &node.store);
@@ -76,6 +74,7 @@ fn opening(node: &mut Node, document: DocTag, key: &CardKey) -> Option<Opening> 
     let opening = Opening::decode(&hex::decode(key.opening.as_str()).ok()?).ok()?;
     let genesis = opening.genesis()?;
     let fits = matches!(owner, Owner::Party(_))
+        && genesis.owner == owner
         && genesis.kind == spaces::EMERGENCY
         && genesis.community == world.directory.community()
         && SheetId(opening.epoch().0) == key.epoch;

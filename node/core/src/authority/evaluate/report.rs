@@ -207,7 +207,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
         // An admission outweighs a refusal, whichever came first.
         state.refused_entries.retain(|entry| !state.admitted.contains(entry));
         cuts.sort_by_key(|(_, id, ..)| *id);
-        for (place, id, party, logs) in cuts {
+        for &(place, id, party, logs) in &cuts {
             let admitted = admissions
                 .iter()
                 .filter(|(admission, _)| self.graph.precedes(place, *admission))
@@ -216,10 +216,17 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 .collect();
             let reopened = state.members.get(&party).is_some_and(|member| {
                 let mut places = member.grants.iter().filter_map(|g| self.graph.place_of(&g.id));
-                places.any(|grant| self.graph.precedes(place, grant))
+                places.any(|grant| !self.graph.precedes(grant, place))
             });
+            let later = cuts
+                .iter()
+                .filter(|(at, _, of, _)| *of == party && self.graph.precedes(place, *at))
+                .flat_map(|(.., logs)| *logs)
+                .map(|point| (point.log, point.document))
+                .collect();
             let logs = logs.iter().map(|point| ((point.log, point.document), *point)).collect();
-            state.cuts.entry(party).or_default().push(Cut { id, logs, admitted, reopened });
+            let cut = Cut { id, logs, admitted, reopened, later };
+            state.cuts.entry(party).or_default().push(cut);
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 
 const LOG: LogKey = LogKey([3; 32]);
+const LATER: LogKey = LogKey([5; 32]);
 const DOCUMENT: DocTag = DocTag([4; 32]);
 
 fn cut(out: u8, sequence: u64) -> Act {
@@ -54,6 +55,52 @@ fn a_grant_that_cites_a_cut_reopens_logs_it_does_not_list() {
     assert!(!world.state().cuts[&party(2)][0].reopened);
     world.act(0, Under::Genesis, &[], &grant(2, Right::Write));
     assert!(world.state().cuts[&party(2)][0].reopened);
+}
+
+/// Cuts a party's second log, which the first cut knew nothing of.
+fn cut_later(out: u8, sequence: u64) -> Act {
+    let entry = EntryId([u8::try_from(sequence).unwrap(); 32]);
+    let point = CutPoint { log: LATER, document: DOCUMENT, sequence, entry };
+    Act::Cut { party: party(out), logs: vec![point] }
+}
+
+fn written_later(by: u8, sequence: u64) -> Written {
+    let entry = EntryId([u8::try_from(sequence).unwrap(); 32]);
+    let at = Timestamp(1_000);
+    Written { party: party(by), log: LATER, document: DOCUMENT, sequence, entry, at }
+}
+
+#[test]
+fn what_a_party_wrote_in_a_second_membership_outlives_its_second_removal() {
+    let mut world = World::owned();
+    world.act(0, Under::Genesis, &[], &grant(2, Right::Write));
+    world.revoke(0, Under::Genesis, &[], 2);
+    let first = world.act(0, Under::Genesis, &[], &cut(2, 5));
+    world.act(0, Under::Genesis, &[], &grant(2, Right::Write));
+    let ask =
+        |world: &World, sequence| world.state().verdict(&written_later(2, sequence), |_| true);
+    assert_eq!(ask(&world, 8), Verdict::Counts);
+    world.revoke(0, Under::Genesis, &[], 2);
+    assert_eq!(ask(&world, 8), Verdict::PastCut(first), "until somebody says how far it counts");
+    let second = world.act(0, Under::Genesis, &[], &cut_later(2, 8));
+    assert_eq!(ask(&world, 8), Verdict::Counts);
+    assert_eq!(ask(&world, 9), Verdict::PastCut(second));
+    let other = Written { log: LogKey([9; 32]), ..written_later(2, 1) };
+    let neither = world.state().verdict(&other, |_| true);
+    assert!(matches!(neither, Verdict::PastCut(_)), "no cut lists it: {neither:?}");
+}
+
+#[test]
+fn a_cut_does_not_silence_a_party_that_holds_a_grant_made_apart_from_it() {
+    let mut world = World::owned();
+    let steward = world.grant(0, Under::Genesis, &[], 1);
+    let known = world.act(0, Under::Genesis, &[], &grant(2, Right::Write));
+    let meals = world.act(1, Under::Grant(steward), &[known], &grant(2, Right::Write));
+    let removal = world.act(0, Under::Genesis, &[known], &Act::Revoke(Revoked::Grant(known)));
+    world.act(0, Under::Genesis, &[removal], &cut(2, 5));
+    assert!(world.state().members.contains_key(&party(2)), "by {meals:?}");
+    let verdict = world.state().verdict(&written_later(2, 1), |_| true);
+    assert_eq!(verdict, Verdict::Counts);
 }
 
 #[test]

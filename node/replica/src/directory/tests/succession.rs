@@ -123,6 +123,28 @@ fn thieves_of_two_officers_one_after_the_other_cannot_act_as_the_first_set() {
 }
 
 #[test]
+fn keys_that_were_struck_out_at_different_times_complete_nothing_together() {
+    let town = Town(world());
+    // Honest, by all three; and one that only 3 signed before it was declined.
+    let before = town.0.enrol(10, &[1, 2, 3]);
+    let half = town.0.enrol(11, &[3]);
+    let d = directory(&[before.clone(), half.clone()]);
+    let kept = d.resting_on(&BTreeSet::from([OfficerId(public(1))]));
+    let first = signed(town.change(5, &[2, 3, 4], Some(kept)), &[2, 3]);
+    let d = directory(&[before.clone(), half, first.clone()]);
+    let kept = d.resting_on(&BTreeSet::from([OfficerId(public(2))]));
+    assert_eq!(kept, [before.id()], "3 alone is left of those who signed it");
+    let second =
+        Act::Officers { previous: first.id(), officers: officers(&[3, 4, 5], 2), kept: Some(kept) };
+    let second = town.0.act(second, &[3, 4]);
+    let completed = town.0.enrol(11, &[1, 2, 3]);
+    let d = in_every_order(&[first, second, before, completed.clone()]);
+    assert!(d.party(&PartyId(public(10))).is_some());
+    assert!(d.party(&PartyId(public(11))).is_none());
+    assert_eq!(d.refused().get(&completed.id()), Some(&Refusal::StruckOut));
+}
+
+#[test]
 fn rivals_come_to_the_same_in_every_order() {
     let five = Act::Genesis {
         name: "Five".into(),
