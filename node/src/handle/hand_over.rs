@@ -174,7 +174,14 @@ pub(crate) fn submit(
         let detail = Detail::new("request-other-community", &[]);
         return Err(ApiError::new(Code::Invalid, message).with(detail));
     }
-    if request.statement().officers != directory.officers().0 {
+    let old = request.statement().officers != directory.officers().0;
+    let ids: Vec<_> = request.acts().map(|(asked, act)| (asked.space, act.id())).collect();
+    if ids.into_iter().all(|(space, id)| stands(node, space, id)) {
+        let message = "it was signed by enough officers before, and counts";
+        let detail = Detail::new("request-counts-already", &[]);
+        return Err(ApiError::new(Code::Conflict, message).with(detail));
+    }
+    if old {
         return Err(RequestError::OldOfficers.into());
     }
     if let Some(held) = node.requests.hand_over(&request.id()) {
@@ -197,10 +204,9 @@ pub(crate) fn submit(
 fn complete(node: &mut Node, request: &HandOverRequest) -> Result<BTreeSet<Save>, ApiError> {
     let acts: Vec<(SpaceTag, SpaceCertificate)> =
         request.acts().map(|(asked, act)| (asked.space, act.clone())).collect();
-    let (mut saves, mut failed, mut known) = (BTreeSet::new(), 0_u64, 0_usize);
+    let (mut saves, mut failed) = (BTreeSet::new(), 0_u64);
     for (space, act) in &acts {
         if stands(node, *space, act.id()) {
-            known += 1;
             continue;
         }
         let world = world(&node.replica, &node.store);
@@ -211,11 +217,6 @@ fn complete(node: &mut Node, request: &HandOverRequest) -> Result<BTreeSet<Save>
                 failed += 1;
             }
         }
-    }
-    if known == acts.len() {
-        let message = "it was signed by enough officers before, and counts";
-        let detail = Detail::new("request-counts-already", &[]);
-        return Err(ApiError::new(Code::Conflict, message).with(detail));
     }
     if failed > 0 {
         requests::keep_hand_over(node, request.id(), Some(request.clone()))?;
