@@ -1,16 +1,23 @@
 //! What every verb works with: the data directory, the language, who acts, and the running node.
 
-use std::path::PathBuf;
+use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
 use linli_node::{
     api::{Acting, Method, Reading},
     config::{Config, Environment},
-    control::Client,
-    home::{Home, HomeError, SEAT_FILE},
+    control::{Client, ClientError},
+    home::{Home, HomeError, LOCK_FILE, SEAT_FILE},
 };
 use serde::Serialize;
 
-use crate::{command::Cli, failure::Exit, moment::Zone, output, prompt::PIN, text::Text};
+use crate::{
+    command::Cli,
+    failure::{CliError, Exit},
+    moment::Zone,
+    output,
+    prompt::PIN,
+    text::{Language, Text},
+};
 
 /// What stands before the verb, and what the environment adds.
 pub(crate) struct Context {
@@ -36,6 +43,18 @@ impl Context {
             text,
             environment,
         })
+    }
+
+    /// The same in English, which programs read.
+    pub(crate) fn in_english(&self) -> Self {
+        Self {
+            data: self.data.clone(),
+            person: self.person.clone(),
+            json: self.json,
+            text: Text::of(Language::En),
+            zone: self.zone.clone(),
+            environment: self.environment.clone(),
+        }
     }
 
     /// Where the data directory is or is to be.
@@ -72,7 +91,11 @@ impl Context {
 
     /// The running node.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
-        Ok(Client::connect(&self.home()?.socket()).await?)
+        let home = self.home()?;
+        match Client::connect(&home.socket()).await {
+            Err(ClientError::NotRunning { .. }) if is_busy(&home) => Err(CliError::Silent.into()),
+            connected => Ok(connected?),
+        }
     }
 
     /// Asks the running node.
@@ -97,4 +120,18 @@ impl Context {
         }
         Ok(Exit::DONE)
     }
+}
+
+/// Whether a program works in a data directory: looked up in `proc_locks(5)`, because to try the lock
+/// could keep a node from starting. Where there is no such file, nobody is said to.
+fn is_busy(home: &Home) -> bool {
+    let inode = fs::metadata(home.path().join(LOCK_FILE)).map(|lock| lock.ino().to_string());
+    let locks = fs::read_to_string("/proc/locks");
+    let (Ok(inode), Ok(locks)) = (inode, locks) else { return false };
+    // `1: FLOCK  ADVISORY  WRITE 890 08:02:1234 0 EOF`: the sixth word ends in the file's inode.
+    locks.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some("FLOCK")
+            && words.nth(3).and_then(|file| file.rsplit(':').next()) == Some(inode.as_str())
+    })
 }

@@ -7,6 +7,7 @@ mod check;
 mod day;
 mod evening;
 mod inputs;
+mod keys;
 mod kills;
 pub(crate) mod lab;
 mod markers;

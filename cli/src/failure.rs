@@ -88,7 +88,7 @@ pub(crate) enum CliError {
     NotGiven,
     /// What was typed back is not the key that was printed.
     #[error(
-        "this is not the key that was shown: print it again with `linli keys officer new`, into another file"
+        "this is not the key that was shown, and the key file is good: compare the paper with `linli keys officer check -`, or make another key with `linli keys officer new`, into another file"
     )]
     PrintedDiffers,
     /// A secret key where other users of the machine can see it.
@@ -96,6 +96,19 @@ pub(crate) enum CliError {
         "a secret key does not belong on the command line, where others can see it: give - and type it"
     )]
     SecretOnCommandLine,
+    /// Something was written down and counts for nothing.
+    #[error("{why}")]
+    NoEffect { why: String },
+    /// A community waits here for its officers.
+    #[error(
+        "the community waits for its officers: {signed} of {needed} have signed; bring the signed files with `linli community finish FILE`"
+    )]
+    Founding { signed: u64, needed: u64 },
+    /// A program works in the data directory and answers nothing: it waits, or begins.
+    #[error(
+        "a program works in this data directory and does not answer yet: `linli up` waits for the officers to sign, or has just begun"
+    )]
+    Silent,
     /// An invitation that came to nothing.
     #[error("the invitation failed: {reason}")]
     InvitationFailed { reason: String },
@@ -148,8 +161,12 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<CliError>() {
         None | Some(CliError::StillRunning { .. }) => Exit::FAILED,
-        Some(CliError::DeviceSilent { .. }) => Exit::NOT_RUNNING,
-        Some(CliError::InvitationFailed { .. }) => Exit::CONFLICT,
+        Some(CliError::DeviceSilent { .. } | CliError::Silent) => Exit::NOT_RUNNING,
+        Some(
+            CliError::InvitationFailed { .. }
+            | CliError::NoEffect { .. }
+            | CliError::Founding { .. },
+        ) => Exit::CONFLICT,
         Some(CliError::NumbersDiffer | CliError::NotGiven) => Exit::FORBIDDEN,
         Some(CliError::File { .. }) => Exit::NOT_FOUND,
         Some(CliError::NotSigned) => Exit::FORBIDDEN,
@@ -321,6 +338,12 @@ fn own_explained(error: &CliError, text: &Text) -> String {
         CliError::NotSigned => text.say("not-signed", &[]),
         CliError::NotGiven => text.say("not-given", &[]),
         CliError::PrintedDiffers => text.say("officer-printed-wrong", &[]),
+        CliError::NoEffect { why } => why.clone(),
+        CliError::Founding { signed, needed } => {
+            let arguments = [("signed", (*signed).into()), ("needed", (*needed).into())];
+            text.say("community-waits-here", &arguments)
+        }
+        CliError::Silent => text.say("node-silent", &[]),
         CliError::SecretOnCommandLine => text.say("secret-on-command-line", &[]),
         CliError::InvitationFailed { reason } => {
             text.say("invitation-failed", &[("reason", reason.as_str().into())])

@@ -69,6 +69,14 @@ pub(crate) async fn init(home: &Home, label: String, passphrase: &Secret) -> any
     Ok(Made { node: made.map_err(error::setup)?.to_string() })
 }
 
+/// Checks that a passphrase opens a data directory in which no node runs.
+pub(crate) async fn check_passphrase(home: &Home, passphrase: &Secret) -> anyhow::Result<()> {
+    let (lock, passphrase) = (home.lock()?, passphrase.clone());
+    let opened =
+        spawn_blocking(move || linli_store::keyring::unlock(lock.home().path(), &passphrase));
+    opened.await?.map(drop).map_err(|error| error::setup(error.into()))
+}
+
 /// A passphrase that was changed.
 #[derive(Debug, Serialize)]
 pub(crate) struct Changed {
@@ -154,6 +162,11 @@ pub(crate) async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     linli_node::run(lock, config, passphrase, stop).await.map_err(error::run)
+}
+
+/// Whether a node could not run because it has no community.
+pub(crate) fn lacks_community(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<LocalError>().is_some_and(|local| local.key == Some(error::NO_COMMUNITY))
 }
 
 /// How a relay is reached.

@@ -35,6 +35,19 @@ impl Zone {
         time_ms.map_or_else(|| "–".to_owned(), |time_ms| self.show(time_ms))
     }
 
+    /// Returns the last local day before an end, where it ends with a day; else its date and time.
+    pub(crate) fn show_end(&self, end_ms: u64) -> String {
+        let stamp = |ms: u64| {
+            let stamp = Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok()?;
+            Some(stamp.to_zoned(self.0.clone()))
+        };
+        let last = end_ms.checked_sub(1).and_then(stamp);
+        match (last, stamp(end_ms)) {
+            (Some(last), Some(end)) if last.date() != end.date() => last.date().to_string(),
+            (_, _) => self.show(end_ms),
+        }
+    }
+
     /// Returns the beginning of a local day such as `2027-06-30`, in milliseconds since the Unix epoch.
     pub(crate) fn start_of(&self, day: &str) -> Result<u64, CliError> {
         let wrong = || CliError::Value { value: day.to_owned(), example: "2027-06-30" };
@@ -92,6 +105,9 @@ mod tests {
         assert_eq!(zone.time_of("1970-01-01T08:00:01").unwrap(), 1_000);
         assert_eq!(zone.time_of("1970-01-01T00:00:01Z").unwrap(), 1_000);
         assert_eq!(zone.end_of("1970-01-01").unwrap(), 16 * 3_600_000);
+        assert_eq!(zone.show_end(zone.end_of("2027-06-30").unwrap()), "2027-06-30");
+        assert_eq!(zone.show_end(zone.end_of("2027-06-30").unwrap() - 1), "2027-06-30 23:59:59");
+        assert_eq!(zone.show_end(0), "1970-01-01 08:00:00");
         assert_eq!(zone.start_of("1970-01-02").unwrap(), 16 * 3_600_000);
         for wrong in ["tomorrow", "1969-12-01", "2027-02-30", ""] {
             assert!(zone.end_of(wrong).is_err(), "{wrong}");

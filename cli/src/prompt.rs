@@ -55,12 +55,24 @@ pub(crate) const OFFICER_PASSPHRASE: Wanted = Wanted {
     least: 8,
 };
 
+/// The same where it is one officer's, about one key.
+pub(crate) const OWN_KEY_PASSPHRASE: Wanted =
+    Wanted { question: |text| text.say("ask-own-key-passphrase", &[]), ..OFFICER_PASSPHRASE };
+
 /// What a person acts with.
 pub(crate) const PIN: Wanted = Wanted {
     variable: "LINLI_PIN",
     credential: None,
     question: |text| text.say("ask-pin", &[]),
     least: 4,
+};
+
+/// What a person is to act with from now on.
+pub(crate) const NEW_PIN: Wanted = Wanted {
+    variable: "LINLI_NEW_PIN",
+    credential: None,
+    question: |text| text.say("ask-new-pin", &[]),
+    least: PIN.least,
 };
 
 impl Wanted {

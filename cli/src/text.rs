@@ -14,9 +14,13 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/network.ftl"),
     include_str!("../locales/zh/officers.ftl"),
     include_str!("../locales/zh/care.ftl"),
+    include_str!("../locales/zh/erasure.ftl"),
     include_str!("../locales/zh/grants.ftl"),
+    include_str!("../locales/zh/people.ftl"),
+    include_str!("../locales/zh/datamap.ftl"),
     include_str!("../locales/zh/demo.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
+    include_str!("../locales/zh/records.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
@@ -25,9 +29,13 @@ const EN: &[&str] = &[
     include_str!("../locales/en/network.ftl"),
     include_str!("../locales/en/officers.ftl"),
     include_str!("../locales/en/care.ftl"),
+    include_str!("../locales/en/erasure.ftl"),
     include_str!("../locales/en/grants.ftl"),
+    include_str!("../locales/en/people.ftl"),
+    include_str!("../locales/en/datamap.ftl"),
     include_str!("../locales/en/demo.ftl"),
     include_str!("../locales/en/recovery.ftl"),
+    include_str!("../locales/en/records.ftl"),
 ];
 
 /// A language that messages are written in.

@@ -19,6 +19,7 @@ mod device;
 mod doctor;
 mod documents;
 mod elder;
+mod fields;
 mod init;
 mod invite;
 mod join;
@@ -37,6 +38,7 @@ mod restore;
 mod status;
 mod stop;
 mod up;
+mod who;
 
 pub(crate) use up::told_to_stop;
 

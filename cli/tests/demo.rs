@@ -98,4 +98,8 @@ breaks! {
     break_same_heads_and_views: "same-heads-and-views",
     break_markers_found_by_readers: "markers-found-by-readers",
     break_markers_unseen_outside: "markers-unseen-outside",
+    break_silent_card_opens: "silent-card-opens",
+    break_carer_reads_nothing_new: "carer-reads-nothing-new",
+    break_erasure_is_proved: "erasure-is-proved",
+    break_stolen_node_is_shut_out: "stolen-node-is-shut-out",
 }

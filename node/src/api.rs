@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod cards;
 pub mod care;
+pub mod datamap;
+pub mod erasure;
 pub mod grants;
 pub mod hand_over;
 pub mod network;
 pub mod officers;
+pub mod people;
 pub mod recovery;
 pub mod seat;
 
@@ -25,9 +28,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         cards::NAMES,
         audit::NAMES,
         seat::NAMES,
+        people::NAMES,
         recovery::NAMES,
+        erasure::NAMES,
         grants::NAMES,
         hand_over::NAMES,
+        datamap::NAMES,
     ]
     .into_iter()
     .flatten()

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use linli_core::audit::{ActedBy, AuditRecord, Broken, Verifier, What};
+use linli_core::audit::{ActedBy, AuditRecord, Broken, Verifier, What, clip};
 use linli_core::engine::{Authored, SpaceAct};
 use linli_replica::audit::{Head, Linked};
 use linli_replica::batch::{Batch, Record, Shelf};
-use linli_replica::id::{NodeId, Timestamp};
+use linli_replica::id::{NodeId, SpaceTag, Timestamp};
 use linli_replica::replica::{Input, Save, Saved};
 use linli_store::{Store, StoreError};
 use uuid::Uuid;
@@ -112,11 +112,7 @@ impl Node {
     /// Adds to what the core wrote the records of the acts in it.
     pub(crate) fn audited(&mut self, mut authored: Authored) -> Authored {
         for SpaceAct { space, certificate } in std::mem::take(&mut authored.acts) {
-            let world = world(&self.replica, &self.store);
-            // A space that cannot be read any more is recorded by its tag alone.
-            let held = self.core.space(world, space).ok();
-            let elder = held.and_then(|held| held.documents().find_map(|(_, n)| elder_of(n)));
-            let kind = held.map_or_else(String::new, |held| held.kind().to_owned());
+            let (kind, elder) = self.about(space);
             let record =
                 AuditRecord::of_space_certificate(&mut self.rng, space, &kind, &certificate);
             let Some(record) = record else { continue };
@@ -127,11 +123,28 @@ impl Node {
         authored
     }
 
+    /// Says what a space is for and which elder it is about. One that cannot be read any more is
+    /// recorded by its tag alone.
+    fn about(&mut self, space: SpaceTag) -> (String, Option<Uuid>) {
+        let world = world(&self.replica, &self.store);
+        let Ok(held) = self.core.space(world, space) else { return (String::new(), None) };
+        (held.kind().to_owned(), held.documents().find_map(|(_, name)| elder_of(name)))
+    }
+
     /// Adds the records of community certificates that are put in here.
     pub(crate) fn audited_input(&mut self, mut input: Input) -> Input {
         if let Input::Authored { certificates, records, .. } = &mut input {
             for certificate in certificates.iter() {
-                let record = AuditRecord::of_certificate(&mut self.rng, now(), certificate);
+                let mut record = AuditRecord::of_certificate(&mut self.rng, now(), certificate);
+                if let Some(space) = record.space {
+                    let (kind, elder) = self.about(space);
+                    record.of = Some(kind);
+                    record.elder = elder.map(|elder| elder.into_bytes().into());
+                }
+                if record.what == What::PersonEnded {
+                    let whom = record.detail.as_ref().and_then(|id| self.people.described(id));
+                    record.detail = whom.map(|whom| clip(&whom)).or(record.detail);
+                }
                 let person = self.people.acted();
                 records.push(AuditRecord { person, ..record }.for_store());
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::engine::Changed;
 use linli_model::document::DocumentName;
-use linli_replica::batch::{Record, Shelf};
+use linli_replica::batch::{Erase, Record, Shelf};
 use linli_replica::id::{DocTag, SpaceTag};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -67,17 +67,32 @@ pub(crate) struct Row {
     pub(crate) summary: Option<ElderSummary>,
 }
 
+/// A consent that was withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Withdrawn {
+    /// The consent's id.
+    pub(crate) consent: String,
+    /// To whom it was, as an id.
+    pub(crate) party: String,
+    /// When it was withdrawn.
+    pub(crate) at_ms: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredRow {
     space: String,
     name: String,
     summary: Option<ElderSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    withdrawn: Vec<Withdrawn>,
 }
 
 /// The documents this node can read.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     rows: BTreeMap<DocTag, Row>,
+    /// What was withdrawn, by the document that the consents stand in.
+    withdrawn: BTreeMap<DocTag, Vec<Withdrawn>>,
     stale: BTreeSet<DocTag>,
     news: BTreeSet<Changed>,
     /// Alerts and orders from before this start, which are news once each, the alerts first.
@@ -99,6 +114,7 @@ impl Catalogue {
                 catalogue.unseen.insert((is_order, Changed { space, document, urgent: false }));
             }
             catalogue.rows.insert(document, Row { space, name, summary: stored.summary });
+            catalogue.set_withdrawn(document, stored.withdrawn);
         }
         catalogue
     }
@@ -147,6 +163,7 @@ impl Catalogue {
         &mut self,
         document: DocTag,
         summary: Option<ElderSummary>,
+        withdrawn: Vec<Withdrawn>,
     ) -> Option<Record> {
         let row = self.rows.get_mut(&document)?;
         row.summary = summary;
@@ -154,30 +171,45 @@ impl Catalogue {
             space: row.space.to_string(),
             name: row.name.to_string(),
             summary: row.summary.clone(),
+            withdrawn,
         };
         let value = serde_json::to_vec(&stored).ok()?;
+        self.set_withdrawn(document, stored.withdrawn);
         Some(Record { shelf: Shelf::View, key: document.0.to_vec(), value: Some(value) })
     }
 
-    /// Drops the documents of a space; returns what is to be removed from the store.
-    pub(crate) fn forget(&mut self, space: SpaceTag) -> Vec<Record> {
-        let gone: Vec<DocTag> = self
-            .rows
-            .iter()
-            .filter(|(_, row)| row.space == space)
-            .map(|(document, _)| *document)
-            .collect();
-        self.news.retain(|changed| changed.space != space);
+    fn set_withdrawn(&mut self, document: DocTag, withdrawn: Vec<Withdrawn>) {
+        if withdrawn.is_empty() {
+            self.withdrawn.remove(&document);
+        } else {
+            self.withdrawn.insert(document, withdrawn);
+        }
+    }
+
+    /// Lists the consents that were withdrawn, the newest few of each elder.
+    pub(crate) fn withdrawn(&self) -> impl Iterator<Item = (Uuid, &Withdrawn)> {
+        self.withdrawn.iter().flat_map(|(document, all)| {
+            let elder = match self.rows.get(document).map(|row| &row.name) {
+                Some(Name::Elder(elder, _)) => Some(*elder),
+                Some(Name::Photo(..) | Name::Plain(_)) | None => None,
+            };
+            elder.into_iter().flat_map(move |elder| all.iter().map(move |of| (elder, of)))
+        })
+    }
+
+    /// Forgets documents or a whole space; returns the records to remove.
+    pub(crate) fn erase(&mut self, erase: &Erase) -> Vec<Record> {
+        let stays = |changed: &Changed| !erase.covers(&changed.space, &changed.document);
+        self.news.retain(stays);
+        self.unseen.retain(|(_, changed)| stays(changed));
+        let of = self.rows.extract_if(.., |document, row| erase.covers(&row.space, document));
+        let gone: Vec<DocTag> = of.map(|(document, _)| document).collect();
         for document in &gone {
-            self.rows.remove(document);
+            self.withdrawn.remove(document);
             self.stale.remove(document);
         }
-        let record = |document: &DocTag| Record {
-            shelf: Shelf::View,
-            key: document.0.to_vec(),
-            value: None,
-        };
-        gone.iter().map(record).collect()
+        let record = |tag: DocTag| Record { shelf: Shelf::View, key: tag.0.to_vec(), value: None };
+        gone.into_iter().map(record).collect()
     }
 
     pub(crate) fn get(&self, document: &DocTag) -> Option<&Row> {

@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 
 use linli_core::audit::What;
+use linli_core::authority::Right;
 use linli_core::engine::{CoreError, EditError};
+use linli_core::person::PersonError;
 use linli_replica::replica::Save;
 use serde_json::Value;
 
-use crate::api::{ApiError, Code, Method};
+use crate::api::{ApiError, Code, Detail, Method};
 use crate::audit::Asked;
 use crate::node::Node;
 
@@ -16,8 +18,10 @@ pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
 pub(crate) mod consents;
+mod datamap;
 mod desk;
 pub(crate) mod elders;
+mod erasures;
 mod exposure;
 pub(crate) mod facts;
 mod grants;
@@ -32,7 +36,7 @@ pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
 mod readings;
-mod recovery;
+pub(crate) mod recovery;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
@@ -78,6 +82,9 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "invite.confirm" => answer(node, body, crate::invitation::confirm),
         "person.add" => answer(node, body, people::add),
         "person.list" => answer(node, body, people::list),
+        "person.end" => answer(node, body, people::end),
+        "person.pin" => answer(node, body, people::pin),
+        "person.reset" => answer(node, body, people::reset),
         "party.list" => answer(node, body, network::parties),
         "officers" => answer(node, body, officers::officers),
         "officers.replace" => answer(node, body, officers::replace),
@@ -117,6 +124,15 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "audit.list" => audit::list(node, body),
         "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
         "audit.export" => audit::export(node, body),
+        _ => authority(node, method, body),
+    }
+}
+
+/// The methods by which it is decided who may read what.
+fn authority(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
+    match method {
+        "erasure.order" => answer(node, body, erasures::order),
+        "erasure.list" => answer(node, body, erasures::list),
         "keys.consent.record" => answer(node, body, consents::record),
         "keys.consent.list" => reading(node, body, What::Listed, consents::list),
         "keys.consent.withdraw" => answer(node, body, consents::withdraw),
@@ -126,6 +142,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "keys.exposure" => reading(node, body, What::Listed, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
         "keys.hand-over" => answer(node, body, hand_over::begin),
+        "keys.datamap" => Ok(Reply::Work(datamap::begin(node, &read(body)?))),
         "keys.held.list" => reading(node, body, What::Listed, held::list),
         "keys.held.show" => reading(node, body, What::Read, held::show),
         "keys.held.judge" => answer(node, body, held::judge),
@@ -235,19 +252,29 @@ pub(crate) fn now_known<T>(answer: T) -> Outcome<T> {
 impl From<CoreError> for ApiError {
     fn from(error: CoreError) -> Self {
         let code = match &error {
-            CoreError::NoSuchSpace | CoreError::UnknownParty => Code::NotFound,
-            CoreError::Forbidden(_) | CoreError::NodeEnded => Code::Forbidden,
+            CoreError::NoSuchSpace | CoreError::UnknownParty | CoreError::Erased => Code::NotFound,
+            CoreError::Forbidden(_)
+            | CoreError::NodeEnded
+            | CoreError::NoCarrierKey(_)
+            | CoreError::Person(PersonError::Ended) => Code::Forbidden,
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
             CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,
             CoreError::Held(_)
             | CoreError::Record(_)
-            | CoreError::Page(_)
             | CoreError::Certificate(_)
             | CoreError::Epoch(_)
             | CoreError::Person(_) => Code::Internal,
         };
-        Self::new(code, error.to_string())
+        let refused = Self::new(code, error.to_string());
+        let CoreError::Forbidden(right) = error else { return refused };
+        let key = match right {
+            Right::Carry => "error-may-not-carry",
+            Right::Read => "error-may-not-read",
+            Right::Write => "error-may-not-write",
+            Right::Steward => "error-may-not-steward",
+        };
+        refused.with(Detail::new(key, &[]))
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use linli_core::apart;
 use linli_core::engine::Core;
 use linli_net::{DialPolicy, Interfaces, NetConfig, NetError, RelaySettings, SecretKey};
 use linli_replica::batch::Shelf;
@@ -31,6 +32,7 @@ pub mod setup;
 mod audit;
 mod catalogue;
 mod driver;
+mod erasures;
 mod handle;
 mod invitation;
 mod ladder;
@@ -232,12 +234,15 @@ async fn begin(
         .record(Shelf::Own, linli_store::backup::RESTORED_KEY)
         .map_err(SetupError::from)?
         .is_some();
+    let heard = store.record(Shelf::Own, apart::HEARD_KEY).map_err(SetupError::from)?;
+    let heard = heard.map(|record| apart::Heard::load(&record)).unwrap_or_default();
     let parts = Parts {
         requests: requests::Requests::load(&own),
         people: people::People::load(own),
         audit: audit::Audit::load(&store, identity_id).map_err(SetupError::from)?,
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?),
+        heard,
         replica,
         core,
         store: Arc::new(store),
@@ -263,6 +268,9 @@ async fn begin(
 /// Asks for what the node is a member of, and looks again at what a crash may have left half done.
 fn wake(node: &mut Node, clean: bool, restored: bool) {
     node.tell_members();
+    // What was ordered to be erased is forgotten before anything else is looked at.
+    node.feed(Input::Tick);
+    node.people.learn(node.replica.directory());
     for space in node.core.spaces().collect::<Vec<_>>() {
         node.feed(Input::Want(space));
     }
@@ -310,6 +318,7 @@ fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
         }
     };
     records.push(linli_replica::batch::Record { shelf: Shelf::Own, key: CLEAN.to_vec(), value });
+    records.push(node.heard.record(node::now()));
     node.store.commit(linli_replica::batch::Batch { records, ..Default::default() })
 }
 

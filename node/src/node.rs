@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use linli_core::apart::Heard;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
@@ -42,11 +43,13 @@ pub(crate) struct Node {
     pub(crate) people: People,
     pub(crate) audit: Audit,
     pub(crate) receipts: Receipts,
+    pub(crate) heard: Heard,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) invitations: crate::invitation::Invitations,
     pub(crate) requests: Requests,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
@@ -88,6 +91,7 @@ pub(crate) struct Parts {
     pub(crate) requests: Requests,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
+    pub(crate) heard: Heard,
     pub(crate) open_card_after_ms: u64,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
 }
@@ -156,10 +160,12 @@ impl Node {
             officers: Vec::new(),
             requests: parts.requests,
             receipts: parts.receipts,
+            heard: parts.heard,
             peers: BTreeMap::new(),
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
             open_card_after_ms: parts.open_card_after_ms,
             resplit: crate::recovery::Resplit::default(),
@@ -219,6 +225,7 @@ impl Node {
                     }
                     other @ (Output::Held { .. }
                     | Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Directory { .. }
                     | Output::Receipt { .. }
                     | Output::Forked { .. }
@@ -270,6 +277,11 @@ impl Node {
         match output {
             Output::Held { from, entries, .. } => return self.held(from, &entries),
             Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Erase { order, erase, gone } => {
+                return crate::erasures::carry_out(self, order, &erase, &gone)
+                    .into_iter()
+                    .collect();
+            }
             Output::Directory { .. } => return self.directory_changed(),
             Output::Receipt { peer, document, frontier } => {
                 self.receipts.note(peer, document, frontier);
@@ -277,6 +289,7 @@ impl Node {
             Output::Synced { peer, alike } => {
                 let index = self.replica.index();
                 self.receipts.note_alike(peer, alike, index);
+                self.heard.compared(peer, now());
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.synced = true;
                 }
@@ -343,6 +356,7 @@ impl Node {
         let state = self.peers.entry(peer).or_default();
         *state = Peer { since_ms: Some(at), last_seen_ms: Some(at), ..Peer::default() };
         self.backlog.retain(|(to, _), _| *to != peer);
+        self.heard.closed(peer, now());
         self.feed(Input::Disconnected { peer });
     }
 
@@ -371,6 +385,7 @@ impl Node {
         if !pages.is_empty() || !records.is_empty() {
             inputs.push(Input::Learned { pages, records });
         }
+        inputs.extend(arrival.declined.into_iter().map(Input::Declined));
         for reason in arrival.refused {
             tracing::warn!(%reason, "an inbox item was refused");
         }
@@ -402,6 +417,7 @@ impl Node {
 
     fn directory_changed(&mut self) -> Vec<Input> {
         self.core.directory_changed(self.replica.directory());
+        self.people.learn(self.replica.directory());
         self.tell_members();
         self.catalogue.directory_changed();
         let world = world(&self.replica, &self.store);

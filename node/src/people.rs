@@ -6,16 +6,20 @@ use linli_core::audit::ActedBy;
 use linli_core::engine::Acting;
 use linli_core::identity::Stretch;
 use linli_core::person::{
-    PersonCertificate, PersonDetails, PinError, draw_person_key, open_person_key,
+    PersonCertificate, PersonDetails, PinError, draw_person_key, end, open_person_key,
+    seal_person_key,
 };
 use linli_core::secret::Secret;
 use linli_replica::batch::{Record, Shelf};
+use linli_replica::directory::Directory;
+use linli_replica::id::Timestamp;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
 use crate::api::network::PersonRow;
 use crate::api::{ApiError, Code, Detail};
+use crate::node::now;
 use crate::seat::Seat;
 
 const PREFIX: &[u8] = b"person/";
@@ -42,6 +46,32 @@ struct Entry {
     certificate: PersonCertificate,
     sealed_key: Vec<u8>,
     wrong: u32,
+    /// When the person's signature ends to count.
+    ends: Timestamp,
+}
+
+impl Entry {
+    fn new(certificate: PersonCertificate, sealed_key: Vec<u8>) -> Self {
+        let ends = certificate.person().ends;
+        Self { certificate, sealed_key, wrong: 0, ends }
+    }
+
+    /// Whether the last moment has come: what is signed within it counts, what comes after does not.
+    fn is_ended(&self) -> bool {
+        now() >= self.ends
+    }
+
+    fn record(&self, id: &str) -> Record {
+        let stored = StoredPerson {
+            certificate: self.certificate.encode().into(),
+            sealed_key: self.sealed_key.clone().into(),
+        };
+        Record {
+            shelf: Shelf::Own,
+            key: [PREFIX, id.as_bytes()].concat(),
+            value: Some(linli_replica::codec::encode(&stored)),
+        }
+    }
 }
 
 /// The people of this party, by id.
@@ -63,8 +93,7 @@ impl People {
             if let (Ok(id), Ok(certificate)) =
                 (String::from_utf8(id.to_vec()), PersonCertificate::decode(&stored.certificate))
             {
-                let sealed_key = stored.sealed_key.into();
-                people.people.insert(id, Entry { certificate, sealed_key, wrong: 0 });
+                people.people.insert(id, Entry::new(certificate, stored.sealed_key.into()));
             }
         }
         people
@@ -79,32 +108,98 @@ impl People {
         pin: &str,
         details: PersonDetails,
     ) -> Result<(PersonRow, Record), ApiError> {
-        if pin.chars().count() < PIN_CHARS_MIN {
-            let message = format!("a PIN has {PIN_CHARS_MIN} characters or more; choose another");
-            return Err(ApiError::new(Code::Invalid, message));
-        }
+        long_enough(pin)?;
         let (key, sealed_key) =
             draw_person_key(rng, pin, pepper, STRETCH).map_err(|error| pin_error(&error))?;
         let details = PersonDetails { key: key.verifying_key().to_bytes(), ..details };
         let certificate = PersonCertificate::sign(node_key, details)
             .map_err(|error| ApiError::new(Code::Invalid, error.to_string()))?;
         let id = hex::encode(key.verifying_key().to_bytes());
-        let stored = StoredPerson {
-            certificate: certificate.encode().into(),
-            sealed_key: sealed_key.clone().into(),
-        };
-        let record = Record {
-            shelf: Shelf::Own,
-            key: [PREFIX, id.as_bytes()].concat(),
-            value: Some(linli_replica::codec::encode(&stored)),
-        };
-        let row = row(&id, &certificate);
-        self.people.insert(id, Entry { certificate, sealed_key, wrong: 0 });
+        let entry = Entry::new(certificate, sealed_key);
+        let (row, record) = (row(&id, &entry), entry.record(&id));
+        self.people.insert(id, entry);
         Ok((row, record))
     }
 
+    /// Seals a person's key under another PIN, and returns the record to store.
+    pub(crate) fn change_pin(
+        &mut self,
+        rng: &mut impl CryptoRng,
+        pepper: &Secret,
+        acting: &crate::api::Acting,
+        pin: &str,
+    ) -> Result<Record, ApiError> {
+        long_enough(pin)?;
+        let (id, entry) = self.named(&acting.person)?;
+        let key = open_person_key(&entry.sealed_key, &acting.pin, pepper)
+            .map_err(|error| pin_error(&error))?;
+        entry.sealed_key =
+            seal_person_key(rng, &key, pin, pepper, STRETCH).map_err(|error| pin_error(&error))?;
+        Ok(entry.record(&id))
+    }
+
+    /// Ends a person here, before the directory has it: an end holds at once where it was made.
+    pub(crate) fn end(&mut self, key: &[u8; 32], at: Timestamp) {
+        if let Some(entry) = self.people.get_mut(&hex::encode(key)) {
+            entry.ends = entry.ends.min(at);
+        }
+    }
+
+    /// Takes over what the directory says of these people's ends.
+    pub(crate) fn learn(&mut self, directory: &Directory) {
+        for entry in self.people.values_mut() {
+            entry.ends = end::end_of(directory, entry.certificate.person());
+        }
+    }
+
     pub(crate) fn rows(&self) -> Vec<PersonRow> {
-        self.people.iter().map(|(id, entry)| row(id, &entry.certificate)).collect()
+        self.people.iter().map(|(id, entry)| row(id, entry)).collect()
+    }
+
+    /// Returns the row of a person by their key.
+    pub(crate) fn row(&self, key: &[u8; 32]) -> Result<PersonRow, ApiError> {
+        let id = hex::encode(key);
+        self.people.get(&id).map(|entry| row(&id, entry)).ok_or_else(nobody)
+    }
+
+    /// Finds a person who has not ended: what their party said of them, with the end as it stands.
+    pub(crate) fn find(&mut self, named: &str) -> Result<PersonDetails, ApiError> {
+        let (_, entry) = self.named(named)?;
+        let person = entry.certificate.person();
+        Ok(PersonDetails {
+            key: *person.key,
+            party: person.party,
+            name: person.name.clone(),
+            role: person.role.clone(),
+            qualification: person.qualification.clone(),
+            ends: entry.ends,
+        })
+    }
+
+    /// Says whether somebody here is in a role and has not ended.
+    pub(crate) fn has_role(&self, role: &str) -> bool {
+        let is = |entry: &Entry| entry.certificate.person().role == role && !entry.is_ended();
+        self.people.values().any(is)
+    }
+
+    /// Describes whom a key is of, for the audit.
+    pub(crate) fn described(&self, id: &str) -> Option<String> {
+        let person = self.people.get(id)?.certificate.person();
+        Some(format!("{} {} {id}", person.role, person.name))
+    }
+
+    /// Finds the one person of a name, or of an id that begins so, who has not ended.
+    fn named(&mut self, named: &str) -> Result<(String, &mut Entry), ApiError> {
+        let fits = |(id, entry): &(&String, &mut Entry)| {
+            id.starts_with(named) || entry.certificate.person().name == named
+        };
+        let found = self.people.iter_mut().filter(fits);
+        let (ended, mut standing): (Vec<_>, Vec<_>) = found.partition(|(_, e)| e.is_ended());
+        match (standing.pop(), standing.is_empty(), ended.is_empty()) {
+            (Some((id, entry)), true, _) if !named.is_empty() => Ok((id.clone(), entry)),
+            (None, _, false) if !named.is_empty() => Err(has_ended()),
+            _ => Err(nobody()),
+        }
     }
 
     /// Says who acts in the present request; none where nobody gave a PIN.
@@ -127,17 +222,15 @@ impl People {
         if let Some(key) = &acting.seat {
             let seated =
                 self.seat.acting(crate::seat::since_boot(), key).ok_or_else(nobody_sits)?;
+            let id = hex::encode(*seated.certificate.person().key);
+            if self.people.get(&id).is_none_or(Entry::is_ended) {
+                self.seat.leave();
+                return Err(has_ended());
+            }
             self.goes_on(Some(&seated));
             return Ok(Some(seated));
         }
-        let named = |(id, entry): &(&String, &mut Entry)| {
-            id.starts_with(&acting.person) || entry.certificate.person().name == acting.person
-        };
-        let mut found: Vec<_> = self.people.iter_mut().filter(named).collect();
-        let (Some((_, entry)), true) = (found.pop(), found.is_empty()) else {
-            let message = "nobody here has this name, or several have; give the person's id";
-            return Err(ApiError::new(Code::NotFound, message));
-        };
+        let (_, entry) = self.named(&acting.person)?;
         if entry.wrong >= WRONG_PINS_MAX {
             let message =
                 "too many wrong PINs; the person is locked until the node is started again";
@@ -146,8 +239,9 @@ impl People {
         match open_person_key(&entry.sealed_key, &acting.pin, pepper) {
             Ok(key) => {
                 entry.wrong = 0;
-                self.acted = Some(ActedBy::from(&entry.certificate));
-                Ok(Some(Acting { certificate: entry.certificate.clone(), key }))
+                let certificate = entry.certificate.clone();
+                self.acted = Some(ActedBy::from(&certificate));
+                Ok(Some(Acting { certificate, key }))
             }
             Err(error) => {
                 entry.wrong += 1;
@@ -158,7 +252,7 @@ impl People {
 }
 
 fn nobody_sits() -> ApiError {
-    let message = "the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person lock`";
+    let message = "the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person leave`";
     ApiError::new(Code::WrongSecret, message).with(Detail::new("seat-locked", &[]))
 }
 
@@ -170,12 +264,32 @@ fn pin_error(error: &PinError) -> ApiError {
     ApiError::new(code, error.to_string())
 }
 
-fn row(id: &str, certificate: &PersonCertificate) -> PersonRow {
-    let person = certificate.person();
+fn nobody() -> ApiError {
+    let message = "nobody here has this name, or several have; give the person's id";
+    ApiError::new(Code::NotFound, message)
+}
+
+fn has_ended() -> ApiError {
+    let message = "this person acts for the party no more: the end date has passed; the party's steward enrols whoever comes back";
+    ApiError::new(Code::Forbidden, message).with(Detail::new("error-person-ended", &[]))
+}
+
+fn long_enough(pin: &str) -> Result<(), ApiError> {
+    if pin.chars().count() < PIN_CHARS_MIN {
+        let message = format!("a PIN has {PIN_CHARS_MIN} characters or more; choose another");
+        return Err(ApiError::new(Code::Invalid, message));
+    }
+    Ok(())
+}
+
+fn row(id: &str, entry: &Entry) -> PersonRow {
+    let person = entry.certificate.person();
     PersonRow {
         id: id.to_owned(),
         name: person.name.clone(),
         role: person.role.clone(),
-        ends_ms: person.ends.0,
+        qualification: person.qualification.clone(),
+        ends_ms: entry.ends.0,
+        ended: entry.is_ended(),
     }
 }

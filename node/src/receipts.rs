@@ -54,6 +54,20 @@ impl Receipts {
         }
     }
 
+    /// Forgets what was said of documents that are erased; returns the records to remove.
+    pub(crate) fn erase(&mut self, gone: &BTreeSet<DocTag>) -> Vec<Record> {
+        self.unsaved.retain(|(document, _)| !gone.contains(document));
+        let record = |document: DocTag, node: NodeId| {
+            let key = [document.0, node.0].concat();
+            Record { shelf: Shelf::Receipt, key, value: None }
+        };
+        let of = gone
+            .iter()
+            .filter_map(|document| Some((*document, self.by_document.remove(document)?)));
+        of.flat_map(|(document, by)| by.into_keys().map(move |node| record(document, node)))
+            .collect()
+    }
+
     /// Lists the nodes that hold at least `frontier` of a document.
     pub(crate) fn holders(&self, document: &DocTag, frontier: &Frontier) -> Vec<NodeId> {
         let of = self.by_document.get(document).into_iter().flatten();

@@ -3,14 +3,18 @@
 use linli_core::document::Document;
 use linli_core::engine::CoreError;
 use linli_model::document::{DocumentName, canonical};
+use linli_model::event::FactId;
 use linli_model::field::FieldsView;
 use linli_model::standing::Offers;
 use linli_model::{alert, card, consent, joins, order, profile, readings, standing};
 use linli_replica::id::DocTag;
 use serde_json::Value;
 
-use crate::catalogue::{ElderSummary, Name};
+use crate::catalogue::{ElderSummary, Name, Withdrawn};
 use crate::node::{Node, world};
+
+/// Withdrawn consents that a row keeps of one elder.
+const WITHDRAWN_MAX: usize = 8;
 
 /// Documents renewed before the driver looks for other inputs.
 const RENEW_AT_ONCE: usize = 16;
@@ -81,15 +85,32 @@ pub(crate) fn renew_some(node: &mut Node) {
     let mut records = Vec::new();
     for _ in 0..RENEW_AT_ONCE {
         let Some(document) = node.catalogue.take_stale() else { break };
-        let summary = match node.catalogue.get(&document).map(|row| &row.name) {
-            Some(Name::Elder(_, DocumentName::Profile)) => summary(node, document),
-            _ => None,
+        let (summary, withdrawn) = match node.catalogue.get(&document).map(|row| &row.name) {
+            Some(Name::Elder(_, DocumentName::Profile)) => (summary(node, document), Vec::new()),
+            Some(Name::Elder(_, DocumentName::Consents)) => (None, withdrawn(node, document)),
+            _ => (None, Vec::new()),
         };
-        records.extend(node.catalogue.summarise(document, summary));
+        records.extend(node.catalogue.summarise(document, summary, withdrawn));
     }
     if !records.is_empty() {
         node.feed(linli_replica::replica::Input::Learned { pages: Vec::new(), records });
     }
+}
+
+/// The consents of a document that were withdrawn, the newest first and not more than fit a row.
+fn withdrawn(node: &mut Node, document: DocTag) -> Vec<Withdrawn> {
+    let Ok((opened, _)) = open(node, document) else { return Vec::new() };
+    let (doc, authors) = opened.parts();
+    let consents = consent::view(doc.document(), authors).consents;
+    let row = |(id, standing): (FactId, consent::Standing)| {
+        let at_ms = standing.withdrawn?.at.0;
+        let (consent, party) = (id.to_string(), standing.consent.to.to_string());
+        Some(Withdrawn { consent, party, at_ms })
+    };
+    let mut withdrawn: Vec<Withdrawn> = consents.into_iter().filter_map(row).collect();
+    withdrawn.sort_by_key(|of| std::cmp::Reverse(of.at_ms));
+    withdrawn.truncate(WITHDRAWN_MAX);
+    withdrawn
 }
 
 /// What lists show of a profile, opened only where it may look different from what is kept.

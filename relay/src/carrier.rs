@@ -8,8 +8,9 @@ use iroh_relay::server::Server;
 use linli_net::{DialPolicy, EndpointId, Lane, NetHandle, SendError};
 use linli_replica::certificate::{Act, Certificate};
 use linli_replica::entry::Urgency;
+use linli_replica::erasure;
 use linli_replica::id::NodeId;
-use linli_replica::replica::{Input, Output, Refused, Replica, Ticket};
+use linli_replica::replica::{Input, Output, Refused, Replica, Save, Saved, Ticket};
 use linli_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
@@ -32,6 +33,7 @@ pub(crate) struct Carrier {
     members: BTreeSet<NodeId>,
     reachable: BTreeSet<EndpointId>,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
+    confirming: Option<Save>,
     in_flight: usize,
     stored: mpsc::UnboundedSender<Stored>,
 }
@@ -56,6 +58,7 @@ impl Carrier {
             members: BTreeSet::new(),
             reachable: BTreeSet::new(),
             backlog: BTreeMap::new(),
+            confirming: None,
             in_flight: 0,
             stored,
         }
@@ -72,6 +75,10 @@ impl Carrier {
         while let Some(input) = inputs.pop_front() {
             let mut sent = BTreeSet::new();
             for output in self.replica.handle(now(), &self.store, input) {
+                if let Output::Erase { order, .. } = &output {
+                    // A relay keeps no records about spaces.
+                    inputs.push_back(Input::Erase { order: *order, records: Vec::new() });
+                }
                 if let Output::Send { peer, lane, .. } = &output {
                     sent.insert((*peer, *lane));
                 }
@@ -111,6 +118,7 @@ impl Carrier {
             // Stewards judge receipts, and only those who can open an entry act on it.
             Output::Held { .. }
             | Output::Lost { .. }
+            | Output::Erase { .. }
             | Output::Receipt { .. }
             | Output::Heartbeat { .. }
             | Output::Synced { .. } => {}
@@ -175,6 +183,7 @@ impl Carrier {
     pub(crate) fn tick(&mut self, server: &Server) {
         self.feed(Input::Tick);
         self.renew();
+        self.confirm();
         self.admit(server);
     }
 
@@ -217,6 +226,24 @@ impl Carrier {
                  forwarded, but members ask it to keep nothing"
             );
         }
+    }
+
+    /// Confirms the orders to erase that were carried out and are not confirmed yet.
+    pub(crate) fn confirm(&mut self) {
+        let pending = |save| matches!(self.replica.saved(save), Saved::Pending(_));
+        let orders = self.replica.unconfirmed();
+        if orders.is_empty() || self.confirming.is_some_and(pending) {
+            return;
+        }
+        let community = self.replica.directory().community();
+        let certificate = erasure::confirm(orders, community, now(), &self.key);
+        self.feed(Input::Authored {
+            pages: Vec::new(),
+            certificates: vec![certificate],
+            records: Vec::new(),
+            urgent: false,
+        });
+        self.confirming = Some(self.replica.last_save());
     }
 
     /// Extends the relay's own certificate, so that it serves on when nobody looks after it.

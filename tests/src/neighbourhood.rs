@@ -55,7 +55,7 @@ const STEPS_MAX: usize = 2_000_000;
 /// Nodes, the wire between them, and the time.
 #[derive(Debug)]
 pub struct Neighbourhood {
-    /// The time that every node's clock shows.
+    /// The time; a node's clock may show another ([`Node::ahead_ms`]).
     pub now: Timestamp,
     /// Who enrols and expels.
     pub community: Community,
@@ -187,6 +187,7 @@ impl Neighbourhood {
                     output @ (Output::Commit { .. }
                     | Output::Held { .. }
                     | Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Directory { .. }
                     | Output::Receipt { .. }
                     | Output::Forked { .. }
@@ -305,6 +306,7 @@ impl Neighbourhood {
         self.now = self.now.plus_ms(ms);
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.input(id, Input::Tick);
+            self.confirm(id);
         }
     }
 

@@ -8,16 +8,22 @@
 
 #[path = "neighbourhood/audit.rs"]
 mod audit;
+#[path = "neighbourhood/authority.rs"]
+mod authority;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
 #[path = "neighbourhood/emergency.rs"]
 mod emergency;
+#[path = "neighbourhood/erasure.rs"]
+mod erasure;
 #[path = "neighbourhood/hand_over.rs"]
 mod hand_over;
 #[path = "neighbourhood/hostile.rs"]
 mod hostile;
 #[path = "neighbourhood/membership.rs"]
 mod membership;
+#[path = "neighbourhood/offline.rs"]
+mod offline;
 #[path = "neighbourhood/persons.rs"]
 mod persons;
 #[path = "neighbourhood/power.rs"]

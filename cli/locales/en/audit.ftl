@@ -23,7 +23,7 @@ act-cut = cut
 act-admitted = held-back entries admitted
 act-refused = held-back entries refused
 act-handed-over = handed over
-act-erased = erased
+act-erased = ordered to be erased
 act-consent = consent
 act-person-added = person added
 act-person-ended = person ended
@@ -40,10 +40,14 @@ audit-exports = Writing the audit
 audit-more = More: `--before { $before }`.
 audit-done-exported =
     Records { $first } to { $last }: { $shown } whole, { $withheld } as digests only.
-    The file is in clear: it names people and elders. Anybody verifies it with `linli keys audit --verify FILE`.
+    The file is in clear. It names the people who acted; elders and parties stand in it by their ids. Anybody verifies it with `linli keys audit --verify FILE`.
 audit-node = The audit of node { $node }
 audit-holds = Holds: records { $first } to { $last }, of which the node's signature covers { $verified }; { $withheld } of them as digests only.
-audit-unsigned = { $unsigned } records after the last signature are linked but not signed, and prove nothing.
+audit-unsigned =
+    { $unsigned ->
+        [one] One record after the last signature is linked but not signed, and proves nothing.
+       *[other] { $unsigned } records after the last signature are linked but not signed, and prove nothing.
+    }
 audit-broken = BROKEN at record { $number }: { $why }.
 broken-malformed = it cannot be read
 broken-hash = its hash does not follow from it and the record before it
@@ -66,10 +70,10 @@ passphrase-changed-alone =
     The passphrase of the node's keys is changed.
     party.key is not here or has another passphrase: it was left as it is. Backups made before keep the former one.
 about-person-switch = Take the seat of a shared desk: one PIN for all that follows
-about-person-lock = Leave the seat: whoever comes next gives a PIN
+about-person-leave = Leave the seat: nobody is named any more
 seat-taken =
-    { $name } sits here now. Commands are in that name until the next `person switch` or `person lock`,
+    { $name } sits here now. Commands are in that name until the next `person switch` or `person leave`,
     or until { $minutes } minutes pass without one.
-seat-left = Nobody sits here now.
-seat-locked = the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person lock`
+seat-left = Nobody sits here now: what follows is done in no name.
+seat-locked = the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person leave`
 no-keyring = the keyring gave no passphrase: install secret-tool, unlock the keyring, and store one with `secret-tool store --label=linli linli { $path }`

@@ -41,6 +41,7 @@ column-document = document
 column-entries = entries
 column-withheld = not shown
 column-as-of = as of
+column-authority = rights as of
 column-holders = held by
 column-frontier = frontier
 column-elder = elder

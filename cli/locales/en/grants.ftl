@@ -13,10 +13,10 @@ grants-write = { $party } may read and write the { $scope }, since { $since }, f
 grants-read = { $party } may read the { $scope }, since { $since }, for { $purpose }.
 grants-carry = { $party } carries the { $scope } sealed and cannot read it, since { $since }, for { $purpose }.
 grants-by = Given by { $by }.
-grants-until = Until { $until }; then it ends by itself.
+grants-until = It holds through { $until }, and then ends by itself.
 grants-open-end = Until somebody takes it away.
 grants-from-now = Only what was written after that.
-grants-consent = Because { $giver } agreed on { $at } ({ $how }); consent { $consent }: { $state }.
+grants-consent = Because { $giver } agreed on { $at } ({ $how }), as { $who } wrote down; consent { $consent }: { $state }.
 grants-consent-unseen = On the consent { $consent }, which this node cannot read.
 grants-ended = It is over: its last day has passed.
 grants-expelled = It is over: the party was expelled from the community.
@@ -27,10 +27,22 @@ exposure-some-remain = { $party } lost this right over the { $scope } and keeps 
 exposure-not-removed = { $party } keeps its right over the { $scope }: this party may not take it away there. Ask the owner or a steward.
 exposure-had-nothing = It could open nothing that was written before.
 exposure-had = What it had cannot be taken back. It had the keys of:
-exposure-had-kind = { "  " }{ $kind }: { $entries } entries in { $documents } documents; it has said to hold { $known } of them
+exposure-had-kind =
+    { "  " }{ $kind }: { $entries ->
+        [one] one entry
+       *[other] { $entries } entries
+    } in { $documents ->
+        [one] one document
+       *[other] { $documents } documents
+    }; it has said to hold { $known } of them
 exposure-until = The newest that it is known to hold is of { $known }; the newest that it can open, should it hold it, is of { $could }.
 exposure-all-aware = Every other node that writes here has said that it knows ({ $count }).
-exposure-unaware = { $count } other nodes that write here have said that they know. Until these do, what they write may still be under a key that it has:
+exposure-unaware =
+    { $count ->
+        [0] No other node that writes here has said that it knows.
+        [one] One other node that writes here has said that it knows.
+       *[other] { $count } other nodes that write here have said that they know.
+    } Until these do, what they write may still be under a key that it has:
 exposure-ended-with-it = What it had passed on ended with it: { $parties }.
 rotate-begun = Begun at { $begun }. Should this be interrupted: run it again with --since { $begun }.
 rotate-done = { $seen } spaces looked at, { $rotated } with a new epoch, { $revoked } rights of the expelled taken, { $failed } failed

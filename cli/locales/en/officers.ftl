@@ -1,6 +1,6 @@
 # The privacy officer: keys, requests in words, the desk.
 
-about-keys = The privacy officer's work: keys, signatures, who may read what
+about-keys = The privacy officer's work: keys, signatures, who may read what, recoveries
 about-keys-inbox = What waits for an officer at this node
 about-keys-officer = An officer's own key, on any machine
 about-keys-officer-new = Draw an officer's key
@@ -17,11 +17,16 @@ about-keys-sign = Sign a request's file, on any machine
 about-keys-expel = Put a party or a node out of the community
 about-community-finish = Take in the officers' signatures of a community that is being founded
 community-waits = The request is in { $file }. Each officer signs it with `linli keys sign`; then `linli community finish { $file }`.
+community-lacks =
+    { $lacks ->
+        [one] One more officer must sign.
+       *[other] { $lacks } more officers must sign.
+    } Give them the file: `linli keys sign FILE --key KEYFILE`. Then here again: `linli community finish FILE`.
 community-begun = The community { $community } begins. Next: `linli up`.
 join-awaits-officers = Confirmed. The officers must sign first. When they have: `linli join --finish`, or start the node with `linli up`, which asks by itself.
 join-nothing = This node waits for no officers. Join with the code of an invitation.
 status-requests = Waiting for officers' signatures: { $waiting } (`linli keys inbox`)
-ask-printed-key = The printed key (linlisecret1…):
+ask-printed-key = The printed key (linl-isec-ret1-…):
 officer-key-making = Making the key
 officer-key-made =
     The officer's key is in { $file }, sealed under the passphrase. Keep it apart from any node.
@@ -35,12 +40,12 @@ officer-printed =
     Whoever has it can sign as this officer.
     { $printed }
 officer-printed-right = What was typed is the key. The paper is good.
-officer-printed-wrong = This is not the key that was shown. Destroy the paper, and make another key with `linli keys officer new`.
+officer-printed-wrong = This is still not the key that was shown; the key file is good. Compare the paper with `linli keys officer check -`. Where the screen is cleared and the paper does not fit, make another key with `linli keys officer new`.
 officer-key-right = The key is right. It belongs to { $officer }
 officers-are = { $name }: { $threshold } of { $officers } officers must sign
 officer-held-here = { "  " }{ $officer } (the key file lies at this node)
 bad-officer-word = This is not an officer's key (linlioff1…), or it was mistyped. Copy it again, whole.
-bad-printed-key = This is not the printed form of an officer's key (linlisecret1…), or it was mistyped. Read it again.
+bad-printed-key = This is not the printed form of an officer's key (linl-isec-ret1-…), or it was mistyped. Compare it group by group and type it again.
 secret-on-command-line = A secret key does not belong on the command line, where others can see it. Give - and type it.
 not-signed = Nothing was signed.
 unwritten-file = Cannot write { $path }
@@ -96,6 +101,7 @@ deed-no-name = without a public name
 section-signature = signature
 section-enrolment = enrolment
 section-ending = end date
+section-erasure = erasure
 inbox-enrolment = A party waits to be taken in since { $since_ms }: { $kind }. { $signed } of { $needed } have signed.
 inbox-officers = A change of the officers, asked { $since_ms }. { $signed } of { $needed } have signed.
 inbox-expulsion = An expulsion, asked { $since_ms }: { $kind }. { $signed } of { $needed } have signed.
@@ -103,7 +109,14 @@ inbox-signature = A signature is asked since { $since_ms }. { $signed } of { $ne
 inbox-outdated = Asked { $since_ms } of former officers: it cannot count any more; drop it.
 inbox-ending = The certificate of { $label } ({ $kind }) ends on { $ends_ms }: the node has been away for long.
 inbox-ended = The certificate of { $label } ({ $kind }) ended on { $ends_ms }; it is served again once it has been on.
+inbox-erasure = { $waiting } of { $nodes } nodes have not confirmed the erasure ordered { $since_ms }: `linli keys erasures`.
 column-section = section
 column-due = due
 column-request = request
 column-signed = signed
+section-held = held back
+section-consent = consent
+inbox-grants = { $count } grants of { $party } ({ $kind }) end within thirty days, the first on { $ends_ms }: see `linli keys grants` and ask for consent again where it is needed.
+inbox-held = { $count } entries of { $party } are held back and wait for a judgement: `linli keys held list`
+inbox-consent = A consent to { $party } was withdrawn on { $at_ms }; nothing rests on it here: `linli keys consent list --all`
+inbox-consent-rests = A consent to { $party } was withdrawn on { $at_ms }, and a grant still rests on it: take it away with `linli keys revoke`, or ask its steward.

@@ -10,20 +10,20 @@ column-count = 数目
 column-detail = 说明
 act-founded = 建立社区
 act-enrolled = 接纳参与方
-act-expelled = 除名
+act-expelled = 逐出
 act-officers = 更换隐私官
 act-node-certified = 认证节点
 act-node-extended = 节点自行续期
 act-notice = 发布公告
 act-space-begun = 开设空间
 act-granted = 授权
-act-revoked = 撤销授权
+act-revoked = 收回授权
 act-rotated = 更换密钥
 act-cut = 截断
 act-admitted = 采纳被扣留的条目
 act-refused = 驳回被扣留的条目
 act-handed-over = 移交
-act-erased = 删除
+act-erased = 下令删除
 act-consent = 同意书
 act-person-added = 添加人员
 act-person-ended = 终止人员
@@ -40,7 +40,7 @@ audit-exports = 正在写出审计
 audit-more = 还有更多：`--before { $before }`。
 audit-done-exported =
     记录 { $first } 至 { $last }：{ $shown } 条完整，{ $withheld } 条只有摘要。
-    文件是明文，其中有人员和老人的信息。任何人都可以用 `linli keys audit --verify 文件` 核验。
+    文件是明文：写有办事人员的姓名；老人和参与方只以编号出现。任何人都可以用 `linli keys audit --verify 文件` 核验。
 audit-node = 节点 { $node } 的审计
 audit-holds = 完好：记录 { $first } 至 { $last }，其中 { $verified } 条有节点签名；{ $withheld } 条只有摘要。
 audit-unsigned = 最后一次签名之后的 { $unsigned } 条记录已连入链中但未签名，不能作为证明。
@@ -66,10 +66,10 @@ passphrase-changed-alone =
     节点密钥的口令已更改。
     party.key 不在此处或另有口令：未作改动。此前的备份仍用原口令。
 about-person-switch = 在共用工位就座：输入一次 PIN，其后的命令不再询问
-about-person-lock = 离座：下一位需要输入 PIN
+about-person-leave = 离座：此后的命令不再具名
 seat-taken =
-    { $name } 已就座。其后的命令都以此人名义进行，直到下一次 `person switch` 或 `person lock`，
+    { $name } 已就座。其后的命令都以此人名义进行，直到下一次 `person switch` 或 `person leave`，
     或连续 { $minutes } 分钟没有命令。
-seat-left = 现在无人就座。
-seat-locked = 工位已锁定：用 `linli person switch 姓名` 重新就座，或先 `linli person lock` 再不具名继续
+seat-left = 现在无人就座：此后的命令不具名。
+seat-locked = 工位已锁定：用 `linli person switch 姓名` 重新就座，或先 `linli person leave` 再不具名继续
 no-keyring = 密钥环没有给出口令：请安装 secret-tool、解锁密钥环，并用 `secret-tool store --label=linli linli { $path }` 存入

@@ -41,6 +41,7 @@ column-document = 文档
 column-entries = 条目
 column-withheld = 未显示
 column-as-of = 截至
+column-authority = 权限截至
 column-holders = 持有者
 column-frontier = 前沿
 column-elder = 老人

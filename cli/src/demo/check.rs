@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The name of every check, in the order they are made; also what `--break` takes.
-pub(crate) const CHECKS: [&str; 22] = [
+pub(crate) const CHECKS: [&str; 26] = [
     "network-is-cut-off",
     "numbers-agree",
     "rows-become-elders",
@@ -27,6 +27,10 @@ pub(crate) const CHECKS: [&str; 22] = [
     "same-heads-and-views",
     "markers-found-by-readers",
     "markers-unseen-outside",
+    "silent-card-opens",
+    "carer-reads-nothing-new",
+    "erasure-is-proved",
+    "stolen-node-is-shut-out",
 ];
 
 /// One check.

@@ -38,10 +38,11 @@ enum Step {
     Ladder,
     Heal,
     Evening,
+    Keys,
 }
 
 impl Step {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::SetUp,
         Self::Registers,
         Self::Discovery,
@@ -51,6 +52,7 @@ impl Step {
         Self::Ladder,
         Self::Heal,
         Self::Evening,
+        Self::Keys,
     ];
 }
 
@@ -124,6 +126,7 @@ impl<'a> Day<'a> {
                 Step::Ladder if self.needs("ladder-climbs-alone") => self.ladder().await?,
                 Step::Heal => self.heal().await?,
                 Step::Evening => self.evening().await?,
+                Step::Keys => self.keys().await?,
                 Step::Kills | Step::Ladder => {}
             }
             if self.checks.made.iter().any(|check| self.spoils(check.name)) {

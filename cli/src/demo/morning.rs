@@ -87,7 +87,10 @@ impl Day<'_> {
             [("centre", "高主任", "operator"), ("centre", "文员小陈", "clerk")]
         {
             let (name, role, pin) = (name.to_owned(), role.to_owned(), PIN.to_owned());
-            self.town.at(site)?.call(&PersonAdd { name, role, pin, ends_ms: None }).await?;
+            self.town
+                .at(site)?
+                .call(&PersonAdd { name, role, pin, ..PersonAdd::default() })
+                .await?;
         }
         Ok(())
     }
@@ -325,7 +328,7 @@ impl Day<'_> {
             let provider = self.town.at("provider")?.status().await?.party;
             let (name, role, pin) = ("小吴".to_owned(), "family".to_owned(), PIN.to_owned());
             let hub = self.town.at("hub1")?;
-            hub.call(&PersonAdd { name, role, pin, ends_ms: None }).await?;
+            hub.call(&PersonAdd { name, role, pin, ..PersonAdd::default() }).await?;
             let (purpose, ends_ms) =
                 ("a mistake".to_owned(), Some(now_ms().saturating_add(60 * 60 * 1_000)));
             let consent = ConsentRecord {

@@ -100,7 +100,8 @@ impl Day<'_> {
             ..ConsentRecord::default()
         };
         let (role, pin) = ("elder".to_owned(), PIN.to_owned());
-        hub.call(&PersonAdd { name: "许春梅".to_owned(), role, pin, ends_ms: None }).await?;
+        hub.call(&PersonAdd { name: "许春梅".to_owned(), role, pin, ..PersonAdd::default() })
+            .await?;
         let consent = hub.call(&consent).await?.consent;
         let grant = KeysGrant {
             elder: elder.clone(),

@@ -109,7 +109,7 @@ impl Day<'_> {
         let hub = self.town.at("hub1")?;
         if self.spoils(check) {
             let (name, role, pin) = ("小周".to_owned(), "family".to_owned(), "2468".to_owned());
-            hub.call(&PersonAdd { name, role, pin, ends_ms: None }).await?;
+            hub.call(&PersonAdd { name, role, pin, ..PersonAdd::default() }).await?;
             let (alert, act) = (self.alert.clone(), "ack".to_owned());
             hub.call(&AlertAct { alert, act, outcome: None, acting: acting("小周") }).await?;
         }

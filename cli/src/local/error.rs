@@ -12,24 +12,23 @@ use linli_store::{StoreError, keyring::KeyringError};
 
 use crate::failure::Exit;
 
+/// The message that says that a node has no community.
+pub(super) const NO_COMMUNITY: &str = "error-no-community";
+
 /// Why something could not be done without a running node.
 #[derive(Debug, thiserror::Error)]
-#[error("{source}")]
+#[error("{cause:#}")]
 pub(crate) struct LocalError {
     /// The exit code.
     pub(crate) exit: Exit,
     /// The message that says it to people, where there is a translation; else the source speaks.
     pub(crate) key: Option<&'static str>,
-    source: anyhow::Error,
+    cause: anyhow::Error,
 }
 
 impl LocalError {
-    fn of(
-        exit: Exit,
-        key: Option<&'static str>,
-        source: impl Into<anyhow::Error>,
-    ) -> anyhow::Error {
-        Self { exit, key, source: source.into() }.into()
+    fn of(exit: Exit, key: Option<&'static str>, cause: impl Into<anyhow::Error>) -> anyhow::Error {
+        Self { exit, key, cause: cause.into() }.into()
     }
 }
 
@@ -53,7 +52,7 @@ pub(super) fn setup(error: SetupError) -> anyhow::Error {
             (Exit::CONFLICT, None)
         }
         SetupError::AlreadyMember => (Exit::CONFLICT, Some("already-member")),
-        SetupError::NoCommunity => (Exit::CONFLICT, Some("error-no-community")),
+        SetupError::NoCommunity => (Exit::CONFLICT, Some(NO_COMMUNITY)),
         SetupError::Store(StoreError::Full | StoreError::ReadOnly) => {
             (Exit::FULL, Some("error-full"))
         }

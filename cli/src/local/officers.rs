@@ -78,10 +78,14 @@ pub(crate) fn new_key(
     }
 }
 
+/// Reads an officer's key file, still sealed: nobody types a passphrase for a file that is not there.
+pub(crate) fn read_key(path: &Path) -> anyhow::Result<Vec<u8>> {
+    read(path, KEY_FILE_BYTES_MAX)
+}
+
 /// Opens an officer's key file.
-pub(crate) fn open_key(path: &Path, passphrase: &Secret) -> anyhow::Result<KeyFile> {
-    let bytes = read(path, KEY_FILE_BYTES_MAX)?;
-    setup::open_officer_key(&bytes, passphrase).map_err(error::setup)
+pub(crate) fn open_key(sealed: &[u8], passphrase: &Secret) -> anyhow::Result<KeyFile> {
+    setup::open_officer_key(sealed, passphrase).map_err(error::setup)
 }
 
 /// The public key of an officer as people write it.
@@ -211,4 +215,14 @@ pub(crate) async fn finish_founding(
     let (lock, passphrase) = (home.lock()?, passphrase.clone());
     let finished = spawn_blocking(move || setup::finish_founding(lock.home(), &passphrase, &files));
     finished.await?.map_err(error::setup)
+}
+
+/// What a node lacks whose community waits for its officers; none where no community waits.
+pub(crate) async fn founding(home: &Home, passphrase: &Secret) -> Option<anyhow::Error> {
+    let Ok(Founded::Waits(request)) = finish_founding(home, passphrase, Vec::new()).await else {
+        return None;
+    };
+    let RequestRow { signed, needed, .. } = RequestRow::of(&request, false);
+    let signed = u64::try_from(signed.len()).unwrap_or(u64::MAX);
+    Some(CliError::Founding { signed, needed }.into())
 }

@@ -111,7 +111,22 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
         "deed-",
         "request-",
         "section-",
+        "erased-kind-",
         "consent-how-",
+        "field-",
+        "value-",
+        "measure-",
+        "alert-kind-",
+        "outcome-",
+        "fact-",
+        "reason-",
+        "role-",
+        "detail-",
+        "by-",
+        "data-",
+        "ground-",
+        "right-",
+        "may-",
     ];
     files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
     let detailed = files.last().map(|file| literals(file, "Detail::new(")).unwrap_or_default();

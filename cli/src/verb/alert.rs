@@ -3,12 +3,14 @@ use linli_node::api::cards::AlertCard;
 use linli_node::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use serde_json::Value;
 
-use super::about;
+use super::{about, who::Parties};
 use crate::{
     context::Context,
     failure::Exit,
-    output::{self, Columns, field},
+    output::{Columns, field},
 };
+
+mod told;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Alert {
@@ -78,7 +80,8 @@ impl Alert {
             }
             Act::Show(Which { alert }) => {
                 let answer = context.look(AlertShow { alert }).await?;
-                context.show(&answer, || output::tree(&answer))
+                let parties = Parties::ask(context).await?;
+                context.show(&answer, || told::told(context, &parties, &answer))
             }
             Act::Ack(which) => act(context, "ack", which, None).await,
             Act::TakeOver(which) => act(context, "take-over", which, None).await,
@@ -89,9 +92,9 @@ impl Alert {
             Act::Card { which, reason } => {
                 let acting = context.acting()?;
                 let request = AlertCard { alert: which.alert, reason, acting };
-                super::card::shown(context, &context.ask(&request).await?)
+                super::card::shown(context, &context.ask(&request).await?).await
             }
-            Act::RefuseCard(which) => act(context, "refuse-card", which, None).await,
+            Act::RefuseCard(which) => act(context, told::REFUSE_CARD, which, None).await,
         }
     }
 }
@@ -104,7 +107,12 @@ async fn act(
 ) -> anyhow::Result<Exit> {
     let acting = context.acting()?;
     let request = AlertAct { alert: which.alert, act: act.to_owned(), outcome, acting };
-    answered(context, &context.ask(&request).await?)
+    let answer = context.ask(&request).await?;
+    told::settled(context, act, &answer).await?;
+    match act {
+        told::REFUSE_CARD => context.show(&answer, || context.text.say("card-stays-closed", &[])),
+        _ => answered(context, &answer),
+    }
 }
 
 fn answered(context: &Context, answer: &AlertAnswer) -> anyhow::Result<Exit> {
@@ -123,7 +131,7 @@ fn table(context: &Context, alerts: &[Value]) -> String {
             field(alert, "alert"),
             about(alert),
             context.text.word("state", &field(alert, "state")),
-            field(alert, "kind"),
+            context.text.word("alert-kind", &field(alert, "kind")),
             context.zone.show_known(alert.get("since_ms").and_then(Value::as_u64)),
             field(alert, "delivered_to"),
             field(alert, "owner"),

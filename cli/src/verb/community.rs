@@ -153,7 +153,12 @@ impl Finish {
             }
             Founded::Waits(request) => {
                 let row = RequestRow::of(&request, false);
-                context.show(&row, || words::request(context, &row))?;
+                let signed = u64::try_from(row.signed.len()).unwrap_or(u64::MAX);
+                let lacks = row.needed.saturating_sub(signed);
+                context.show(&row, || {
+                    let said = context.text.say("community-lacks", &[("lacks", lacks.into())]);
+                    format!("{}\n\n{said}", words::request(context, &row))
+                })?;
                 Ok(Exit::WAITS)
             }
         }

@@ -19,7 +19,15 @@ impl Documents {
         let answer = context.look(network::Documents { readable: self.readable }).await?;
         context.show(&answer, || {
             let columns = Columns(&[
-                "space", "document", "name", "entries", "withheld", "as-of", "holders", "frontier",
+                "space",
+                "document",
+                "label",
+                "entries",
+                "withheld",
+                "as-of",
+                "authority",
+                "holders",
+                "frontier",
             ]);
             columns.table(&context.text, answer.iter().map(|row| cells(context, row)).collect())
         })
@@ -34,6 +42,7 @@ fn cells(context: &Context, row: &DocumentStatus) -> Vec<String> {
         row.entries.to_string(),
         row.withheld.len().to_string(),
         context.zone.show_known(row.as_of_ms),
+        context.zone.show_known(row.authority_ms),
         row.held_by.len().to_string(),
         short(&row.frontier),
     ]

@@ -12,8 +12,10 @@ use linli_node::api::care::{
 use crate::{
     context::Context,
     failure::{CliError, Exit},
-    output::{self, Columns, Spinner, printable},
+    output::{Columns, Spinner, printable},
 };
+
+mod told;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Elder {
@@ -103,7 +105,8 @@ impl Elder {
             }
             Act::Show { elder } => {
                 let answer = context.look(ElderShow { elder }).await?;
-                context.show(&answer, || output::tree(&answer))
+                let parties = super::who::Parties::ask(context).await?;
+                context.show(&answer, || told::told(context, &parties, &answer))
             }
             Act::Edit(Edit { elder, field, value }) => {
                 let request = ElderEdit { elder, field, value, acting: context.acting()? };
@@ -117,7 +120,7 @@ impl Elder {
             Act::Import(import) => import.run(context).await,
             Act::Card { elder, reason } => {
                 let request = ElderCard { elder, reason, acting: context.acting()? };
-                super::card::shown(context, &context.ask(&request).await?)
+                super::card::shown(context, &context.ask(&request).await?).await
             }
         }
     }

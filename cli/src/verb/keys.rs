@@ -1,10 +1,14 @@
 //! The privacy officer's work, one file a verb.
+
 use clap::Subcommand;
 
 use crate::{context::Context, failure::Exit};
 
 mod audit;
 mod consent;
+mod datamap;
+mod erase;
+mod erasures;
 mod expel;
 mod exposure;
 mod grant;
@@ -24,6 +28,7 @@ mod rotate;
 mod sign;
 pub(super) mod words;
 
+pub(super) use grants::party;
 pub(super) use officers::passphrase as officer_passphrase;
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +58,9 @@ enum Act {
     Recover(recover::Recover),
     RecoverShare(recover_share::RecoverShare),
     Recoveries(recoveries::Recoveries),
+    Erase(erase::Erase),
+    Erasures(erasures::Erasures),
+    Datamap(datamap::Map),
 }
 
 impl Keys {
@@ -77,6 +85,9 @@ impl Keys {
             Act::Recover(verb) => verb.run(context).await,
             Act::RecoverShare(verb) => verb.run(context),
             Act::Recoveries(verb) => verb.run(context).await,
+            Act::Erase(verb) => verb.run(context).await,
+            Act::Erasures(verb) => verb.run(context).await,
+            Act::Datamap(verb) => verb.run(context).await,
         }
     }
 }

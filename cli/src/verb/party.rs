@@ -34,7 +34,7 @@ impl Party {
             ]
         };
         context.show(&answer, || {
-            let columns = Columns(&["party", "kind", "name", "nodes", "state"]);
+            let columns = Columns(&["party", "kind", "label", "nodes", "state"]);
             columns.table(text, answer.iter().map(row).collect())
         })
     }

@@ -18,7 +18,7 @@ enum Act {
 struct Add {
     /// The elder's id or name, or a part that fits one only
     elder: String,
-    /// What was measured: a LOINC code, such as 14745-4 for glucose
+    /// What was measured: a LOINC code, such as 15074-8 for glucose
     #[arg(long)]
     code: String,
     /// The value, a decimal number

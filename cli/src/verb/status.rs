@@ -22,7 +22,7 @@ fn head(context: &Context, answer: &StatusAnswer) -> String {
     let community = match &answer.community {
         Some((name, id)) => text.say(
             "status-community",
-            &[("name", printable(name).into()), ("id", super::short(id).into())],
+            &[("name", printable(name).into()), ("id", id.as_str().into())],
         ),
         None => text.say("status-no-community", &[]),
     };

@@ -3,7 +3,13 @@ use std::path::PathBuf;
 use linli_store::harden;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{context::Context, failure::Exit, local, logs, prompt::PASSPHRASE};
+use crate::{
+    context::Context,
+    failure::Exit,
+    local::{self, officers},
+    logs,
+    prompt::PASSPHRASE,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Up {
@@ -19,8 +25,13 @@ impl Up {
         let config = context.config(&home)?;
         logs::begin(&config.log)?;
         let passphrase = PASSPHRASE.get(context, self.passphrase_file.as_deref())?;
-        local::run(home.lock()?, config, &passphrase, told_to_stop()?).await?;
-        Ok(Exit::DONE)
+        let ran = local::run(home.lock()?, config, &passphrase, told_to_stop()?).await;
+        match ran {
+            Err(error) if local::lacks_community(&error) => {
+                Err(officers::founding(&home, &passphrase).await.unwrap_or(error))
+            }
+            ran => ran.map(|()| Exit::DONE),
+        }
     }
 }
 

@@ -39,6 +39,9 @@ fn a_changed_passphrase_opens_the_node_and_the_former_one_does_not() {
     centre.stop();
     let wrong = finished(&mut change(&centre, "a passphrase of a thief", OTHER));
     assert_eq!(code(&wrong), (4, "forbidden".to_owned()), "{wrong:?}");
+    let mut thief = change(&centre, "a passphrase of a thief", OTHER);
+    let thief = finished(thief.env_remove("LINLI_NEW_PASSPHRASE"));
+    assert_eq!(thief.code, 4, "before a new one is asked for: {thief:?}");
     let short = finished(&mut change(&centre, PASSPHRASE, "short"));
     assert_eq!(short.code, 2, "{short:?}");
     let changed = finished(&mut change(&centre, PASSPHRASE, OTHER));
@@ -55,22 +58,46 @@ fn a_changed_passphrase_opens_the_node_and_the_former_one_does_not() {
 fn an_interrupted_change_of_passphrase_leaves_one_that_opens_and_can_be_done_again() {
     let folder = folder();
     let site = Site::init(folder.path().join("node"), None, LOOPBACK);
-    // Which moment the kill meets is left to the machine: stretching takes most of the time.
-    for into_ms in [150, 500, 900, 1_300] {
+    between_the_files(&site);
+    // Which moment the kill meets is left to the machine: it comes later and later, until one change
+    // was over before it.
+    let (mut unfinished, mut into_ms, mut over) = (0, 0, false);
+    while !over {
         let mut changing = change(&site, PASSPHRASE, OTHER).spawn().unwrap();
         thread::sleep(Duration::from_millis(into_ms));
         changing.kill().unwrap();
         changing.wait().unwrap();
         let again = finished(&mut change(&site, PASSPHRASE, OTHER));
         if again.code == 0 {
+            unfinished += 1;
             assert_eq!(again.answer()["party_key"], true, "both files after {into_ms} ms");
         } else {
+            over = true;
             assert_eq!(code(&again), (4, "forbidden".to_owned()), "it was done already");
         }
         let back = finished(&mut change(&site, OTHER, PASSPHRASE));
         assert_eq!(back.code, 0, "after {into_ms} ms neither opens: {back:?}");
         assert_eq!(back.answer()["party_key"], true);
+        into_ms += 350;
     }
+    assert!(unfinished > 0, "no kill came before the end");
+}
+
+/// The change stops after the party's key has the new passphrase and before the node's keys have it.
+fn between_the_files(site: &Site) {
+    let party = || fs::read(site.data().join("party.key")).unwrap();
+    let before = party();
+    let in_the_way = site.data().join("key.partial");
+    fs::create_dir(&in_the_way).unwrap();
+    let stopped = finished(&mut change(site, PASSPHRASE, OTHER));
+    assert_ne!(stopped.code, 0, "{stopped:?}");
+    assert_ne!(party(), before, "the first file was sealed anew");
+    fs::remove_dir(&in_the_way).unwrap();
+    let other = finished(&mut change(site, OTHER, PASSPHRASE));
+    assert_eq!(code(&other), (4, "forbidden".to_owned()), "the former one opens still");
+    let again = finished(&mut change(site, PASSPHRASE, OTHER));
+    assert_eq!(again.answer()["party_key"], true, "both files: {again:?}");
+    assert_eq!(finished(&mut change(site, OTHER, PASSPHRASE)).code, 0);
 }
 
 #[test]

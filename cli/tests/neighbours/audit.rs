@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     community::{LOOPBACK, add_elder, centre, centre_and_hub, elders, folder, id},
-    site::{Desk, Run, finished},
+    site::{Desk, Run, finished, plain},
 };
 
 fn audit(node: &Desk, words: &[&str]) -> Vec<Value> {
@@ -153,25 +153,15 @@ fn an_export_is_verified_without_a_node_and_every_change_in_it_is_named() {
     let read = of_kind(read["rows"].as_array().unwrap(), "read").len();
     assert_eq!(read, 1);
 
-    let good = fs::read(&file).unwrap();
-    let tampered = folder.path().join("tampered");
+    let signed = of_kind(seen["rows"].as_array().unwrap(), "signed");
+    let signed: Vec<u64> = signed.iter().map(|row| row["sequence"].as_u64().unwrap()).collect();
     let last = exported["last"].as_u64().unwrap();
-    for at in (0..good.len()).step_by(good.len() / 12) {
-        let mut bad = good.clone();
-        bad[at] ^= 1;
-        fs::write(&tampered, bad).unwrap();
-        assert!(broken(&tampered).0 <= last + 1, "byte {at}");
-        fs::write(&tampered, &good[..at]).unwrap();
-        let (number, why) = broken(&tampered);
-        assert!(
-            number <= last + 1 && ["unfinished", "malformed"].contains(&why.as_str()),
-            "{at} {why}"
-        );
-    }
-    let mut longer = good.clone();
-    longer.extend_from_slice(&good);
-    fs::write(&tampered, longer).unwrap();
-    assert_eq!(broken(&tampered).1, "order");
+    every_change_is_named(folder.path(), &fs::read(&file).unwrap(), &signed, last);
+    let none = folder.path().join("none");
+    fs::write(&none, "a letter to the inspector\n").unwrap();
+    let verify = centre.command(&["keys", "audit", "--verify", none.to_str().unwrap()]);
+    let said = finished(&mut plain(&verify));
+    assert!(said.code == 1 && said.out.contains("no file of an exported audit"), "{said:?}");
 
     // An inspector of one elder learns nothing of the other.
     let part = folder.path().join("part");
@@ -188,6 +178,46 @@ fn an_export_is_verified_without_a_node_and_every_change_in_it_is_named() {
     assert_eq!((&seen["withheld"], &seen["broken"]), (&exported["withheld"], &Value::Null));
     assert!(!of_kind(&audit(&centre, &[]), "exported").is_empty());
     centre.stop();
+}
+
+/// A changed byte is found at its record or at the next of the node's signatures, and so is an early end.
+fn every_change_is_named(folder: &Path, good: &[u8], signed: &[u64], last: u64) {
+    let tampered = folder.join("tampered");
+    for at in (0..good.len()).step_by(good.len() / 12) {
+        let mut bad = good.to_vec();
+        bad[at] ^= 1;
+        fs::write(&tampered, bad).unwrap();
+        // At the record that was changed, or at the next signature over it; what stands before the
+        // first record is signed by the last item, which has the number of the last record.
+        let item = item_at(good, at);
+        let next = signed.iter().filter(|number| **number > item).min();
+        let until = if item == 0 { last + 1 } else { next.map_or(last + 1, |number| *number) };
+        let (number, why) = broken(&tampered);
+        assert!((item.min(last)..=until).contains(&number), "byte {at} of {item}: {number} {why}");
+        fs::write(&tampered, &good[..at]).unwrap();
+        let (number, why) = broken(&tampered);
+        assert!(
+            number <= last + 1 && ["unfinished", "malformed"].contains(&why.as_str()),
+            "{at} {why}"
+        );
+    }
+    let mut longer = good.to_vec();
+    longer.extend_from_slice(good);
+    fs::write(&tampered, longer).unwrap();
+    assert_eq!(broken(&tampered).1, "order");
+}
+
+/// The number of the record that holds a byte of an export; 0 is what stands before the first.
+fn item_at(export: &[u8], byte: usize) -> u64 {
+    let (mut item, mut end) = (0, 0);
+    loop {
+        let length = <[u8; 4]>::try_from(&export[end..end + 4]).unwrap();
+        end += 4 + usize::try_from(u32::from_le_bytes(length)).unwrap();
+        if byte < end {
+            return item;
+        }
+        item += 1;
+    }
 }
 
 fn uuid(text: &str) -> Vec<u8> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     community::{LOOPBACK, add_elder, centre, centre_and_hub, folder, sees},
-    site::{Desk, Site, wait},
+    site::{Desk, Site, finished, plain, wait},
 };
 
 /// When the node is killed, in percent of the time that opening a card took before.
@@ -67,6 +67,12 @@ fn the_button_opens_the_card_to_the_duty_desk_and_the_end_of_the_alert_closes_it
     let again = card(&["elder", "card", &elder, "--reason", "救护车在问"]);
     assert_eq!(again.answer()["alert"], alert, "it is read in the open alert");
 
+    // Too late to keep it closed, which is said.
+    let late = hub.run(&["alert", "refuse-card", alert]);
+    let (code, message) = late.refusal();
+    assert_eq!((late.code, code.as_str()), (5, "conflict"), "{message}");
+    assert!(message.contains("household"), "who opened it: {message}");
+
     let told = hub.await_answer(&["elder", "show", &elder], |shown| {
         let read = &shown["card_openings"][0]["card"]["read_by"];
         (read.as_array()?.len() == 2).then(|| shown.clone())
@@ -80,12 +86,8 @@ fn the_button_opens_the_card_to_the_duty_desk_and_the_end_of_the_alert_closes_it
         assert!(!shown.contains("opening"), "{shown}");
     }
 
-    for act in [&["ack", alert][..], &["resolve", alert, "--outcome", "helped"]] {
-        centre.ask(&[&["--as", "李明", "alert"], act].concat());
-    }
-    hub.await_answer(&["alert", "show", alert], |answer| {
-        (answer["view"]["stage"] == "resolved").then_some(())
-    });
+    in_words(&centre, &hub, &elder, alert);
+    ended(&centre, &hub, alert);
     write(&hub, &elder, "entry", "钥匙在邻居家");
     for words in [["alert", "card", alert], ["elder", "card", &elder]] {
         let after = card(&words);
@@ -118,6 +120,46 @@ fn the_button_opens_the_card_to_the_duty_desk_and_the_end_of_the_alert_closes_it
     reads(&centre, third, "第一医院");
 }
 
+/// Who has the alert ends it; somebody else is told that it had no effect, and who has it.
+fn ended(centre: &Desk, hub: &Desk, alert: &str) {
+    let resolve = ["alert", "resolve", alert, "--outcome", "helped"];
+    let stage = |stage: &str| {
+        hub.await_answer(&["alert", "show", alert], |answer| {
+            (answer["view"]["stage"] == stage).then_some(())
+        });
+    };
+    centre.ask(&["--as", "李明", "alert", "ack", alert]);
+    stage("acknowledged");
+    hub.ask(&["person", "add", "王建国", "--role", "family"]);
+    let (code, message) = hub.run(&[&["--as", "王建国"], &resolve[..]].concat()).refusal();
+    assert!(code == "conflict" && message.contains("李明"), "{message}");
+    assert!(message.contains("only who has the alert"), "{message}");
+    stage("acknowledged");
+    centre.ask(&[&["--as", "李明"], &resolve[..]].concat());
+    stage("resolved");
+}
+
+/// What people see: words, names and times, and no ids but those that commands take.
+fn in_words(centre: &Desk, hub: &Desk, elder: &str, alert: &str) {
+    let typed = |node: &Desk, words: &[&str]| {
+        let run = finished(plain(&node.command(words)).env("LINLI_LANG", "zh"));
+        assert_eq!(run.code, 0, "{run:?}");
+        run.out
+    };
+    let card = typed(centre, &["--as", "李明", "alert", "card", alert]);
+    let allergies = card.lines().find(|line| line.contains("青霉素")).unwrap();
+    assert!(allergies.starts_with("过敏：青霉素（家庭 "), "{allergies}");
+    let shown = typed(hub, &["elder", "show", elder]);
+    let read = shown.lines().find(|line| line.contains("救护车在问")).unwrap();
+    assert!(read.contains("李明，North Gate centre"), "who read it: {read}");
+    let shown = typed(centre, &["alert", "show", alert]);
+    assert!(shown.contains("按钮") && shown.contains("查看急救卡：李明"), "{shown}");
+    for text in [card, shown] {
+        let long = |word: &str| word.len() >= 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        assert!(!text.split(|c: char| !c.is_ascii_alphanumeric()).any(long), "{text}");
+    }
+}
+
 /// Waits until the card that is read in an alert holds a text.
 fn reads(centre: &Desk, alert: &str, text: &str) {
     centre.await_answer(&["--as", "李明", "alert", "card", alert], |answer| {
@@ -148,7 +190,9 @@ fn the_hub_answers_an_alert_of_the_centre_unless_the_household_refuses() {
     assert_eq!((waits.code, waits.refusal().0.as_str()), (4, "forbidden"));
     let refused = centre.run(&["--as", "李明", "alert", "refuse-card", &first]);
     assert_eq!((refused.code, refused.refusal().0.as_str()), (4, "forbidden"));
-    hub.ask(&["alert", "refuse-card", &first]);
+    let refusal = hub.command(&["alert", "refuse-card", &first]);
+    let refusal = finished(&mut plain(&refusal));
+    assert!(refusal.code == 0 && refusal.out.contains("stays closed"), "{refusal:?}");
 
     // From here on the hub answers at once.
     hub.stop();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     community::{LOOPBACK, add_elder, centre, folder, join, met, sees},
-    site::Site,
+    site::{Site, finished, plain},
 };
 
 const GRANT: [&str; 10] = [
@@ -80,7 +80,16 @@ fn a_provider_reads_on_a_consent_until_it_is_withdrawn_and_its_late_work_is_judg
     });
     assert_eq!((&held["reason"], &held["own"]), (&json!("past_cut"), &json!(false)));
     assert_eq!(held["by"]["party"]["party"], party);
+    audited(&centre, &elder, &consent, &party);
     let entry = held["entry"].as_str().unwrap();
+    let desk = centre.ask(&["keys", "inbox"]);
+    let section = |name| desk.as_array().unwrap().iter().find(|item| item["section"] == name);
+    let waits = section("held").unwrap();
+    assert_eq!(
+        (&waits["id"], &waits["detail"]["arguments"]["count"]),
+        (&held["entry"], &json!("1"))
+    );
+    assert_eq!(section("consent").unwrap()["detail"]["key"], "inbox-consent");
     told(&provider, entry);
     judged(&centre, &elder, entry);
     let seen = provider.ask(&["elder", "show", &elder]).to_string();
@@ -92,6 +101,10 @@ fn a_provider_reads_on_a_consent_until_it_is_withdrawn_and_its_late_work_is_judg
 fn consented(centre: &Site) -> Value {
     let message = refused(centre, &GRANT, "invalid");
     assert!(message.contains("linli keys consent record"), "{message}");
+    // What is to be typed instead stands there so that it can be pasted, as people read it.
+    let asked = finished(&mut plain(&centre.command(&GRANT)));
+    let words = "--as NAME keys consent record '王秀英' --to 'Fast Care' --purpose 'visits'";
+    assert!(asked.err.contains(words), "{asked:?}");
     refused(centre, &record(&["--category", "care"])[2..], "forbidden");
     let bundled = ["--category", "care", "--category", "health"];
     refused(centre, &record(&bundled), "invalid");
@@ -99,12 +112,25 @@ fn consented(centre: &Site) -> Value {
     let consent = centre.ask(&record(&until))["consent"].clone();
     let other = ["keys", "grant", "王秀英", "Fast Care", "--scope", "health", "--right", "read"];
     let other = [&other[..], &["--purpose", "visits"]].concat();
-    // There is no health record, and the consent is about care.
-    assert!(centre.run(&other).code > 0);
+    // There is a health record, and the consent is about care.
+    let pulse = ["reading", "add", "王秀英", "--code", "8867-4", "--value", "72"];
+    centre.ask(&[&pulse[..], &["--unit", "/min"]].concat());
+    refused(centre, &other, "invalid");
+    refused(centre, &[&other[..], &["--consent", consent.as_str().unwrap()]].concat(), "invalid");
     let longer = [&GRANT[..], &["--until", "2099-12-31"]].concat();
     refused(centre, &longer, "invalid");
     let id = consent.as_str().unwrap();
-    centre.ask(&[&GRANT[..], &["--consent", &id[..8]]].concat());
+    let wrong = [&["--as", "高主任"], &GRANT[..]].concat();
+    let wrong = finished(centre.command(&wrong).env("LINLI_PIN", "0000"));
+    assert_eq!((wrong.code, wrong.refusal().0.as_str()), (4, "wrong-secret"));
+    let rows = centre.ask(&["keys", "grants", "王秀英"]);
+    assert!(!rows.to_string().contains("Fast Care"), "nothing was given: {rows}");
+    let granting = centre.command(&[&GRANT[..], &["--consent", &id[..8]]].concat());
+    let granted = finished(&mut plain(&granting));
+    assert_eq!(granted.code, 0, "{granted:?}");
+    for words in ["Fast Care may read and write the care record", "through 2098-12-31", &id[..8]] {
+        assert!(granted.out.contains(words), "{words}: {granted:?}");
+    }
     consent
 }
 
@@ -133,6 +159,18 @@ fn withdrawn(centre: &Site, consent: &Value, party: &Value) {
     refused(centre, &words, "conflict");
     refused(centre, &GRANT, "invalid");
     assert_eq!(centre.ask(&["keys", "exposure", "王秀英", "Fast Care"])[0]["had"], exposure["had"]);
+}
+
+/// The audit says who wrote the consent down, and who its withdrawal.
+fn audited(centre: &Site, elder: &str, consent: &Value, party: &Value) {
+    let words = ["keys", "audit", "--elder", elder, "--by", "高主任"];
+    let rows = centre.ask(&words)["rows"].clone();
+    let rows = rows.as_array().unwrap().iter().filter(|row| row["what"] == "consent");
+    let rows: Vec<&Value> = rows.filter(|row| row["party"] == *party).collect();
+    let done: Vec<&str> = rows.iter().map(|row| row["of"].as_str().unwrap()).collect();
+    assert_eq!(done, ["withdrawn", "given"], "{rows:?}");
+    let detail = format!("{} care: visits", consent.as_str().unwrap());
+    assert!(rows.iter().all(|row| row["detail"] == detail.as_str()), "{rows:?}");
 }
 
 /// The author's own node says that its work is held back, and cannot let it count.
@@ -219,8 +257,9 @@ fn a_provider_has_an_order_until_it_is_called_back_and_no_longer_than_thirty_day
         .await_answer(&["order", "show", &order], |shown| (shown["stage"] == "done").then_some(()));
     centre.ask(&["--as", "高主任", "order", "callback", &order, "--rating", "5"]);
     centre.await_answer(&["keys", "grants", "王秀英", "--all"], |rows| {
-        let mut rows = rows.as_array()?.iter().filter(|row| row["party"]["party"] == party);
-        rows.all(|row| row["state"] == "revoked").then_some(())
+        let rows = rows.as_array()?.iter().filter(|row| row["party"]["party"] == party);
+        let states: Vec<&Value> = rows.map(|row| &row["state"]).collect();
+        (states == ["revoked"]).then_some(())
     });
     let shown = provider.await_answer(&["order", "show", &order], |shown| {
         (shown["stage"] == "called_back").then(|| shown.clone())

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use linli_replica::{certificate::Act, request::Request};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     community::{Invitation, LOOPBACK, centre_and_hub, folder, met},
-    site::{Run, Site, finished},
+    site::{Run, Site, finished, plain, wait},
 };
 
 /// An officer's own machine: a folder with the key file, and no node.
@@ -41,16 +41,25 @@ impl Officer {
         self.folder.join("officer.key")
     }
 
-    fn run(&self, words: &[&str]) -> Run {
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = self.desk.command(words);
         let passphrase = format!("the passphrase of {}", self.folder.display());
-        finished(command.env("LINLI_OFFICER_PASSPHRASE", passphrase))
+        command.env("LINLI_OFFICER_PASSPHRASE", passphrase);
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Run {
+        finished(&mut self.command(words))
     }
 
     /// Signs a file and returns it: it stays where it is.
     pub(crate) fn sign(&self, file: &Path) -> Run {
+        finished(&mut self.signing(file))
+    }
+
+    fn signing(&self, file: &Path) -> Command {
         let (file, key) = (file.to_str().unwrap(), self.key());
-        self.run(&["keys", "sign", file, "--key", key.to_str().unwrap(), "--yes"])
+        self.command(&["keys", "sign", file, "--key", key.to_str().unwrap(), "--yes"])
     }
 }
 
@@ -156,13 +165,23 @@ pub(crate) fn town() -> Town {
     assert_eq!(begun.code, 6, "{begun:?}");
     assert_eq!(begun.answer()["deeds"][0]["deed"], "found");
     let second = town.copy(&file, "founding-2");
-    assert_eq!(li.sign(&file).answer()["state"], "waits");
+    let signing = li.signing(&file);
+    let signed = finished(&mut plain(&signing));
+    assert!(signed.code == 0 && signed.out.contains("1 of 2"), "{signed:?}");
     assert_eq!(zhao.sign(&second).answer()["state"], "waits");
     let up = town.centre.run(&["up"]);
     assert_eq!((up.code, up.refusal().0.as_str()), (5, "conflict"), "no community yet");
+    assert!(up.refusal().1.contains("linli community finish"), "{up:?}");
     let finish = |file: &Path| town.centre.run(&["community", "finish", file.to_str().unwrap()]);
+    let few = town.centre.command(&["community", "finish", file.to_str().unwrap()]);
+    let few = finished(&mut plain(&few));
+    assert!(few.code == 6 && few.out.contains("One more officer must sign"), "{few:?}");
     let one = finish(&file);
     assert_eq!((one.code, one.answer()["state"].as_str()), (6, Some("waits")));
+    let copy = town.copy(&second, "founding-3");
+    let last = finished(&mut plain(&town.officers[1].signing(&copy)));
+    let next = format!("linli community finish {}", copy.display());
+    assert!(last.code == 0 && last.out.contains(&next), "{last:?}");
     let both = finish(&second);
     assert_eq!(both.code, 0, "{both:?}");
     let none = finish(&second);
@@ -211,6 +230,7 @@ pub(crate) fn enrolled_in_parallel(town: &Town) -> Site {
     let file = town.export("enrol-2");
     let copy = town.copy(&file, "enrol-2-copy");
     assert_eq!((li.sign(&file).code, zhao.sign(&copy).code), (0, 0));
+    waits_in_words(&second);
     let counts = town.import(&[&file, &copy]);
     assert_eq!((counts.code, counts.answer()["state"].as_str()), (0, Some("counts")));
     let again = town.import(&[&file]);
@@ -218,6 +238,23 @@ pub(crate) fn enrolled_in_parallel(town: &Town) -> Site {
     second.up();
     met(&town.centre, &second);
     second
+}
+
+/// While `up` waits for the officers, `status` and `doctor` say so and not that nothing runs.
+fn waits_in_words(site: &Site) {
+    let idle = site.run(&["status"]);
+    assert!(idle.code == 8 && idle.refusal().1.contains("start it"), "{idle:?}");
+    let mut up = site.command(&["up"]);
+    let mut up = up.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait("it is said that the node waits", || {
+        let said = site.run(&["status"]);
+        assert_eq!(said.code, 8, "{said:?}");
+        said.refusal().1.contains("waits for the officers to sign").then_some(())
+    });
+    let doctor = site.run(&["doctor"]);
+    assert!(doctor.out.contains("waits for the officers to sign"), "{doctor:?}");
+    up.kill().unwrap();
+    up.wait().unwrap();
 }
 
 /// The officers of a node, as text.
@@ -286,12 +323,14 @@ fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
     for node in [&town.centre, &hub] {
         node.await_answer(&["status"], |status| {
             let peers = status["peers"].as_array()?;
-            peers.iter().all(|peer| peer["node"] != *stolen).then_some(())
+            let gone = peers.iter().all(|peer| peer["node"] != *stolen);
+            (!peers.is_empty() && gone).then_some(())
         });
     }
     assert_eq!(Town::parties(&hub), (3, 0), "its party stays");
     second.await_answer(&["status"], |status| {
-        (status["peers"].as_array()?.iter().all(|peer| peer["path"] == "away")).then_some(())
+        let peers = status["peers"].as_array()?;
+        (!peers.is_empty() && peers.iter().all(|peer| peer["path"] == "away")).then_some(())
     });
     // All of it is there after a restart.
     town.centre.stop();
@@ -362,6 +401,9 @@ fn an_officers_key_is_checked_printed_and_brought_back() {
     let mistyped = format!("{}q", &li.word[..li.word.len() - 1]);
     let mistyped = if mistyped == li.word { li.word.replace('q', "p") } else { mistyped };
     assert_eq!((check(&mistyped).code, check("nowhere").code), (2, 3));
+    let mut nothing = li.command(&["keys", "officer", "check", "nowhere"]);
+    let nothing = finished(nothing.env_remove("LINLI_OFFICER_PASSPHRASE"));
+    assert_eq!(nothing.code, 3, "before a passphrase is asked for: {nothing:?}");
     assert_eq!(li.run(&["keys", "officer", "new", "--out", key]).code, 5, "never overwritten");
 
     let second = folder.path().join("second.key");
@@ -402,7 +444,8 @@ fn an_officer_whose_key_lies_at_the_node_expels_at_once() {
     assert_eq!((out.code, out.answer()["state"].as_str()), (0, Some("counts")), "{out:?}");
     assert_eq!(out.answer()["deeds"][0]["label"], "hub");
     hub.await_answer(&["status"], |status| {
-        (status["peers"].as_array()?.iter().all(|peer| peer["path"] == "away")).then_some(())
+        let peers = status["peers"].as_array()?;
+        (!peers.is_empty() && peers.iter().all(|peer| peer["path"] == "away")).then_some(())
     });
     assert!(centre.ask(&["status"])["peers"].as_array().unwrap().is_empty());
     assert!(centre.ask(&["keys", "requests"]).as_array().unwrap().is_empty());

@@ -53,7 +53,7 @@ fn people_take_turns_at_a_desk_with_one_pin_each() {
     // Who is named with a PIN acts, whoever sits there.
     centre.ask(&["--as", "李明", "alert", "take-over", &alert]);
     assert_eq!(owner(&centre, &alert), "李明");
-    centre.ask(&["person", "lock"]);
+    centre.ask(&["person", "leave"]);
     assert!(!file.exists());
     fs::write(&file, &second).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -66,7 +66,7 @@ fn people_take_turns_at_a_desk_with_one_pin_each() {
     centre.up();
     let started = without_pin(&centre, &["alert", "respond", &alert]);
     assert_eq!((started.code, started.refusal().0.as_str()), (4, "wrong-secret"), "{started:?}");
-    centre.ask(&["person", "lock"]);
+    centre.ask(&["person", "leave"]);
 
     let rows = centre.ask(&["keys", "audit", "--by", "李明"])["rows"].clone();
     assert!(rows.as_array().unwrap().iter().any(|row| row["what"] == "read"), "{rows}");

@@ -141,6 +141,14 @@ pub(crate) fn finished(command: &mut Command) -> Run {
     }
 }
 
+/// The same command as a person types it, who reads words and not JSON.
+pub(crate) fn plain(command: &Command) -> Command {
+    let mut typed = Command::new(command.get_program());
+    typed.args(command.get_args().filter(|word| *word != "--json")).stdin(Stdio::null());
+    typed.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    typed
+}
+
 /// A data directory and the node that may run there; the node ends with it.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -192,6 +200,15 @@ impl Site {
             assert!(ended.is_none(), "the node ended by itself: {ended:?}");
             (self.desk.run(&["status"]).code == 0).then_some(())
         });
+    }
+
+    /// Starts the node as a relay; it answers nobody here, and is ended by [`Self::kill`].
+    pub(crate) fn relay_up(&mut self) {
+        assert!(self.node.is_none(), "the relay runs already");
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = self.command(&["relay", "up", "--http", "127.0.0.1:0"]);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.node = Some(command.spawn().unwrap());
     }
 
     /// Kills the node as a power cut does: it gets no time for anything.

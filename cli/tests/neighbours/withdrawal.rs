@@ -62,7 +62,11 @@ fn a_consent_withdrawn_at_the_centre_ends_the_grant_that_the_hub_gave() {
     // Everybody who looked is in the audit, also who looked at nothing but rights.
     let audit = hub.ask(&["keys", "audit", "--elder", &elder]);
     let looked = |method: &str| {
-        audit.as_array().unwrap().iter().any(|row| row["what"] == "listed" && row["of"] == method)
+        audit["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["what"] == "listed" && row["of"] == method)
     };
     assert!(looked("keys.grants") && looked("keys.consent.list"), "{audit}");
 }

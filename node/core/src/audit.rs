@@ -10,6 +10,7 @@ use linli_replica::audit::Head;
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::certificate::{self, Certificate, Subject};
 use linli_replica::codec;
+use linli_replica::erasure::{ORDER_TOPIC, Order};
 use linli_replica::id::{CertificateId, NodeId, PartyId, SpaceTag, Timestamp};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Decoder, Encode, Encoder};
@@ -17,7 +18,7 @@ use rand_core::CryptoRng;
 
 use crate::authority::{Act, Owner, Revoked, Right, SpaceCertificate};
 use crate::limits::{AUDIT_RECORD_BYTES_MAX, CODE_BYTES_MAX};
-use crate::person::PersonCertificate;
+use crate::person::{self, PersonCertificate};
 
 mod export;
 mod verify;
@@ -104,7 +105,7 @@ whats! {
     Admitted = 15 "admitted";
     /// A space was handed over to another owner.
     HandedOver = 16 "handed-over";
-    /// A space or a document was erased.
+    /// A space or documents of it were ordered to be erased.
     Erased = 17 "erased";
     /// A consent was recorded or withdrawn.
     Consent = 18 "consent";
@@ -114,6 +115,8 @@ whats! {
     PersonAdded = 20 "person-added";
     /// A person was ended.
     PersonEnded = 21 "person-ended";
+    /// A person changed their PIN.
+    PinChanged = 22 "pin-changed";
     /// A space was opened with the officers' keys.
     Recovered = 30 "recovered";
     /// An emergency card was opened.
@@ -333,9 +336,20 @@ impl AuditRecord {
                 record.node = Some(*node);
                 What::NodeExtended
             }
-            Act::Notice { node, topic, .. } => {
-                (record.node, record.of) = (Some(*node), Some(clip(topic)));
-                What::Notice
+            Act::Notice { node, topic, body } => {
+                record.node = Some(*node);
+                let order = (topic == ORDER_TOPIC)
+                    .then(|| Order::decode(body, certificate.body().community).ok())
+                    .flatten();
+                record.space = order.as_ref().map(|order| order.erase().space);
+                let ended = person::end::ended_by(topic);
+                record.detail = ended.map(str::to_owned);
+                record.of = ended.is_none().then(|| clip(topic));
+                match (order, ended) {
+                    (Some(_), _) => What::Erased,
+                    (None, Some(_)) => What::PersonEnded,
+                    (None, None) => What::Notice,
+                }
             }
         };
         record

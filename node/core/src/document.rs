@@ -51,13 +51,16 @@ pub enum Withheld {
     /// The person's stamp is wrong or its certificate does not stand.
     #[error("the person it names did not sign it")]
     BadStamp,
+    /// Signed after the person's end date.
+    #[error("it was signed by a person whose end date had passed")]
+    PersonEnded,
     /// A change is compressed, too large, unreadable, or not by the log's own actor in sequence.
     #[error("it holds a change that breaks the rules")]
     BadChange,
     /// It builds on a change that is withheld or has not arrived.
     #[error("it builds on something that has not arrived or does not count")]
     MissingDependency,
-    /// Its log forked, and another branch stands.
+    /// Its log forked: another branch stands, or nobody has built on it.
     #[error("its author's device wrote two histories, and the other one stands")]
     Forked,
 }

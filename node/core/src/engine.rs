@@ -32,6 +32,7 @@ use crate::space::{BadSpaceRecord, Kept, Space};
 
 mod draft;
 mod edit;
+mod erase;
 mod error;
 mod hand_over;
 mod membership;
@@ -110,8 +111,14 @@ pub struct Core {
     party: PartyId,
     spaces: BTreeMap<SpaceTag, Slot>,
     inbox_logs: BTreeMap<NodeId, Secret>,
+    /// Their keys, worked out once.
+    inbox_keys: BTreeMap<NodeId, SigningKey>,
+    /// Whether their record is to be written with the next entry.
+    inbox_changed: bool,
     open: BTreeMap<DocTag, Opened>,
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
+    /// Documents that were opened and hold what a person signed after their end.
+    signed_late: BTreeSet<(SpaceTag, DocTag)>,
     uses: u64,
 }
 
@@ -145,11 +152,17 @@ pub struct Outline {
     pub epochs: Vec<(NodeId, Timestamp)>,
     /// Whether entries may be held back by a cut or by the end of a grant.
     pub may_hold_back: bool,
+    /// When which party's grants end; none where all are without an end.
+    pub ends: Option<Arc<[(Timestamp, PartyId)]>>,
 }
 
 impl Outline {
     fn of(space: &Space) -> Self {
         let state = space.state();
+        let grants = state.members.iter().flat_map(|(party, member)| {
+            member.grants.iter().filter_map(|grant| Some((grant.ends?, *party)))
+        });
+        let ends: Arc<[(Timestamp, PartyId)]> = grants.collect();
         Self {
             kind: space.kind().to_owned(),
             log: space.own_log(),
@@ -157,6 +170,7 @@ impl Outline {
             members: Arc::new(state.members.keys().copied().collect()),
             epochs: space.latest_epochs().collect(),
             may_hold_back: space.may_hold_back(),
+            ends: (!ends.is_empty()).then_some(ends),
         }
     }
 }
@@ -204,8 +218,11 @@ impl Core {
             party,
             spaces: BTreeMap::new(),
             inbox_logs: BTreeMap::new(),
+            inbox_keys: BTreeMap::new(),
+            inbox_changed: false,
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
+            signed_late: BTreeSet::new(),
             uses: 0,
         };
         for (shelf, key, value) in records {
@@ -300,6 +317,30 @@ impl Core {
         }
     }
 
+    /// Says whether documents of a space that were opened since the start hold what a person signed after
+    /// their end. Nothing but opening a document tells who signed in it.
+    #[must_use]
+    pub fn has_signed_late(&self, space: SpaceTag) -> bool {
+        let mut of = self.signed_late.range((space, DocTag([0; 32]))..=(space, DocTag([255; 32])));
+        of.next().is_some()
+    }
+
+    /// Looks at a space as it is stored, without keeping it loaded.
+    ///
+    /// # Errors
+    /// As [`Core::space`].
+    pub fn glance<T>(
+        &self,
+        world: World<'_>,
+        tag: SpaceTag,
+        look: impl FnOnce(&Space) -> T,
+    ) -> Result<T, CoreError> {
+        match self.spaces.get(&tag).ok_or(CoreError::NoSuchSpace)? {
+            Slot::Loaded(space) => Ok(look(space)),
+            Slot::Stored(stored) => Ok(look(&Space::from_record(&stored.record, world.directory)?)),
+        }
+    }
+
     /// Counts the entries that are held but not shown, in the documents open at this moment.
     #[must_use]
     pub fn withheld(&self) -> u64 {
@@ -326,6 +367,7 @@ impl Core {
         record: impl Fn(SpaceTag) -> Option<Vec<u8>>,
     ) {
         self.open.clear();
+        self.inbox_changed = true;
         for own in self.unsettled.values_mut().flatten() {
             own.doubtful |= spaces.contains(&own.entry.header().space);
         }
@@ -380,19 +422,29 @@ impl Core {
             authored.records.push(space.record());
         }
         self.inbox_logs.clear();
+        self.inbox_keys.clear();
         authored.records.push(self.inbox_record());
         self.open.clear();
         Ok(authored)
     }
 
-    fn inbox_record(&self) -> Record {
+    fn inbox_record(&mut self) -> Record {
+        self.inbox_changed = false;
         let value = Some(linli_replica::codec::encode(&self.inbox_logs));
         Record { shelf: Shelf::Own, key: INBOX_LOGS.to_vec(), value }
     }
 
     fn inbox_log(&mut self, node: NodeId, rng: &mut impl CryptoRng) -> SigningKey {
-        let secret = self.inbox_logs.entry(node).or_insert_with(|| Secret::draw(rng));
-        SigningKey::from_bytes(secret.expose())
+        if let Some(key) = self.inbox_keys.get(&node) {
+            return key.clone();
+        }
+        let secret = self.inbox_logs.entry(node).or_insert_with(|| {
+            self.inbox_changed = true;
+            Secret::draw(rng)
+        });
+        let key = SigningKey::from_bytes(secret.expose());
+        self.inbox_keys.insert(node, key.clone());
+        key
     }
 
     /// Returns where the log of a key continues after what this node has written itself.

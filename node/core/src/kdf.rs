@@ -50,7 +50,7 @@ pub fn derive_secret(context: &'static str, secret: &Secret) -> Secret {
 /// Returns the tag under which carriers hold a space. Nobody can find the space from its tag.
 #[must_use]
 pub fn space_tag(space: &SpaceId, carrier_key: &[u8; 32]) -> SpaceTag {
-    SpaceTag(derive(SPACE_TAG, &[space.0, *carrier_key].concat()))
+    linli_replica::id::space_tag(&space.0, carrier_key)
 }
 
 /// Returns the space and document tag of a node's inbox; anybody who knows the node can.
@@ -103,6 +103,8 @@ mod tests {
     #[test]
     fn tags_depend_on_everything_that_goes_in() {
         let (a, b) = (SpaceId([1; 32]), SpaceId([2; 32]));
+        let material = [a.0, [3; 32]].concat();
+        assert_eq!(space_tag(&a, &[3; 32]), SpaceTag(derive(SPACE_TAG, &material)));
         let tags = [space_tag(&a, &[3; 32]), space_tag(&a, &[4; 32]), space_tag(&b, &[3; 32])];
         assert!(tags[0] != tags[1] && tags[0] != tags[2] && tags[1] != tags[2]);
         let (x, y) = (DocumentSecret::of_genesis(&[1; 32]), DocumentSecret::of_genesis(&[2; 32]));

@@ -6,6 +6,7 @@
 //! space whether it counts ([`authority`]), and applies its changes when the document is looked at
 //! ([`document`]). Only what is authorised is shown; the rest is listed with the reason.
 
+pub mod apart;
 pub mod audit;
 pub mod authority;
 pub(crate) mod codec;

@@ -13,6 +13,8 @@ use crate::kdf::{PIN_PEPPER, derive_secret};
 use crate::limits::{CODE_BYTES_MAX, KEY_FILE_BYTES_MAX};
 use crate::secret::Secret;
 
+pub mod end;
+
 /// What a party says of one of its people. Sealed wherever it is stored or sent.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Person {

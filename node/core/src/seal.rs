@@ -9,7 +9,9 @@ use chacha20poly1305::aead::{Aead as _, Payload as Sealing};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
 use hpke::{Deserializable as _, OpModeR, OpModeS, Serializable as _};
-use linli_replica::entry::{Entry, EntryError, Header, Suite, Urgency, suite_overhead_bytes};
+use linli_replica::entry::{
+    Entry, EntryError, Header, Suite, Urgency, VerifiedPage, suite_overhead_bytes,
+};
 use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, SpaceTag};
 use linli_replica::limits::PAD_BUCKET_BYTES;
 use rand_core::CryptoRng;
@@ -83,13 +85,36 @@ pub fn seal_entry(
     content_key: &Secret,
     content: &[u8],
 ) -> Result<Entry, SealError> {
+    let (header, ciphertext) = sealed(rng, place, epoch, content_key, content)?;
+    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+}
+
+/// As [`seal_entry`], as a page of its own.
+pub(crate) fn seal_page(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    epoch: EpochId,
+    content_key: &Secret,
+    content: &[u8],
+) -> Result<VerifiedPage, SealError> {
+    let (header, ciphertext) = sealed(rng, place, epoch, content_key, content)?;
+    Ok(VerifiedPage::assemble(&header, ciphertext, place.log_key)?)
+}
+
+fn sealed(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    epoch: EpochId,
+    content_key: &Secret,
+    content: &[u8],
+) -> Result<(Header, Vec<u8>), SealError> {
     let padded = pad(content, place.urgency)?;
     let header = header(place, Suite::Epoch, epoch, draw(rng), padded.len())?;
     let sealing = Sealing { msg: &padded, aad: &header.encode() };
     let ciphertext = cipher(content_key)
         .encrypt(&XNonce::from(*header.nonce), sealing)
         .map_err(|_| SealError::TooLarge(content.len()))?;
-    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+    Ok((header, ciphertext))
 }
 
 /// Opens an entry sealed under an epoch; `key` looks content keys up.
@@ -122,10 +147,31 @@ pub fn seal_to_inbox(
     recipient: &[u8; 32],
     content: &[u8],
 ) -> Result<Entry, SealError> {
+    let (header, ciphertext) = sealed_to_inbox(rng, place, recipient, content)?;
+    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+}
+
+/// As [`seal_to_inbox`], as a page of its own.
+pub(crate) fn seal_page_to_inbox(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    recipient: &[u8; 32],
+    content: &[u8],
+) -> Result<VerifiedPage, SealError> {
+    let (header, ciphertext) = sealed_to_inbox(rng, place, recipient, content)?;
+    Ok(VerifiedPage::assemble(&header, ciphertext, place.log_key)?)
+}
+
+fn sealed_to_inbox(
+    rng: &mut impl CryptoRng,
+    place: &Place<'_>,
+    recipient: &[u8; 32],
+    content: &[u8],
+) -> Result<(Header, Vec<u8>), SealError> {
     let padded = pad(content, place.urgency)?;
     let header = header(place, Suite::Inbox, EpochId::default(), [0; 24], padded.len())?;
     let ciphertext = hpke_seal(rng, recipient, INBOX_INFO, &header.encode(), &padded)?;
-    Ok(Entry::assemble(&header, ciphertext, place.log_key)?)
+    Ok((header, ciphertext))
 }
 
 /// Seals bytes to whoever holds the private half of `recipient` (HPKE base mode): encapsulated key ‖
@@ -176,14 +222,18 @@ pub(crate) fn hpke_open(
     .map(Zeroizing::new)
 }
 
-/// Puts content that is clear to carriers into an entry of the epoch it is about, and signs it.
+/// Puts content that is clear to carriers into an entry of the epoch it is about, a page of its own.
 ///
 /// # Errors
 /// The content is too large, or the place contradicts itself.
-pub fn clear_entry(place: &Place<'_>, epoch: EpochId, content: &[u8]) -> Result<Entry, SealError> {
+pub fn clear_page(
+    place: &Place<'_>,
+    epoch: EpochId,
+    content: &[u8],
+) -> Result<VerifiedPage, SealError> {
     let padded = pad(content, place.urgency)?;
     let header = header(place, Suite::Recovery, epoch, [0; 24], padded.len())?;
-    Ok(Entry::assemble(&header, padded.to_vec(), place.log_key)?)
+    Ok(VerifiedPage::assemble(&header, padded.to_vec(), place.log_key)?)
 }
 
 /// Takes the content out of an entry that is clear to carriers.

@@ -33,8 +33,8 @@ pub struct Space {
     state: SpaceState,
     keys: BTreeMap<EpochId, EpochKey>,
     log: Secret,
-    /// The log that this key signs: its public half, worked out once.
-    own_log: OnceCell<LogKey>,
+    /// The key that signs this log, worked out once.
+    log_key: OnceCell<SigningKey>,
     bindings: BTreeMap<LogKey, NodeId>,
     documents: BTreeMap<DocTag, String>,
     wrapped: BTreeSet<(EpochId, NodeId)>,
@@ -104,7 +104,7 @@ impl Space {
             state,
             keys: BTreeMap::new(),
             log,
-            own_log: OnceCell::new(),
+            log_key: OnceCell::new(),
             bindings: BTreeMap::new(),
             documents: BTreeMap::new(),
             wrapped: BTreeSet::new(),
@@ -225,12 +225,12 @@ impl Space {
     }
 
     pub(crate) fn log_key(&self) -> SigningKey {
-        SigningKey::from_bytes(self.log.expose())
+        self.log_key.get_or_init(|| SigningKey::from_bytes(self.log.expose())).clone()
     }
 
     /// Returns the log that this node writes to.
     pub(crate) fn own_log(&self) -> LogKey {
-        *self.own_log.get_or_init(|| crate::identity::log_key(&self.log_key()))
+        crate::identity::log_key(&self.log_key())
     }
 
     /// Lists the certificates that count, with what they cite: what others are told. What does not count
@@ -264,6 +264,23 @@ impl Space {
         self.changed = true;
     }
 
+    /// Returns the key that signs orders to carriers, where this node keeps it.
+    pub(crate) fn carrier_key(&self) -> Option<SigningKey> {
+        self.carrier_key.as_ref().map(|key| SigningKey::from_bytes(key.expose()))
+    }
+
+    /// Forgets the names of documents.
+    pub(crate) fn forget_documents(&mut self, documents: &BTreeSet<DocTag>) {
+        self.documents.retain(|document, _| !documents.contains(document));
+        self.changed = true;
+    }
+
+    /// Returns the node that began the space, and keeps its carrier-order key.
+    #[must_use]
+    pub fn began_by(&self) -> Option<NodeId> {
+        self.genesis().map(|genesis| genesis.body().by)
+    }
+
     /// Returns the genesis certificate.
     pub(crate) fn genesis(&self) -> Option<&SpaceCertificate> {
         self.certificates.get(&CertificateId(self.id.0))
@@ -282,7 +299,7 @@ impl Space {
     /// Replaces the log key: this node writes to fresh logs from here on.
     pub(crate) fn renew_log(&mut self, log: Secret) {
         self.log = log;
-        self.own_log = OnceCell::new();
+        self.log_key = OnceCell::new();
         self.changed = true;
     }
 

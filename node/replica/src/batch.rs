@@ -1,7 +1,10 @@
 //! What is committed together: all of it is durable, or nothing.
 
+use std::collections::BTreeSet;
+
 use crate::certificate::Certificate;
 use crate::entry::Entry;
+use crate::id::{DocTag, SpaceTag};
 
 /// One atomic addition to the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,12 +13,33 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// Community certificates, or their copies with more signatures.
     pub certificates: Vec<Certificate>,
-    /// The node's own records, sealed by the store under its storage key.
+    /// What is removed, with every entry of it that is held or comes in this batch. Never in an
+    /// urgent batch.
+    pub erase: Vec<Erase>,
+    /// The node's own records, sealed by the store under its storage key. Written last.
     pub records: Vec<Record>,
     /// Whether this may use the space reserved for alerts, and goes before others.
     pub urgent: bool,
     /// Whether nobody waits for it, so that the store may gather more before it writes.
     pub relaxed: bool,
+}
+
+/// A space, or some documents of it, whose entries are to be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erase {
+    /// The space.
+    pub space: SpaceTag,
+    /// The documents; none for all of the space.
+    pub documents: Option<BTreeSet<DocTag>>,
+}
+
+impl Erase {
+    /// Says whether it takes a document of a space away.
+    #[must_use]
+    pub fn covers(&self, space: &SpaceTag, document: &DocTag) -> bool {
+        self.space == *space
+            && self.documents.as_ref().is_none_or(|documents| documents.contains(document))
+    }
 }
 
 /// Where a record of the node's own is kept.
@@ -63,13 +87,17 @@ impl Batch {
     /// Says whether there is nothing to commit.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.certificates.is_empty() && self.records.is_empty()
+        self.entries.is_empty()
+            && self.certificates.is_empty()
+            && self.erase.is_empty()
+            && self.records.is_empty()
     }
 
     /// Adds what another batch holds.
     pub fn absorb(&mut self, other: Self) {
         self.entries.extend(other.entries);
         self.certificates.extend(other.certificates);
+        self.erase.extend(other.erase);
         self.records.extend(other.records);
         self.urgent |= other.urgent;
         self.relaxed &= other.relaxed;

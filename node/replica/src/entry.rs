@@ -141,6 +141,9 @@ pub enum EntryError {
     /// The length in the header is not that of the ciphertext, or not a padded one.
     #[error("the ciphertext does not have the padded length its header states")]
     Length,
+    /// The header names another log than that of the key which is to sign.
+    #[error("the entry is to be signed with the key of its own log")]
+    OtherLog,
     /// Sequence zero, or a first entry with a predecessor, or the reverse.
     #[error("the entry's sequence and its predecessor contradict each other")]
     Sequence,
@@ -382,6 +385,22 @@ impl Page {
 }
 
 impl VerifiedPage {
+    /// Puts a sealed entry together and signs it with its log's key: a page whose signature was made here
+    /// and need not be checked.
+    ///
+    /// # Errors
+    /// The parts break a rule of the format, or the key is another log's; see [`EntryError`].
+    pub fn assemble(
+        header: &Header,
+        ciphertext: Vec<u8>,
+        key: &SigningKey,
+    ) -> Result<Self, EntryError> {
+        if header.log.as_bytes() != key.verifying_key().as_bytes() {
+            return Err(EntryError::OtherLog);
+        }
+        Ok(Self { entries: vec![Entry::assemble(header, ciphertext, key)?] })
+    }
+
     /// Returns the entries, in order, at least one.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
@@ -436,6 +455,15 @@ pub(crate) mod tests {
         for entry in page.entries() {
             assert_eq!(Entry::decode(&entry.encode()).unwrap(), *entry);
         }
+    }
+
+    #[test]
+    fn what_is_assembled_with_its_logs_key_verifies_and_with_another_is_refused() {
+        let entry = chain(1, DocTag([1; 32]), 1, 0).remove(0);
+        let assemble = |by| VerifiedPage::assemble(entry.header(), vec![0; 272], &key(by));
+        let page = assemble(1).unwrap();
+        assert_eq!(Page(page.entries().to_vec()).verify(), Ok(page));
+        assert_eq!(assemble(2), Err(EntryError::OtherLog));
     }
 
     #[test]

@@ -85,6 +85,8 @@ id! {
     EpochId;
     /// A certificate: the hash of its body.
     CertificateId;
+    /// An erasure order: the hash of its terms, whoever publishes it.
+    OrderId;
 }
 
 /// The text was not 64 hexadecimal digits.
@@ -128,4 +130,11 @@ impl Timestamp {
 #[must_use]
 pub fn inbox_tag(node: &NodeId) -> SpaceTag {
     SpaceTag(blake3::derive_key("linli 1 inbox space tag", node.as_bytes()))
+}
+
+/// Returns the tag under which carriers hold a space: what its id and the public half of its
+/// carrier-order key make. Nobody can find the space from its tag.
+#[must_use]
+pub fn space_tag(space: &[u8; 32], carrier_key: &[u8; 32]) -> SpaceTag {
+    SpaceTag(blake3::derive_key("linli 1 space tag", &[*space, *carrier_key].concat()))
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::batch::Erase;
 use crate::entry::{Entry, Urgency, VerifiedPage};
 use crate::frontier::{Branch, Frontier, Tip, digest};
 use crate::held::{Held, HeldError};
@@ -41,6 +42,14 @@ pub struct Index {
     spaces: BTreeMap<DocTag, SpaceNumber>,
     documents: BTreeMap<(SpaceNumber, DocTag), Document>,
     flights: BTreeMap<(DocTag, LogKey), Flight>,
+    erased: Erased,
+}
+
+/// What is erased for good: nothing of it is taken in.
+#[derive(Debug, Clone, Default)]
+struct Erased {
+    spaces: BTreeSet<SpaceTag>,
+    documents: BTreeMap<DocTag, BTreeSet<SpaceTag>>,
 }
 
 /// What a verified page brings.
@@ -61,6 +70,9 @@ pub enum Admission {
 /// Why a verified page is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum AdmissionRefusal {
+    /// A steward of the space had it erased.
+    #[error("it was erased by order of a steward and is not taken in again")]
+    Erased,
     /// The document is held in another space.
     #[error("the document belongs to another space")]
     OtherSpace,
@@ -194,6 +206,9 @@ impl Index {
         let Some(first) = entries.first() else { return Ok(Admission::Known) };
         let (space, document, log) =
             (first.header().space, first.header().document, first.header().log);
+        if self.is_erased(&space, &document) {
+            return Ok(Admission::Refused(AdmissionRefusal::Erased));
+        }
         if self.space_of(&document).is_some_and(|known| known != space) {
             return Ok(Admission::Refused(AdmissionRefusal::OtherSpace));
         }
@@ -288,6 +303,56 @@ impl Index {
         let range = (*document, LogKey([0; 32]))..=(*document, LogKey([0xff; 32]));
         let flying = self.flights.range(range).map(|((_, log), _)| log);
         held + flying.filter(|log| self.tips(document, log).is_empty()).count()
+    }
+
+    /// Forgets what an order erases and takes nothing of it in from here on. Returns the documents
+    /// of which something was held or admitted.
+    pub fn erase(&mut self, erase: &Erase) -> BTreeSet<DocTag> {
+        let Erase { space, documents } = erase;
+        match documents {
+            None => drop(self.erased.spaces.insert(*space)),
+            Some(documents) => {
+                for document in documents {
+                    self.erased.documents.entry(*document).or_default().insert(*space);
+                }
+            }
+        }
+        let Some(number) = self.numbers.get(space).copied() else { return BTreeSet::new() };
+        let mut gone: BTreeSet<DocTag> = match documents {
+            None => self.documents(space).map(|(document, _)| document).collect(),
+            Some(documents) => documents.clone(),
+        };
+        if documents.is_none() {
+            gone.extend(self.flights.keys().map(|(document, _)| *document));
+        }
+        gone.retain(|document| self.spaces.get(document) == Some(&number));
+        for document in &gone {
+            self.spaces.remove(document);
+            self.documents.remove(&(number, *document));
+        }
+        self.flights.retain(|(document, _), _| !gone.contains(document));
+        if documents.is_none() {
+            self.numbers.remove(space);
+        }
+        gone
+    }
+
+    /// Says whether a document of a space is erased, with its space or by itself.
+    #[must_use]
+    pub fn is_erased(&self, space: &SpaceTag, document: &DocTag) -> bool {
+        self.is_space_erased(space)
+            || self.erased.documents.get(document).is_some_and(|spaces| spaces.contains(space))
+    }
+
+    /// Says whether a whole space is erased.
+    #[must_use]
+    pub fn is_space_erased(&self, space: &SpaceTag) -> bool {
+        self.erased.spaces.contains(space)
+    }
+
+    /// Lists the spaces in which a document by this tag is erased by itself.
+    pub(crate) fn erased_in(&self, document: &DocTag) -> impl Iterator<Item = &SpaceTag> {
+        self.erased.documents.get(document).into_iter().flatten()
     }
 
     /// Counts admitted entries as held: they are durable. In order within each log.

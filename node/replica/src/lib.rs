@@ -17,6 +17,7 @@ pub mod certificate;
 pub mod codec;
 pub mod directory;
 pub mod entry;
+pub mod erasure;
 pub mod fingerprint;
 pub mod frame;
 pub mod frontier;

@@ -136,3 +136,9 @@ pub const FORK_BYTES_MAX: usize = 8 * PAGE_BYTES_MAX;
 /// Bytes of one log that are sent on at once when a peer has just made them. More is announced: the
 /// others may have it from elsewhere.
 pub const FORWARD_BYTES_MAX: usize = 16 << 10;
+
+/// Documents in one erasure order: 36 KiB, so that it fits a certificate.
+pub const ERASE_DOCUMENTS_MAX: usize = 1_024;
+
+/// Orders that one confirmation names: 32 KiB. A node that has carried out more confirms twice.
+pub const CONFIRMED_ORDERS_MAX: usize = 1_024;

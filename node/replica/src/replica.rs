@@ -17,6 +17,7 @@ use crate::session::Session;
 
 pub mod api;
 pub(crate) mod commits;
+mod erase;
 pub(crate) mod world;
 
 pub use api::{Ending, Input, Output, Policy, Refused, Save, Saved, Ticket};
@@ -52,11 +53,12 @@ impl Replica {
         Self { world: World::new(me, directory, index, policy), sessions: BTreeMap::new() }
     }
 
-    /// Takes up what a carrier had counted against its senders' quotas: the node's own records, as
-    /// they were committed. Other records are passed over.
+    /// Takes up what a carrier had counted against its senders' quotas, and which orders to erase were
+    /// carried out: the node's own records, as they were committed. Other records are passed over.
     pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
         for (key, value) in records {
             self.world.restore(key, value);
+            self.world.restore_note(key, value);
         }
     }
 
@@ -130,6 +132,8 @@ impl Replica {
                 let parcel = Parcel { records, relaxed, live, ..Parcel::default() };
                 self.authored(held, pages, parcel, out);
             }
+            Input::Erase { order, records } => self.erase(order, records),
+            Input::Declined(space) => self.declined(&space),
             Input::Want(space) => self.want(space),
             Input::Forget(space) => self.forget(&space),
             Input::Reconcile { peer } => {
@@ -140,6 +144,7 @@ impl Replica {
             Input::Heartbeat(cell) => self.heartbeat(&cell, None),
             Input::Tick => self.tick(now, out),
         }
+        self.tell_erasing(out);
         self.pump(held, out);
         for (ticket, batch) in self.world.commits.due() {
             out.push(Output::Commit { ticket, batch });
@@ -270,8 +275,14 @@ impl Replica {
     fn persisted(&mut self, ticket: Ticket, outputs: &mut Vec<Output>) {
         let mut certificates = Vec::new();
         let mut sources = BTreeSet::new();
-        for parcel in self.world.commits.persisted(ticket) {
-            self.world.index.persisted(&parcel.entries);
+        for mut parcel in self.world.commits.persisted(ticket) {
+            let index = &mut self.world.index;
+            // What was on its way when its erasure was ordered is removed by a later commit.
+            parcel.entries.retain(|e| !index.is_erased(&e.header().space, &e.header().document));
+            index.persisted(&parcel.entries);
+            if let Some(save) = parcel.save.filter(|_| !parcel.erase.is_empty()) {
+                self.erased(save);
+            }
             self.spread(&parcel);
             sources.extend(parcel.certificates.iter().map(|c| (parcel.from, c.id())));
             certificates.extend(parcel.certificates);
@@ -289,6 +300,8 @@ impl Replica {
                 session.owe_certificate(*id);
             }
         }
+        self.learn_orders();
+        self.tell_erasing(outputs);
         self.world.directory_changed();
         self.expel(outputs);
         outputs.push(Output::Directory { changed });
@@ -358,7 +371,8 @@ impl Replica {
     }
 
     fn want(&mut self, space: SpaceTag) {
-        if !self.world.wanted.contains_key(&space) {
+        let erased = self.world.index.is_space_erased(&space);
+        if !erased && !self.world.wanted.contains_key(&space) {
             self.world.revision += 1;
             self.world.wanted.insert(space, self.world.revision);
             self.world.outboxes.remove(&space);
@@ -386,6 +400,7 @@ impl Replica {
 
     fn tick(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.expel(outputs);
+        self.retry_erasing();
         for session in self.sessions.values_mut() {
             session.tick(&mut self.world, now);
         }

@@ -332,6 +332,18 @@ impl Session {
         self.fetch.drop_asked(world);
     }
 
+    /// Drops what was to be said and fetched of documents that are erased.
+    pub(crate) fn drop_documents(&mut self, world: &mut World, gone: &BTreeSet<DocTag>) {
+        self.fetch.drop_documents(world, gone);
+        self.offering.retain(|document| !gone.contains(document));
+        self.announcing.retain(|document, _| !gone.contains(document));
+        self.delivered.retain(|document, _| !gone.contains(document));
+        for due in &mut self.receipts {
+            due.retain(|document, _| !gone.contains(document));
+        }
+        self.dirty = true;
+    }
+
     pub(crate) fn unblock(&mut self) {
         self.fetch.unblock();
         self.dirty = true;

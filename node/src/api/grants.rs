@@ -337,7 +337,7 @@ pub struct HeldRow {
     pub by: NodeRef,
     /// Whether this node wrote it.
     pub own: bool,
-    /// `past_cut` or `ended`.
+    /// `past_cut`, `ended` or `person_ended`.
     pub reason: String,
     /// When it was signed.
     pub at_ms: Option<u64>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Done, methods};
+use super::{Acting, Done, methods};
 
 methods! {
     "status" Status => StatusAnswer;
@@ -136,6 +136,9 @@ pub struct DocumentStatus {
     pub withheld: Vec<String>,
     /// The latest time any entry shown was signed.
     pub as_of_ms: Option<u64>,
+    /// As of when this node knows who may do what there: its last comparison with a node of another party
+    /// that decides. None where there was none, or where this node cannot read it.
+    pub authority_ms: Option<u64>,
     /// Nodes that have said they hold this frontier durably.
     pub held_by: Vec<String>,
 }
@@ -222,16 +225,20 @@ pub struct InviteConfirm {
 }
 
 /// Adds a person to this party.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct PersonAdd {
     /// The person's name.
     pub name: String,
     /// The role, such as `operator`.
     pub role: String,
+    /// The qualification: a code, or the number of a certificate.
+    pub qualification: Option<String>,
     /// The PIN to act with: four characters or more.
     pub pin: String,
     /// When the person's certificate ends; a year from now where it is not given.
     pub ends_ms: Option<u64>,
+    /// Who acts: a steward, where this party has one.
+    pub acting: Option<Acting>,
 }
 
 impl std::fmt::Debug for PersonAdd {
@@ -253,8 +260,12 @@ pub struct PersonRow {
     pub name: String,
     /// The role.
     pub role: String,
-    /// When the certificate ends.
+    /// The qualification.
+    pub qualification: Option<String>,
+    /// When what the person signs ends to count.
     pub ends_ms: u64,
+    /// Whether that moment has passed.
+    pub ended: bool,
 }
 
 /// Lists the parties of the community.

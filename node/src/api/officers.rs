@@ -331,9 +331,10 @@ pub struct Desk {}
 /// Something that waits for an officer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeskItem {
-    /// What kind of thing: `signature`, `enrolment` or `ending`.
+    /// What kind of thing: `signature`, `enrolment`, `ending`, `held`, `consent` or `erasure`.
     pub section: String,
-    /// What to name in the command that sees to it: a request's or a node's id.
+    /// What to name in the command that sees to it: the id of a request, a node, a party, an entry, an
+    /// elder or an order.
     pub id: String,
     /// By when, where there is a day.
     pub due_ms: Option<u64>,

@@ -315,9 +315,9 @@ impl Export {
         let written = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         written.map_err(|error| unwritable(&error))?;
         let named = self.draft.take().map(|draft| draft.persist_noclobber(&self.path));
-        named.transpose().map_err(|failed| match failed.error.kind() {
-            ErrorKind::AlreadyExists => taken(),
-            _ => unwritable(&failed.error),
+        named.transpose().map_err(|failed| {
+            let there = failed.error.kind() == ErrorKind::AlreadyExists;
+            if there { taken() } else { unwritable(&failed.error) }
         })?;
         let answer = AuditExported {
             first: writing.before.sequence.saturating_add(1),

@@ -18,7 +18,7 @@ use linli_model::private::Private;
 use linli_replica::certificate::PartyKind;
 use linli_replica::directory::Directory;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -78,6 +78,13 @@ fn kept(node: &mut Node, elder: Uuid, right: Right) -> Option<SpaceTag> {
     }
     let (tag, owner) = space(node, elder, right)?;
     matches!(owner, Owner::Party(_)).then_some(tag)
+}
+
+/// The nodes at which an elder's card was read in an alert, as far as this node has looked at alerts:
+/// they held it, whether or not their parties ever had a right in its space.
+pub(crate) fn read_at(node: &Node, elder: Uuid) -> BTreeSet<NodeId> {
+    let seen = node.cards.alerts.values().filter(|seen| seen.elder == elder);
+    seen.flat_map(|seen| &seen.card.read_by).map(|read| NodeId(read.author.node.0)).collect()
 }
 
 /// Whether a card may be shown without an alert: not where the community's steward keeps it, nor where
@@ -206,9 +213,11 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
     }
     let at = world(&node.replica, &node.store);
     let Ok(space) = node.core.space(at, alerts) else { return saves };
+    // Centres are on duty too, whosever card it is.
     let on_duty = |(party, member): (&PartyId, &Member)| {
         let duty = member.grants.iter().filter(|grant| grant.purpose == DUTY);
-        (duty.clone().count() > 0).then(|| (*party, until(duty, at.now)))
+        let on_duty = is_family(at.directory, party) && duty.clone().count() > 0;
+        on_duty.then(|| (*party, until(duty, at.now)))
     };
     let present: BTreeMap<PartyId, Option<Until>> =
         space.state().members.iter().filter_map(on_duty).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use linli_core::audit::{AuditRecord, What, clip};
 use linli_core::engine::{Acting, Authored};
 use linli_model::author::PartyId;
 use linli_model::consent::{self, Consent, ConsentFact, Giver, Obtained, Standing, State};
@@ -9,6 +10,7 @@ use linli_model::document::DocumentName;
 use linli_model::event::{FactId, Reason};
 use linli_model::private::Private;
 use linli_model::time::Timestamp;
+use linli_replica::batch::Record;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{CertificateId, DocTag, SpaceTag};
 use linli_replica::replica::Save;
@@ -36,10 +38,31 @@ pub(crate) fn record(node: &mut Node, request: ConsentRecord) -> Outcome<Consent
     let author = node.core.own_author(world, person.as_ref()).ok_or_else(not_enrolled)?;
     consent::may_give(&author, &consent).map_err(|reason| refused(&reason))?;
     let name = Name::Elder(elder, DocumentName::Consents);
-    let fact = ConsentFact::Given { consent };
-    let (id, saves) = facts::add_to(node, space, &name, Urgency::Normal, person.as_ref(), fact)?;
+    let fact = ConsentFact::Given { consent: consent.clone() };
+    let (id, authored) = facts::make(node, space, &name, Urgency::Normal, person.as_ref(), fact)?;
+    let mut authored = authored.unwrap_or_default();
+    authored.records.push(audit(node, elder, id, &consent, GIVEN));
+    let saves = [node.author(authored)].into();
     note(node, space, &name)?;
     Ok((ConsentAnswer { consent: id.to_string() }, saves))
+}
+
+/// What the audit says of a consent that was written down, in the field `of`.
+const GIVEN: &str = "given";
+const WITHDRAWN: &str = "withdrawn";
+
+/// What the audit says of a consent: whose data, to whom, what was done, and which consent.
+fn audit(node: &mut Node, elder: Uuid, id: FactId, consent: &Consent, of: &str) -> Record {
+    let categories: Vec<String> = consent.categories.iter().map(ToString::to_string).collect();
+    let detail = format!("{id} {}: {}", categories.join(" "), consent.purpose);
+    AuditRecord {
+        elder: Some(elder.into_bytes().into()),
+        party: Some(linli_replica::id::PartyId(consent.to.0)),
+        of: Some(of.to_owned()),
+        detail: Some(clip(&detail)),
+        ..node.record_of(What::Consent)
+    }
+    .for_store()
 }
 
 /// Lists the document at once, so that the next request finds it.
@@ -203,7 +226,10 @@ pub(crate) fn withdraw(node: &mut Node, request: ConsentWithdraw) -> Outcome<Vec
 
     let resting = resting_on(node, elder, party, id)?;
     let taken: Vec<SpaceTag> = resting.iter().filter(|of| of.steward).map(|of| of.space).collect();
-    let saves = write_withdrawal(node, *document, id, by, &request, person.as_ref(), &resting)?;
+    let record = audit(node, elder, id, &standing.consent, WITHDRAWN);
+    let note = request.note.clone().map(Private::new);
+    let fact = ConsentFact::Withdrawn { given: id, by, note };
+    let saves = write_withdrawal(node, *document, fact, person.as_ref(), &resting, record)?;
     let mut statements = Vec::new();
     for Resting { space, scope, .. } in resting {
         statements.push(exposure::statement(node, space, scope, party, taken.contains(&space))?);
@@ -247,24 +273,23 @@ fn resting_on(
     Ok(found)
 }
 
-/// Makes one batch of the withdrawal and the revocations.
+/// Makes one batch of the withdrawal, its record in the audit, and the revocations.
 fn write_withdrawal(
     node: &mut Node,
     document: DocTag,
-    given: FactId,
-    by: Giver,
-    request: &ConsentWithdraw,
+    fact: ConsentFact,
     person: Option<&Acting>,
     resting: &[Resting],
+    record: Record,
 ) -> Result<BTreeSet<Save>, ApiError> {
     let mut authored = Authored::default();
     let mut made = revoke_all(node, resting, &mut authored);
     if made.is_ok() {
         // Last, so that what was said is sealed under a key that the removed have not.
-        let note = request.note.clone().map(Private::new);
-        let fact = ConsentFact::Withdrawn { given, by, note };
-        let withdrawn = facts::write(node, document, Urgency::Normal, person, fact);
-        made = withdrawn.map(|withdrawn| authored.absorb(withdrawn));
+        made = facts::write(node, document, Urgency::Normal, person, fact).map(|withdrawn| {
+            authored.absorb(withdrawn);
+            authored.records.push(record);
+        });
     }
     // What was made is known to the core: it must not be lost, whatever else failed.
     let saves = [node.author(authored)].into();

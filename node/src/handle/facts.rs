@@ -95,7 +95,9 @@ pub(crate) fn write<B: Body>(
     Ok(make(node, space, &name, urgency, person, body)?.1.unwrap_or_default())
 }
 
-fn make<B: Body>(
+/// Makes a fact of a document, which begins with it where there is none yet; none where it changes
+/// nothing. It is to be given to the node with what else belongs to it.
+pub(crate) fn make<B: Body>(
     node: &mut Node,
     space: SpaceTag,
     name: &Name,

@@ -204,11 +204,11 @@ pub(crate) fn list(node: &mut Node, request: KeysGrants) -> Outcome<Vec<GrantRow
 }
 
 /// One grant, as a space's certificates have it.
-struct Told {
-    party: PartyId,
-    grant: StandingGrant,
-    right: &'static str,
-    since: Timestamp,
+pub(super) struct Told {
+    pub(super) party: PartyId,
+    pub(super) grant: StandingGrant,
+    pub(super) right: &'static str,
+    pub(super) since: Timestamp,
     removal: Option<(CertificateId, PartyId, Timestamp, Option<PartyId>)>,
     /// Whether it ended with a hand-over.
     handed_over: bool,
@@ -224,21 +224,9 @@ fn of_space(
         let world = world(&node.replica, &node.store);
         told(node.core.space(world, space)?)
     };
-    let at = now();
     let row = |told: Told| {
-        let Told { party, grant, right, since, removal, handed_over } = told;
-        let expelled = node.replica.directory().party(&party).is_some_and(|p| p.expelled);
-        let state = if handed_over {
-            "handed_over"
-        } else if removal.is_some() {
-            "revoked"
-        } else if expelled {
-            "expelled"
-        } else if grant.ends.is_some_and(|ends| at > ends) {
-            "ended"
-        } else {
-            "standing"
-        };
+        let state = state_of(node, &told);
+        let Told { party, grant, right, since, removal, handed_over: _ } = told;
         let consent = grant.consent.as_ref().and_then(|id| id.parse().ok());
         let standing = consent.and_then(|id| Some((id, consents.get(&id)?)));
         GrantRow {
@@ -265,7 +253,24 @@ fn of_space(
     Ok(told.into_iter().map(row).collect())
 }
 
-fn told(space: &Space) -> Vec<Told> {
+/// Whether a grant stands, or what ended it.
+pub(super) fn state_of(node: &Node, told: &Told) -> &'static str {
+    let expelled = node.replica.directory().party(&told.party).is_some_and(|p| p.expelled);
+    if told.handed_over {
+        "handed_over"
+    } else if told.removal.is_some() {
+        "revoked"
+    } else if expelled {
+        "expelled"
+    } else if told.grant.ends.is_some_and(|ends| now() > ends) {
+        "ended"
+    } else {
+        "standing"
+    }
+}
+
+/// Lists the grants of a space, those that are over too.
+pub(super) fn told(space: &Space) -> Vec<Told> {
     let state = space.state();
     let sides = state.members.iter().chain(&state.former);
     let grants = sides.flat_map(|(party, Member { grants })| {

@@ -34,14 +34,17 @@ pub(crate) fn list(node: &mut Node, request: HeldList) -> Outcome<Vec<HeldRow>> 
     now_known(rows)
 }
 
-/// Finds everything that is held back, in all spaces or in some.
+/// Finds what is held back: in some spaces everything; in all spaces what a look at their certificates,
+/// or at documents that are open, gives reason to look for.
 fn find(node: &mut Node, about: Option<BTreeSet<SpaceTag>>) -> Result<Vec<Held>, ApiError> {
     elders::refresh(node);
+    let all = about.is_none();
     let spaces = about.unwrap_or_else(|| node.core.spaces().collect());
     let mut found = Vec::new();
     for space in spaces {
         let outline = node.core.outline(world(&node.replica, &node.store), space)?;
-        if outline.may_hold_back || has_ended_node(node, &outline.members) {
+        let reason = outline.may_hold_back || node.core.has_signed_late(space);
+        if !all || reason || has_ended_node(node, &outline.members) {
             of_space(node, space, &mut found)?;
         }
     }
@@ -98,6 +101,7 @@ const fn reason(withheld: Withheld) -> Option<&'static str> {
     match withheld {
         Withheld::PastCut => Some("past_cut"),
         Withheld::Ended => Some("ended"),
+        Withheld::PersonEnded => Some("person_ended"),
         Withheld::NoKey
         | Withheld::Damaged
         | Withheld::Unbound
@@ -127,6 +131,12 @@ fn pick<'a>(held: &'a [Held], text: &str) -> Result<&'a Held, ApiError> {
         (None, _) => Err(not_found("nothing that is held back here has this id")),
         (Some(_), Some(_)) => Err(not_found("several entries fit; give more of the id")),
     }
+}
+
+/// Lists what waits for the judgement of this party.
+pub(super) fn waiting(node: &mut Node) -> Result<Vec<HeldRow>, ApiError> {
+    let rows = find(node, None)?.into_iter().map(|held| held.row);
+    Ok(rows.filter(|row| row.may_judge && !row.refused).collect())
 }
 
 pub(crate) fn show(node: &mut Node, request: HeldShow) -> Outcome<HeldEntry> {

@@ -200,8 +200,12 @@ pub(crate) fn documents(node: &mut Node, request: Documents) -> Outcome<Vec<Docu
         }
         let frontier = node.replica.index().frontier(&document).unwrap_or_default();
         let holders = node.receipts.holders(&document, &frontier);
-        let (mut heads, mut withheld) = (None, Vec::new());
+        let (mut heads, mut withheld, mut authority_ms) = (None, Vec::new(), None);
         if name.is_some() {
+            let (own, at) = (node.core.party(), now());
+            let state = node.core.space(world(&node.replica, &node.store), space)?.state();
+            let directory = node.replica.directory();
+            authority_ms = node.heard.authority_at(directory, state, own, at).map(|at| at.0);
             let opened = node.core.open(world(&node.replica, &node.store), space, document)?;
             heads = Some(opened.heads().iter().map(ToString::to_string).collect());
             withheld = opened.withheld().iter().map(|entry| entry.reason.to_string()).collect();
@@ -216,6 +220,7 @@ pub(crate) fn documents(node: &mut Node, request: Documents) -> Outcome<Vec<Docu
             entries: frontier.entries(),
             withheld,
             as_of_ms: None,
+            authority_ms,
             held_by: holders.iter().map(ToString::to_string).collect(),
         });
     }

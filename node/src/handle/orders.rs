@@ -237,6 +237,11 @@ pub(crate) fn of_elder(node: &mut Node, elder: Uuid) -> Vec<(SpaceTag, Uuid)> {
     found
 }
 
+/// The elder an order is for, where this node can read it.
+pub(super) fn elder(node: &mut Node, document: DocTag) -> Option<Uuid> {
+    read(node, document).ok()?.request.map(|request| request.elder)
+}
+
 /// Finds an order by its id or the beginning of it.
 fn document(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     elders::refresh(node);

@@ -8,10 +8,11 @@ use linli_core::identity::officer_word;
 use linli_core::recovery::{
     NOTICE_TOPIC, Record as Recovered, RecoveryError, RecoveryNotice, Request, Words,
 };
-use linli_replica::batch::{Record, Shelf};
+use linli_replica::batch::{Erase, Record, Shelf};
 use linli_replica::certificate::{Act, Certificate};
 use linli_replica::id::{NodeId, SpaceTag};
 use linli_replica::replica::Input;
+use linli_store::StoreError;
 use uuid::Uuid;
 
 use super::{Outcome, elders, invalid, not_found, now_known, spaces};
@@ -236,7 +237,17 @@ pub(crate) fn list(node: &mut Node, _: RecoveryList) -> Outcome<Vec<RecoveryRow>
     now_known(rows)
 }
 
-fn internal(error: linli_store::StoreError) -> ApiError {
+/// Removes the notes of rehearsals of a space that is erased: they say whose it was.
+pub(crate) fn forget_rehearsals(node: &Node, erase: &Erase) -> Result<Vec<Record>, StoreError> {
+    let of = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let record = key.starts_with(REHEARSAL).then(|| Recovered::read(&value).ok())??;
+        let gone = erase.documents.is_none() && record.statement().space == erase.space;
+        gone.then_some(Record { shelf: Shelf::Own, key, value: None })
+    };
+    Ok(node.store.records(Shelf::Own)?.into_iter().filter_map(of).collect())
+}
+
+fn internal(error: StoreError) -> ApiError {
     ApiError::new(Code::Internal, error.to_string())
 }
 

@@ -329,6 +329,7 @@ mod tests {
             members: Arc::new([STAYS, GONE].into()),
             epochs: vec![(HONEST, Timestamp(epoch_at))],
             may_hold_back: false,
+            ends: None,
         }
     }
 

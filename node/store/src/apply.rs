@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use linli_replica::audit::{Head, Linker};
-use linli_replica::batch::{Batch, Record, Shelf};
+use linli_replica::batch::{Batch, Erase, Record, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
 use linli_replica::frontier::{Branch, Tip};
+use linli_replica::id::DocTag;
 use rand_core::CryptoRng;
 use redb::{ReadableTable, Table, WriteTransaction};
 
@@ -86,6 +87,9 @@ impl<'t> Applier<'t> {
         self.write_entries(&batch.entries, plan)?;
         for certificate in &batch.certificates {
             self.write_certificate(certificate, rng)?;
+        }
+        for erase in &batch.erase {
+            self.erase(erase)?;
         }
         for record in &batch.records {
             self.write_record(record, rng)?;
@@ -172,6 +176,46 @@ impl<'t> Applier<'t> {
         let row = rows::chain_row(document, log);
         self.chains.entry(*chain).or_default().row = Some(row);
         Ok(row)
+    }
+
+    /// Removes a space, or documents of it: their entries, branches and numbers. The numbers of logs
+    /// stay: a log key that somebody uses in two spaces must still be found from the other.
+    fn erase(&mut self, erase: &Erase) -> Result<(), StoreError> {
+        let first: [u8; 40] = rows::join(&erase.space.0, &[0; 8]);
+        let last: [u8; 40] = rows::join(&erase.space.0, &[u8::MAX; 8]);
+        let mut found = Vec::new();
+        for row in self.spaces.range::<&[u8; 40]>(&first..=&last)? {
+            let row = *row?.0.value();
+            let (_, number) = rows::split::<32, 8, 40>(&row);
+            let number = u64::from_be_bytes(number);
+            let tags = self.tags.get(number)?.ok_or(StoreError::Corrupted { table: "spaces" })?;
+            let document = DocTag(rows::split::<32, 32, 64>(tags.value()).1);
+            if erase.covers(&erase.space, &document) {
+                found.push((row, number, document));
+            }
+        }
+        for (row, number, document) in found {
+            self.erase_document(number)?;
+            self.documents.remove(&rows::document_row(erase.space, document))?;
+            self.tags.remove(number)?;
+            self.spaces.remove(&row)?;
+        }
+        self.chains.retain(|chain, _| !erase.covers(&chain.space, &chain.document));
+        Ok(())
+    }
+
+    fn erase_document(&mut self, number: u64) -> Result<(), StoreError> {
+        let (first, last) = (rows::chain_row(number, 0), rows::chain_row(number, u32::MAX));
+        let (from, _) = rows::entry_rows(&first, 0).ok_or(StoreError::Full)?;
+        let (_, to) = rows::entry_rows(&last, 0).ok_or(StoreError::Full)?;
+        let mut bytes = 0_u64;
+        self.entries.retain_in::<&rows::EntryRow, _>(&from..=&to, |_, entry| {
+            bytes = bytes.saturating_add(size(entry));
+            false
+        })?;
+        self.entry_bytes = self.entry_bytes.saturating_sub(bytes);
+        self.branches.retain_in::<&ChainRow, _>(&first..=&last, |_, _| false)?;
+        Ok(())
     }
 
     fn load(&mut self, id: &ChainId) -> Result<&Chain, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use linli_replica::audit::{Head, Linked, Linker};
-use linli_replica::batch::{Batch, Shelf};
+use linli_replica::batch::{Batch, Erase, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
 use linli_replica::frontier::{Branch, Tip};
@@ -68,6 +68,9 @@ impl MemoryStore {
                     place.insert(certificate);
                 }
             }
+        }
+        for erase in &batch.erase {
+            content.erase(erase);
         }
         for record in batch.records {
             if record.shelf == Shelf::Audit {
@@ -167,6 +170,15 @@ impl Content {
         }
         let log = self.entries.entry((header.document, header.log)).or_default();
         log.insert((header.sequence, entry.id()), entry);
+    }
+
+    fn erase(&mut self, erase: &Erase) {
+        for log in self.entries.values_mut() {
+            log.retain(|_, entry| !erase.covers(&entry.header().space, &entry.header().document));
+        }
+        self.entries.retain(|_, log| !log.is_empty());
+        self.branches.retain(|chain, _| !erase.covers(&chain.space, &chain.document));
+        self.documents.retain(|(space, document)| !erase.covers(space, document));
     }
 }
 

@@ -128,7 +128,9 @@ impl Queue {
 
     /// Numbers a batch and queues it, waiting while its lane is full.
     pub(crate) fn submit(&self, batch: Batch, done: Done) {
-        let name = if batch.urgent { LaneName::Urgent } else { LaneName::Normal };
+        // What removes goes to the main file, after everything before it.
+        let urgent = batch.urgent && batch.erase.is_empty();
+        let name = if urgent { LaneName::Urgent } else { LaneName::Normal };
         let bytes = batch_bytes(&batch);
         let full = |state: &mut State| {
             let lane = state.lane(name);

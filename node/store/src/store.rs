@@ -102,12 +102,13 @@ impl Store {
 
     fn start(medium: Arc<dyn Medium>, main: Database, sealer: Sealer) -> Result<Self, StoreError> {
         let urgent = Database::open(Arc::clone(&medium), Part::Urgent, URGENT_CACHE_BYTES)?;
+        let settled = main.read(|database| Snapshot::of(database)?.settled())?;
         urgent.write(|database| {
             let txn = database.begin_write()?;
-            txn.open_table(rows::URGENT)?;
+            // The main file has these, or has removed them again.
+            txn.open_table(rows::URGENT)?.retain_in(..=settled, |_, _| false)?;
             Ok(txn.commit()?)
         })?;
-        let settled = main.read(|database| Snapshot::of(database)?.settled())?;
         let waiting = urgent.read(|database| read_unsettled(database, &sealer, settled))?;
         let full = medium.hold_reserve().is_err();
         let next = waiting.last().map_or(settled, |(number, _)| *number).saturating_add(1);

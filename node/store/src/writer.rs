@@ -112,6 +112,12 @@ fn commit_main(shared: &Shared, jobs: &[Job]) -> Verdicts {
                 shared.settled.fetch_max(last, Ordering::AcqRel);
                 shared.replace_unsettled(|now| Unsettled::new(now.after(last).to_vec()));
             }
+            if jobs.iter().any(|job| !job.batch.erase.is_empty())
+                && let Err(error) = purge_urgent(shared)
+            {
+                tracing::error!(%error, "what was erased is still in the urgent file");
+                return unless_erasing(jobs, verdicts, &error);
+            }
             verdicts
         }
         Err(error) => {
@@ -122,6 +128,22 @@ fn commit_main(shared: &Shared, jobs: &[Job]) -> Verdicts {
             all(jobs, &error)
         }
     }
+}
+
+/// Removes what the main file has taken over: copies of what was erased may be among it.
+fn purge_urgent(shared: &Shared) -> Result<(), StoreError> {
+    let attempt = || shared.urgent.write(|database| write_urgent(shared, database, &[]));
+    match attempt() {
+        Err(error) if error.breaks_file() => attempt(),
+        done => done,
+    }
+}
+
+/// A removal that is not whole counts as not done; it is asked for again.
+fn unless_erasing(jobs: &[Job], verdicts: Verdicts, error: &StoreError) -> Verdicts {
+    let erases = |job: &Job| !job.batch.erase.is_empty();
+    let verdict = |(job, verdict)| if erases(job) { Err(error.clone()) } else { verdict };
+    jobs.iter().zip(verdicts).map(verdict).collect()
 }
 
 /// After the disk was full: takes the reserve back and looks for room beside it.

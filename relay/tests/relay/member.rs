@@ -247,6 +247,7 @@ impl Run {
                         self.tell.send_modify(|told| told.synced.extend([peer]));
                     }
                     Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Directory { .. }
                     | Output::Forked { .. }
                     | Output::Heartbeat { .. }

@@ -6,9 +6,10 @@
 //!   the same lanes, unchecked, into plain redb;
 //! - nothing to do: what a comparison on an open connection costs;
 //! - alert: from the button to the receipt, idle and during a first sync;
+//! - grant: from a party's grant until its node, connected, reads the document;
 //! - at rest: the memory of a node with 10,000 elders, and how soon it answers.
 //!
-//! `cargo bench -p linli-tests -- sync` runs one of them: `sync`, `elders`, `alert` or `rest`.
+//! `cargo bench -p linli-tests -- sync` runs one of them: `sync`, `elders`, `alert`, `grant` or `rest`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -21,6 +22,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod alert;
+mod grant;
 mod plain;
 mod rest;
 mod site;
@@ -62,6 +64,9 @@ fn main() {
             town.found(&at("town hub"));
             sync::fill(&town, &at("town hub"), ELDERS).await;
             sync::first(&town, directory.path(), &at("town hub"), ELDERS).await;
+        }
+        if asked("grant") {
+            grant::measure(&town, directory.path()).await;
         }
         if asked("rest") {
             rest::measure(directory.path()).await;

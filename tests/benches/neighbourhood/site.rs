@@ -16,7 +16,7 @@ use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, Urgency};
-use linli_replica::id::{DocTag, NodeId, PartyId, Timestamp};
+use linli_replica::id::{DocTag, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use linli_replica::replica::{Input, Output, Policy, Replica, Saved, Ticket};
 use linli_store::{StorageKey, Store, StoreError};
@@ -44,6 +44,8 @@ pub(crate) enum What {
     Durable(DocTag),
     /// The peer says that it holds a document durably.
     Receipt(DocTag),
+    /// The document that was awaited can be read.
+    Read(DocTag),
 }
 
 /// What happened where, and when.
@@ -67,6 +69,8 @@ pub(crate) struct Site {
     pub(crate) store: Arc<Store>,
     pub(crate) rng: StdRng,
     pub(crate) sent: Traffic,
+    /// A document that is to be read as soon as it can be.
+    pub(crate) awaited: Option<(SpaceTag, DocTag)>,
     net: NetHandle,
     news: mpsc::UnboundedSender<News>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -168,6 +172,7 @@ pub(crate) async fn start(
         store: Arc::new(store),
         rng: StdRng::try_from_rng(&mut SysRng).unwrap(),
         sent: Traffic::default(),
+        awaited: None,
         net: net.clone(),
         news: news.clone(),
         stored,
@@ -288,6 +293,7 @@ impl Site {
                     Output::Directory { .. } | Output::Forked { .. } | Output::Heartbeat { .. } => {
                     }
                     other @ (Output::Lost { .. }
+                    | Output::Erase { .. }
                     | Output::Disconnect { .. }
                     | Output::Refused { .. }) => {
                         unreachable!("nothing goes wrong here: {other:?}")
@@ -325,6 +331,15 @@ impl Site {
         let world = world(&self.replica, &self.store);
         let arrival = self.core.receive(world, &mut self.rng, from, entries).unwrap();
         assert!(arrival.refused.is_empty() && !arrival.own_log_elsewhere);
+        if let Some((space, document)) = self.awaited
+            && arrival.changed.iter().any(|changed| changed.document == document)
+        {
+            let opened = self.core.open(world, space, document).unwrap();
+            if !opened.heads().is_empty() {
+                self.awaited = None;
+                self.tell(What::Read(document));
+            }
+        }
         let Authored { pages, records, wants, .. } = arrival.authored;
         let mut inputs: Vec<Input> = wants.into_iter().map(Input::Want).collect();
         if !pages.is_empty() || !records.is_empty() {

@@ -1,5 +1,7 @@
 //! What people do at the nodes of a neighbourhood.
 
+use std::collections::BTreeSet;
+
 use automerge::transaction::Transactable as _;
 use automerge::{AutoCommit, AutomergeError, ROOT};
 use linli_core::authority::{Grant, Owner, Right};
@@ -7,7 +9,8 @@ use linli_core::engine::{Acting, Authored, Core, CoreError, Edit, EditError, New
 use linli_model::field::WriteError;
 use linli_model::profile::{self, ProfileField};
 use linli_replica::entry::Urgency;
-use linli_replica::id::{NodeId, PartyId, SpaceTag};
+use linli_replica::erasure;
+use linli_replica::id::{DocTag, NodeId, PartyId, SpaceTag};
 use linli_replica::replica::Input;
 use rand_chacha::ChaCha8Rng;
 
@@ -100,6 +103,43 @@ impl Neighbourhood {
         let (name, urgency, isolated) = ("profile", Urgency::Normal, false);
         let what = Edit { space, name, urgency, isolated, person };
         self.edit(id, what, |doc| profile::set(doc, field, value))
+    }
+
+    /// Orders a space, or documents of it, to be erased, as the steward that began it.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn order_erasure(
+        &mut self,
+        id: NodeId,
+        space: SpaceTag,
+        documents: Option<&BTreeSet<DocTag>>,
+    ) -> Result<(), CoreError> {
+        let now = self.now;
+        let body = self
+            .node_mut(id)
+            .with_core(now, |core, world, _| core.order_erasure(world, space, documents))?;
+        self.publish_order(id, body);
+        Ok(())
+    }
+
+    /// Publishes bytes as an order to erase, whoever signed them.
+    pub fn publish_order(&mut self, id: NodeId, body: Vec<u8>) {
+        let node = self.node(id);
+        let community = node.replica.directory().community();
+        let notice = erasure::publish(body, community, self.now, node.keys.signing());
+        self.certify(id, vec![notice]);
+    }
+
+    /// Lets a node confirm what it has erased, as it does each second.
+    pub fn confirm(&mut self, id: NodeId) {
+        let node = self.node(id);
+        let orders = node.replica.unconfirmed();
+        if !orders.is_empty() {
+            let community = node.replica.directory().community();
+            let notice = erasure::confirm(orders, community, self.now, node.keys.signing());
+            self.certify(id, vec![notice]);
+        }
     }
 
     /// Adds a fact to an event document.

@@ -1,9 +1,10 @@
 //! The officers of a neighbourhood: they enrol, certify and expel.
 
 use ed25519_dalek::SigningKey;
+use linli_core::authority::SpaceCertificate;
 use linli_core::identity::{NodeKeys, draw_signing_key, officer_id, party_id};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
-use linli_replica::id::{CertificateId, CommunityId, OfficerId, PartyId, Timestamp};
+use linli_replica::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::BEGIN;
@@ -66,6 +67,17 @@ impl Community {
         Certificate::new(CommunityId(self.genesis.id().0), BEGIN, act)
     }
 
+    /// Returns the set of officers, as certificates name it.
+    #[must_use]
+    pub const fn under(&self) -> CertificateId {
+        self.under
+    }
+
+    /// Signs a space's certificate as the officers.
+    pub fn countersign(&self, certificate: &mut SpaceCertificate) {
+        self.officers.iter().for_each(|officer| certificate.countersign(officer));
+    }
+
     /// Takes a party in.
     #[must_use]
     pub fn enrol(&self, root: &SigningKey, kind: PartyKind) -> Certificate {
@@ -93,16 +105,20 @@ impl Community {
         self.make(act).signed(root)
     }
 
-    /// Signs as the officers what is to be signed with them.
-    pub fn countersign(&self, certificate: &mut linli_core::authority::SpaceCertificate) {
-        self.officers.iter().for_each(|officer| certificate.countersign(officer));
-    }
-
     /// Puts a party out.
     #[must_use]
     pub fn expel(&self, party: PartyId) -> Certificate {
-        let (under, subject) = (self.under, Subject::Party(party));
-        signed(self.make(Act::Expel { under, subject }), &self.officers)
+        self.put_out(Subject::Party(party))
+    }
+
+    /// Puts a node out.
+    #[must_use]
+    pub fn expel_node(&self, node: NodeId) -> Certificate {
+        self.put_out(Subject::Node(node))
+    }
+
+    fn put_out(&self, subject: Subject) -> Certificate {
+        signed(self.make(Act::Expel { under: self.under, subject }), &self.officers)
     }
 }
 

@@ -9,6 +9,7 @@ use linli_core::identity::log_key;
 use linli_core::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
 use linli_core::seal::{Place, seal_entry};
 use linli_core::secret::Secret;
+use linli_core::space::Space;
 use linli_replica::batch::Shelf;
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag, Timestamp};
@@ -44,15 +45,28 @@ impl Neighbourhood {
     /// # Panics
     /// The node is no member of the space, or has no key of it.
     pub fn forger(&mut self, id: NodeId, space: SpaceTag, name: &str) -> Forger {
+        let document = self.space(id, space, |space| space.document(name));
+        self.forger_of(id, space, document, name)
+    }
+
+    /// Takes a node's keys from its disk, to write certificates of a space after those of its log.
+    ///
+    /// # Panics
+    /// See [`Self::forger`].
+    pub fn authority_forger(&mut self, id: NodeId, space: SpaceTag) -> Forger {
+        let document = self.space(id, space, Space::authority_document);
+        self.forger_of(id, space, document, "")
+    }
+
+    fn forger_of(&mut self, id: NodeId, space: SpaceTag, document: DocTag, name: &str) -> Forger {
         let now = self.now;
         let node = self.node_mut(id);
         let record = node.disk.store.record(Shelf::Space, space.as_bytes()).expect("a member");
         let (keys, log) = read_record(&record).expect("a record of a space");
         let log = SigningKey::from_bytes(log.expose());
-        let (document, epoch) = node.with_core(now, |core, world, _| {
+        let epoch = node.with_core(now, |core, world, _| {
             let space = core.space(world, space).expect("a member");
-            let epoch = space.state().writable_epoch(&std::collections::BTreeSet::new());
-            (space.document(name), epoch)
+            space.state().writable_epoch(&std::collections::BTreeSet::new())
         });
         let epoch = epoch.filter(|epoch| keys.contains_key(epoch));
         let epoch = epoch.or_else(|| keys.keys().next().copied()).expect("a key of some epoch");

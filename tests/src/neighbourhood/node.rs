@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use linli_core::apart::Heard;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::identity::NodeKeys;
 use linli_replica::batch::{Batch, Shelf};
@@ -45,6 +46,10 @@ pub struct Node {
     pub disk: Disk,
     /// What it was told.
     pub told: Told,
+    /// Whom it has heard, and when.
+    pub heard: Heard,
+    /// How far its clock runs ahead of the neighbourhood's, in milliseconds.
+    pub ahead_ms: i64,
     policy: Policy,
     pub(crate) rng: ChaCha8Rng,
 }
@@ -64,7 +69,24 @@ impl Node {
         let replica = replica(keys.id(), &disk, policy);
         let core = Core::load(keys.clone(), party, Vec::new()).expect("no record to be read");
         let (told, rng) = (Told::default(), ChaCha8Rng::seed_from_u64(seed));
-        Self { keys, party, replica, core, disk, told, policy, rng }
+        Self {
+            keys,
+            party,
+            replica,
+            core,
+            disk,
+            told,
+            heard: Heard::default(),
+            ahead_ms: 0,
+            policy,
+            rng,
+        }
+    }
+
+    /// Returns what its clock shows at a time of the neighbourhood's.
+    #[must_use]
+    pub const fn clock(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_add_signed(self.ahead_ms))
     }
 
     /// Returns its id.
@@ -79,13 +101,17 @@ impl Node {
         now: Timestamp,
         act: impl FnOnce(&mut Core, World<'_>, &mut ChaCha8Rng) -> T,
     ) -> T {
+        let now = self.clock(now);
         let (directory, index) = (self.replica.directory(), self.replica.index());
         let world = World { now, directory, index, held: &self.disk.store };
         act(&mut self.core, world, &mut self.rng)
     }
 
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
-        self.replica.handle(now, &self.disk.store, input)
+        if let Input::Disconnected { peer } = &input {
+            self.heard.closed(*peer, self.clock(now));
+        }
+        self.replica.handle(self.clock(now), &self.disk.store, input)
     }
 
     /// Does what an output asks for that stays within the node; says what follows from it.
@@ -94,6 +120,11 @@ impl Node {
             Output::Commit { ticket, batch } => self.disk.submit(ticket, batch),
             Output::Held { from, entries, .. } => return self.held(now, from, &entries),
             Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Erase { order, erase, .. } => {
+                let directory = self.replica.directory();
+                let records = self.core.erase(directory, &erase).expect("own records");
+                return vec![Input::Erase { order, records }];
+            }
             Output::Directory { .. } => {
                 self.core.directory_changed(self.replica.directory());
                 let authored = self
@@ -102,13 +133,13 @@ impl Node {
                 return inputs(authored);
             }
             Output::Refused { peer, reason } => self.told.refused_pages.push((peer, reason)),
+            Output::Synced { peer, .. } => self.heard.compared(peer, self.clock(now)),
             Output::Send { .. }
             | Output::Disconnect { .. }
             | Output::Lost { .. }
             | Output::Receipt { .. }
             | Output::Forked { .. }
-            | Output::Heartbeat { .. }
-            | Output::Synced { .. } => {}
+            | Output::Heartbeat { .. } => {}
         }
         Vec::new()
     }
@@ -126,6 +157,7 @@ impl Node {
     fn arrived(&mut self, now: Timestamp, arrival: Arrival) -> Vec<Input> {
         self.told.refused_items.extend(arrival.refused);
         let mut inputs = inputs(arrival.authored);
+        inputs.extend(arrival.declined.into_iter().map(Input::Declined));
         if arrival.own_log_elsewhere {
             self.told.own_log_elsewhere += 1;
             let renewed = self
@@ -151,7 +183,11 @@ impl Node {
             records.into_iter().map(move |(key, value)| (shelf, key, value))
         });
         self.core = Core::load(self.keys.clone(), self.party, records).expect("own records");
-        let mut inputs: Vec<Input> = self.core.spaces().map(Input::Want).collect();
+        let mut inputs: Vec<Input> = Vec::new();
+        for output in self.replica.handle(now, &self.disk.store, Input::Tick) {
+            inputs.extend(self.follow(now, output));
+        }
+        inputs.extend(self.core.spaces().map(Input::Want));
         let arrival = self
             .with_core(now, |core, world, rng| core.recover(world, rng))
             .expect("the store can be read");
@@ -170,7 +206,10 @@ fn replica(id: NodeId, disk: &Disk, policy: Policy) -> Replica {
             directory
         })
         .expect("a node is set up with its community's genesis");
-    Replica::new(id, directory, disk.index(), policy)
+    let mut replica = Replica::new(id, directory, disk.index(), policy);
+    let own = disk.store.records(Shelf::Own);
+    replica.restore(own.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));
+    replica
 }
 
 /// What is to be given to the replica for what the core wrote.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use automerge::ChangeHash;
+use linli_core::authority::SpaceState;
 use linli_core::document::{AuthorIndex, WithheldEntry};
 use linli_core::engine::CoreError;
+use linli_core::space::Space;
 use linli_model::document::canonical;
 use linli_model::field::FieldsView;
 use linli_model::profile;
-use linli_replica::id::{CertificateId, DocTag, NodeId, SpaceTag};
+use linli_replica::id::{CertificateId, DocTag, NodeId, SpaceTag, Timestamp};
 
 use super::Neighbourhood;
 
@@ -39,16 +41,40 @@ impl Neighbourhood {
         })
     }
 
-    /// Lists the certificates of a space that a node has.
+    /// Reads a space as a node has it.
     ///
     /// # Panics
     /// The node is no member of it.
-    pub fn certificates(&mut self, id: NodeId, space: SpaceTag) -> Vec<CertificateId> {
+    pub fn space<T>(&mut self, id: NodeId, space: SpaceTag, read: impl FnOnce(&Space) -> T) -> T {
         let now = self.now;
-        self.node_mut(id).with_core(now, |core, world, _| {
-            let space = core.space(world, space).expect("a member");
-            space.certificates().iter().map(|(id, _)| *id).collect()
-        })
+        self.node_mut(id)
+            .with_core(now, |core, world, _| read(core.space(world, space).expect("a member")))
+    }
+
+    /// Returns what the certificates of a space amount to at a node.
+    ///
+    /// # Panics
+    /// See [`Self::space`].
+    pub fn state(&mut self, id: NodeId, space: SpaceTag) -> SpaceState {
+        self.space(id, space, |space| space.state().clone())
+    }
+
+    /// Returns as of when a node knows who may do what in a space.
+    ///
+    /// # Panics
+    /// See [`Self::space`].
+    pub fn authority_at(&mut self, id: NodeId, space: SpaceTag) -> Option<Timestamp> {
+        let state = self.state(id, space);
+        let (node, now) = (self.node(id), self.now);
+        node.heard.authority_at(node.replica.directory(), &state, node.party, node.clock(now))
+    }
+
+    /// Lists the certificates of a space that a node has.
+    ///
+    /// # Panics
+    /// See [`Self::space`].
+    pub fn certificates(&mut self, id: NodeId, space: SpaceTag) -> Vec<CertificateId> {
+        self.space(id, space, |space| space.certificates().iter().map(|(id, _)| *id).collect())
     }
 
     /// Returns a copy of a document as Automerge has it, to be changed past the rules.

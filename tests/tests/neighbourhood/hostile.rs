@@ -70,7 +70,7 @@ fn of_a_forked_log_the_same_branch_stands_everywhere() {
             view.withheld.iter().all(|w| (w.node, w.reason) == (Some(hostile), Withheld::Forked))
         );
         match built_on {
-            None => assert!((1..=2).contains(&forked), "{forked}"),
+            None => assert_eq!(forked, 3, "nobody built on either branch"),
             Some(branch) => {
                 assert_eq!(forked, 2 - branch, "the other branch is listed");
                 assert_eq!(net.values(b, space, "housing").len(), 1);
@@ -78,7 +78,7 @@ fn of_a_forked_log_the_same_branch_stands_everywhere() {
                 assert!(note[0].0.starts_with(&format!("branch {branch}")), "{note:?}");
             }
         }
-        assert!(net.check_same(&[a, b, hostile], space) >= 9);
+        assert!(net.check_same(&[a, b, hostile], space) >= 6);
     }
 }
 

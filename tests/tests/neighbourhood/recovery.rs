@@ -3,7 +3,7 @@
 use linli_core::authority::Right;
 use linli_core::engine::{Arrival, CoreError, Proved, prove, splits, wanted};
 use linli_core::recovery::{Opened, RecoveryError, Request, Split, Words};
-use linli_core::seal::{Place, clear_entry};
+use linli_core::seal::{Place, clear_page};
 use linli_core::secret::Secret;
 use linli_model::profile::ProfileField;
 use linli_replica::certificate::PartyKind;
@@ -264,8 +264,8 @@ fn a_false_split_misleads_nobody() {
         let document = linli_core::kdf::recovery_tag(&space);
         let (sequence, previous, urgency) = (1, EntryId::default(), Urgency::Normal);
         let place = Place { space, document, log_key: &log_key, sequence, previous, urgency };
-        let entry = clear_entry(&place, epoch, &split.encode()).unwrap();
-        net.inject(carrier, &[entry]);
+        let page = clear_page(&place, epoch, &split.encode()).unwrap();
+        net.inject(carrier, page.entries());
         net.settle();
     };
     false_split(&mut net, genuine.epoch, Vec::new());

@@ -10,7 +10,7 @@ use linli_replica::id::{CertificateId, EntryId, NodeId, SpaceTag};
 use linli_tests::neighbourhood::{Neighbourhood, grant};
 
 /// An owner, another steward and a writer, with a profile that all three see.
-fn shared(seed: u64) -> (Neighbourhood, [NodeId; 3], SpaceTag) {
+pub(crate) fn shared(seed: u64) -> (Neighbourhood, [NodeId; 3], SpaceTag) {
     let mut net = Neighbourhood::new(seed);
     let [a, b] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));
     let c = net.join(PartyKind::Provider);
@@ -22,7 +22,7 @@ fn shared(seed: u64) -> (Neighbourhood, [NodeId; 3], SpaceTag) {
     (net, [a, b, c], space)
 }
 
-fn withheld(net: &mut Neighbourhood, id: NodeId, space: SpaceTag) -> Vec<WithheldEntry> {
+pub(crate) fn withheld(net: &mut Neighbourhood, id: NodeId, space: SpaceTag) -> Vec<WithheldEntry> {
     net.view(id, space, "profile").unwrap().withheld
 }
 

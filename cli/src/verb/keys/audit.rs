@@ -134,14 +134,47 @@ fn table(context: &Context, rows: &[AuditRow]) -> String {
             shown(&row.person),
             elder,
             row.party_name.as_deref().map_or(party, printable),
-            shown(&row.of),
+            row.of.as_deref().map_or_else(|| "–".to_owned(), |of| kind(context, of)),
             row.count.to_string(),
-            shown(&row.detail),
+            detail(context, row),
         ]
     };
     let columns =
         Columns(&["number", "at", "what", "person", "elder", "party", "of", "count", "detail"]);
     columns.table(&context.text, rows.iter().map(row).collect())
+}
+
+/// The kind of a space or party, or the verb by which somebody looked.
+fn kind(context: &Context, of: &str) -> String {
+    let word = context.text.word("by", &of.replace('.', "-"));
+    match word == of.replace('.', "-") {
+        true => printable(&context.text.word("kind", of)),
+        false => word,
+    }
+}
+
+/// What else is to be known: the code before it, such as a right or a role, in words.
+fn detail(context: &Context, row: &AuditRow) -> String {
+    let Some(detail) = row.detail.as_deref() else { return "–".to_owned() };
+    let text = &context.text;
+    let said = match (row.what.as_str(), detail.split_once(": "), detail.split_once(' ')) {
+        ("granted", Some((right, purpose)), _) => {
+            let arguments =
+                [("right", text.word("right", right).into()), ("purpose", purpose.into())];
+            text.say("audit-granted", &arguments)
+        }
+        ("person-added", _, Some((role, rest))) => added(&text.word("role", role), rest),
+        (_, _, _) => text.word("detail", detail),
+    };
+    printable(&said)
+}
+
+/// A person who was added: role, name and the beginning of the id.
+fn added(role: &str, rest: &str) -> String {
+    match rest.rsplit_once(' ') {
+        Some((name, id)) => format!("{role} {name} {}", short(id)),
+        None => format!("{role} {rest}"),
+    }
 }
 
 fn exported(context: &Context, answer: &AuditExported) -> String {

@@ -136,6 +136,7 @@ impl Record {
             None => None,
         };
         let (obtained, proof) = self.obtained.told();
+        let elder = self.elder.clone();
         let request = ConsentRecord {
             elder: self.elder,
             to: self.to,
@@ -151,8 +152,36 @@ impl Record {
             acting: context.acting()?,
         };
         let answer = context.ask(&request).await?;
-        context.show(&answer, || answer.consent.clone())
+        if context.json {
+            return context.show(&answer, String::new);
+        }
+        let rows = context.look(ConsentList { elder, all: true }).await?;
+        let row = rows.iter().find(|row| row.consent == answer.consent);
+        context
+            .show(&answer, || row.map_or_else(|| short(&answer.consent), |row| told(context, row)))
     }
+}
+
+/// One consent in words.
+fn told(context: &Context, consent: &ConsentRow) -> String {
+    let kinds = consent.categories.iter().map(|kind| scope(context, kind));
+    let arguments = [
+        ("consent", short(&consent.consent).into()),
+        ("party", party(context, &consent.to).into()),
+        ("scope", kinds.collect::<Vec<_>>().join(", ").into()),
+        ("purpose", printable(&consent.purpose).into()),
+        ("giver", giver(context, consent).into()),
+        ("how", obtained(context, consent).into()),
+        ("begins", context.zone.show(consent.begins_ms).into()),
+        ("until", until(context, consent).into()),
+    ];
+    context.text.say("consent-told", &arguments)
+}
+
+/// The last day a consent holds.
+fn until(context: &Context, consent: &ConsentRow) -> String {
+    let end = consent.ends_ms.map(|ends| context.zone.show_end(ends));
+    end.unwrap_or_else(|| context.text.say("consent-open-end", &[]))
 }
 
 fn table(context: &Context, consents: &[ConsentRow]) -> String {
@@ -166,7 +195,7 @@ fn table(context: &Context, consents: &[ConsentRow]) -> String {
             kinds.collect::<Vec<_>>().join(", "),
             giver(context, consent),
             obtained(context, consent),
-            context.zone.show_known(consent.ends_ms),
+            until(context, consent),
         ]
     };
     let columns =
@@ -194,7 +223,10 @@ pub(super) fn giver(context: &Context, consent: &ConsentRow) -> String {
 pub(super) fn obtained(context: &Context, consent: &ConsentRow) -> String {
     let word = context.text.word("consent-how", &consent.obtained);
     match &consent.proof {
-        Some(proof) => format!("{word} ({})", printable(proof)),
+        Some(proof) => {
+            let arguments = [("how", word.into()), ("proof", printable(proof).into())];
+            context.text.say("consent-proved", &arguments)
+        }
         None => word,
     }
 }

@@ -47,7 +47,9 @@ fn statement(context: &Context, exposure: &Exposure) -> String {
         ];
         lines.push(text.say("exposure-until", &times));
     }
-    if exposure.unaware.is_empty() {
+    if exposure.unaware.is_empty() && exposure.aware == 0 {
+        lines.push(text.say("exposure-no-others", &[]));
+    } else if exposure.unaware.is_empty() {
         lines.push(text.say("exposure-all-aware", &[("count", exposure.aware.into())]));
     } else {
         lines.push(text.say("exposure-unaware", &[("count", exposure.aware.into())]));

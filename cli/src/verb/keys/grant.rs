@@ -1,5 +1,6 @@
-use linli_node::api::grants::KeysGrant;
+use linli_node::api::grants::{GrantRow, KeysGrant, KeysGrants};
 
+use super::grants::told;
 use crate::{context::Context, failure::Exit};
 
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,23 @@ impl Grant {
             acting: context.acting()?,
         };
         let answer = context.ask(&request).await?;
-        context.show(&answer, || context.text.say("saved", &[]))
+        if context.json {
+            return context.show(&answer, String::new);
+        }
+        let rows = context.look(KeysGrants { elder: request.elder.clone(), all: false }).await?;
+        // The newest of those that say this.
+        let given =
+            rows.iter().filter(|row| is_asked(row, &request)).max_by_key(|row| row.since_ms);
+        context.show(&answer, || {
+            given.map_or_else(|| context.text.say("saved", &[]), |row| told(context, row))
+        })
     }
+}
+
+fn is_asked(row: &GrantRow, asked: &KeysGrant) -> bool {
+    let named = row.party.name.as_deref() == Some(asked.party.as_str());
+    (named || row.party.party.starts_with(&asked.party))
+        && row.scope == asked.scope
+        && row.right == asked.right
+        && row.purpose == asked.purpose
 }

@@ -23,7 +23,7 @@ impl Grants {
 }
 
 /// A party as a person calls it: its name, or what it is with the beginning of its id.
-pub(super) fn party(context: &Context, party: &PartyRef) -> String {
+pub(in crate::verb) fn party(context: &Context, party: &PartyRef) -> String {
     match &party.name {
         Some(name) => printable(name),
         None => format!("{} {}", context.text.word("kind", &party.kind), short(&party.party)),
@@ -31,7 +31,7 @@ pub(super) fn party(context: &Context, party: &PartyRef) -> String {
 }
 
 /// One grant in words: who may do what, since when, what for and why, until when, and what ended it.
-fn told(context: &Context, row: &GrantRow) -> String {
+pub(super) fn told(context: &Context, row: &GrantRow) -> String {
     let (text, zone) = (&context.text, &context.zone);
     let arguments = [
         ("party", party(context, &row.party).into()),
@@ -51,7 +51,7 @@ fn told(context: &Context, row: &GrantRow) -> String {
         lines.push(text.say("grants-by", &by));
     }
     lines.push(match row.ends_ms {
-        Some(ends) => text.say("grants-until", &[("until", zone.show(ends).into())]),
+        Some(ends) => text.say("grants-until", &[("until", zone.show_end(ends).into())]),
         None => text.say("grants-open-end", &[]),
     });
     if !row.history {
@@ -74,6 +74,7 @@ fn why(context: &Context, row: &GrantRow) -> Option<String> {
         ("giver", giver(context, consent).into()),
         ("how", obtained(context, consent).into()),
         ("at", context.zone.show(consent.recorded_ms).into()),
+        ("who", printable(consent.recorded_by.as_deref().unwrap_or("–")).into()),
         ("state", text.word("state", &consent.state).into()),
     ];
     Some(text.say("grants-consent", &arguments))

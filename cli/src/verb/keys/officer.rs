@@ -9,8 +9,11 @@ use crate::{
     failure::{CliError, Exit},
     local::officers,
     output::{self, Spinner},
-    prompt::{self, OFFICER_PASSPHRASE},
+    prompt::{self, OWN_KEY_PASSPHRASE},
 };
+
+/// How often the printed key may be typed back: a slip of one letter spoils no paper.
+const ATTEMPTS: u32 = 3;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Officer {
@@ -71,7 +74,7 @@ impl Officer {
 impl New {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let secret =
-            OFFICER_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
+            OWN_KEY_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
         let spinner = Spinner::start(context, context.text.say("officer-key-making", &[]));
         let key = officers::new_key(&self.out, None, &secret)?;
         drop(spinner);
@@ -92,11 +95,16 @@ impl New {
         if context.json || !prompt::somebody_is_there() {
             return Ok(Exit::DONE);
         }
-        let typed = prompt::printed_key(context)?;
-        match officers::of_printed(&typed).is_ok_and(|typed| officers::word(&typed) == word) {
-            true => context.show(&answer, || context.text.say("officer-printed-right", &[])),
-            false => Err(CliError::PrintedDiffers.into()),
+        for left in (0..ATTEMPTS).rev() {
+            let typed = prompt::printed_key(context)?;
+            if officers::of_printed(&typed).is_ok_and(|typed| officers::word(&typed) == word) {
+                return context.show(&answer, || context.text.say("officer-printed-right", &[]));
+            }
+            if left > 0 {
+                output::complain(&context.text.say("officer-printed-again", &[]));
+            }
         }
+        Err(CliError::PrintedDiffers.into())
     }
 }
 
@@ -111,9 +119,10 @@ impl Check {
         } else if self.what.to_lowercase().starts_with("linlioff1") {
             ("public", officers::checked_word(&self.what)?)
         } else {
+            let sealed = officers::read_key(self.what.as_ref())?;
             let secret =
-                OFFICER_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
-            ("file", officers::word(&officers::open_key(self.what.as_ref(), &secret)?))
+                OWN_KEY_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
+            ("file", officers::word(&officers::open_key(&sealed, &secret)?))
         };
         let answer = json!({ "is": what, "officer": word });
         context.show(&answer, || {
@@ -126,7 +135,7 @@ impl Restore {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let printed = officers::of_printed(&prompt::printed_key(context)?)?;
         let secret =
-            OFFICER_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
+            OWN_KEY_PASSPHRASE.get_new(context, self.officer_passphrase_file.as_deref())?;
         let spinner = Spinner::start(context, context.text.say("officer-key-making", &[]));
         let key = officers::new_key(&self.out, Some(printed), &secret)?;
         drop(spinner);

@@ -21,6 +21,7 @@ impl Passphrase {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let home = context.home()?;
         let from = PASSPHRASE.get(context, self.passphrase_file.as_deref())?;
+        local::check_passphrase(&home, &from).await?;
         let to = NEW_PASSPHRASE.get_new(context, self.new_passphrase_file.as_deref())?;
         let changed = local::passphrase(&home, &from, &to).await?;
         context.show(&changed, || match changed.party_key {

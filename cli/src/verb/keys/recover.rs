@@ -71,7 +71,7 @@ impl Recover {
                 answer.officers.iter().map(|word| officers::beginning(word)).collect();
             let arguments = [
                 ("space", short(&answer.space).into()),
-                ("kind", answer.kind.as_str().into()),
+                ("kind", context.text.word("kind", &answer.kind).into()),
                 ("epochs", answer.epochs.into()),
                 ("officers", officers.join(", ").into()),
             ];

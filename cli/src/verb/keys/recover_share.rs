@@ -7,7 +7,7 @@ use crate::{
     failure::{CliError, Exit},
     local::officers,
     output::{complain, printable},
-    prompt::{OFFICER_PASSPHRASE, agrees},
+    prompt::{OWN_KEY_PASSPHRASE, agrees},
     verb::short,
 };
 
@@ -29,13 +29,14 @@ pub(super) struct RecoverShare {
 impl RecoverShare {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let file = officers::read_recovery(&self.file)?;
+        let key = officers::read_key(&self.key)?;
         let what = asked(&file)?;
         complain(&words(context, &what));
         if !self.yes && !agrees(&context.text.say("share-agrees", &[]))? {
             return Err(CliError::NotGiven.into());
         }
-        let secret = OFFICER_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
-        let given = give(&file, &officers::open_key(&self.key, &secret)?)?;
+        let secret = OWN_KEY_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
+        let given = give(&file, &officers::open_key(&key, &secret)?)?;
         officers::replace(&self.file, &given)?;
         let what = asked(&given)?;
         context.show(&what, || {

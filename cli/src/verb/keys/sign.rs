@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     failure::{CliError, Exit},
     local::officers,
-    prompt::OFFICER_PASSPHRASE,
+    prompt::OWN_KEY_PASSPHRASE,
 };
 
 #[derive(Debug, clap::Args)]
@@ -30,12 +30,13 @@ pub(crate) struct Sign {
 
 impl Sign {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let key = officers::read_key(&self.key)?;
         let mut request = officers::parse_request(&officers::read_request(&self.file)?)?;
         if !words::agreed(context, &request.row(), self.yes)? {
             return Err(CliError::NotSigned.into());
         }
-        let secret = OFFICER_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
-        let key = officers::open_key(&self.key, &secret)?;
+        let secret = OWN_KEY_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
+        let key = officers::open_key(&key, &secret)?;
         request.sign(&key)?;
         match &self.out {
             Some(out) => officers::write_new(out, &request.encode())?,
@@ -44,10 +45,14 @@ impl Sign {
         let row = request.row();
         let file = self.out.as_ref().unwrap_or(&self.file).display().to_string();
         context.show(&row, || match row.state {
+            RequestState::Counts if words::founds(&row) => {
+                context.text.say("request-signed-founds", &[("file", file.as_str().into())])
+            }
             RequestState::Counts => {
                 context.text.say("request-signed-enough", &[("file", file.as_str().into())])
             }
-            RequestState::Waits | RequestState::Outdated => {
+            RequestState::Outdated => context.text.say("request-old-officers", &[]),
+            RequestState::Waits => {
                 let arguments = [
                     ("file", file.as_str().into()),
                     ("signed", row.signed.len().into()),

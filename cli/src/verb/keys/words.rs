@@ -45,7 +45,8 @@ pub(crate) fn settle(context: &Context, row: &RequestRow) -> anyhow::Result<Exit
     context.show(row, || {
         let said = match row.state {
             RequestState::Counts => context.text.say("request-counts", &[]),
-            RequestState::Waits | RequestState::Outdated => {
+            RequestState::Outdated => context.text.say("request-old-officers", &[]),
+            RequestState::Waits => {
                 context.text.say("request-waits", &[("id", crate::verb::short(&row.id).into())])
             }
         };
@@ -55,6 +56,11 @@ pub(crate) fn settle(context: &Context, row: &RequestRow) -> anyhow::Result<Exit
         RequestState::Counts => Exit::DONE,
         RequestState::Waits | RequestState::Outdated => Exit::WAITS,
     })
+}
+
+/// Whether a request begins a community: no node takes it in before `linli community finish`.
+pub(crate) fn founds(row: &RequestRow) -> bool {
+    row.deeds.iter().any(|deed| matches!(deed, DeedRow::Found { .. }))
 }
 
 /// One line for a list.

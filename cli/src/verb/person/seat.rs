@@ -30,8 +30,8 @@ pub(super) async fn switch(context: &Context, person: String) -> anyhow::Result<
     })
 }
 
-/// Leaves the desk.
-pub(super) async fn lock(context: &Context) -> anyhow::Result<Exit> {
+/// Leaves the seat: nobody is named any more.
+pub(super) async fn leave(context: &Context) -> anyhow::Result<Exit> {
     context.home()?.remove_private(SEAT_FILE)?;
     let answer = context.ask(&SeatLeave {}).await?;
     context.show(&answer, || context.text.say("seat-left", &[]))

@@ -206,7 +206,8 @@ pub struct EpochState {
     pub epoch: Epoch,
     /// The party that began it.
     pub by: PartyId,
-    /// Whether whoever began it knew of every removal that counts.
+    /// Whether whoever began it knew of every removal that counts, and of a grant to each member that
+    /// reads from now on.
     pub covers: bool,
     /// Covering epochs that whoever began it knew.
     pub after: BTreeSet<EpochId>,

@@ -16,6 +16,7 @@ mod cuts;
 mod epochs;
 mod hand_over;
 mod model;
+mod order;
 mod property;
 mod rules;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
-use linli_replica::entry::{Entry, Page, VerifiedPage};
+use linli_replica::entry::VerifiedPage;
 use linli_replica::frontier::Tip;
 use linli_replica::id::{DocTag, EntryId, LogKey, SpaceTag};
 
@@ -12,7 +12,9 @@ use crate::authority::SpaceCertificate;
 
 pub(super) struct Draft<'a> {
     world: World<'a>,
-    logs: BTreeMap<(DocTag, LogKey), Vec<Entry>>,
+    /// A page each: within a page only the last signature is kept, and a long log must be served in parts
+    /// that end in one.
+    logs: BTreeMap<(DocTag, LogKey), Vec<VerifiedPage>>,
     acts: Vec<SpaceAct>,
 }
 
@@ -34,7 +36,8 @@ impl<'a> Draft<'a> {
         written: Option<Tip>,
     ) -> Result<(u64, EntryId), CoreError> {
         let log = crate::identity::log_key(key);
-        if let Some(last) = self.logs.get(&(document, log)).and_then(|entries| entries.last()) {
+        let pages = self.logs.get(&(document, log)).into_iter().flatten();
+        if let Some(last) = pages.flat_map(VerifiedPage::entries).next_back() {
             return Ok((last.header().sequence + 1, last.id()));
         }
         let tips = self.world.index.admitted_tips(&document, &log);
@@ -49,9 +52,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
-        let key = (entry.header().document, entry.header().log);
-        self.logs.entry(key).or_default().push(entry);
+    pub(super) fn push(&mut self, page: VerifiedPage) {
+        let place = page.entries().last().map(|e| (e.header().document, e.header().log));
+        self.logs.entry(place.unwrap_or_default()).or_default().push(page);
     }
 
     /// Notes an act of authority that this node signed.
@@ -59,16 +62,8 @@ impl<'a> Draft<'a> {
         self.acts.push(SpaceAct { space, certificate: certificate.clone() });
     }
 
-    /// Makes pages of what was written, beside the acts in it.
-    pub(super) fn finish(self) -> Result<(Vec<VerifiedPage>, Vec<SpaceAct>), CoreError> {
-        let mut pages = Vec::new();
-        for entries in self.logs.into_values() {
-            // A page each: within a page only the last signature is kept, and a long log must be
-            // served in parts that end in one.
-            for entry in entries {
-                pages.push(Page(vec![entry]).verify().map_err(CoreError::Page)?);
-            }
-        }
-        Ok((pages, self.acts))
+    /// Takes what was written, beside the acts in it.
+    pub(super) fn finish(self) -> (Vec<VerifiedPage>, Vec<SpaceAct>) {
+        (self.logs.into_values().flatten().collect(), self.acts)
     }
 }

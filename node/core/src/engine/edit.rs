@@ -16,8 +16,8 @@ use crate::authority::Right;
 use crate::document::{Withheld, actor, read_change};
 use crate::limits::CHANGE_BYTES_MAX;
 use crate::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
-use crate::person::{PersonCertificate, PersonError};
-use crate::seal::{Place, SealError, seal_entry};
+use crate::person::{PersonCertificate, PersonError, end};
+use crate::seal::{Place, SealError, seal_page};
 use crate::secret::Secret;
 
 /// Bytes of the change of one edit: what fits an entry beside binding, name and stamp.
@@ -90,7 +90,14 @@ impl Core {
     /// Refuses what every member would withhold.
     fn may_write(&mut self, world: World<'_>, what: Edit<'_>) -> Result<(), CoreError> {
         let party = self.party;
-        let right = self.space_mut(world.directory, what.space)?.state().right(&party, world.now);
+        if world.index.is_space_erased(&what.space) {
+            return Err(CoreError::Erased);
+        }
+        let space = self.space_mut(world.directory, what.space)?;
+        if world.index.is_erased(&what.space, &space.document(what.name)) {
+            return Err(CoreError::Erased);
+        }
+        let right = space.state().right(&party, world.now);
         let expelled = world.directory.party(&party).is_none_or(|party| party.expelled);
         if expelled || right.is_none_or(|right| right < Right::Write) {
             return Err(CoreError::Forbidden(Right::Write));
@@ -159,21 +166,17 @@ impl Core {
         draft: Draft<'_>,
         authored: &mut Authored,
     ) -> Result<(), CoreError> {
-        let (pages, acts) = draft.finish()?;
+        let (pages, acts) = draft.finish();
         authored.pages.extend(pages);
         authored.acts.extend(acts);
         for entry in authored.pages.iter().flat_map(|page| page.entries()) {
             let unsettled = self.unsettled.entry(entry.header().document).or_default();
             unsettled.push(Unsettled { entry: entry.clone(), doubtful: false });
         }
-        if authored.pages.iter().flat_map(|p| p.entries()).any(|e| self.is_inbox_entry(e)) {
+        if self.inbox_changed {
             authored.records.push(self.inbox_record());
         }
         Ok(())
-    }
-
-    fn is_inbox_entry(&self, entry: &Entry) -> bool {
-        entry.header().suite == linli_replica::entry::Suite::Inbox
     }
 
     /// Seals content as the next entry of this node's log, beginning an epoch where one is needed.
@@ -248,17 +251,19 @@ impl Core {
         space.note(document, what.name);
         let Edit { urgency, space, .. } = what;
         let place = Place { space, document, log_key: &key, sequence, previous, urgency };
-        draft.push(seal_entry(rng, &place, epoch, &content_key, &payload.encode())?);
+        draft.push(seal_page(rng, &place, epoch, &content_key, &payload.encode())?);
         Ok(())
     }
 }
 
-/// Checks the stamp of an entry and returns the person.
+/// Checks the stamp of an entry and returns the person. Of an entry that a steward admitted, the
+/// person's end date is not asked.
 pub(super) fn person_of(
     world: World<'_>,
     payload: &Payload,
     entry: &Entry,
     writer: NodeId,
+    admitted: bool,
 ) -> Result<Person, Withheld> {
     let stamp = payload.stamp.as_ref().ok_or(Withheld::BadStamp)?;
     let header = entry.header();
@@ -272,7 +277,15 @@ pub(super) fn person_of(
     };
     let certificate = stamp.verify(&place, &payload.content).map_err(|_| Withheld::BadStamp)?;
     let party = world.directory.node(&writer).ok_or(Withheld::UnknownAuthor)?.party;
-    person_of_party(world, &certificate, party, payload.at).map_err(|_| Withheld::BadStamp)?;
+    let at = if admitted { Timestamp::default() } else { payload.at };
+    person_of_party(world, &certificate, party, at).map_err(|error| match error {
+        PersonError::Ended => Withheld::PersonEnded,
+        PersonError::Envelope(_)
+        | PersonError::Malformed
+        | PersonError::Version(_)
+        | PersonError::Unsigned
+        | PersonError::NotSteward => Withheld::BadStamp,
+    })?;
     person_in(&certificate).ok_or(Withheld::BadStamp)
 }
 
@@ -286,12 +299,11 @@ fn person_of_party(
     let of_party = |node: &NodeId, party: &PartyId| {
         world.directory.node(node).is_some_and(|node| node.party == *party)
     };
-    let person = certificate.check(at, of_party)?;
-    if person.party == party && person_in(certificate).is_some() {
-        Ok(())
-    } else {
-        Err(PersonError::NotSteward)
+    let person = certificate.check(Timestamp::default(), of_party)?;
+    if person.party != party || person_in(certificate).is_none() {
+        return Err(PersonError::NotSteward);
     }
+    if at > end::end_of(world.directory, person) { Err(PersonError::Ended) } else { Ok(()) }
 }
 
 fn person_in(certificate: &PersonCertificate) -> Option<Person> {

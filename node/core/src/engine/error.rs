@@ -1,11 +1,22 @@
 //! What can go wrong in the core.
 
 use linli_replica::held::HeldError;
+use linli_replica::id::NodeId;
 
 use crate::authority::{EpochError, Right, SpaceCertificateError};
 use crate::person::PersonError;
 use crate::seal::SealError;
 use crate::space::BadSpaceRecord;
+
+/// What a right lets a party do, in words.
+const fn doing(right: Right) -> &'static str {
+    match right {
+        Right::Carry => "carry what stands",
+        Right::Read => "read",
+        Right::Write => "write",
+        Right::Steward => "give or take rights",
+    }
+}
 
 /// Why the core did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +25,7 @@ pub enum CoreError {
     #[error("this node is not a member of that space; ask a steward for a grant")]
     NoSuchSpace,
     /// The certificates do not allow it.
-    #[error("this party may not {0:?} there; ask a steward of the space for a grant")]
+    #[error("this party may not {} there; ask who keeps it for a grant", doing(*.0))]
     Forbidden(Right),
     /// More at once than a certificate takes.
     #[error("at most {0} at once; do the rest afterwards")]
@@ -36,15 +47,18 @@ pub enum CoreError {
     /// The log this node writes to has another branch: it must start a fresh one.
     #[error("this device's log has another branch; start fresh logs")]
     ForkedLog,
+    /// A steward had it erased.
+    #[error("it was erased by order of a steward; begin anew where there is a reason to")]
+    Erased,
+    /// The key that signs orders to carriers is at the node that began the space.
+    #[error("the key that orders the erasure is kept at another node; give the order there")]
+    NoCarrierKey(NodeId),
     /// The store cannot be read.
     #[error(transparent)]
     Held(#[from] HeldError),
     /// A space's record cannot be read.
     #[error(transparent)]
     Record(#[from] BadSpaceRecord),
-    /// What was written does not make a page.
-    #[error(transparent)]
-    Page(linli_replica::entry::PageError),
     /// The content cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::Urgency;
-use linli_replica::id::{CertificateId, EpochId, NodeId, PartyId, SpaceTag};
+use linli_replica::id::{CertificateId, EpochId, NodeId, PartyId, SpaceTag, Timestamp};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
@@ -11,12 +11,12 @@ use super::edit::Edit;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{
-    Act, EpochKey, Genesis, Grant, Owner, Right, SpaceCertificate, SpaceCertificates, mint,
+    Act, EpochKey, Genesis, Grant, Member, Owner, Right, SpaceCertificate, SpaceCertificates, mint,
 };
 use crate::identity::draw_signing_key;
 use crate::inbox::{InboxItem, Wrap};
 use crate::payload::Content;
-use crate::seal::{Place, SealError, seal_to_inbox};
+use crate::seal::{Place, SealError, seal_page_to_inbox};
 use crate::secret::{Secret, draw};
 use crate::space::Space;
 
@@ -147,7 +147,8 @@ impl Core {
         for (epoch, _) in space.latest_keys() {
             let epoch_certificate = CertificateId(epoch.0);
             for (party, member) in &space.state().members {
-                if out.contains(party) || member.right(world.now) < Some(Right::Read) {
+                let reads = member.right(world.now) >= Some(Right::Read);
+                if out.contains(party) || !reads || !is_given(space, member, epoch, world.now) {
                     continue;
                 }
                 let mine = member.grants.iter().any(|grant| {
@@ -351,6 +352,7 @@ impl Core {
         let wraps: Vec<Wrap> = space
             .latest_keys()
             .filter(|(epoch, _)| anew || !space.has_wrapped(*epoch, node))
+            .filter(|(epoch, _)| own || is_given(space, member, *epoch, world.now))
             .map(|(epoch, key)| Wrap { epoch, key: key.for_member(history) })
             .collect();
         for wrap in &wraps {
@@ -385,7 +387,7 @@ impl Core {
         let (sequence, previous) = draft.place(document, &key, written)?;
         let urgency = Urgency::Normal;
         let place = Place { space, document, log_key: &key, sequence, previous, urgency };
-        draft.push(seal_to_inbox(rng, &place, seal_key, content)?);
+        draft.push(seal_page_to_inbox(rng, &place, seal_key, content)?);
         Ok(())
     }
 
@@ -430,6 +432,14 @@ fn sign(
         SpaceCertificate::sign(signing, space.id(), party, under, heads, world.now, act)?;
     space.add(certificate.clone());
     Ok(certificate)
+}
+
+/// Says whether a member is to have the key of an epoch: one that reads from now on has those of epochs
+/// begun after a grant to it.
+fn is_given(space: &Space, member: &Member, epoch: EpochId, now: Timestamp) -> bool {
+    let epoch = CertificateId(epoch.0);
+    let mut reading = member.grants.iter().filter(|grant| grant.right >= Right::Read);
+    member.reads_history(now) || reading.any(|grant| space.knew(epoch, grant.id))
 }
 
 /// Refuses an act that no member would count: an owner's removal, a grant too far from the owner.

@@ -1,5 +1,6 @@
 //! Opening a document: every entry of every log, decrypted, bound, judged and applied.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_model::author::Author;
@@ -78,8 +79,16 @@ impl Core {
             }
             reading.log(world, space, log, &entries);
         }
-        let (entries, withheld) = reading.finish();
+        let (entries, withheld) = reading.finish(&space.state().admitted);
         let own = space.own_log();
+        let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
+        let place = (space.tag(), tag);
+        let is_late = withheld.iter().any(|entry| late(&entry.reason))
+            || entries.iter().any(|entry| entry.standing.as_ref().is_err_and(late));
+        match is_late {
+            true => self.signed_late.insert(place),
+            false => self.signed_late.remove(&place),
+        };
         Ok(Document::build(tag, entries, withheld, own))
     }
 }
@@ -141,45 +150,63 @@ impl Reading {
         self.entries.insert(log, judged);
     }
 
-    /// Leaves one branch of each forked log.
-    fn finish(mut self) -> (Vec<Judged>, Vec<WithheldEntry>) {
-        let standing: BTreeMap<LogKey, BTreeSet<EntryId>> =
-            self.forked.iter().map(|(log, chain)| (*log, self.choose(*log, chain))).collect();
+    /// Leaves one branch of each forked log. Past the fork only that of it counts on which others built or
+    /// which a steward admitted: its author has said two things in one place.
+    fn finish(mut self, admitted: &BTreeSet<EntryId>) -> (Vec<Judged>, Vec<WithheldEntry>) {
+        let standing: BTreeMap<LogKey, Standing> = self
+            .forked
+            .iter()
+            .map(|(log, chain)| (*log, self.choose(*log, chain, admitted)))
+            .collect();
         for (log, branch) in standing {
             let entries = self.entries.remove(&log).unwrap_or_default();
-            let (kept, rest): (Vec<_>, Vec<_>) =
-                entries.into_iter().partition(|(id, _)| branch.contains(id));
+            let (mut kept, rest): (Vec<_>, Vec<_>) = entries
+                .into_iter()
+                .partition(|(id, _)| branch.counts.contains(id) || branch.frozen.contains(id));
             self.withheld.extend(rest.into_iter().map(|(_, entry)| {
                 let reason = entry.standing.as_ref().err().copied();
                 entry.withheld(reason.unwrap_or(Withheld::Forked))
             }));
+            for (id, entry) in &mut kept {
+                if branch.frozen.contains(id) && entry.standing.is_ok() {
+                    entry.standing = Err(Withheld::Forked);
+                }
+            }
             self.entries.insert(log, kept);
         }
         let entries = self.entries.into_values().flatten().map(|(_, entry)| entry);
         (entries.collect(), self.withheld)
     }
 
-    /// Chooses the branch that stands: of those with an entry that counts the one that more other
-    /// parties built on, then the one of lower id (at the fork).
-    fn choose(&self, log: LogKey, chain: &Chain) -> BTreeSet<EntryId> {
+    /// Chooses the branch that stands: of those with an entry that counts one that a steward admitted, then
+    /// the one that more other parties built on, then the one of lower id (at the fork).
+    fn choose(&self, log: LogKey, chain: &Chain, admitted: &BTreeSet<EntryId>) -> Standing {
         let own: BTreeMap<EntryId, &Judged> =
             self.entries.get(&log).into_iter().flatten().map(|(id, entry)| (*id, entry)).collect();
-        let mut branch = BTreeSet::new();
+        let (mut branch, mut fork) = (Vec::new(), None);
         let mut at = EntryId::default();
         while let Some(branches) = chain.after.get(&at) {
             let worth = |id: &EntryId| {
-                let (counts, built_on) = self.worth(log, chain.descendants(*id), &own);
-                (std::cmp::Reverse(counts), std::cmp::Reverse(built_on), *id)
+                let descendants = chain.descendants(*id);
+                let chosen = descendants.iter().any(|id| admitted.contains(id));
+                let (counts, built_on) = self.worth(log, descendants, &own);
+                (Reverse(counts), Reverse(chosen), Reverse(built_on), *id)
             };
             let next = match branches.as_slice() {
                 [only] => Some(*only),
-                several => several.iter().copied().min_by_key(worth),
+                several => {
+                    fork = fork.or(Some(branch.len()));
+                    several.iter().copied().min_by_key(worth)
+                }
             };
             let Some(next) = next else { break };
-            branch.insert(next);
+            branch.push(next);
             at = next;
         }
-        branch
+        let stands = |id: &EntryId| admitted.contains(id) || self.worth(log, vec![*id], &own).1 > 0;
+        let last = branch.iter().rposition(stands).map_or(0, |last| last + 1);
+        let frozen = branch.split_off(last.max(fork.unwrap_or(branch.len())));
+        Standing { counts: branch.into_iter().collect(), frozen: frozen.into_iter().collect() }
     }
 
     /// Says whether one of these entries of a log counts, and how many other parties built on them.
@@ -202,6 +229,14 @@ impl Reading {
             .collect();
         (writer.is_some(), parties.len())
     }
+}
+
+/// The branch that stands of a forked log.
+struct Standing {
+    /// What counts of it.
+    counts: BTreeSet<EntryId>,
+    /// What lies past the fork, and nobody else has built on it.
+    frozen: BTreeSet<EntryId>,
 }
 
 /// How the entries of one log follow each other.
@@ -305,7 +340,10 @@ fn word_of(
     space.counts(&node.party, entry, payload.at, |point| cuts.within(point, entry.id()))?;
     let person = match &payload.stamp {
         None => None,
-        Some(_) => Some(super::edit::person_of(world, payload, entry, writer)?),
+        Some(_) => {
+            let admitted = space.state().admitted.contains(&entry.id());
+            Some(super::edit::person_of(world, payload, entry, writer, admitted)?)
+        }
     };
     Ok(Author { person, ..author })
 }

@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{SpaceCertificate, SpaceCertificates};
-use crate::inbox::{Given, Wrap};
+use crate::inbox::{Given, InboxItem, Wrap};
 use crate::payload::Content;
 use crate::seal::open_from_inbox;
 use crate::secret::Secret;
@@ -39,6 +39,8 @@ pub struct Arrival {
     pub changed: BTreeSet<Changed>,
     /// Inbox items that could not be taken, with the reason: nothing of them is shown.
     pub refused: Vec<String>,
+    /// Erased spaces that an inbox item brought: nothing of them is taken, and their keys are not kept.
+    pub declined: BTreeSet<SpaceTag>,
     /// Whether an entry of this node's own log arrived that it had not written: a disk image was
     /// restored, and fresh logs must be started ([`Core::renew_logs`]).
     pub own_log_elsewhere: bool,
@@ -168,6 +170,12 @@ impl Core {
                 return Ok(());
             }
         };
+        if world.index.is_space_erased(&given.space) {
+            if matches!(given.item, InboxItem::Space { .. }) {
+                arrival.declined.insert(given.space);
+            }
+            return Ok(());
+        }
         let certificates: SpaceCertificates = given
             .item
             .certificates()
@@ -176,7 +184,7 @@ impl Core {
         self.take_in(world, rng, given.space, certificates, given.item.epochs(), arrival, news)
     }
 
-    /// Takes in what was given of a space: its certificates and keys.
+    /// Takes in what was given of a space: its certificates and keys. Nothing of an erased one is kept.
     #[expect(clippy::too_many_arguments, reason = "what is given, and where news of it goes")]
     pub(super) fn take_in(
         &mut self,
@@ -188,6 +196,9 @@ impl Core {
         arrival: &mut Arrival,
         news: &mut News,
     ) -> Result<(), CoreError> {
+        if world.index.is_space_erased(&tag) {
+            return Ok(());
+        }
         if !self.is_member(&tag) {
             match Space::new(certificates.clone(), Secret::draw(rng), world.directory) {
                 Some(space) if space.tag() == tag => {

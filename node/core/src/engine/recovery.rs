@@ -17,7 +17,7 @@ use crate::kdf::recovery_tag;
 use crate::limits::{OPEN_READ_BYTES, REQUEST_SPLITS_MAX};
 use crate::payload::{Content, Payload};
 use crate::recovery::{Candidate, Opened, Record, RecoveryError, Split};
-use crate::seal::{Place, clear_entry, open_entry, read_clear};
+use crate::seal::{Place, clear_page, open_entry, read_clear};
 use crate::secret::Secret;
 use crate::space::Space;
 
@@ -73,7 +73,7 @@ impl Core {
         let (sequence, previous) = draft.place(document, &key, written)?;
         let (space, urgency) = (tag, Urgency::Normal);
         let place = Place { space, document, log_key: &key, sequence, previous, urgency };
-        draft.push(clear_entry(&place, epoch, &split.encode())?);
+        draft.push(clear_page(&place, epoch, &split.encode())?);
         Ok(())
     }
 

@@ -224,4 +224,5 @@ proptest! {
     }
 }
 
+mod order;
 mod succession;

@@ -127,3 +127,80 @@ fn loading_gives_the_same_index() {
     );
     assert_eq!(loaded.len(), 2);
 }
+
+fn erase(entry: &Entry, documents: Option<&[DocTag]>) -> Erase {
+    let documents = documents.map(|documents| documents.iter().copied().collect());
+    Erase { space: entry.header().space, documents }
+}
+
+#[test]
+fn what_is_erased_is_forgotten_and_not_taken_in_again() {
+    let refused = Ok(Admission::Refused(AdmissionRefusal::Erased));
+    let (a, b) = (chain(1, TAG, 3, 0), chain(2, DocTag([2; 32]), 2, 0));
+    let (space, other) = (a[0].header().space, b[0].header().document);
+    for whole in [true, false] {
+        let (mut index, disk) = (Index::default(), Disk::default());
+        for entries in [&a[..2], &b] {
+            ids(index.admit(page(entries), &disk).unwrap());
+            index.persisted(entries);
+        }
+        // One entry is on its way to disk.
+        ids(index.admit(page(&a[2..]), &disk).unwrap());
+        let gone = index.erase(&erase(&a[0], (!whole).then_some(&[TAG])));
+        assert_eq!(gone.contains(&other), whole);
+        assert!(gone.contains(&TAG));
+        assert_eq!((index.frontier(&TAG), index.space_of(&TAG)), (None, None));
+        assert_eq!(index.has_space(&space), !whole);
+        assert_eq!(index.documents(&space).count(), usize::from(!whole));
+        assert_eq!(index.admit(page(&a), &disk), refused);
+        assert_eq!(index.admitted_tips(&TAG, &a[0].header().log), []);
+        assert_eq!(index.admit(page(&b), &disk) == refused, whole);
+        assert!(index.erase(&erase(&a[0], Some(&[TAG]))).is_empty(), "there is nothing left");
+    }
+}
+
+#[test]
+fn a_document_is_erased_in_the_space_that_is_named_only() {
+    let (mut index, disk) = (Index::default(), Disk::default());
+    let entries = chain(1, TAG, 2, 0);
+    ids(index.admit(page(&entries[..1]), &disk).unwrap());
+    index.persisted(&entries[..1]);
+    // Somebody who carries knows the tag, and has a space of their own.
+    let space = SpaceTag([0xee; 32]);
+    let theirs = Erase { space, documents: Some([TAG].into()) };
+    assert!(index.erase(&theirs).is_empty());
+    assert!(index.frontier(&TAG).is_some());
+    ids(index.admit(page(&entries[1..]), &disk).unwrap());
+    assert!(index.is_erased(&space, &TAG));
+}
+
+#[test]
+fn an_erasure_leaves_the_same_whenever_it_comes() {
+    let (a, b) = (chain(1, TAG, 4, 0), chain(2, DocTag([2; 32]), 2, 0));
+    let expected = {
+        let (mut index, disk) = (Index::default(), Disk::default());
+        ids(index.admit(page(&b), &disk).unwrap());
+        index.persisted(&b);
+        index.documents(&b[0].header().space).collect::<Vec<_>>()
+    };
+    for at in 0..=a.len() {
+        let (mut index, mut disk) = (Index::default(), Disk::default());
+        ids(index.admit(page(&b), &disk).unwrap());
+        index.persisted(&b);
+        for (n, entry) in a.iter().enumerate() {
+            if n == at {
+                index.erase(&erase(entry, Some(&[TAG])));
+                disk.0.clear();
+            }
+            let admission = index.admit(page(std::slice::from_ref(entry)), &disk).unwrap();
+            assert_eq!(matches!(admission, Admission::New(_)), n < at);
+            if n < at {
+                index.persisted(std::slice::from_ref(entry));
+                disk.0.push(entry.clone());
+            }
+        }
+        index.erase(&erase(&a[0], Some(&[TAG])));
+        assert_eq!(index.documents(&b[0].header().space).collect::<Vec<_>>(), expected);
+        assert_eq!(index.len(), 1);
+    }
+}

@@ -1,12 +1,14 @@
 //! What goes into a [`Replica`](super::Replica) and what comes out.
 
-use crate::batch::{Batch, Record};
+use std::collections::BTreeSet;
+
+use crate::batch::{Batch, Erase, Record};
 use crate::certificate::Certificate;
 use crate::directory::NotMember;
 use crate::entry::{Entry, Urgency, VerifiedPage};
 use crate::frame::{Cell, FrameError};
 use crate::frontier::Frontier;
-use crate::id::{CertificateId, DocTag, NodeId, SpaceTag};
+use crate::id::{CertificateId, DocTag, NodeId, OrderId, SpaceTag};
 use crate::index::AdmissionRefusal;
 
 /// Numbers the commits of one run; what the shell answers with.
@@ -117,6 +119,15 @@ pub enum Input {
         /// The node's own records.
         records: Vec<Record>,
     },
+    /// The answer to [`Output::Erase`]: the keyed half has forgotten it, and these records go with it.
+    Erase {
+        /// The order.
+        order: OrderId,
+        /// Records to remove, or to write anew without what is erased.
+        records: Vec<Record>,
+    },
+    /// This node was given a space that is erased, and did not take it.
+    Declined(SpaceTag),
     /// This node is a member of a space and wants all of it.
     Want(SpaceTag),
     /// This node wants a space no longer. What it holds stays.
@@ -170,6 +181,17 @@ pub enum Output {
         from: Option<NodeId>,
         /// The entries.
         entries: Vec<Entry>,
+    },
+    /// An order to erase came: forget keys, views and whatever else is about it, and answer with
+    /// [`Input::Erase`]. Comes before the [`Output::Directory`] of its certificate, and again after
+    /// each start until it was carried out.
+    Erase {
+        /// The order.
+        order: OrderId,
+        /// What is to go.
+        erase: Erase,
+        /// Documents of it of which something was held.
+        gone: BTreeSet<DocTag>,
     },
     /// The directory has changed: these certificates are new, or have more signatures.
     Directory {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::api::{Save, Saved, Ticket};
-use crate::batch::{Batch, Record, Shelf};
+use crate::batch::{Batch, Erase, Record, Shelf};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
 use crate::id::{DocTag, LogKey, NodeId};
@@ -27,6 +27,8 @@ pub(crate) struct Parcel {
     /// Bytes of the entries, once it is queued.
     pub(crate) bytes: usize,
     pub(crate) certificates: Vec<Certificate>,
+    /// What is removed. Only in this node's own parcels, which are not urgent.
+    pub(crate) erase: Vec<Erase>,
     pub(crate) records: Vec<Record>,
     pub(crate) urgent: bool,
     /// Whether nobody waits for it: a copy of what a peer has long held, or what follows from one.
@@ -102,6 +104,36 @@ impl Commits {
         }
         self.prompt += usize::from(parcel.kind() != Kind::Remote);
         self.waiting.push_back(parcel);
+    }
+
+    /// Takes what is erased out of the parcels that wait; says whether there was any. What is under
+    /// way reaches the store before the erasure does.
+    pub(crate) fn purge(&mut self, erase: &Erase, gone: &BTreeSet<DocTag>) -> bool {
+        let of_gone = |key: &[u8]| {
+            key.first_chunk::<32>().is_some_and(|document| gone.contains(&DocTag(*document)))
+        };
+        let stays = |record: &Record| match record.shelf {
+            Shelf::Space => erase.documents.is_some() || record.key != erase.space.as_bytes(),
+            Shelf::View | Shelf::Receipt => !of_gone(&record.key),
+            Shelf::Pending | Shelf::Own | Shelf::Audit => true,
+        };
+        let mut found = false;
+        let mut emptied = Vec::new();
+        for mut parcel in std::mem::take(&mut self.waiting) {
+            let before = parcel.entries.len();
+            parcel.entries.retain(|e| !erase.covers(&e.header().space, &e.header().document));
+            parcel.records.retain(stays);
+            found |= parcel.entries.len() < before;
+            let empty = parcel.entries.is_empty() && parcel.certificates.is_empty();
+            if parcel.from.is_some() && empty {
+                emptied.push(parcel);
+            } else {
+                self.waiting.push_back(parcel);
+            }
+        }
+        self.account(&emptied);
+        self.prompt = self.waiting.iter().filter(|p| p.kind() != Kind::Remote).count();
+        found
     }
 
     /// Queues a parcel of this node's own.
@@ -239,6 +271,7 @@ impl Commits {
         for parcel in &parcels {
             batch.entries.extend(parcel.entries.iter().cloned());
             batch.certificates.extend(parcel.certificates.iter().cloned());
+            batch.erase.extend(parcel.erase.iter().cloned());
             batch.records.extend(parcel.records.iter().cloned());
         }
         for save in parcels.iter().filter_map(|parcel| parcel.save) {

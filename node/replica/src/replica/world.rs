@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::Policy;
 use super::commits::Commits;
+use super::erase::Erasing;
 use crate::batch::{Record, Shelf};
 use crate::directory::Directory;
 use crate::entry::Entry;
+use crate::erasure::Erasures;
 use crate::frame::Cell;
-use crate::id::{DocTag, LogKey, NodeId, SpaceTag, Timestamp, inbox_tag};
+use crate::id::{DocTag, LogKey, NodeId, OrderId, SpaceTag, Timestamp, inbox_tag};
 use crate::index::Index;
 use crate::limits::CELLS_MAX;
 use crate::session::Delivered;
@@ -53,6 +55,11 @@ pub(crate) struct World {
     /// Which peer was asked for a log.
     pub(crate) asked: BTreeMap<(DocTag, LogKey), NodeId>,
     pub(crate) cells: BTreeMap<(SpaceTag, LogKey), Cell>,
+    pub(crate) erasures: Erasures,
+    /// Orders to erase that are not carried out yet.
+    pub(crate) erasing: BTreeMap<OrderId, Erasing>,
+    /// Those that are, durably, and whether this node answers for them.
+    pub(crate) erased: BTreeMap<OrderId, bool>,
 }
 
 impl World {
@@ -73,7 +80,13 @@ impl World {
             agreements: BTreeMap::new(),
             asked: BTreeMap::new(),
             cells: BTreeMap::new(),
+            erasures: Erasures::default(),
+            erasing: BTreeMap::new(),
+            erased: BTreeMap::new(),
         };
+        for order in world.erasures.learn(&world.directory) {
+            world.begin_erasing(&order);
+        }
         world.directory_changed();
         world
     }
@@ -134,7 +147,8 @@ impl World {
 
     /// Takes a space in for `peer`; says whether there was room.
     pub(crate) fn adopt(&mut self, space: SpaceTag, peer: &NodeId) -> bool {
-        if self.keeps(&space) {
+        // Who names an erased space learns of the order in the same session.
+        if self.keeps(&space) || self.index.is_space_erased(&space) {
             return true;
         }
         let usage = self.usage.entry(*peer).or_default();

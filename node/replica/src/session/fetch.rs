@@ -102,6 +102,19 @@ impl Fetch {
         }
     }
 
+    /// Wants nothing more of documents that are erased.
+    pub(super) fn drop_documents(&mut self, world: &mut World, gone: &BTreeSet<DocTag>) {
+        self.offers.retain(|(document, _), _| !gone.contains(document));
+        self.blocked.retain(|(document, _)| !gone.contains(document));
+        self.asked.retain(|key, _| {
+            let goes = gone.contains(&key.0);
+            if goes {
+                world.asked.remove(key);
+            }
+            !goes
+        });
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.offers.is_empty() && self.asked.is_empty()
     }
@@ -160,6 +173,10 @@ impl Session {
             let space = world.index.space_of(&document);
             if space.is_some_and(|space| !self.shares(&space)) {
                 self.refuse(Refused::NotShared, outputs);
+                continue;
+            }
+            // The peer has yet to learn that it was erased.
+            if space.is_none() && world.index.erased_in(&document).any(|of| self.shares(of)) {
                 continue;
             }
             for (log, tips) in &frontier.0 {

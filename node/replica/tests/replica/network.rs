@@ -40,6 +40,7 @@ pub(crate) struct Told {
     pub(crate) ended: Vec<(NodeId, Ending)>,
     pub(crate) synced: Vec<NodeId>,
     pub(crate) forked: usize,
+    pub(crate) erase: Vec<linli_replica::id::OrderId>,
     pub(crate) heartbeats: usize,
 }
 
@@ -203,6 +204,10 @@ impl Network {
                     alike.into_iter().map(|document| (peer, document, held(document))).collect();
                 node.told.synced.push(peer);
                 node.told.receipts.extend(receipts);
+            }
+            Output::Erase { order, .. } => {
+                node.told.erase.push(order);
+                self.input(id, Input::Erase { order, records: Vec::new() });
             }
             Output::Forked { .. } => node.told.forked += 1,
             Output::Heartbeat { .. } => node.told.heartbeats += 1,

@@ -10,12 +10,13 @@ use std::fmt::Write as _;
 use ed25519_dalek::SigningKey;
 use linli_replica::certificate::{Certificate, CertificateError};
 use linli_replica::entry::{Entry, EntryError, Header, Page, PageError, Suite, Urgency};
+use linli_replica::erasure::{Order, OrderError, Terms};
 use linli_replica::frame::{
     Adopt, Bye, ByeReason, Cell, Certificates, Frame, FrameError, Frontiers, Held, Hello, Naming,
     Offer, Pages, Ranges, Receipt, Spaces, Want, WantLog,
 };
 use linli_replica::frontier::{Frontier, Tip};
-use linli_replica::id::{CommunityId, DocTag, EntryId, EpochId, LogKey, SpaceTag};
+use linli_replica::id::{CommunityId, DocTag, EntryId, EpochId, LogKey, SpaceTag, Timestamp};
 use linli_replica::reconcile::{Claim, Range};
 use linli_replica::request::{Request, RequestError};
 use linli_replica::signed::EnvelopeError;
@@ -362,4 +363,68 @@ fn frames() {
     for (name, frame) in sound {
         assert_eq!(Frame::decode(&frame.encode()), Ok(frame), "{name}");
     }
+}
+
+/// The CBOR of an order from any parts.
+fn raw_order(version: u8, terms: &[u8], key: &SigningKey) -> Vec<u8> {
+    let id = blake3::derive_key("linli 1 erase order", terms);
+    let message = [b"linli 1 erase order".as_slice(), &id].concat();
+    let signature = ed25519_dalek::Signer::sign(key, &message).to_bytes();
+    let mut bytes = Vec::new();
+    let mut encoder = minicbor::Encoder::new(&mut bytes);
+    encoder.array(3).unwrap().u8(version).unwrap().bytes(terms).unwrap();
+    encoder.bytes(&signature).unwrap();
+    bytes
+}
+
+#[test]
+fn erasure_orders() {
+    let community = CommunityId([1; 32]);
+    let carrier = key(9);
+    let whole = Terms {
+        community,
+        space: [2; 32].into(),
+        carrier_key: carrier.verifying_key().to_bytes().into(),
+        documents: None,
+        at: Timestamp(1_704_067_200_000),
+    };
+    let of = |documents: &[u8]| {
+        let documents = Some(documents.iter().map(|tag| DocTag([*tag; 32])).collect());
+        Terms { documents, ..whole.clone() }.sign(&carrier)
+    };
+    let good = whole.sign(&carrier);
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let terms = linli_replica::codec::encode(&whole);
+    assert_eq!(raw_order(1, &terms, &carrier), good);
+    let elsewhere = Terms { community: CommunityId([3; 32]), ..whole.clone() };
+    let made = [
+        ("space", good.clone()),
+        ("documents", of(&[4, 5])),
+        ("another-key", whole.sign(&key(8))),
+        ("another-community", elsewhere.sign(&carrier)),
+        ("terms-flipped", flipped(60)),
+        ("signature-flipped", flipped(good.len() - 1)),
+        ("no-documents", of(&[])),
+        ("documents-unsorted", of(&[5, 4])),
+        ("document-twice", of(&[4, 4])),
+        ("version-2", raw_order(2, &terms, &carrier)),
+        ("terms-truncated", raw_order(1, &terms[..terms.len() - 1], &carrier)),
+        ("truncated", good[..good.len() - 1].to_vec()),
+        ("trailing-byte", [good.clone(), vec![0]].concat()),
+        ("empty", Vec::new()),
+    ];
+    check("erasure.txt", &made, |bytes| match Order::decode(bytes, community) {
+        Ok(order) => {
+            assert_eq!(order.erase().space, whole.tag());
+            "accept".into()
+        }
+        Err(OrderError::Malformed) => "malformed".into(),
+        Err(OrderError::Version(_)) => "version".into(),
+        Err(OrderError::OtherCommunity) => "other-community".into(),
+        Err(OrderError::BadSignature) => "bad-signature".into(),
+    });
 }

@@ -4,6 +4,7 @@ use linli_core::authority::Owner;
 use linli_core::opening::Opening;
 use linli_model::alert::{AlertFact, AlertView, CardKey};
 use linli_model::card::SheetId;
+use linli_replica::batch::Erase;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
@@ -129,7 +130,7 @@ fn forget(node: &mut Node) {
             continue;
         }
         if let Ok(Some(mut authored)) = node.core.forget(at, tag) {
-            authored.records.extend(node.catalogue.forget(tag));
+            authored.records.extend(node.catalogue.erase(&Erase { space: tag, documents: None }));
             node.author(authored);
             node.feed(Input::Forget(tag));
             for seen in node.cards.alerts.values_mut() {

@@ -1,7 +1,7 @@
 //! What every kind of store must do: the same cases for the store on disk and the one in memory.
 
 use linli_replica::audit::{Head, Linked, Linker};
-use linli_replica::batch::{Batch, Record, Shelf};
+use linli_replica::batch::{Batch, Erase, Record, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::frontier::{Branch, Tip};
@@ -299,6 +299,58 @@ fn an_empty_batch_is_answered() {
         store.put(urgent(0), &[], vec![]);
         assert_eq!(store.stats(), Stats::default());
         assert_eq!(store.branches(), []);
+    });
+}
+
+/// What is held of logs: entries, branches, documents and their counts.
+fn everything(store: &dyn Subject, logs: &[&Log]) -> (Vec<Vec<Entry>>, usize, Vec<usize>, Stats) {
+    let entries = logs.iter().map(|log| store.log(log, 0, usize::MAX)).collect();
+    let documents = [1, 2].map(|space| store.documents(SpaceTag([space; 32])).len());
+    (entries, store.branches().len(), documents.to_vec(), store.stats())
+}
+
+#[test]
+fn a_space_is_erased_and_nothing_else() {
+    on_every_store(|store, urgent| {
+        // The second space is written to under a log key of the first: nobody forbids it.
+        let logs = [Log::new(1, 1, 1), Log::new(1, 2, 1), Log::new(2, 3, 1), Log::new(2, 4, 2)];
+        let [a, b, c, d] = &logs;
+        store.put(urgent(0), &c.chain(3, 0), vec![]);
+        store.put(urgent(1), &d.chain(2, 0), vec![]);
+        let alone = everything(store, &[a, b, c, d]);
+        store.put(urgent(2), &a.chain(5, 0), vec![record(Shelf::Space, b"keys", Some(b"1"))]);
+        store.put(urgent(3), &b.chain(4, 0), vec![]);
+        store.put(urgent(4), &a.branch(2, 6, 1), vec![]);
+        let erase = vec![Erase { space: SpaceTag([1; 32]), documents: None }];
+        let records =
+            vec![record(Shelf::Space, b"keys", None), record(Shelf::Own, b"erased", Some(b"1"))];
+        let batch = Batch { erase: erase.clone(), records, ..Batch::default() };
+        store.commit(batch.clone()).unwrap();
+        assert_eq!(everything(store, &[a, b, c, d]), alone);
+        assert_eq!(store.record(Shelf::Space, b"keys"), None);
+        assert_eq!(store.record(Shelf::Own, b"erased"), Some(b"1".to_vec()));
+        // Once more, and of what comes with it.
+        store.commit(Batch { entries: a.chain(1, 0), ..batch }).unwrap();
+        assert_eq!(everything(store, &[a, b, c, d]), alone);
+        store.put(urgent(5), &c.chain(4, 0), vec![]);
+        assert_eq!(store.log(c, 0, usize::MAX).len(), 4, "the other space goes on");
+        store.put(urgent(6), &a.chain(2, 0), vec![]);
+        assert_eq!(store.log(a, 0, usize::MAX).len(), 2, "the store itself refuses nothing");
+    });
+}
+
+#[test]
+fn documents_are_erased_one_by_one() {
+    on_every_store(|store, urgent| {
+        let logs = [Log::new(1, 1, 1), Log::new(1, 2, 1), Log::new(2, 1, 3)];
+        let [gone, stays, elsewhere] = &logs;
+        store.put(urgent(0), &stays.chain(3, 0), vec![]);
+        let alone = everything(store, &[gone, stays]);
+        store.put(urgent(1), &gone.chain(3, 0), vec![]);
+        let documents = [gone.document, elsewhere.document, DocTag([9; 32])].into();
+        let erase = vec![Erase { space: gone.space, documents: Some(documents) }];
+        store.commit(Batch { erase, ..Batch::default() }).unwrap();
+        assert_eq!(everything(store, &[gone, stays]), alone);
     });
 }
 

@@ -8,6 +8,7 @@
 mod backup;
 mod conformance;
 mod disk;
+mod erase;
 mod full_disk;
 mod keyring;
 mod opening;

@@ -61,8 +61,12 @@ pub(super) fn verify(
     let mut reader = match begun {
         Ok(reader) => reader,
         Err(broken) => {
+            let no_audit = broken.sequence == 0 && broken.why == Why::Malformed;
             let broken = AuditBroken::from(broken);
-            context.show(&broken, || broken_words(context, &broken))?;
+            context.show(&broken, || match no_audit {
+                true => context.text.say("audit-no-file", &[]),
+                false => broken_words(context, &broken),
+            })?;
             return Ok(Exit::FAILED);
         }
     };

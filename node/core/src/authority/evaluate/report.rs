@@ -164,15 +164,31 @@ impl<'a, C: Community> Evaluation<'a, C> {
         owner.into_iter().chain(steward).collect()
     }
 
+    /// Lists the grants of each member that reads nothing from before: an epoch begun apart from all of
+    /// them may hold such.
+    fn read_from_now(&self, state: &SpaceState) -> Vec<Vec<usize>> {
+        let places = |member: &Member| {
+            let reading = || member.grants.iter().filter(|grant| grant.right >= Right::Read);
+            let from_now = reading().all(|grant| !grant.history);
+            let places: Vec<usize> =
+                reading().filter_map(|grant| self.graph.place_of(&grant.id)).collect();
+            Some(places).filter(|places| from_now && !places.is_empty())
+        };
+        state.members.values().filter_map(places).collect()
+    }
+
     fn tell_epochs(&self, state: &mut SpaceState) {
         // Whoever the space was taken from, and whoever it let in meanwhile, is not to read on.
         let ends = state.removals.iter().chain(state.hand_overs.keys());
         let removals: Vec<usize> = ends.filter_map(|id| self.graph.place_of(id)).collect();
+        let from_now = self.read_from_now(state);
         let mut covering: Vec<(usize, EpochId)> = Vec::new();
         for (place, id, certificate, _) in self.counting() {
             let Some(Act::Epoch(epoch)) = certificate.act() else { continue };
             let id = EpochId(id.0);
-            let covers = removals.iter().all(|removal| self.graph.precedes(*removal, place));
+            let knows = |earlier: &usize| self.graph.precedes(*earlier, place);
+            let covers = removals.iter().all(knows)
+                && from_now.iter().all(|grants| grants.iter().any(knows));
             let mut after = BTreeSet::new();
             if covers {
                 let known = covering.iter().filter(|(at, _)| self.graph.precedes(*at, place));

@@ -10,7 +10,7 @@ const PARTIES: u8 = 5;
 
 /// Draws a graph: mostly acts by somebody who holds a grant or the space, citing a few certificates at
 /// random.
-fn world(seed: u64, size: usize) -> World {
+pub(super) fn world(seed: u64, size: usize) -> World {
     let mut rng = rng(seed);
     let owner = if rng.random_bool(0.3) { Owner::Community } else { Owner::Party(party(0)) };
     let steward = (owner == Owner::Community || rng.random_bool(0.5)).then_some(1);

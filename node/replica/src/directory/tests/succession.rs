@@ -12,11 +12,12 @@ impl Town {
     }
 }
 
-fn same(one: &Directory, other: &Directory) -> bool {
+pub(super) fn same(one: &Directory, other: &Directory) -> bool {
     one.officers() == other.officers()
         && one.line() == other.line()
         && one.parties == other.parties
         && one.nodes == other.nodes
+        && one.notices == other.notices
         && one.refused() == other.refused()
 }
 
@@ -37,7 +38,7 @@ fn permutations(mut items: Vec<Certificate>) -> Vec<Vec<Certificate>> {
 }
 
 /// Adds the certificates one by one in every order, and returns what they all come to.
-fn in_every_order(certificates: &[Certificate]) -> Directory {
+pub(super) fn in_every_order(certificates: &[Certificate]) -> Directory {
     let whole = directory(certificates);
     let orders = permutations(certificates.to_vec());
     assert_eq!(orders.len(), (1..=certificates.len()).product::<usize>());

@@ -1,0 +1,14 @@
+# People of a party: their ends and their PINs.
+
+about-person-end = End a person: what they sign afterwards counts nowhere
+about-person-pin = Change a PIN, with the present one
+about-person-reset = Give a person who forgot the PIN a new key behind a new one
+column-qualification = qualification
+state-acts = acts
+ask-new-pin = New PIN:
+pin-changed = The PIN is changed.
+error-person-ended = this person acts for the party no more: the end date has passed; the party's steward enrols whoever comes back
+error-person-ends-earlier = this person ends earlier already: an end is moved earlier, never later
+error-person-steward-needed = this party's people are enrolled and ended by its steward: name one with `--as`
+held-person-ended = signed by a person whose end date had passed
+act-pin-changed = PIN changed
