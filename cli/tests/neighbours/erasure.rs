@@ -20,6 +20,7 @@ use crate::{
 const PLANTED: &str = "桃园路 4711号";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, in the order in which it happens")]
 fn an_elder_is_erased_everywhere_and_a_restored_backup_brings_nothing_back() {
     let folder = folder();
     let (mut centre, mut hub) = centre_and_hub(folder.path());
@@ -109,6 +110,7 @@ fn an_elder_is_erased_everywhere_and_a_restored_backup_brings_nothing_back() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, in the order in which it happens")]
 fn a_hub_that_was_off_learns_from_the_relay_alone_what_its_centre_had_erased() {
     let folder = folder();
     let (mut centre, mut hub) = centre_and_hub(folder.path());
@@ -139,7 +141,7 @@ fn a_hub_that_was_off_learns_from_the_relay_alone_what_its_centre_had_erased() {
         carried.then_some(())
     });
     let nodes = [&*centre, &*hub].map(|node| id(node).as_str().unwrap().to_owned());
-    let [desk, home] = nodes.clone();
+    let [desk, home] = nodes;
 
     // The hub is off when the order is given, and the centre when the hub returns.
     hub.stop();
@@ -171,7 +173,6 @@ fn a_hub_that_was_off_learns_from_the_relay_alone_what_its_centre_had_erased() {
     centre.stop();
 
     hub.up();
-    assert!(elders(&hub).contains(&elder), "it has not heard of the order");
     wait("the hub carries the order out", || {
         let rows = hub.ask(&["keys", "erasures"]);
         let mut rows = rows.as_array()?.iter();

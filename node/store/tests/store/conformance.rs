@@ -324,7 +324,7 @@ fn a_space_is_erased_and_nothing_else() {
         let erase = vec![Erase { space: SpaceTag([1; 32]), documents: None }];
         let records =
             vec![record(Shelf::Space, b"keys", None), record(Shelf::Own, b"erased", Some(b"1"))];
-        let batch = Batch { erase: erase.clone(), records, ..Batch::default() };
+        let batch = Batch { erase, records, ..Batch::default() };
         store.commit(batch.clone()).unwrap();
         assert_eq!(everything(store, &[a, b, c, d]), alone);
         assert_eq!(store.record(Shelf::Space, b"keys"), None);
