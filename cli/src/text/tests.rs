@@ -102,6 +102,7 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
         "state-",
         "waits-",
         "held-",
+        "handed-",
         "check-",
         "column-",
         "act-",
