@@ -387,7 +387,7 @@ impl Node {
         }
         inputs.extend(arrival.declined.into_iter().map(Input::Declined));
         for reason in arrival.refused {
-            tracing::warn!(%reason, "an inbox item was refused");
+            tracing::warn!(%reason, "a letter was refused");
         }
         if arrival.own_log_elsewhere {
             let world = world(&self.replica, &self.store);

@@ -49,6 +49,7 @@ pub use membership::NewSpace;
 pub use reading::{HeldWrite, Readable};
 pub use receive::{Arrival, Changed};
 pub use recovery::{HeldSplit, Proved, prove, splits, wanted};
+pub use removal::Renewed;
 
 /// Everything the core reads: the clock, the community, and what is held.
 #[derive(Clone, Copy)]

@@ -139,7 +139,7 @@ impl NodeKeys {
         NodeId(self.signing.verifying_key().to_bytes())
     }
 
-    /// Returns the key that signs certificates, bindings and inbox items.
+    /// Returns the key that signs certificates, bindings and letters.
     #[must_use]
     pub const fn signing(&self) -> &SigningKey {
         &self.signing

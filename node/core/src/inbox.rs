@@ -2,16 +2,16 @@
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use linli_replica::codec;
-use linli_replica::id::{EpochId, NodeId, SpaceTag, Timestamp};
+use linli_replica::id::{EpochId, NodeId, Timestamp};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
-use crate::authority::{EpochKey, SpaceCertificate};
-use crate::limits::{BATCH_ITEMS_MAX, PLAINTEXT_BYTES_MAX, WRAPS_MAX};
+use crate::authority::EpochKey;
+use crate::limits::{BATCH_ITEMS_MAX, LETTER_BYTES, PLAINTEXT_BYTES_MAX, WRAPS_MAX};
 use crate::secret::Plaintext;
 
-const CONTEXT: &str = "linli 1 inbox item";
-/// Bytes of an item that its lists do not take.
+const CONTEXT: &str = "linli 1 letter";
+/// Bytes of a letter that its lists do not take.
 const FRAME_BYTES: usize = 1 << 10;
 /// Bytes that one wrapped key takes, rounded up.
 const WRAP_BYTES: usize = 80;
@@ -27,68 +27,48 @@ pub struct Wrap {
     pub key: EpochKey,
 }
 
-/// What is given.
+/// A space as it is given: whoever holds its genesis knows its tags.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
-pub enum InboxItem {
-    /// A space: whoever holds its genesis knows its tags.
+pub struct InboxItem {
     #[n(0)]
-    Space {
-        /// The genesis certificate.
-        #[n(0)]
-        genesis: ByteVec,
-        /// Other certificates of the space, or as many as fit.
-        #[n(1)]
-        certificates: Vec<ByteVec>,
-        /// The epochs opened to the recipient.
-        #[n(2)]
-        epochs: Vec<Wrap>,
-    },
-    /// News of a space that the recipient already holds.
+    genesis: ByteVec,
+    /// Other certificates of the space, or as many as fit.
     #[n(1)]
-    News {
-        /// Certificates.
-        #[n(0)]
-        certificates: Vec<ByteVec>,
-        /// Epochs.
-        #[n(1)]
-        epochs: Vec<Wrap>,
-    },
+    certificates: Vec<ByteVec>,
+    /// The epochs opened to the recipient.
+    #[n(2)]
+    epochs: Vec<Wrap>,
 }
 
-/// An item whose granter's signature is checked, and which is meant for this node.
+/// What one inbox entry holds: spaces for one node, signed by whoever gives them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
-    /// Who gave it.
+pub struct Letter {
+    /// Who gave them.
     pub from: NodeId,
-    /// The space it is about, as carriers see it.
-    pub space: SpaceTag,
     /// When, by the granter's clock.
     pub at: Timestamp,
     /// What.
-    pub item: InboxItem,
+    pub items: Vec<InboxItem>,
 }
 
-/// Why an inbox item is refused.
+/// Why a letter is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InboxError {
     /// It exceeds the cap.
-    #[error("an inbox item of {0} bytes is larger than the limit of {PLAINTEXT_BYTES_MAX}")]
+    #[error("a letter of {0} bytes is larger than the limit of {PLAINTEXT_BYTES_MAX}")]
     TooLarge(usize),
     /// It cannot be read, or holds too much.
-    #[error("this inbox item cannot be read; ask its sender for it again")]
+    #[error("this letter cannot be read; ask its sender for it again")]
     Malformed,
     /// A later format.
-    #[error("this inbox item has format version {0}; update this node to read it")]
+    #[error("this letter has format version {0}; update this node to read it")]
     Version(u8),
     /// Meant for another node: somebody passed it on.
-    #[error("this inbox item was meant for another node")]
+    #[error("this letter was meant for another node")]
     NotForUs,
     /// The signature inside is not the granter's.
-    #[error("this inbox item is not signed by whoever it names")]
+    #[error("this letter is not signed by whoever it names")]
     BadSignature,
-    /// Its genesis is not one, or not that of the space it names.
-    #[error("this inbox item names another space than the one it brings")]
-    OtherSpace,
 }
 
 #[derive(Encode, Decode)]
@@ -108,85 +88,57 @@ struct Body {
     #[n(1)]
     to: NodeId,
     #[n(2)]
-    space: SpaceTag,
-    #[n(3)]
     at: Timestamp,
-    #[n(4)]
-    item: InboxItem,
+    #[n(3)]
+    items: Vec<InboxItem>,
 }
 
 impl InboxItem {
-    /// The format version written here.
-    pub const VERSION: u8 = 1;
-
     /// Puts a space into as few items as hold it, each with the genesis.
     #[must_use]
-    pub fn space(
-        genesis: &SpaceCertificate,
-        certificates: impl IntoIterator<Item = Vec<u8>>,
-        epochs: Vec<Wrap>,
-    ) -> Vec<Self> {
-        let genesis: ByteVec = genesis.encode().into();
+    pub fn space(genesis: Vec<u8>, certificates: &[Vec<u8>], epochs: Vec<Wrap>) -> Vec<Self> {
+        let genesis: ByteVec = genesis.into();
         let room = PLAINTEXT_BYTES_MAX.saturating_sub(FRAME_BYTES + genesis.len());
-        let mut parts: Vec<(Vec<ByteVec>, Vec<Wrap>)> = vec![(Vec::new(), Vec::new())];
-        let mut taken = 0_usize;
-        let mut part = |bytes: usize, parts: &mut Vec<(Vec<ByteVec>, Vec<Wrap>)>| {
-            let full = parts.last().is_some_and(|(certificates, epochs)| {
-                certificates.len() >= BATCH_ITEMS_MAX || epochs.len() >= WRAPS_MAX
-            });
+        let item =
+            || Self { genesis: genesis.clone(), certificates: Vec::new(), epochs: Vec::new() };
+        let mut items = Vec::new();
+        let (mut last, mut taken) = (item(), 0_usize);
+        let mut make_room = |last: &mut Self, bytes: usize| {
+            let full = last.certificates.len() >= BATCH_ITEMS_MAX || last.epochs.len() >= WRAPS_MAX;
             if full || taken.saturating_add(bytes) > room {
-                parts.push((Vec::new(), Vec::new()));
+                items.push(std::mem::replace(last, item()));
                 taken = 0;
             }
             taken = taken.saturating_add(bytes);
         };
         for certificate in certificates {
-            part(certificate.len().saturating_add(5), &mut parts);
-            if let Some((certificates, _)) = parts.last_mut() {
-                certificates.push(certificate.into());
-            }
+            make_room(&mut last, certificate.len().saturating_add(5));
+            last.certificates.push(certificate.clone().into());
         }
         for epoch in epochs {
-            part(WRAP_BYTES, &mut parts);
-            if let Some((_, epochs)) = parts.last_mut() {
-                epochs.push(epoch);
-            }
+            make_room(&mut last, WRAP_BYTES);
+            last.epochs.push(epoch);
         }
-        let item =
-            |(certificates, epochs)| Self::Space { genesis: genesis.clone(), certificates, epochs };
-        parts.into_iter().map(item).collect()
+        items.push(last);
+        items
     }
 
-    /// Signs the item for one recipient; what is returned is sealed to that node's inbox.
-    #[must_use]
-    pub fn sign(
-        self,
-        granter: &SigningKey,
-        recipient: NodeId,
-        space: SpaceTag,
-        at: Timestamp,
-    ) -> Plaintext {
-        let from = NodeId(granter.verifying_key().to_bytes());
-        let body = codec::encode(&Body { from, to: recipient, space, at, item: self });
-        let signature = granter.sign(&message(&body)).to_bytes().into();
-        let signed = Signed { version: Self::VERSION, body: body.into(), signature };
-        Plaintext::new(codec::encode(&signed))
-    }
-
-    /// Returns the certificates it brings, the genesis first where there is one.
+    /// Returns the certificates it brings, the genesis first.
     pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
-        let (genesis, certificates) = match self {
-            Self::Space { genesis, certificates, .. } => (Some(genesis), certificates),
-            Self::News { certificates, .. } => (None, certificates),
-        };
-        genesis.into_iter().chain(certificates).map(|bytes| bytes.as_slice())
+        std::iter::once(&self.genesis).chain(&self.certificates).map(|bytes| bytes.as_slice())
     }
 
     /// Returns the keys it brings, to be checked against the epochs' certificates.
     #[must_use]
     pub fn epochs(&self) -> &[Wrap] {
-        let (Self::Space { epochs, .. } | Self::News { epochs, .. }) = self;
-        epochs
+        &self.epochs
+    }
+
+    /// Bytes that it takes, rounded up.
+    fn bytes(&self) -> usize {
+        let certificates: usize =
+            self.certificates().map(|bytes| bytes.len().saturating_add(5)).sum();
+        certificates.saturating_add(self.epochs.len() * WRAP_BYTES).saturating_add(16)
     }
 }
 
@@ -194,15 +146,52 @@ impl std::fmt::Debug for InboxItem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InboxItem")
             .field("certificates", &self.certificates().count())
-            .field("epochs", &self.epochs().len())
+            .field("epochs", &self.epochs.len())
             .finish()
     }
 }
 
-impl Given {
+impl Letter {
+    /// The format version written here.
+    pub const VERSION: u8 = 1;
+
+    /// Puts items for one recipient into letters of [`LETTER_BYTES`], or of one item where that is larger.
+    #[must_use]
+    pub fn fill(items: Vec<InboxItem>) -> Vec<Vec<InboxItem>> {
+        let mut letters: Vec<Vec<InboxItem>> = Vec::new();
+        let mut taken = 0_usize;
+        for item in items {
+            let bytes = item.bytes();
+            taken = taken.saturating_add(bytes);
+            match letters.last_mut() {
+                Some(letter) if taken <= LETTER_BYTES => letter.push(item),
+                Some(_) | None => {
+                    letters.push(vec![item]);
+                    taken = bytes;
+                }
+            }
+        }
+        letters
+    }
+
+    /// Signs items for one recipient; what is returned is sealed to that node's inbox.
+    #[must_use]
+    pub fn sign(
+        granter: &SigningKey,
+        recipient: NodeId,
+        at: Timestamp,
+        items: Vec<InboxItem>,
+    ) -> Plaintext {
+        let from = NodeId(granter.verifying_key().to_bytes());
+        let body = codec::encode(&Body { from, to: recipient, at, items });
+        let signature = granter.sign(&message(&body)).to_bytes().into();
+        let signed = Signed { version: Self::VERSION, body: body.into(), signature };
+        Plaintext::new(codec::encode(&signed))
+    }
+
     /// Reads an opened inbox entry: bounded, signed by whom it names, meant for `own`.
     ///
-    /// Whether the granter may give the space is for the certificates to say.
+    /// Whether the granter may give the spaces is for the certificates to say.
     ///
     /// # Errors
     /// See [`InboxError`].
@@ -211,7 +200,7 @@ impl Given {
             return Err(InboxError::TooLarge(bytes.len()));
         }
         let version = crate::codec::version(bytes).ok_or(InboxError::Malformed)?;
-        if version != InboxItem::VERSION {
+        if version != Self::VERSION {
             return Err(InboxError::Version(version));
         }
         let signed: Signed = codec::decode(bytes).map_err(|_| InboxError::Malformed)?;
@@ -225,17 +214,14 @@ impl Given {
                 key.verify_strict(&message(&signed.body), &signature)
             })
             .map_err(|_| InboxError::BadSignature)?;
-        let Body { from, space, at, item, .. } = body;
-        if item.certificates().count() > BATCH_ITEMS_MAX + 1 || item.epochs().len() > WRAPS_MAX {
+        let Body { from, at, items, .. } = body;
+        let large = |item: &InboxItem| {
+            item.certificates.len() > BATCH_ITEMS_MAX || item.epochs.len() > WRAPS_MAX
+        };
+        if items.iter().any(large) {
             return Err(InboxError::Malformed);
         }
-        if let InboxItem::Space { genesis, .. } = &item {
-            let tags = SpaceCertificate::decode(genesis).ok().and_then(|genesis| genesis.tags());
-            if tags.is_none_or(|(tag, _)| tag != space) {
-                return Err(InboxError::OtherSpace);
-            }
-        }
-        Ok(Self { from, space, at, item })
+        Ok(Self { from, at, items })
     }
 }
 

@@ -36,8 +36,12 @@ pub const HAND_OVERS_MAX: usize = 16;
 /// Grants from the owner down to a member: owner, steward, their steward, member.
 pub const DELEGATION_MAX: u8 = 3;
 
-/// Epoch keys in one inbox item: a space that rotated weekly for five years.
+/// Epoch keys in one item of a letter: a space that rotated weekly for five years.
 pub const WRAPS_MAX: usize = 260;
+
+/// Bytes that the spaces in one letter take together: some twenty of them, and so little that a slow link
+/// brings one whole within seconds.
+pub const LETTER_BYTES: usize = 64 << 10;
 
 /// Bytes of an opening: a genesis and an epoch's certificate take 1 KiB, each former epoch that is joined
 /// 120 bytes more. As hexadecimal digits it must fit in a fact of 16 KiB.

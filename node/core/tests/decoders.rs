@@ -7,11 +7,11 @@ use ed25519_dalek::SigningKey;
 use linli_core::audit::AuditRecord;
 use linli_core::authority::{Act, EpochKey, Genesis, Owner, SpaceCertificate, Under, mint};
 use linli_core::identity::{KeyKind, Stretch, open_key_file, seal_key_file};
-use linli_core::inbox::{Given, InboxItem};
+use linli_core::inbox::{InboxItem, Letter};
 use linli_core::opening::Opening;
 use linli_core::payload::{Content, Payload};
 use linli_core::person::{PersonCertificate, PersonDetails};
-use linli_replica::id::{CommunityId, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{CommunityId, NodeId, PartyId, Timestamp};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
@@ -22,7 +22,7 @@ fn accepted(bytes: &[u8]) -> usize {
         SpaceCertificate::decode(bytes).is_ok(),
         PersonCertificate::decode(bytes).is_ok(),
         Payload::decode(bytes).is_ok(),
-        Given::decode(bytes, node()).is_ok(),
+        Letter::decode(bytes, node()).is_ok(),
         Opening::decode(bytes).is_ok(),
         open_key_file(bytes, "passphrase").is_ok(),
         AuditRecord::decode(bytes).is_ok(),
@@ -61,15 +61,14 @@ fn samples() -> Vec<Vec<u8>> {
     let content = Content::Changes(vec![vec![1].into()]);
     let payload =
         Payload { at: Timestamp(1), binding: None, name: None, content, stamp: None }.encode();
-    let tag: SpaceTag = genesis.tags().unwrap().0;
-    let item = InboxItem::space(&genesis, [genesis.encode()], Vec::new()).remove(0);
+    let items = InboxItem::space(genesis.encode(), &[genesis.encode()], Vec::new());
     let stretch = Stretch { memory_kib: 8, passes: 1, lanes: 1 };
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     vec![
         genesis.encode(),
         person.encode(),
         payload.to_vec(),
-        item.sign(&key(), node(), tag, Timestamp(1)).to_vec(),
+        Letter::sign(&key(), node(), Timestamp(1), items).to_vec(),
         seal_key_file(&mut rng, KeyKind::Party, &key(), "passphrase", stretch).unwrap(),
         opening(&genesis),
     ]

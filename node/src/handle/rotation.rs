@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use linli_core::authority::{Owner, Right};
-use linli_core::engine::{CoreError, Outline};
+use linli_core::engine::Outline;
 use linli_replica::certificate::{Act, Subject};
 use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
@@ -15,9 +15,9 @@ use crate::api::ApiError;
 use crate::api::grants::{KeysRotate, RotateAnswer};
 use crate::node::{Node, now, world};
 
-/// Spaces looked at by one request: a new epoch for eight readers takes about a millisecond, and an
-/// alert waits for no longer turn of the driver.
-const SPACES_AT_ONCE: u64 = 256;
+/// Spaces looked at by one request: they share letters, and an alert waits for no longer turn of the
+/// driver.
+const SPACES_AT_ONCE: u64 = 32;
 
 /// What is due in a space.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,18 +38,11 @@ enum Reason {
 
 /// What was done.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
-    pub(crate) rotated: u64,
-    pub(crate) revoked: u64,
-    pub(crate) failed: u64,
-    pub(crate) saves: BTreeSet<Save>,
-}
-
-impl Done {
-    fn fails(&mut self, space: SpaceTag, error: &CoreError) {
-        tracing::warn!(%error, ?space, "a space could not be rotated");
-        self.failed += 1;
-    }
+struct Done {
+    rotated: u64,
+    revoked: u64,
+    failed: u64,
+    saves: BTreeSet<Save>,
 }
 
 pub(crate) fn rotate(node: &mut Node, request: KeysRotate) -> Outcome<RotateAnswer> {
@@ -81,10 +74,12 @@ pub(crate) fn rotate(node: &mut Node, request: KeysRotate) -> Outcome<RotateAnsw
     let page: Vec<SpaceTag> = all.range((after, Bound::Unbounded)).take(limit).copied().collect();
     let reason = if request.expelled { Reason::Expelled } else { Reason::Asked(since) };
     let out = Out::of(node);
-    let mut done = Done::default();
+    let mut wanted = BTreeMap::new();
     for space in &page {
-        one(node, *space, &reason, &out, &mut done)?;
+        let outline = node.core.outline(world(&node.replica, &node.store), *space)?;
+        wanted.insert(*space, due(&outline, &reason, &out, now()));
     }
+    let done = renew(node, wanted)?;
     let next = page.last().filter(|last| all.last() != Some(last)).map(ToString::to_string);
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
     let answer = RotateAnswer {
@@ -171,52 +166,42 @@ fn is_past(begun: Timestamp, at: Timestamp) -> bool {
     begun <= at.plus_ms(CLOCK_SKEW_MS_MAX)
 }
 
-/// Does in one space what is due there. A space that cannot be rotated is counted and hinders none.
-fn one(
-    node: &mut Node,
-    space: SpaceTag,
-    reason: &Reason,
-    out: &Out,
-    done: &mut Done,
-) -> Result<(), ApiError> {
-    let outline = node.core.outline(world(&node.replica, &node.store), space)?;
-    let due = due(&outline, reason, out, now());
-    if due == Due::default() {
-        return Ok(());
-    }
+/// Does what is due. A space that cannot be rotated is counted and hinders none.
+fn renew(node: &mut Node, due: BTreeMap<SpaceTag, Due>) -> Result<Done, ApiError> {
     let own = node.core.party();
-    let own_world = world(&node.replica, &node.store);
-    let right = node.core.space(own_world, space)?.state().right(&own, own_world.now);
-    for party in &due.expelled {
-        let world = world(&node.replica, &node.store);
-        // A new epoch comes with each removal.
-        match node.core.revoke(world, &mut node.rng, space, *party) {
-            Ok(authored) => {
-                done.saves.insert(node.author(authored));
-                done.revoked += 1;
-                done.rotated += 1;
-            }
-            Err(error) => done.fails(space, &error),
+    let mut wanted = BTreeMap::new();
+    for (space, mut due) in due {
+        due.expelled.remove(&own);
+        let at = world(&node.replica, &node.store);
+        let right = node.core.space(at, space)?.state().right(&own, at.now);
+        // Where this party only reads, others rotate.
+        if !due.expelled.is_empty() || (due.epoch && right >= Some(Right::Write)) {
+            wanted.insert(space, due.expelled);
         }
     }
-    if due.epoch && due.expelled.is_empty() {
-        let world = world(&node.replica, &node.store);
-        match node.core.rotate(world, &mut node.rng, space) {
-            Ok(authored) => {
-                done.saves.insert(node.author(authored));
-                done.rotated += 1;
-            }
-            // Where this party only reads, others rotate.
-            Err(_) if right < Some(Right::Write) => {}
-            Err(error) => done.fails(space, &error),
+    let mut done = Done::default();
+    if wanted.is_empty() {
+        return Ok(done);
+    }
+    let renewed = node.core.renew(world(&node.replica, &node.store), &mut node.rng, &wanted)?;
+    for (space, expelled) in &wanted {
+        if let Some(error) = renewed.failed.get(space) {
+            tracing::warn!(%error, ?space, "a space could not be rotated");
+            done.failed += 1;
+        } else {
+            done.rotated += 1;
+            done.revoked += u64::try_from(expelled.len()).unwrap_or(u64::MAX);
         }
     }
-    Ok(())
+    if done.rotated > 0 {
+        done.saves.insert(node.author(renewed.authored));
+    }
+    Ok(done)
 }
 
-/// Spaces looked at in one turn of the background, and turned over at most.
+/// Spaces looked at in one turn of the background, and rotated at most.
 const LOOKED_AT: usize = 32;
-const DONE_AT: u64 = 4;
+const DONE_AT: usize = 8;
 /// How often all spaces are looked through.
 const SWEEP_MS: u64 = 60 * 60 * 1_000;
 /// What others wait for whoever is first to do it.
@@ -249,16 +234,26 @@ pub(crate) fn sweep(node: &mut Node) {
     }
     let after = node.sweep.after.map_or(Bound::Unbounded, Bound::Excluded);
     let page: Vec<SpaceTag> = node.core.spaces_from(after).take(LOOKED_AT).collect();
-    let whole = page.len() < LOOKED_AT;
-    let mut done = Done::default();
+    let mut whole = page.len() < LOOKED_AT;
+    let mut wanted = BTreeMap::new();
     for space in page {
-        if let Err(error) = in_background(node, space, &out, at, &mut done) {
-            tracing::warn!(%error, "a space could not be looked at for rotation");
+        if wanted.len() == DONE_AT {
+            whole = false;
+            break;
+        }
+        match in_background(node, space, &out, at) {
+            Ok(due) if due == Due::default() => {}
+            Ok(due) => {
+                wanted.insert(space, due);
+            }
+            Err(error) => {
+                tracing::warn!(%error, ?space, "a space could not be looked at for rotation");
+            }
         }
         node.sweep.after = Some(space);
-        if done.rotated >= DONE_AT {
-            return;
-        }
+    }
+    if let Err(error) = renew(node, wanted) {
+        tracing::warn!(%error, "spaces could not be rotated");
     }
     if whole {
         node.sweep.under_way = false;
@@ -266,13 +261,13 @@ pub(crate) fn sweep(node: &mut Node) {
     }
 }
 
+/// What is due in a space and for this node to do.
 fn in_background(
     node: &mut Node,
     space: SpaceTag,
     out: &Out,
     at: Timestamp,
-    done: &mut Done,
-) -> Result<(), ApiError> {
+) -> Result<Due, ApiError> {
     let outline = node.core.outline(world(&node.replica, &node.store), space)?;
     let own = node.core.party();
     let first = outline.owner.is_some_and(|(owner, steward)| match owner {
@@ -284,16 +279,17 @@ fn in_background(
     let expelled = out.parties.iter().any(|party| outline.members.contains(party));
     // Nobody knows since when a party is out; the others wait from the last epoch on.
     let old_enough = |age: u64| epoch_at(&outline, at).is_none_or(|epoch| at.since_ms(epoch) > age);
+    let mut wanted = Due::default();
     if (expelled || !out.nodes.is_empty()) && (first || old_enough(waits)) {
-        one(node, space, &Reason::Expelled, out, done)?;
+        wanted = due(&outline, &Reason::Expelled, out, at);
     }
     if let Some(rotate_ms) = node.sweep.rotate_ms
         && old_enough(rotate_ms.saturating_add(waits))
     {
         let since = Timestamp(at.0.saturating_sub(rotate_ms));
-        one(node, space, &Reason::Asked(since), out, done)?;
+        wanted.epoch |= due(&outline, &Reason::Asked(since), out, at).epoch;
     }
-    Ok(())
+    Ok(wanted)
 }
 
 /// Of a party's nodes the one of lowest id is the first to do what each of them could.

@@ -21,7 +21,7 @@ use super::disk::Disk;
 pub struct Told {
     /// Own entries that became durable: each was acknowledged to whoever wrote it.
     pub acknowledged: Vec<Entry>,
-    /// Inbox items that could not be taken.
+    /// Letters that could not be taken.
     pub refused_items: Vec<String>,
     /// Pages of peers that were not taken, and own ones.
     pub refused_pages: Vec<(Option<NodeId>, Refused)>,

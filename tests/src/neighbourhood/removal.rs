@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::authority::StandingGrant;
 use linli_core::engine::{Core, CoreError, World};
-use linli_core::inbox::Given;
+use linli_core::inbox::{InboxItem, Letter};
 use linli_core::seal::{open_entry, open_from_inbox};
 use linli_core::secret::Secret;
 use linli_replica::batch::Shelf;
@@ -24,6 +24,24 @@ impl Neighbourhood {
     /// The core's.
     pub fn rotate(&mut self, id: NodeId, space: SpaceTag) -> Result<(), CoreError> {
         self.act(id, |core, world, rng| core.rotate(world, rng, space))
+    }
+
+    /// Takes parties' rights and begins epochs in several spaces at once; returns where it failed.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn renew(
+        &mut self,
+        id: NodeId,
+        due: &BTreeMap<SpaceTag, BTreeSet<PartyId>>,
+    ) -> Result<BTreeSet<SpaceTag>, CoreError> {
+        let mut failed = BTreeSet::new();
+        self.act(id, |core, world, rng| {
+            let renewed = core.renew(world, rng, due)?;
+            failed.extend(renewed.failed.into_keys());
+            Ok::<_, CoreError>(renewed.authored)
+        })?;
+        Ok(failed)
     }
 
     /// Takes single grants away.
@@ -182,7 +200,7 @@ impl Neighbourhood {
         entries
     }
 
-    /// Lists every key of a space that a node has, or could take from any inbox item anywhere.
+    /// Lists every key of a space that a node has, or could take from any letter anywhere.
     fn loot(&self, id: NodeId, space: SpaceTag) -> BTreeMap<EpochId, Secret> {
         let thief = self.node(id);
         let record = thief.disk.store.record(Shelf::Space, space.as_bytes()).expect("a member");
@@ -194,9 +212,9 @@ impl Neighbourhood {
             let items = inboxes.iter().flat_map(|inbox| self.entries(*node, *inbox));
             for item in items {
                 let Ok(content) = open_from_inbox(&item, thief.keys.seal()) else { continue };
-                let Ok(given) = Given::decode(&content, id) else { continue };
-                let wraps = given.item.epochs();
-                keys.extend(wraps.iter().map(|wrap| (wrap.epoch, wrap.key.content_key())));
+                let Ok(letter) = Letter::decode(&content, id) else { continue };
+                let wraps = letter.items.iter().flat_map(InboxItem::epochs);
+                keys.extend(wraps.map(|wrap| (wrap.epoch, wrap.key.content_key())));
             }
         }
         keys

@@ -1,12 +1,12 @@
 //! What a removal takes, what it leaves, and what a steward makes of the work it holds back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::authority::{Grant, Right};
 use linli_core::document::{Withheld, WithheldEntry};
 use linli_model::profile::ProfileField;
 use linli_replica::certificate::PartyKind;
-use linli_replica::id::{CertificateId, EntryId, NodeId, SpaceTag};
+use linli_replica::id::{CertificateId, EntryId, NodeId, SpaceTag, inbox_tag};
 use linli_tests::neighbourhood::{Neighbourhood, grant};
 
 /// An owner, another steward and a writer, with a profile that all three see.
@@ -265,4 +265,54 @@ fn a_rotation_begins_an_epoch_that_every_member_reads() {
         assert_eq!(net.values(id, space, "housing"), [("under the new key".to_owned(), vec![c])]);
     }
     assert!(net.check_same(&[a, b, c], space) >= 9);
+}
+
+#[test]
+fn many_spaces_are_renewed_at_once_and_a_reader_is_given_all_in_one_letter() {
+    let (mut net, [a, b, c], first) = shared(52);
+    let [b_party, c_party] = [b, c].map(|id| net.party(id));
+    let both = [grant(b_party, Right::Read, true), grant(c_party, Right::Write, true)];
+    let mut spaces: Vec<SpaceTag> = (0..4).map(|_| net.begin(a, both.to_vec())).collect();
+    spaces.push(first);
+    // One where its word counts for nothing.
+    let elsewhere = net.begin(b, vec![grant(net.party(a), Right::Read, true), both[1].clone()]);
+    net.heal();
+    let letters = |net: &Neighbourhood, to: NodeId| {
+        let inbox = net.entries(to, inbox_tag(&to));
+        inbox.len()
+    };
+    let before = [b, c].map(|id| letters(&net, id));
+    let epochs = |net: &mut Neighbourhood, space| net.state(a, space).epochs.len();
+    let begun = epochs(&mut net, elsewhere);
+
+    let due: BTreeMap<SpaceTag, _> =
+        spaces.iter().chain([&elsewhere]).map(|space| (*space, [c_party].into())).collect();
+    assert_eq!(net.renew(a, &due).unwrap(), [elsewhere].into());
+    for space in &spaces {
+        net.set(a, *space, ProfileField::Health, "not for who is out").unwrap();
+    }
+    net.heal();
+    assert_eq!(letters(&net, b), before[0] + 1, "one letter for five spaces");
+    assert_eq!(letters(&net, c), before[1], "none for who is out");
+    assert_eq!(epochs(&mut net, elsewhere), begun, "as it was");
+    for id in [a, b] {
+        assert!(net.members(id, elsewhere).contains(&c_party));
+        for space in &spaces {
+            assert!(!net.members(id, *space).contains(&c_party));
+            assert_eq!(net.values(id, *space, "health").len(), 1, "read under the new key");
+        }
+    }
+    for space in &spaces {
+        assert!(net.values(c, *space, "health").is_empty());
+    }
+
+    // Without anybody to remove it is a new epoch each.
+    let due: BTreeMap<SpaceTag, _> = spaces.iter().map(|space| (*space, BTreeSet::new())).collect();
+    let begun: Vec<usize> = spaces.iter().map(|space| epochs(&mut net, *space)).collect();
+    assert!(net.renew(a, &due).unwrap().is_empty());
+    net.heal();
+    for (space, begun) in spaces.iter().zip(begun) {
+        assert_eq!(epochs(&mut net, *space), begun + 1);
+        net.set(b, first, ProfileField::Housing, "written under it").unwrap();
+    }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use ed25519_dalek::SigningKey;
 use linli_replica::entry::VerifiedPage;
 use linli_replica::frontier::Tip;
-use linli_replica::id::{DocTag, EntryId, LogKey, SpaceTag};
+use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag};
 
 use super::{CoreError, SpaceAct, World};
 use crate::authority::SpaceCertificate;
+use crate::inbox::InboxItem;
 
 pub(super) struct Draft<'a> {
     world: World<'a>,
@@ -16,11 +17,13 @@ pub(super) struct Draft<'a> {
     /// that end in one.
     logs: BTreeMap<(DocTag, LogKey), Vec<VerifiedPage>>,
     acts: Vec<SpaceAct>,
+    /// What goes into whose inbox, sealed when all is known.
+    given: BTreeMap<NodeId, Vec<InboxItem>>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) const fn new(world: World<'a>) -> Self {
-        Self { world, logs: BTreeMap::new(), acts: Vec::new() }
+        Self { world, logs: BTreeMap::new(), acts: Vec::new(), given: BTreeMap::new() }
     }
 
     pub(super) const fn world(&self) -> World<'a> {
@@ -60,6 +63,25 @@ impl<'a> Draft<'a> {
     /// Notes an act of authority that this node signed.
     pub(super) fn act(&mut self, space: SpaceTag, certificate: &SpaceCertificate) {
         self.acts.push(SpaceAct { space, certificate: certificate.clone() });
+    }
+
+    /// Notes what a node is given.
+    pub(super) fn give(&mut self, node: NodeId, items: Vec<InboxItem>) {
+        self.given.entry(node).or_default().extend(items);
+    }
+
+    /// Takes what nodes are given.
+    pub(super) fn take_given(&mut self) -> BTreeMap<NodeId, Vec<InboxItem>> {
+        std::mem::take(&mut self.given)
+    }
+
+    /// Adds what was written in another space.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.logs.extend(other.logs);
+        self.acts.extend(other.acts);
+        for (node, items) in other.given {
+            self.give(node, items);
+        }
     }
 
     /// Takes what was written, beside the acts in it.

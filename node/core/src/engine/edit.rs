@@ -157,15 +157,17 @@ impl Core {
         // What is urgent overtakes earlier records, so it brings its own.
         let records = if urgent || space.is_changed() { vec![space.record()] } else { Vec::new() };
         let mut authored = Authored { records, urgent, ..Authored::default() };
-        self.finish(draft, &mut authored)?;
+        self.finish(draft, rng, &mut authored)?;
         Ok(authored)
     }
 
     pub(super) fn finish(
         &mut self,
-        draft: Draft<'_>,
+        mut draft: Draft<'_>,
+        rng: &mut impl CryptoRng,
         authored: &mut Authored,
     ) -> Result<(), CoreError> {
+        self.post(&mut draft, rng)?;
         let (pages, acts) = draft.finish();
         authored.pages.extend(pages);
         authored.acts.extend(acts);

@@ -38,7 +38,7 @@ impl Core {
             }
             certificates.push(core.act(world, tag, Act::HandOver(over))?);
             core.announce(&mut draft, rng, (tag, epoch), &certificates)?;
-            core.published(draft, tag)
+            core.published(draft, rng, tag)
         })
     }
 
@@ -96,7 +96,7 @@ impl Core {
                 return Err(CoreError::Forbidden(Right::Steward));
             }
             core.announce(&mut draft, rng, (tag, epoch), &[certificate])?;
-            core.published(draft, tag)
+            core.published(draft, rng, tag)
         })
     }
 
@@ -115,7 +115,7 @@ impl Core {
         }
         let items = certificates.iter().map(|c| c.encode().into()).collect();
         self.write_under(draft, rng, epoch, authority_of(tag), Content::Certificates(items))?;
-        let (me, own) = (self.keys.id(), self.party);
+        let own = self.party;
         let state = self.space_mut(world.directory, tag)?.state();
         let title = state.title();
         let given = |(_, member): &(&PartyId, &crate::authority::Member)| {
@@ -125,13 +125,9 @@ impl Core {
         if state.right(&own, world.now) >= Some(Right::Write) {
             self.mint(draft, rng, tag)?;
         }
-        for party in to {
-            let nodes = world.directory.nodes_of(party, world.now).map(|(id, _)| *id);
-            let nodes: Vec<NodeId> = nodes.filter(|id| *id != me).collect();
-            for node in nodes {
-                self.wrap(draft, rng, tag, node, true)?;
-            }
-        }
+        let nodes: Vec<NodeId> =
+            to.into_iter().flat_map(|party| self.others_of(world, party)).collect();
+        self.wrap(draft, tag, &nodes, true)?;
         // What the parties wrote before is judged by what they are from here on.
         self.open.clear();
         Ok(())

@@ -14,7 +14,7 @@ use crate::authority::{
     Act, EpochKey, Genesis, Grant, Member, Owner, Right, SpaceCertificate, SpaceCertificates, mint,
 };
 use crate::identity::draw_signing_key;
-use crate::inbox::{InboxItem, Wrap};
+use crate::inbox::{InboxItem, Letter, Wrap};
 use crate::payload::Content;
 use crate::seal::{Place, SealError, seal_page_to_inbox};
 use crate::secret::{Secret, draw};
@@ -72,7 +72,7 @@ impl Core {
         self.spaces.insert(tag, Slot::Loaded(Box::new(space)));
         let mut draft = Draft::new(world);
         self.mint(&mut draft, rng, tag)?;
-        let authored = self.published(draft, tag)?;
+        let authored = self.published(draft, rng, tag)?;
         Ok((tag, Authored { wants: vec![tag], ..authored }))
     }
 
@@ -97,13 +97,11 @@ impl Core {
                 core.mint(&mut draft, rng, tag)?;
             }
             core.publish(&mut draft, rng, tag, vec![certificate])?;
-            let me = core.keys.id();
-            for (node, _) in world.directory.nodes_of(to, world.now).filter(|(id, _)| **id != me) {
-                core.wrap(&mut draft, rng, tag, *node, !reads_from_now)?;
-            }
+            let nodes = core.others_of(world, to);
+            core.wrap(&mut draft, tag, &nodes, !reads_from_now)?;
             // What its party wrote before may count from here on.
             core.open.clear();
-            core.published(draft, tag)
+            core.published(draft, rng, tag)
         })
     }
 
@@ -121,11 +119,11 @@ impl Core {
         let mut authored = Authored::default();
         let mut draft = Draft::new(world);
         for tag in self.spaces().collect::<Vec<_>>() {
-            if self.pass_on(&mut draft, rng, tag)? {
+            if self.pass_on(&mut draft, tag)? {
                 authored.records.push(self.space_mut(world.directory, tag)?.record());
             }
         }
-        self.finish(draft, &mut authored)?;
+        self.finish(draft, rng, &mut authored)?;
         Ok(authored)
     }
 
@@ -136,7 +134,6 @@ impl Core {
     pub(super) fn pass_on(
         &mut self,
         draft: &mut Draft<'_>,
-        rng: &mut impl CryptoRng,
         tag: SpaceTag,
     ) -> Result<bool, CoreError> {
         let world = draft.world();
@@ -166,9 +163,8 @@ impl Core {
                 lacking.extend(nodes.filter(|_| mine));
             }
         }
-        for node in &lacking {
-            self.wrap(draft, rng, tag, *node, false)?;
-        }
+        let lacking: Vec<NodeId> = lacking.into_iter().collect();
+        self.wrap(draft, tag, &lacking, false)?;
         Ok(!lacking.is_empty())
     }
 
@@ -208,8 +204,8 @@ impl Core {
         space.note_own_wraps(me);
         let mut draft = Draft::new(world);
         self.publish(&mut draft, rng, tag, missing.into_values().collect())?;
-        self.wrap(&mut draft, rng, tag, me, true)?;
-        self.published(draft, tag)
+        self.wrap(&mut draft, tag, &[me], false)?;
+        self.published(draft, rng, tag)
     }
 
     /// Does all of an act or nothing: on an error the space is as it was.
@@ -222,12 +218,23 @@ impl Core {
         let before = self.space_mut(world.directory, tag)?.encode();
         let result = act(self);
         if result.is_err() {
-            let mut space = Space::from_record(&before, world.directory)?;
-            // The store's record may be older than this one.
-            space.mark();
-            self.spaces.insert(tag, Slot::Loaded(Box::new(space)));
+            self.restore(world, tag, &before)?;
         }
         result
+    }
+
+    /// Puts a space back to what it was.
+    pub(super) fn restore(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+        before: &[u8],
+    ) -> Result<(), CoreError> {
+        let mut space = Space::from_record(before, world.directory)?;
+        // The store's record may be older than this one.
+        space.mark();
+        self.spaces.insert(tag, Slot::Loaded(Box::new(space)));
+        Ok(())
     }
 
     /// Signs an act by the nearest authority this party has, and judges the space again.
@@ -299,15 +306,16 @@ impl Core {
         space.note_wrap(id, me);
         self.publish(draft, rng, tag, certificates)?;
         self.split(draft, rng, tag, id)?;
-        self.wrap(draft, rng, tag, me, true)?;
-        for party in readers {
-            let nodes: Vec<NodeId> =
-                world.directory.nodes_of(party, world.now).map(|(id, _)| *id).collect();
-            for node in nodes.into_iter().filter(|node| *node != me) {
-                self.wrap(draft, rng, tag, node, false)?;
-            }
-        }
+        let mut nodes = vec![me];
+        nodes.extend(readers.into_iter().flat_map(|party| self.others_of(world, party)));
+        self.wrap(draft, tag, &nodes, false)?;
         Ok(id)
+    }
+
+    /// Lists the nodes of a party, this one not among them.
+    pub(super) fn others_of(&self, world: World<'_>, party: PartyId) -> Vec<NodeId> {
+        let nodes = world.directory.nodes_of(party, world.now).map(|(id, _)| *id);
+        nodes.filter(|id| *id != self.keys.id()).collect()
     }
 
     /// Puts certificates into the space's authority document.
@@ -326,79 +334,91 @@ impl Core {
         self.write(draft, rng, authority_of(space), Content::Certificates(items))
     }
 
-    /// Passes a space and the latest keys to a reader's inbox, those it was given before too where
-    /// `anew`. Readers without history get the content keys; those with history the secrets, which
-    /// open the former epochs.
+    /// Passes a space and the latest keys to readers, those they were given before too where `anew`, and
+    /// always to this node's own inbox.
+    /// Readers without history get the content keys; those with history the secrets, which open the
+    /// former epochs.
     pub(super) fn wrap(
         &mut self,
         draft: &mut Draft<'_>,
-        rng: &mut impl CryptoRng,
         tag: SpaceTag,
-        node: NodeId,
+        nodes: &[NodeId],
         anew: bool,
     ) -> Result<(), CoreError> {
         let world = draft.world();
-        let own = node == self.keys.id();
-        let Some(member) = world.directory.node(&node) else { return Ok(()) };
-        let (party, seal_key) = (member.party, member.seal_key);
-        let signing = self.keys.signing().clone();
+        let me = self.keys.id();
         let space = self.space_mut(world.directory, tag)?;
-        let Some(member) = space.state().members.get(&party) else { return Ok(()) };
         let out = space.out(world.directory, world.now);
-        if out.contains(&party) || member.right(world.now) < Some(Right::Read) {
-            return Ok(());
-        }
-        let history = own || member.reads_history(world.now);
-        let wraps: Vec<Wrap> = space
-            .latest_keys()
-            .filter(|(epoch, _)| anew || !space.has_wrapped(*epoch, node))
-            .filter(|(epoch, _)| own || is_given(space, member, *epoch, world.now))
-            .map(|(epoch, key)| Wrap { epoch, key: key.for_member(history) })
-            .collect();
-        for wrap in &wraps {
-            space.note_wrap(wrap.epoch, node);
-        }
-        let Some(genesis) = space.genesis().filter(|_| !wraps.is_empty()) else { return Ok(()) };
-        let others = space.counting().filter(|certificate| certificate.genesis().is_none());
-        let items = InboxItem::space(genesis, others.map(SpaceCertificate::encode), wraps);
-        for item in items {
-            let content = item.sign(&signing, node, tag, world.now);
-            match self.post(draft, rng, node, &seal_key, &content) {
-                // Its own fault: nobody else's keys wait for it.
-                Err(CoreError::Seal(SealError::BadRecipient)) => return Ok(()),
-                posted => posted?,
+        let mut given: Vec<(NodeId, Vec<Wrap>)> = Vec::new();
+        for node in nodes {
+            let own = *node == me;
+            let Some(party) = world.directory.node(node).map(|known| known.party) else { continue };
+            let Some(member) = space.state().members.get(&party) else { continue };
+            if out.contains(&party) || member.right(world.now) < Some(Right::Read) {
+                continue;
             }
+            let history = own || member.reads_history(world.now);
+            let wraps: Vec<Wrap> = space
+                .latest_keys()
+                .filter(|(epoch, _)| own || anew || !space.has_wrapped(*epoch, *node))
+                .filter(|(epoch, _)| own || is_given(space, member, *epoch, world.now))
+                .map(|(epoch, key)| Wrap { epoch, key: key.for_member(history) })
+                .collect();
+            for wrap in &wraps {
+                space.note_wrap(wrap.epoch, *node);
+            }
+            if !wraps.is_empty() {
+                given.push((*node, wraps));
+            }
+        }
+        let Some(genesis) = space.genesis().filter(|_| !given.is_empty()) else { return Ok(()) };
+        let genesis = genesis.encode();
+        let others = space.counting().filter(|certificate| certificate.genesis().is_none());
+        let others: Vec<Vec<u8>> = others.map(SpaceCertificate::encode).collect();
+        for (node, wraps) in given {
+            draft.give(node, InboxItem::space(genesis.clone(), &others, wraps));
         }
         Ok(())
     }
 
-    /// Seals something to a node's inbox.
-    fn post(
+    /// Seals to each node what it is given.
+    pub(super) fn post(
         &mut self,
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
-        node: NodeId,
-        seal_key: &[u8; 32],
-        content: &[u8],
     ) -> Result<(), CoreError> {
-        let (space, document) = crate::kdf::inbox(&node);
-        let key = self.inbox_log(node, rng);
-        let written = self.written(document, &key);
-        let (sequence, previous) = draft.place(document, &key, written)?;
-        let urgency = Urgency::Normal;
-        let place = Place { space, document, log_key: &key, sequence, previous, urgency };
-        draft.push(seal_page_to_inbox(rng, &place, seal_key, content)?);
+        let world = draft.world();
+        let signing = self.keys.signing().clone();
+        for (node, items) in draft.take_given() {
+            let Some(known) = world.directory.node(&node) else { continue };
+            let (space, document) = crate::kdf::inbox(&node);
+            let key = self.inbox_log(node, rng);
+            let written = self.written(document, &key);
+            for items in Letter::fill(items) {
+                let letter = Letter::sign(&signing, node, world.now, items);
+                let (sequence, previous) = draft.place(document, &key, written)?;
+                let urgency = Urgency::Normal;
+                let place = Place { space, document, log_key: &key, sequence, previous, urgency };
+                match seal_page_to_inbox(rng, &place, &known.seal_key, &letter) {
+                    Ok(page) => draft.push(page),
+                    // Its own fault: nobody else's keys wait for it.
+                    Err(SealError::BadRecipient) => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
         Ok(())
     }
 
     pub(super) fn published(
         &mut self,
         draft: Draft<'_>,
+        rng: &mut impl CryptoRng,
         tag: SpaceTag,
     ) -> Result<Authored, CoreError> {
         let record = self.space_mut(draft.world().directory, tag)?.record();
         let mut authored = Authored { records: vec![record], ..Authored::default() };
-        self.finish(draft, &mut authored)?;
+        self.finish(draft, rng, &mut authored)?;
         Ok(authored)
     }
 }

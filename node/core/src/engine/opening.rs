@@ -73,7 +73,7 @@ impl Core {
                 part.push(certificate);
             }
             core.publish(&mut draft, rng, tag, part)?;
-            let authored = core.published(draft, tag)?;
+            let authored = core.published(draft, rng, tag)?;
             // Each was an act when it was signed, and is none now.
             Ok(Authored { acts: Vec::new(), ..authored })
         })

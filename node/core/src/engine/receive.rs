@@ -1,4 +1,4 @@
-//! Arrival: inbox items become spaces and keys, certificates are judged, logs are bound and named.
+//! Arrival: letters become spaces and keys, certificates are judged, logs are bound and named.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{SpaceCertificate, SpaceCertificates};
-use crate::inbox::{Given, InboxItem, Wrap};
+use crate::inbox::{Letter, Wrap};
 use crate::payload::Content;
 use crate::seal::open_from_inbox;
 use crate::secret::Secret;
@@ -37,9 +37,9 @@ pub struct Arrival {
     pub authored: Authored,
     /// Documents that may look different.
     pub changed: BTreeSet<Changed>,
-    /// Inbox items that could not be taken, with the reason: nothing of them is shown.
+    /// Letters that could not be taken, with the reason: nothing of them is shown.
     pub refused: Vec<String>,
-    /// Erased spaces that an inbox item brought: nothing of them is taken, and their keys are not kept.
+    /// Erased spaces that a letter brought: nothing of them is taken, and their keys are not kept.
     pub declined: BTreeSet<SpaceTag>,
     /// Whether an entry of this node's own log arrived that it had not written: a disk image was
     /// restored, and fresh logs must be started ([`Core::renew_logs`]).
@@ -67,7 +67,7 @@ impl Core {
             let (space, document) = (header.space, header.document);
             let news_of_own = from.is_none() && self.settled(entry);
             if space == inbox && from.is_some() {
-                self.receive_item(world, rng, entry, &mut arrival, &mut news)?;
+                self.receive_letter(world, rng, entry, &mut arrival, &mut news)?;
                 arrival.own_log_elsewhere |= self.is_own_inbox_log(entry);
             } else if self.is_member(&space) {
                 if from.is_some() || news_of_own {
@@ -117,7 +117,7 @@ impl Core {
         let (_, inbox) = crate::kdf::inbox(&self.keys.id());
         for log in world.index.frontier(&inbox).unwrap_or_default().0.keys() {
             for entry in read_log(world, inbox, *log)? {
-                self.receive_item(world, rng, &entry, &mut arrival, &mut news)?;
+                self.receive_letter(world, rng, &entry, &mut arrival, &mut news)?;
             }
         }
         for tag in self.spaces().collect::<Vec<_>>() {
@@ -142,16 +142,16 @@ impl Core {
         let mut draft = Draft::new(world);
         for (tag, keys) in &news {
             self.scan(world, *tag, keys, arrival)?;
-            self.pass_on(&mut draft, rng, *tag)?;
+            self.pass_on(&mut draft, *tag)?;
         }
         for tag in news.into_keys() {
             let space = self.space_mut(world.directory, tag)?;
             arrival.authored.records.push(space.record());
         }
-        self.finish(draft, &mut arrival.authored)
+        self.finish(draft, rng, &mut arrival.authored)
     }
 
-    fn receive_item(
+    fn receive_letter(
         &mut self,
         world: World<'_>,
         rng: &mut impl CryptoRng,
@@ -160,28 +160,31 @@ impl Core {
         news: &mut News,
     ) -> Result<(), CoreError> {
         let own = self.keys.id();
-        let given = open_from_inbox(entry, self.keys.seal())
+        let letter = open_from_inbox(entry, self.keys.seal())
             .map_err(|error| error.to_string())
-            .and_then(|content| Given::decode(&content, own).map_err(|error| error.to_string()));
-        let given = match given {
-            Ok(given) => given,
+            .and_then(|content| Letter::decode(&content, own).map_err(|error| error.to_string()));
+        let letter = match letter {
+            Ok(letter) => letter,
             Err(reason) => {
                 arrival.refused.push(reason);
                 return Ok(());
             }
         };
-        if world.index.is_space_erased(&given.space) {
-            if matches!(given.item, InboxItem::Space { .. }) {
-                arrival.declined.insert(given.space);
+        for item in &letter.items {
+            let certificates: SpaceCertificates =
+                item.certificates().filter_map(|b| SpaceCertificate::decode(b).ok()).collect();
+            let genesis = item.certificates().next().map(SpaceCertificate::decode);
+            let Some((tag, _)) = genesis.and_then(|genesis| genesis.ok()?.tags()) else {
+                arrival.refused.push("a letter brings a space without its genesis".to_owned());
+                continue;
+            };
+            if world.index.is_space_erased(&tag) {
+                arrival.declined.insert(tag);
+                continue;
             }
-            return Ok(());
+            self.take_in(world, rng, tag, certificates, item.epochs(), arrival, news)?;
         }
-        let certificates: SpaceCertificates = given
-            .item
-            .certificates()
-            .filter_map(|bytes| SpaceCertificate::decode(bytes).ok())
-            .collect();
-        self.take_in(world, rng, given.space, certificates, given.item.epochs(), arrival, news)
+        Ok(())
     }
 
     /// Takes in what was given of a space: its certificates and keys. Nothing of an erased one is kept.

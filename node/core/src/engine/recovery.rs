@@ -107,7 +107,7 @@ impl Core {
             self.split(&mut draft, rng, tag, epoch)?;
         }
         let mut authored = Authored::default();
-        self.finish(draft, &mut authored)?;
+        self.finish(draft, rng, &mut authored)?;
         Ok(authored)
     }
 
@@ -167,7 +167,7 @@ impl Core {
         let mut draft = Draft::new(world);
         let content = Content::Recovery(vec![record.encode().into()]);
         self.write_under(&mut draft, rng, epoch, authority_of(tag), content)?;
-        self.finish(draft, &mut arrival.authored)?;
+        self.finish(draft, rng, &mut arrival.authored)?;
         self.settle(world, rng, News::from([(tag, known)]), &mut arrival)?;
         Ok(arrival)
     }

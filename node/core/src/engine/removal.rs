@@ -16,6 +16,15 @@ use crate::limits::{CUT_LOGS_MAX, ENTRIES_JUDGED_MAX};
 use crate::payload::Content;
 use crate::space::Space;
 
+/// What came of renewing several spaces.
+#[derive(Debug, Default)]
+pub struct Renewed {
+    /// What this node wrote.
+    pub authored: Authored,
+    /// Where nothing was done, and why.
+    pub failed: BTreeMap<SpaceTag, CoreError>,
+}
+
 impl Core {
     /// Takes every right from a party, and says how far its writing counts: as far as it is held here.
     ///
@@ -63,7 +72,7 @@ impl Core {
                 core.take_away(&mut draft, rng, tag, revoked)?;
             }
             core.open.clear();
-            core.published(draft, tag)
+            core.published(draft, rng, tag)
         })
     }
 
@@ -182,8 +191,56 @@ impl Core {
         self.whole(world, tag, |core| {
             let mut draft = Draft::new(world);
             core.mint(&mut draft, rng, tag)?;
-            core.published(draft, tag)
+            core.published(draft, rng, tag)
         })
+    }
+
+    /// Begins an epoch in each of several spaces, and takes every right from parties there before: what one
+    /// node is given in all of them goes in few letters. A space where it cannot be done stays as it was
+    /// and hinders none.
+    ///
+    /// # Errors
+    /// A space is not held, or its letters cannot be sealed: then all stay as they were.
+    pub fn renew(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        due: &BTreeMap<SpaceTag, BTreeSet<PartyId>>,
+    ) -> Result<Renewed, CoreError> {
+        let mut renewed = Renewed::default();
+        let mut draft = Draft::new(world);
+        let mut before = Vec::new();
+        for (tag, out) in due {
+            let record = self.space_mut(world.directory, *tag)?.encode();
+            let revoked: Vec<Revoked> = out.iter().copied().map(Revoked::Party).collect();
+            let mut one = Draft::new(world);
+            let done = if revoked.is_empty() {
+                self.mint(&mut one, rng, *tag).map(|_| ())
+            } else {
+                self.take_away(&mut one, rng, *tag, &revoked)
+            };
+            match done {
+                Ok(()) => {
+                    draft.absorb(one);
+                    before.push((*tag, record));
+                }
+                Err(error) => {
+                    self.restore(world, *tag, &record)?;
+                    renewed.failed.insert(*tag, error);
+                }
+            }
+        }
+        self.open.clear();
+        for (tag, _) in &before {
+            renewed.authored.records.push(self.space_mut(world.directory, *tag)?.record());
+        }
+        if let Err(error) = self.finish(draft, rng, &mut renewed.authored) {
+            for (tag, record) in before {
+                self.restore(world, tag, &record)?;
+            }
+            return Err(error);
+        }
+        Ok(renewed)
     }
 
     /// Lets entries count that are held back by cuts or by an end date.
@@ -233,7 +290,7 @@ impl Core {
             let certificate = core.act(world, tag, act)?;
             core.publish(&mut draft, rng, tag, vec![certificate])?;
             core.open.clear();
-            core.published(draft, tag)
+            core.published(draft, rng, tag)
         })
     }
 
