@@ -25,7 +25,7 @@ mod erasures;
 mod exposure;
 pub(crate) mod facts;
 mod grants;
-mod hand_over;
+pub(crate) mod hand_over;
 pub(crate) mod held;
 mod import;
 mod joins;

@@ -287,6 +287,7 @@ fn settle(node: &mut Node) {
 /// and forgets joiners that have arrived.
 pub(crate) fn tick(node: &mut Node) {
     settle(node);
+    crate::handle::hand_over::settle(node);
     let at = now();
     let gone = |(joiner, since): (&NodeId, &u64)| {
         let met = node.peers.get(joiner).is_some_and(|peer| peer.connected);

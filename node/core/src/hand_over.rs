@@ -208,7 +208,7 @@ impl HandOverRequest {
             return Err(forged());
         }
         let over = fitting(&statement, &acts)?;
-        let (name, set) = proved(&statement, &known)?;
+        let (name, set) = proved(&statement, &over, &known)?;
         let allowed = |key: &[u8; 32]| {
             key == statement.node.as_bytes() || set.officers.iter().any(|o| o.as_bytes() == key)
         };
@@ -309,24 +309,17 @@ impl HandOverRequest {
     /// Says what came along about a party.
     #[must_use]
     pub fn known(&self, of: PartyId) -> Known {
-        let own = |c: &&Certificate| c.envelope().signed_by(of.as_bytes());
-        let mut known = Known { party: of, enrolled: None, nodes: Vec::new(), expelled: false };
-        for certificate in &self.known {
-            let act = &certificate.body().act;
-            if let CommunityAct::Enrol { party, kind, name, .. } = act
-                && *party == of
-            {
-                known.enrolled = Some((*kind, name.clone()));
-            } else if let CommunityAct::Node { party, node, label, .. } = act
-                && *party == of
-                && own(&certificate)
-            {
-                known.nodes.push((*node, label.clone()));
-            }
+        let Some(directory) = directory(&self.known) else {
+            return Known { party: of, enrolled: None, nodes: Vec::new(), expelled: false };
+        };
+        let party = directory.party(&of);
+        let nodes = directory.nodes().filter(|(_, node)| node.party == of);
+        Known {
+            party: of,
+            enrolled: party.map(|party| (party.kind, party.name.clone())),
+            nodes: nodes.map(|(id, node)| (*id, node.label.clone())).collect(),
+            expelled: party.is_some_and(|party| party.expelled),
         }
-        let directory = directory(&self.known);
-        known.expelled = directory.and_then(|d| Some(d.party(&of)?.expelled)).unwrap_or_default();
-        known
     }
 }
 
@@ -378,6 +371,7 @@ fn fitting(statement: &Statement, acts: &[SpaceCertificate]) -> Result<HandOver,
 /// Finds the community's name and the officers who are to sign, proved from the genesis on.
 fn proved(
     statement: &Statement,
+    over: &HandOver,
     known: &[Certificate],
 ) -> Result<(String, OfficerSet), RequestError> {
     let directory = directory(known).ok_or(RequestError::UnknownOfficers)?;
@@ -388,6 +382,13 @@ fn proved(
     }
     if *present != statement.officers {
         return Err(RequestError::OldOfficers);
+    }
+    // Who asks for what is a party's is that party, unless it is out; and somebody can take it.
+    let out = |party: &PartyId| directory.party(party).is_none_or(|known| known.expelled);
+    let asks = directory.node(&statement.node).map(|node| node.party);
+    let may = statement.from.is_none_or(|from| Some(from) == asks || out(&from));
+    if !may || parties(over).iter().any(out) {
+        return Err(RequestError::Malformed);
     }
     Ok((directory.name().to_owned(), set.clone()))
 }

@@ -43,7 +43,7 @@ impl std::fmt::Debug for KeysHandOver {
 pub struct HandOverAnswer {
     /// The spaces.
     pub spaces: Vec<HandedRow>,
-    /// What the officers are asked, where they must sign.
+    /// What the officers are asked; null where all was theirs already.
     pub request: Option<RequestRow>,
 }
 
@@ -52,7 +52,7 @@ pub struct HandOverAnswer {
 pub struct HandedRow {
     /// `care`, `health` or `emergency`.
     pub scope: String,
-    /// `handed_over`, `officers` (they must sign), `already` or `not_owner`.
+    /// `officers` (they must sign), `already` or `not_owner`.
     pub state: String,
 }
 

@@ -1,4 +1,4 @@
-//! Handing what is kept about an elder over: at once by its owner, or by officers who sign a file.
+//! Handing what is kept about an elder over: its owner asks, and officers sign a file.
 
 use std::collections::BTreeSet;
 
@@ -23,35 +23,25 @@ pub(crate) fn begin(node: &mut Node, request: KeysHandOver) -> Outcome<HandOverA
     let elder = elders::find(node, &request.elder)?;
     let over = asked(node, &request)?;
     let kept = kept(node, request.keep.as_deref())?;
-    let scope = request.scope.as_deref();
-    if scope.is_some_and(|scope| !SCOPES.contains(&scope)) {
-        return Err(invalid("a scope is care, health or emergency"));
-    }
-    let about: Vec<(SpaceTag, String)> = spaces::about(node, elder)?
-        .into_iter()
-        .filter(|(_, kind)| SCOPES.contains(&kind.as_str()))
-        .filter(|(_, kind)| scope.is_none_or(|scope| scope == kind))
-        .collect();
-    if about.is_empty() {
-        return Err(not_found("this node has nothing of this kind about this elder"));
-    }
+    let about = about(node, elder, request.scope.as_deref())?;
     let keys = requests::opened_keys(node, request.officer_passphrase.as_deref())?;
     let (mut rows, mut saves) = (Vec::new(), BTreeSet::new());
-    let (mut drafts, mut from) = (Vec::new(), None);
+    let mut due = Vec::new();
+    let mut from: BTreeSet<Option<PartyId>> = BTreeSet::new();
     for (space, scope) in about {
-        let owner = spaces::owner(node, space)?;
-        let state = if owner == Some(over.to) {
+        let world = world(&node.replica, &node.store);
+        let owner = node.core.outline(world, space)?.owner;
+        let is_already = owner.is_some_and(|(owner, steward)| {
+            owner == over.to && (over.steward.is_none() || steward == over.steward)
+        });
+        let state = if is_already {
             "already"
-        } else if owner == Some(Owner::Party(node.core.party())) {
-            let world = world(&node.replica, &node.store);
-            let authored = node.core.hand_over(world, &mut node.rng, space, over, kept.clone())?;
-            saves.insert(node.author(authored));
-            "handed_over"
-        } else if let Some(draft) = draft(node, space, over) {
-            if let Some(Owner::Party(party)) = owner {
-                from = Some(party);
-            }
-            drafts.push((space, scope.clone(), draft));
+        } else if draft(node, space, over).is_some() {
+            from.insert(match owner {
+                Some((Owner::Party(party), _)) => Some(party),
+                Some((Owner::Community, _)) | None => None,
+            });
+            due.push((space, scope.clone()));
             "officers"
         } else {
             "not_owner"
@@ -63,23 +53,69 @@ pub(crate) fn begin(node: &mut Node, request: KeysHandOver) -> Outcome<HandOverA
         let detail = Detail::new("error-hand-over-not-owner", &[]);
         return Err(ApiError::new(Code::Forbidden, message).with(detail));
     }
-    let request = match drafts.is_empty() {
-        true => None,
-        false => {
-            let mut request = file(node, elder, from, drafts)?;
-            for key in &keys {
-                match request.sign(key) {
-                    // The officers may have changed since the keys were opened.
-                    Ok(_) | Err(RequestError::NotOfficer) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let (row, done) = submit(node, request)?;
-            saves.extend(done);
-            Some(row)
-        }
+    if from.len() > 1 {
+        let message = "what is kept about this elder has several owners; hand it over one scope after the other";
+        let detail = Detail::new("error-hand-over-owners", &[]);
+        return Err(ApiError::new(Code::Conflict, message).with(detail));
+    }
+    let Some(from) = from.into_iter().next() else {
+        return Ok((HandOverAnswer { spaces: rows, request: None }, saves));
     };
-    Ok((HandOverAnswer { spaces: rows, request }, saves))
+    let mut drafts = Vec::new();
+    for (space, scope) in due {
+        if from == Some(node.core.party())
+            && let Some(grant) = &kept
+        {
+            saves.extend(keep(node, space, grant)?);
+        }
+        drafts.extend(draft(node, space, over).map(|draft| (space, scope, draft)));
+    }
+    let mut request = file(node, elder, from, drafts)?;
+    for key in &keys {
+        match request.sign(key) {
+            // The officers may have changed since the keys were opened.
+            Ok(_) | Err(RequestError::NotOfficer) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (row, done) = submit(node, request)?;
+    saves.extend(done);
+    Ok((HandOverAnswer { spaces: rows, request: Some(row) }, saves))
+}
+
+/// The elder's spaces that are handed over together.
+fn about(
+    node: &mut Node,
+    elder: Uuid,
+    scope: Option<&str>,
+) -> Result<Vec<(SpaceTag, String)>, ApiError> {
+    if scope.is_some_and(|scope| !SCOPES.contains(&scope)) {
+        return Err(invalid("a scope is care, health or emergency"));
+    }
+    let about: Vec<(SpaceTag, String)> = spaces::about(node, elder)?
+        .into_iter()
+        .filter(|(_, kind)| SCOPES.contains(&kind.as_str()))
+        .filter(|(_, kind)| scope.is_none_or(|scope| scope == kind))
+        .collect();
+    if about.is_empty() {
+        return Err(not_found("this node has nothing of this kind about this elder"));
+    }
+    Ok(about)
+}
+
+/// Gives this party what it is to keep, by its own word while it still owns.
+fn keep(node: &mut Node, space: SpaceTag, grant: &Grant) -> Result<Option<Save>, ApiError> {
+    let at = world(&node.replica, &node.store);
+    let members = &node.core.space(at, space)?.state().members;
+    let has = members.get(&grant.party).is_some_and(|member| {
+        member.grants.iter().any(|g| g.right == grant.right && g.purpose == grant.purpose)
+    });
+    if has {
+        return Ok(None);
+    }
+    let world = world(&node.replica, &node.store);
+    let authored = node.core.grant(world, &mut node.rng, space, grant.clone())?;
+    Ok(Some(node.author(authored)))
 }
 
 const SCOPES: [&str; 3] = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY];
@@ -87,7 +123,7 @@ const SCOPES: [&str; 3] = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY];
 /// Reads to whom something goes, and checks that they can take it.
 fn asked(node: &Node, request: &KeysHandOver) -> Result<HandOver, ApiError> {
     let steward = match &request.steward {
-        Some(text) => Some(taker(node, text)?),
+        Some(text) => Some(taker(node, text, false)?),
         None => None,
     };
     match (request.to.as_str(), steward) {
@@ -97,22 +133,22 @@ fn asked(node: &Node, request: &KeysHandOver) -> Result<HandOver, ApiError> {
         }
         ("community", steward) => Ok(HandOver { to: Owner::Community, steward }),
         (_, Some(_)) => Err(invalid("a party that owns needs no steward; it grants by itself")),
-        (text, None) => Ok(HandOver { to: Owner::Party(taker(node, text)?), steward: None }),
+        (text, None) => Ok(HandOver { to: Owner::Party(taker(node, text, true)?), steward: None }),
     }
 }
 
-fn taker(node: &Node, text: &str) -> Result<PartyId, ApiError> {
+fn taker(node: &Node, text: &str, as_owner: bool) -> Result<PartyId, ApiError> {
     let party = spaces::party(node, text)?;
     let directory = node.replica.directory();
     let fits = directory.party(&party).is_some_and(|known| {
-        let kind = matches!(
-            known.kind,
-            PartyKind::Household | PartyKind::Family | PartyKind::Centre | PartyKind::Station
-        );
+        let kind = match as_owner {
+            true => matches!(known.kind, PartyKind::Household | PartyKind::Family),
+            false => matches!(known.kind, PartyKind::Centre | PartyKind::Station),
+        };
         kind && !known.expelled
     });
     if !fits {
-        let message = "what is kept about an elder goes to a household, a family, a centre or a station that is not expelled";
+        let message = "a household or a family owns what is kept about an elder, or the community with a centre or station as its steward; none that was expelled";
         let detail = Detail::new("error-hand-over-taker", &[]);
         return Err(ApiError::new(Code::Forbidden, message).with(detail));
     }
@@ -235,4 +271,20 @@ fn complete(node: &mut Node, request: &HandOverRequest) -> Result<BTreeSet<Save>
 fn stands(node: &mut Node, space: SpaceTag, id: CertificateId) -> bool {
     let world = world(&node.replica, &node.store);
     node.core.space(world, space).is_ok_and(|space| space.state().hand_overs.contains_key(&id))
+}
+
+/// Forgets requests that were completed elsewhere.
+pub(crate) fn settle(node: &mut Node) {
+    let requests: Vec<(CertificateId, Vec<(SpaceTag, CertificateId)>)> = node
+        .requests
+        .hand_overs()
+        .map(|r| (r.id(), r.acts().map(|(asked, act)| (asked.space, act.id())).collect()))
+        .collect();
+    for (request, acts) in requests {
+        if acts.into_iter().all(|(space, act)| stands(node, space, act))
+            && let Err(error) = requests::keep_hand_over(node, request, None)
+        {
+            tracing::warn!(%error, "a request that is done could not be forgotten");
+        }
+    }
 }

@@ -24,7 +24,7 @@ impl Neighbourhood {
         begun
     }
 
-    /// Hands a space of the node's party over to another party.
+    /// Hands a space of the node's party over to another party, with the officer's signature.
     ///
     /// # Errors
     /// The core's.
@@ -35,8 +35,12 @@ impl Neighbourhood {
         to: PartyId,
         kept: Option<Grant>,
     ) -> Result<(), CoreError> {
+        if let Some(grant) = kept {
+            self.grant(id, space, grant)?;
+        }
         let over = HandOver { to: Owner::Party(to), steward: None };
-        self.act(id, |core, world, rng| core.hand_over(world, rng, space, over, kept))
+        let signed = self.signed_hand_over(id, space, over)?;
+        self.complete_hand_over(id, space, signed)
     }
 
     /// Drafts a hand-over at a node and has the officer sign it.

@@ -93,7 +93,6 @@ fn a_hand_over_lacking_signatures_changes_nothing_and_nobody_else_completes_it()
         core.draft_hand_over(world, space, to(household)).unwrap()
     });
     net.complete_hand_over(centre, space, draft).unwrap_err();
-    net.hand_over(centre, space, household, None).unwrap_err();
     net.heal();
     assert_eq!(net.owner(provider, space), Some(Owner::Community));
     assert!(!net.spaces(hub).contains(&space));

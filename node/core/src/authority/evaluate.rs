@@ -49,6 +49,8 @@ struct Evaluation<'a, C> {
     removals: BTreeMap<Revoked, Vec<usize>>,
     /// Hand-overs that count, by the title that each ends.
     hand_overs: BTreeMap<usize, Vec<usize>>,
+    /// By what title the space was its owner's when a certificate was signed, from the first hand-over on.
+    titles: BTreeMap<usize, usize>,
     refused: BTreeMap<CertificateId, Refusal>,
 }
 
@@ -70,6 +72,7 @@ pub(super) fn evaluate(
         accepted: BTreeMap::new(),
         removals: BTreeMap::new(),
         hand_overs: BTreeMap::new(),
+        titles: BTreeMap::new(),
         refused,
     };
     for (place, id, certificate) in graph.iter() {
@@ -85,6 +88,9 @@ pub(super) fn evaluate(
 
 impl<'a, C: Community> Evaluation<'a, C> {
     fn accept(&mut self, place: usize, certificate: &'a SpaceCertificate, authority: Authority) {
+        if !self.hand_overs.is_empty() {
+            self.titles.extend(self.present_title(Some(place)).map(|title| (place, title)));
+        }
         match certificate.act() {
             Some(Act::Genesis(genesis)) => self.genesis = Some((place, genesis)),
             Some(Act::Revoke(revoked)) => self.removals.entry(*revoked).or_default().push(place),
@@ -135,6 +141,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
             Act::Revoke(revoked) => self.judge_removal(place, *revoked)?,
             Act::Cut { party, .. } => self.judge_cut(place, *party)?,
             Act::HandOver(_) if !authority.owner => return Err(Refusal::NotOwner),
+            Act::HandOver(_) if !matches!(body.under, Under::Officers { .. }) => {
+                return Err(Refusal::Unconfirmed);
+            }
             Act::Genesis(_)
             | Act::HandOver(_)
             | Act::Epoch(_)

@@ -99,6 +99,9 @@ pub enum Refusal {
     /// A cut of a party that was not removed.
     #[error("it cuts the logs of a party that was not removed")]
     NotRemoved,
+    /// A hand-over by the owner alone.
+    #[error("a hand-over counts only with the officers' signatures")]
+    Unconfirmed,
     /// The officer set does not stand.
     #[error("it names a set of officers that does not stand")]
     UnknownOfficers,

@@ -4,49 +4,17 @@ use linli_replica::id::{EpochId, NodeId, PartyId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::membership::{authority_of, counted};
+use super::membership::authority_of;
 use super::{Authored, Core, CoreError, World};
-use crate::authority::{
-    Act, Grant, HandOver, Owner, Refusal, Right, SpaceCertificate, SpaceState, Under,
-};
+use crate::authority::{Act, HandOver, Refusal, Right, SpaceCertificate, SpaceState, Under};
 use crate::payload::Content;
 
 impl Core {
-    /// Hands a space that this party owns over: the next owner gets every key, and this party keeps
-    /// `kept` at most, until the next owner revokes it.
+    /// Drafts a hand-over that officers are to sign: of what this party owns, the community, or a party
+    /// that was expelled. Nothing changes until [`Core::complete_hand_over`].
     ///
     /// # Errors
-    /// This party is not the owner.
-    pub fn hand_over(
-        &mut self,
-        world: World<'_>,
-        rng: &mut impl CryptoRng,
-        tag: SpaceTag,
-        over: HandOver,
-        kept: Option<Grant>,
-    ) -> Result<Authored, CoreError> {
-        let own = Some(Owner::Party(self.party));
-        if self.space_mut(world.directory, tag)?.state().owner != own {
-            return Err(CoreError::Forbidden(Right::Steward));
-        }
-        self.whole(world, tag, |core| {
-            let mut draft = Draft::new(world);
-            let epoch = core.writable_epoch(&mut draft, rng, tag)?;
-            let mut certificates = Vec::new();
-            if let Some(grant) = kept {
-                certificates.push(core.act(world, tag, Act::Grant(grant))?);
-            }
-            certificates.push(core.act(world, tag, Act::HandOver(over))?);
-            core.announce(&mut draft, rng, (tag, epoch), &certificates)?;
-            core.published(draft, rng, tag)
-        })
-    }
-
-    /// Drafts a hand-over that officers are to sign: of what the community owns, or a party that was
-    /// expelled. Nothing changes until [`Core::complete_hand_over`].
-    ///
-    /// # Errors
-    /// The space belongs to a party that is a member.
+    /// The space belongs to another party that is not expelled.
     pub fn draft_hand_over(
         &mut self,
         world: World<'_>,
@@ -91,8 +59,7 @@ impl Core {
             let epoch = held.or_else(latest).ok_or(CoreError::NoKey)?;
             space.add(certificate.clone());
             space.judge(world.directory);
-            counted(space, &certificate)?;
-            if space.state().void.contains_key(&certificate.id()) {
+            if !space.state().hand_overs.contains_key(&certificate.id()) {
                 return Err(CoreError::Forbidden(Right::Steward));
             }
             core.announce(&mut draft, rng, (tag, epoch), &[certificate])?;

@@ -169,6 +169,34 @@ fn what_was_changed_on_the_way_is_refused() {
 }
 
 #[test]
+fn officers_are_shown_only_what_officers_signed_before() {
+    let directory = town();
+    let act = |act| Certificate::new(directory.community(), Timestamp(2), act);
+    let (under, party) = (directory.officers().0, PartyId(public(HUB)));
+    let kind = PartyKind::Centre;
+    let name = Some("North centre".to_owned());
+    // By the officers' number, and signed by nobody.
+    let forged = act(CommunityAct::Enrol { under, party, kind, name }).signed(&key(HUB));
+    let told = changed(|wire| wire.known.push(forged.encode().into()));
+    let told = told.map(|request| request.known(party).enrolled);
+    assert_ne!(told, Ok(Some((kind, Some("North centre".to_owned())))));
+
+    let node = CENTRE + 10;
+    assert_eq!(restated(node, |s| s.from = Some(PartyId(public(CENTRE)))).map(drop), Ok(()));
+    let from = restated(node, |s| s.from = Some(PartyId(public(HUB))));
+    assert_eq!(from, Err(RequestError::Malformed), "a member hands over what is its own");
+    let ask = |to| {
+        let (words, drafts) = (("Wang".to_owned(), None), vec![draft(&directory, 2, to)]);
+        HandOverRequest::new(&key(node), &directory, words, drafts, Timestamp(5)).map(drop)
+    };
+    assert_eq!(ask(99), Err(RequestError::Malformed), "nobody knows who that is");
+    let (under, subject) = (directory.officers().0, Subject::Party(PartyId(public(HUB))));
+    let expel = act(CommunityAct::Expel { under, subject }).signed(&key(1)).signed(&key(2));
+    let told = changed(|wire| wire.known.push(expel.encode().into()));
+    assert_eq!(told, Err(RequestError::Malformed), "it was put out meanwhile");
+}
+
+#[test]
 fn one_request_does_one_thing() {
     let directory = town();
     let node = key(CENTRE + 10);

@@ -138,13 +138,16 @@ fn to_community(steward: u8) -> Act {
 
 fn hand_overs() -> Vec<(&'static str, Story)> {
     let one = Story::new().then(0, None, &[0], &steward(1));
-    let over = one.clone().then(0, None, &[1], &hand_over(2));
-    let back = over.clone().by_title(2, 2, &[2], &hand_over(0));
-    let rivals = over.clone().then(0, None, &[1], &hand_over(3));
+    let over = one.clone().officers(0, None, &[1], &hand_over(2), 2);
+    let back = over.clone().officers(2, Some(2), &[2], &hand_over(0), 2);
+    let rivals = over.clone().officers(0, None, &[1], &hand_over(3), 2);
     let lost = rivals.clone().then(1, Some(1), &[2], &steward(4)).by_title(3, 3, &[3], &steward(4));
     let lost = lost.by_title(2, 2, &[2], &steward(4));
+    let heard = over.clone().by_title(2, 2, &[2], &steward(4));
+    let heard = heard.officers(0, None, &[1], &hand_over(3), 2);
+    let heard = heard.by_title(2, 2, &[3, 4], &steward(4)).then(1, Some(1), &[3, 4], &steward(4));
     let centres = Story::of(1, Owner::Community, Some(1));
-    let gone = Story::new().then(0, None, &[0], &hand_over(EXPELLED));
+    let gone = Story::new().officers(0, None, &[0], &hand_over(EXPELLED), 2);
     let taken = gone.clone().officers(1, Some(1), &[1], &to_community(1), 2);
     vec![
         ("handed over", over.clone().by_title(2, 2, &[2], &steward(3))),
@@ -158,6 +161,9 @@ fn hand_overs() -> Vec<(&'static str, Story)> {
         ("the former owner removed", over.then(1, Some(1), &[2], &out(0))),
         ("handed over twice, apart", rivals),
         ("handed over twice, one built on", lost),
+        ("handed over again, which the others have heard of", heard),
+        ("the owner alone hands over", one.clone().then(0, None, &[1], &hand_over(2))),
+        ("too few officers confirm", one.clone().officers(0, None, &[1], &hand_over(2), 1)),
         ("enough officers hand over", centres.clone().officers(1, None, &[0], &hand_over(2), 2)),
         ("too few officers hand over", centres.clone().officers(1, None, &[0], &hand_over(2), 1)),
         ("the first steward hands over", centres.then(1, None, &[0], &hand_over(2))),
@@ -172,7 +178,7 @@ fn hand_overs() -> Vec<(&'static str, Story)> {
         ),
         (
             "an expelled party hands over apart from that",
-            taken.by_title(EXPELLED, 1, &[1], &hand_over(3)),
+            taken.officers(EXPELLED, Some(1), &[1], &hand_over(3), 2),
         ),
     ]
 }

@@ -7,6 +7,7 @@ use linli_replica::id::{CertificateId, EpochId, PartyId};
 use super::super::certificate::{Act, CutPoint, Owner, Right, SpaceCertificate};
 use super::super::state::{Community, Cut, EpochState, Member, SpaceState, StandingGrant};
 use super::{Authority, Evaluation};
+use crate::limits::HEADS_MAX;
 
 impl<'a, C: Community> Evaluation<'a, C> {
     pub(super) fn state(self) -> SpaceState {
@@ -45,7 +46,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
         })
     }
 
-    /// What counts and is cited by nothing that counts. Nobody need hold what does not count.
+    /// What counts and is cited by nothing that counts. Nobody need hold what does not count. Where there
+    /// are more than a certificate can cite, what still stands goes first: nobody who signs apart from the
+    /// others keeps them from signing.
     fn heads(&self) -> Vec<CertificateId> {
         let mut heads = BTreeSet::new();
         let mut places: Vec<usize> = Vec::new();
@@ -55,6 +58,18 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 places.push(place);
                 heads.insert(id);
             }
+        }
+        if heads.len() > HEADS_MAX {
+            let stands = |id: &CertificateId| {
+                self.graph.place_of(id).is_some_and(|place| {
+                    let above =
+                        self.accepted.get(&place).map(|authority| authority.chain.as_slice());
+                    self.overruled(place, None).is_none()
+                        && self.chain_death(above.unwrap_or_default(), None).is_none()
+                })
+            };
+            let (standing, fallen): (Vec<_>, Vec<_>) = heads.into_iter().partition(stands);
+            heads = standing.into_iter().chain(fallen).take(HEADS_MAX).collect();
         }
         heads.into_iter().collect()
     }
@@ -187,7 +202,8 @@ impl<'a, C: Community> Evaluation<'a, C> {
             let Some(Act::Epoch(epoch)) = certificate.act() else { continue };
             let id = EpochId(id.0);
             let knows = |earlier: &usize| self.graph.precedes(*earlier, place);
-            let covers = removals.iter().all(knows)
+            let covers = self.disowned(place, None).is_none()
+                && removals.iter().all(knows)
                 && from_now.iter().all(|grants| grants.iter().any(knows));
             let mut after = BTreeSet::new();
             if covers {

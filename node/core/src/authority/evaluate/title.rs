@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use linli_replica::id::PartyId;
 
-use super::super::certificate::{Act, Owner, SpaceCertificate, Under};
+use super::super::certificate::{Act, Owner, SpaceCertificate};
 use super::super::state::{Community, Refusal};
 use super::{Authority, Evaluation};
 
@@ -26,9 +26,8 @@ impl<C: Community> Evaluation<'_, C> {
         }
     }
 
-    /// Finds the hand-over of a title that stands in a view. Of several made apart from each other:
-    /// one that officers signed for an expelled owner, then the one that more other parties built
-    /// on, then the lowest id.
+    /// Finds the hand-over of a title that stands in a view. Of several made apart from each other the
+    /// one that more other parties built on, then the lowest id.
     pub(super) fn next_title(&self, title: usize, view: Option<usize>) -> Option<usize> {
         let made = self.hand_overs.get(&title)?.iter().copied();
         let mut rivals = made.filter(|place| self.in_view(*place, view));
@@ -38,21 +37,33 @@ impl<C: Community> Evaluation<'_, C> {
             return Some(first);
         }
         rivals.into_iter().min_by_key(|place| {
-            let officers = self.graph.certificate(*place).is_some_and(by_officers);
             let built_on = self.builders(*place, view).len();
-            (!officers, std::cmp::Reverse(built_on), self.graph.id(*place))
+            (std::cmp::Reverse(built_on), self.graph.id(*place))
         })
     }
 
-    /// The parties other than its signer's that signed something which counts, in view, and knew of it.
+    /// The parties other than its signer's that signed something which counts, in view, while by all they
+    /// knew this hand-over stood. Merely to have heard of it is no vote: who cites what came says so.
     fn builders(&self, place: usize, view: Option<usize>) -> BTreeSet<PartyId> {
         let party = |place: usize| Some(self.graph.certificate(place)?.body().party);
         self.accepted
             .keys()
-            .filter(|later| self.in_view(**later, view) && self.graph.precedes(place, **later))
+            .filter(|later| self.in_view(**later, view) && self.stood_for(place, **later))
             .filter_map(|later| party(*later))
             .filter(|builder| Some(*builder) != party(place))
             .collect()
+    }
+
+    /// Says whether a hand-over stood in the view of what was signed later.
+    fn stood_for(&self, hand_over: usize, later: usize) -> bool {
+        let mut title = self.titles.get(&later).copied();
+        while let Some(place) = title {
+            if place == hand_over {
+                return true;
+            }
+            title = self.accepted.get(&place).and_then(|authority| authority.title);
+        }
+        false
     }
 
     /// Returns the title that makes the space its owner's in a view.
@@ -111,8 +122,8 @@ impl<C: Community> Evaluation<'_, C> {
         Ok(Authority::owner(Some(title)))
     }
 
-    /// Judges what officers sign: all that the owner may where that is the community, and the handing
-    /// over of what belongs to a party that was expelled.
+    /// Judges what officers sign: all that the owner may where that is the community; and the handing
+    /// over, which nobody does without them, by the owner, or by anybody once that is expelled.
     pub(super) fn by_officers(
         &self,
         place: usize,
@@ -123,7 +134,7 @@ impl<C: Community> Evaluation<'_, C> {
             Some((Owner::Community, _)) => true,
             Some((Owner::Party(party), _)) => {
                 matches!(certificate.act(), Some(Act::HandOver(_)))
-                    && self.community.is_expelled(&party)
+                    && (party == certificate.body().party || self.community.is_expelled(&party))
             }
             None => false,
         };
@@ -159,8 +170,4 @@ impl<C: Community> Evaluation<'_, C> {
         };
         title.filter(counts).ok_or(Refusal::NotOwner)
     }
-}
-
-fn by_officers(certificate: &SpaceCertificate) -> bool {
-    matches!(certificate.body().under, Under::Officers { .. })
 }

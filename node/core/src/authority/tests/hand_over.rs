@@ -1,6 +1,7 @@
 //! Ownership that moves on.
 
 use super::*;
+use crate::limits::HEADS_MAX;
 
 const NOW: Timestamp = Timestamp(5_000);
 
@@ -13,7 +14,7 @@ fn the_next_owner_has_every_right_and_the_former_keeps_what_it_was_granted() {
     let mut world = World::owned();
     let before = world.grant(0, Under::Genesis, &[], 1);
     let kept = world.act(0, Under::Genesis, &[], &grant(0, Right::Write));
-    let over = world.act(0, Under::Genesis, &[], &hand_over(2));
+    let over = world.officers((0, 2), None, &[], &hand_over(2));
     let state = world.state();
     assert_eq!(state.owner, Some(Owner::Party(party(2))));
     assert_eq!(state.hand_overs, BTreeMap::from([(over, world.root)]));
@@ -29,7 +30,7 @@ fn the_next_owner_has_every_right_and_the_former_keeps_what_it_was_granted() {
     world.grant(2, Under::HandOver(over), &[], 3);
     world.revoke(2, Under::HandOver(over), &[], 0);
     assert!(world.is_member(3) && !world.is_member(0));
-    let back = world.act(2, Under::HandOver(over), &[], &hand_over(0));
+    let back = world.officers((2, 2), Some(over), &[], &hand_over(0));
     assert_eq!(world.state().owner, Some(Owner::Party(party(0))));
     assert_eq!(world.state().title(), back);
     let by_the_first = world.grant(0, Under::Genesis, &[], 5);
@@ -40,7 +41,7 @@ fn the_next_owner_has_every_right_and_the_former_keeps_what_it_was_granted() {
 fn what_a_former_owner_signed_apart_from_the_hand_over_is_worth_nothing() {
     let mut world = World::owned();
     let steward = world.grant(0, Under::Genesis, &[], 1);
-    let over = world.act(0, Under::Genesis, &[steward], &hand_over(2));
+    let over = world.officers((0, 2), None, &[steward], &hand_over(2));
     let granted = world.grant(0, Under::Genesis, &[steward], 3);
     let removal = world.revoke(0, Under::Genesis, &[steward], 1);
     let entries = vec![EntryId([6; 32])];
@@ -65,7 +66,7 @@ fn what_a_former_owner_signed_apart_from_the_hand_over_is_worth_nothing() {
 }
 
 #[test]
-fn only_the_owner_hands_over() {
+fn only_the_owner_hands_over_and_only_with_the_officers() {
     let mut world = World::new(Owner::Party(party(0)), Some(1));
     let steward = world.grant(0, Under::Genesis, &[], 2);
     let cases = [
@@ -73,39 +74,87 @@ fn only_the_owner_hands_over() {
         world.act(2, Under::Grant(steward), &[], &hand_over(2)),
         world.act(2, Under::HandOver(steward), &[], &hand_over(2)),
         world.act(2, Under::HandOver(CertificateId([5; 32])), &[], &hand_over(2)),
+        world.officers((1, 3), None, &[], &hand_over(1)),
         world.officers((3, 3), None, &[], &hand_over(2)),
     ];
     for id in cases {
         assert_eq!(world.refusal(id), Some(Refusal::NotOwner));
     }
+    let alone = world.act(0, Under::Genesis, &[], &hand_over(2));
+    assert_eq!(world.refusal(alone), Some(Refusal::Unconfirmed));
+    let pending = world.officers((0, 1), None, &[], &hand_over(2));
+    assert_eq!(world.refusal(pending), Some(Refusal::Pending { signed: 1, needed: 2 }));
     assert_eq!(world.state().owner, Some(Owner::Party(party(0))));
 }
 
 #[test]
 fn of_two_hand_overs_the_one_built_on_stands_and_no_prepared_id_helps() {
-    // Whatever the ids are: the former owner tries as often as it likes.
+    // Whatever the ids are: the former owner tries as often as it likes, and deceives the officers.
     for attempt in 0..8 {
         let mut world = World::owned();
+        world.at += attempt * 1_000;
         let steward = world.grant(0, Under::Genesis, &[], 1);
-        let over = world.act(0, Under::Genesis, &[steward], &hand_over(2));
+        let over = world.officers((0, 2), None, &[steward], &hand_over(2));
         world.grant(2, Under::HandOver(over), &[over], 3);
-        world.at += attempt;
-        let rival = world.act(0, Under::Genesis, &[steward], &hand_over(5));
-        let theirs = world.act(5, Under::HandOver(rival), &[rival], &grant(6, Right::Read));
-        world.act(1, Under::Grant(steward), &[over], &grant(7, Right::Read));
+        let rival = world.officers((0, 2), None, &[steward], &hand_over(0));
         let state = world.state();
         assert_eq!(state.owner, Some(Owner::Party(party(2))));
         assert_eq!(state.void, BTreeMap::from([(rival, over)]));
+        // Those who stay have heard of it, and go on as before: that is no vote for it.
+        world.grant(2, Under::HandOver(over), &[], 7);
+        world.act(1, Under::Grant(steward), &[], &grant(7, Right::Read));
+        assert_eq!(world.state().owner, Some(Owner::Party(party(2))));
+        // Nor does it matter what rests on it.
+        let theirs = world.act(0, Under::HandOver(rival), &[rival], &grant(6, Right::Read));
+        let state = world.state();
+        assert_eq!(state.owner, Some(Owner::Party(party(2))));
         assert_eq!(state.dead[&theirs], Death { removal: over, link: theirs });
-        assert!(!state.members.contains_key(&party(5)) && state.former.contains_key(&party(5)));
-        let knew = world.grant(5, Under::HandOver(rival), &[], 6);
+        assert!(!state.members.contains_key(&party(6)));
+        let knew = world.grant(0, Under::HandOver(rival), &[], 6);
         assert_eq!(world.refusal(knew), Some(Refusal::NotOwner));
     }
     let mut world = World::owned();
-    let one = world.act(0, Under::Genesis, &[world.root], &hand_over(2));
-    let other = world.act(0, Under::Genesis, &[world.root], &hand_over(3));
+    let one = world.officers((0, 2), None, &[world.root], &hand_over(2));
+    let other = world.officers((0, 2), None, &[world.root], &hand_over(3));
     assert_eq!(world.state().title(), one.min(other), "nobody built on either");
     assert_eq!(world.state().void, BTreeMap::from([(one.max(other), one.min(other))]));
+}
+
+#[test]
+fn an_epoch_begun_by_a_hand_over_that_fell_is_written_under_by_nobody() {
+    for attempt in 0..8 {
+        let mut world = World::owned();
+        let over = world.officers((0, 2), None, &[world.root], &hand_over(2));
+        world.at += attempt;
+        let rival = world.officers((0, 2), None, &[world.root], &hand_over(0));
+        let epoch = |seed| Act::Epoch(mint(&mut rng(seed), &BTreeMap::new(), []).unwrap().0);
+        // It knows all that there is, and in its own view it may stand.
+        let heads = [over, rival];
+        let theirs = world.act(0, Under::HandOver(rival), &heads, &epoch(attempt + 10));
+        let own = world.act(2, Under::HandOver(over), &[over], &epoch(1));
+        world.act(2, Under::HandOver(over), &[own, rival], &grant(1, Right::Write));
+        let state = world.state();
+        assert_eq!(state.owner, Some(Owner::Party(party(2))));
+        if let Some(told) = state.epochs.get(&EpochId(theirs.0)) {
+            assert!(!told.covers, "attempt {attempt}");
+        }
+    }
+}
+
+#[test]
+fn whoever_signs_apart_from_all_others_keeps_nobody_from_signing() {
+    let mut world = World::owned();
+    let gone = world.grant(0, Under::Genesis, &[], 1);
+    let before = world.state().heads;
+    let removal = world.revoke(0, Under::Genesis, &[], 1);
+    for _ in 0..HEADS_MAX + 50 {
+        world.act(1, Under::Grant(gone), &before, &grant(3, Right::Read));
+    }
+    let state = world.state();
+    assert_eq!(state.heads.len(), HEADS_MAX);
+    assert!(state.heads.contains(&removal));
+    let next = world.grant(0, Under::Genesis, &[], 5);
+    assert_eq!(world.refusal(next), None);
 }
 
 #[test]
@@ -129,12 +178,13 @@ fn a_communitys_space_is_handed_over_by_enough_officers_and_its_steward_stays() 
 #[test]
 fn officers_hand_over_what_belongs_to_the_expelled_and_do_nothing_else_with_it() {
     let mut world = World::owned();
-    let theirs = world.act(0, Under::Genesis, &[], &hand_over(EXPELLED));
+    let theirs = world.officers((0, 2), None, &[], &hand_over(EXPELLED));
     let granted = world.officers((1, 2), Some(theirs), &[], &grant(1, Right::Steward));
     assert_eq!(world.refusal(granted), Some(Refusal::NotOwner));
     let over = world.officers((1, 2), Some(theirs), &[theirs], &to_community(2));
-    // What the expelled party signs meanwhile changes nothing, whatever its id and who helps.
-    let rival = world.act(EXPELLED, Under::HandOver(theirs), &[theirs], &hand_over(5));
+    // What officers were made to sign for the expelled party meanwhile changes nothing once somebody builds.
+    world.act(2, Under::HandOver(over), &[over], &grant(8, Right::Read));
+    let rival = world.officers((EXPELLED, 2), Some(theirs), &[theirs], &hand_over(5));
     for helper in [5, 6] {
         let epoch = Act::Epoch(mint(&mut rng(1), &BTreeMap::new(), []).unwrap().0);
         world.act(5, Under::HandOver(rival), &[rival], &grant(helper, Right::Steward));
@@ -166,7 +216,7 @@ fn the_owner_of_the_moment_cannot_be_removed() {
     let steward = world.grant(0, Under::Genesis, &[], 1);
     let writer = world.act(0, Under::Genesis, &[], &grant(2, Right::Write));
     let apart = world.revoke(1, Under::Grant(steward), &[writer], 2);
-    let over = world.act(0, Under::Genesis, &[writer], &hand_over(2));
+    let over = world.officers((0, 2), None, &[writer], &hand_over(2));
     let state = world.state();
     assert_eq!(state.refused.get(&apart), None);
     assert_eq!(state.dead[&writer].removal, apart);
@@ -182,7 +232,7 @@ fn the_owner_of_the_moment_cannot_be_removed() {
 #[test]
 fn what_a_former_owner_wrote_counts_until_a_cut() {
     let mut world = World::owned();
-    let over = world.act(0, Under::Genesis, &[], &hand_over(2));
+    let over = world.officers((0, 2), None, &[], &hand_over(2));
     let written = Written {
         party: party(0),
         log: LogKey([3; 32]),

@@ -1,5 +1,7 @@
 //! The rules once more, in the plainest form: sets and recursion, no index, no order of visit.
 
+use std::cell::RefCell;
+
 use super::*;
 
 type Ids = BTreeSet<CertificateId>;
@@ -10,13 +12,21 @@ pub(super) struct Model<'a> {
     town: Town,
     ancestors: BTreeMap<CertificateId, Option<Ids>>,
     valid: BTreeMap<CertificateId, bool>,
+    /// The title that stood for whoever signed a certificate, worked out once.
+    stood: RefCell<BTreeMap<CertificateId, CertificateId>>,
 }
 
 impl<'a> Model<'a> {
     pub(super) fn new(set: &'a SpaceCertificates, root: CertificateId) -> Self {
         let town = Town::new();
-        let mut model =
-            Self { set, root, town, ancestors: BTreeMap::new(), valid: BTreeMap::new() };
+        let mut model = Self {
+            set,
+            root,
+            town,
+            ancestors: BTreeMap::new(),
+            valid: BTreeMap::new(),
+            stood: RefCell::default(),
+        };
         for (id, _) in set.iter() {
             model.find_ancestors(*id);
         }
@@ -101,17 +111,34 @@ impl<'a> Model<'a> {
         let made = view.iter().filter(|id| self.is_hand_over(**id) && self.title(**id) == title);
         let party = |id: &CertificateId| self.certificate(*id).body().party;
         let weight = |made: &CertificateId| {
-            let later = view.iter().filter(|later| self.knows(**later, *made));
+            let later = view.iter().filter(|later| self.stood_for(**later, *made));
             let others: BTreeSet<PartyId> =
                 later.map(party).filter(|other| *other != party(made)).collect();
-            let officers = matches!(self.certificate(*made).body().under, Under::Officers { .. });
-            (u8::from(officers), others.len(), std::cmp::Reverse(*made))
+            (others.len(), std::cmp::Reverse(*made))
         };
         made.copied().max_by_key(weight)
     }
 
+    /// Whether a hand-over stood by all that the signer of `later` knew.
+    fn stood_for(&self, later: CertificateId, made: CertificateId) -> bool {
+        if later == self.root || !self.knows(later, made) {
+            return false;
+        }
+        let known = self.stood.borrow().get(&later).copied();
+        let mut title = known.unwrap_or_else(|| {
+            let above = self.ancestors.get(&later).unwrap().as_ref().unwrap().iter();
+            let view: Ids = above.filter(|id| self.valid.get(id) == Some(&true)).copied().collect();
+            self.present(&view)
+        });
+        self.stood.borrow_mut().insert(later, title);
+        while title != self.root && title != made {
+            title = self.title(title);
+        }
+        title == made
+    }
+
     /// Whether a hand-over took the ground from under a certificate.
-    fn is_lost(&self, id: CertificateId, view: &Ids) -> bool {
+    pub(super) fn is_lost(&self, id: CertificateId, view: &Ids) -> bool {
         if id == self.root {
             return false;
         }
@@ -220,7 +247,9 @@ impl<'a> Model<'a> {
             Under::Officers { set, .. } => {
                 let may = match self.gives(self.title(id)).0 {
                     Owner::Community => true,
-                    Owner::Party(owner) => owner == party(EXPELLED) && self.is_hand_over(id),
+                    Owner::Party(owner) => {
+                        self.is_hand_over(id) && (owner == party(EXPELLED) || owner == body.party)
+                    }
                 };
                 let keys = (0..3).map(|index| officer(index).verifying_key().to_bytes());
                 let signed = keys.filter(|key| certificate.envelope().signed_by(key)).count();
@@ -249,7 +278,7 @@ impl<'a> Model<'a> {
                 let title = is_title(*grant) && self.gives(*grant).1.is_some();
                 right == Right::Steward && (title || is_grant(grant))
             }
-            Some(Act::HandOver(_)) => self.is_owner(id),
+            Some(Act::HandOver(_)) => matches!(body.under, Under::Officers { .. }),
             Some(Act::Epoch(_)) => right >= Right::Write,
             _ => unreachable!("the generator makes no other act"),
         }
