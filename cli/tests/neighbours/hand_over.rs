@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     community::{add_elder, met, sees},
     officers::{Town, enrolled_in_parallel, town},
-    site::Site,
+    site::{Site, wait},
 };
 
 const PHONE: &str = "13800138000";
@@ -74,9 +74,9 @@ fn signed_by_officers(town: &Town, elder: &str, household: &str) {
 }
 
 /// The owner asks, and the officers confirm.
-fn handed_on_by_the_hub(town: &Town, hub: &Site, elder: &str, daughter: &str) {
+fn handed_on_by_the_hub(town: &Town, hub: &Site, elder: &str, daughter: &str, keep: &str) {
     let [li, wang, _] = &town.officers;
-    let begun = hub.run(&["keys", "hand-over", elder, daughter, "--keep", "read"]);
+    let begun = hub.run(&["keys", "hand-over", elder, daughter, "--keep", keep]);
     assert_eq!(begun.code, 6, "{begun:?}");
     let answer = begun.answer();
     let deed = &answer["request"]["deeds"][0];
@@ -123,7 +123,7 @@ fn an_elder_without_a_device_is_handed_to_a_hub_and_on_to_the_family() {
     let family = town.joined("daughter", "family");
     met(&family, &hub);
     let daughter = party(&family);
-    handed_on_by_the_hub(&town, &hub, &elder, &daughter);
+    handed_on_by_the_hub(&town, &hub, &elder, &daughter, "read");
     sees(&family, &elder);
     shows(&family, &elder, "ground floor");
     shows(&family, &elder, PHONE);
@@ -143,4 +143,47 @@ fn an_elder_without_a_device_is_handed_to_a_hub_and_on_to_the_family() {
     hub.stop();
     hub.up();
     shows(&hub, &elder, "visits on Sundays");
+}
+
+/// Waits until the card that the desk reads in an alert holds a text.
+fn opens(desk: &Site, alert: &Value, text: &str) {
+    let alert = alert["alert"].as_str().unwrap();
+    desk.await_answer(&["--as", "李明", "alert", "card", alert], |answer| {
+        answer["cards"].to_string().contains(text).then_some(())
+    });
+}
+
+#[test]
+fn a_card_that_was_handed_over_opens_with_alerts_as_before_and_not_without() {
+    let town = town();
+    let desk = &town.centre;
+    let elder = add_elder(desk, "王秀英");
+    desk.ask(&["elder", "edit", &elder, "card/allergies", "penicillin"]);
+    desk.ask(&["person", "add", "李明", "--role", "operator"]);
+    let hub = enrolled_in_parallel(&town);
+    signed_by_officers(&town, &elder, &party(&hub));
+    shows(&hub, &elder, "penicillin");
+    // The centre is its steward still: that is no leave to look.
+    let shown = desk.ask(&["elder", "show", &elder]).to_string();
+    assert!(!shown.contains("penicillin"), "{shown}");
+    hub.ask(&["keys", "revoke", &elder, &party(desk)]);
+    opens(desk, &hub.ask(&["alert", "raise", &elder]), "penicillin");
+
+    // The daughter owns it, and the hub in the flat raises alerts as before.
+    let family = town.joined("daughter", "family");
+    met(&family, &hub);
+    handed_on_by_the_hub(&town, &hub, &elder, &party(&family), "write");
+    shows(&family, &elder, "penicillin");
+    family.ask(&["elder", "edit", &elder, "card/allergies", "latex"]);
+    shows(&hub, &elder, "latex");
+    hub.ask(&["person", "add", "王小明", "--role", "family"]);
+    let record = ["--as", "王小明", "keys", "consent", "record", &elder, "--to", &party(desk)];
+    let what = ["--purpose", "visits", "--category", "care", "--paper", "folder 7"];
+    hub.ask(&[&record[..], &what].concat());
+    let alert = hub.ask(&["alert", "raise", &elder, "--kind", "fall"]);
+    opens(desk, &alert, "latex");
+    let id = alert["alert"].as_str().unwrap();
+    wait("the daughter hears of it", || {
+        (family.run(&["alert", "show", id]).code == 0).then_some(())
+    });
 }

@@ -149,6 +149,8 @@ pub struct Outline {
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
+    /// Who lost the right to write, and nothing says how far its writing counts.
+    pub uncut: BTreeSet<PartyId>,
     /// The epochs that are written under: who began each, and when by its clock.
     pub epochs: Vec<(NodeId, Timestamp)>,
     /// Whether entries may be held back by a cut or by the end of a grant.
@@ -169,6 +171,7 @@ impl Outline {
             log: space.own_log(),
             owner: state.owner.map(|owner| (owner, space.holder(&state.title()))),
             members: Arc::new(state.members.keys().copied().collect()),
+            uncut: state.uncut().collect(),
             epochs: space.latest_epochs().collect(),
             may_hold_back: space.may_hold_back(),
             ends: (!ends.is_empty()).then_some(ends),

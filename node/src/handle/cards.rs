@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use linli_core::authority::{Grant, Member, Owner, Right, StandingGrant};
 use linli_core::engine::{Acting, Authored, Edit};
 use linli_core::recovery::Record;
+use linli_core::space::Space;
 use linli_model::alert::{AlertFact, AlertView, CardKey, CardView, Stage};
 use linli_model::card::{self, CardField, CardPlace, SheetId};
 use linli_model::document::DocumentName;
@@ -39,6 +40,9 @@ pub(crate) struct Cards {
     alerts: BTreeMap<DocTag, Seen>,
     /// An alert was closed: a card may be open that should be no more.
     untidy: bool,
+    /// Whose the cards are, and when that was looked at.
+    owners: BTreeMap<SpaceTag, Owner>,
+    looked_at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -59,6 +63,13 @@ struct Seen {
 /// Whether parties of a kind keep cards, and read theirs without an alert.
 const fn keeps(kind: PartyKind) -> bool {
     matches!(kind, PartyKind::Household | PartyKind::Family)
+}
+
+/// Says whether a party is of the household or family that a card is sealed to.
+fn is_keeper(space: &Space, directory: &Directory, owner: Owner, now: Timestamp) -> bool {
+    let Owner::Party(party) = owner else { return false };
+    directory.party(&party).is_some_and(|known| keeps(known.kind))
+        && space.state().right(&party, now) >= Some(Right::Read)
 }
 
 /// Finds the space of an elder's card where this party has a right in it.
@@ -95,8 +106,13 @@ pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
     let world = world(&node.replica, &node.store);
     let kept = node.core.space(world, tag).is_ok_and(|space| {
         let state = space.state();
+        let granted = state.members.get(&party).is_some_and(|member| {
+            let reading = member.grants.iter().filter(|grant| grant.right >= Right::Read);
+            // A steward whom a title names looks after the card: that is no leave to look into it.
+            until(reading.filter(|grant| space.owner_by(&grant.id).is_none()), world.now).is_some()
+        });
         let owned = matches!(state.owner, Some(Owner::Party(_)));
-        state.right(&party, world.now) >= Some(Right::Read) && (keeps || owned)
+        state.right(&party, world.now) >= Some(Right::Read) && (keeps || (owned && granted))
     });
     let by_officers = |record: &Record| record.statement().node == me;
     kept || node.core.recoveries(world, tag).is_ok_and(|all| all.iter().any(by_officers))
@@ -198,14 +214,22 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
     for tag in node.core.spaces().collect::<Vec<_>>() {
         let world = world(&node.replica, &node.store);
         let Ok(outline) = node.core.outline(world, tag) else { continue };
-        let owned = outline.owner.is_some_and(|(owner, _)| owner == Owner::Party(own));
-        if outline.kind != spaces::EMERGENCY || !owned {
+        if outline.kind != spaces::EMERGENCY || !outline.members.contains(&own) {
             continue;
         }
         let Ok(space) = node.core.space(world, tag) else { continue };
+        let state = space.state();
+        let former = state.former.get(&own);
+        let before = former.is_some_and(|f| f.grants.iter().any(|grant| grant.depth == 0));
+        let owned = state.owner == Some(Owner::Party(own));
+        // Whoever handed a card over and keeps a right raises alerts about the elder as before.
+        if !(owned || before) || state.right(&own, world.now) < Some(Right::Read) {
+            continue;
+        }
         for (party, member) in &space.state().members {
             let until = until(member.grants.iter().filter(|g| g.right >= Right::Read), world.now);
-            if let Some(until) = until.filter(|_| is_family(world.directory, party)) {
+            let other = *party != own && is_family(world.directory, party);
+            if let Some(until) = until.filter(|_| other) {
                 let latest = family.entry(*party).or_insert(until);
                 *latest = (*latest).max(until);
             }
@@ -296,12 +320,13 @@ fn read(node: &mut Node, space: SpaceTag, elder: Uuid) -> Result<Option<FieldsVi
 }
 
 /// What an alert of this household or family carries: none where there is no card to open, or where the
-/// alert stands in a space of somebody else than the card's household.
+/// alert stands in a space of somebody who does not keep the card.
 pub(crate) fn key(node: &mut Node, elder: Uuid, alerts: SpaceTag) -> Option<CardKey> {
     let space = kept(node, elder, Right::Read)?;
     let world = world(&node.replica, &node.store);
-    let owner = node.core.outline(world, space).ok()?.owner?;
-    if node.core.outline(world, alerts).ok()?.owner != Some(owner) {
+    let (of, _) = node.core.outline(world, alerts).ok()?.owner?;
+    let card = node.core.space(world, space).ok()?;
+    if !is_keeper(card, world.directory, of, world.now) {
         return None;
     }
     let opening = node.core.opening(world, space).ok()??;
@@ -427,9 +452,16 @@ fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Va
         .rev()
         .filter_map(|given| Some((given.epoch, *seen.opened.get(&given.epoch)?)))
         .collect();
+    let of = alert.and_then(|alert| node.catalogue.get(&alert)).map(|row| row.space);
     for (epoch, space) in opened {
         let name = Name::Elder(elder, DocumentName::CardSheet(epoch)).to_string();
         let world = world(&node.replica, &node.store);
+        let of = of.and_then(|of| node.core.outline(world, of).ok()?.owner);
+        // Whose the card is now, the certificates say that came with it.
+        let card = node.core.space(world, space)?;
+        if !of.is_some_and(|(of, _)| is_keeper(card, world.directory, of, world.now)) {
+            continue;
+        }
         let (doc, authors) = node.core.document(world, space, &name)?.parts();
         let sheets = card::sheets(doc.document(), authors);
         if !sheets.is_empty() {

@@ -143,7 +143,9 @@ fn due(outline: &Outline, reason: &Reason, out: &Out, at: Timestamp) -> Due {
     match reason {
         Reason::Asked(since) => due.epoch = epoch_at(outline, at).is_none_or(|at| at < *since),
         Reason::Expelled => {
-            due.expelled = out.parties.iter().filter(|p| members.contains(p)).copied().collect();
+            let here =
+                |party: &&PartyId| members.contains(*party) || outline.uncut.contains(*party);
+            due.expelled = out.parties.iter().filter(here).copied().collect();
             due.epoch = out.nodes.iter().any(|(party, gone)| {
                 let read = |(by, begun): &(NodeId, Timestamp)| {
                     gone.nodes.contains(by) || *begun <= gone.at || !is_past(*begun, at)
@@ -276,7 +278,8 @@ fn in_background(
     });
     let first = first && is_first_node(node, at);
     let waits = if first { 0 } else { GRACE_MS };
-    let expelled = out.parties.iter().any(|party| outline.members.contains(party));
+    let here = |party: &PartyId| outline.members.contains(party) || outline.uncut.contains(party);
+    let expelled = out.parties.iter().any(here);
     // Nobody knows since when a party is out; the others wait from the last epoch on.
     let old_enough = |age: u64| epoch_at(&outline, at).is_none_or(|epoch| at.since_ms(epoch) > age);
     let mut wanted = Due::default();
@@ -323,6 +326,7 @@ mod tests {
             log: LogKey([0; 32]),
             owner: None,
             members: Arc::new([STAYS, GONE].into()),
+            uncut: BTreeSet::new(),
             epochs: vec![(HONEST, Timestamp(epoch_at))],
             may_hold_back: false,
             ends: None,
@@ -351,6 +355,8 @@ mod tests {
         let out = Out { parties: [GONE, other].into(), nodes: BTreeMap::new() };
         let found = due(&outline(5), &Reason::Expelled, &out, NOW);
         assert_eq!(found, Due { expelled: [GONE].into(), epoch: false });
+        let former = Outline { members: Arc::default(), uncut: [GONE].into(), ..outline(5) };
+        assert_eq!(due(&former, &Reason::Expelled, &out, NOW), found, "it owned before");
         let out = stolen_of(STAYS, 7);
         let expelled = |epochs: &[(NodeId, u64)]| {
             let epochs = epochs.iter().map(|(by, at)| (*by, Timestamp(*at))).collect();

@@ -38,6 +38,16 @@ pub enum Verdict {
 }
 
 impl SpaceState {
+    /// Lists who lost every right to write and was not cut: a former owner, or whoever was let in by a
+    /// word that fell.
+    pub fn uncut(&self) -> impl Iterator<Item = PartyId> {
+        let wrote = |member: &Member| member.grants.iter().any(|g| g.right >= Right::Write);
+        let writes = move |party| self.members.get(party).is_some_and(wrote);
+        let lost = self.former.iter().filter(move |(_, former)| wrote(former));
+        let uncut = lost.filter(move |(party, _)| !writes(party) && !self.cuts.contains_key(party));
+        uncut.map(|(party, _)| *party)
+    }
+
     /// Judges an entry. `within` says whether it is the entry of a cut's point, or before it in the
     /// same branch of its log.
     #[must_use]

@@ -1,5 +1,7 @@
 //! What a node does about cards by itself: a hub answers alerts, and reads and closes follow from the alerts' facts.
 
+use std::collections::BTreeMap;
+
 use linli_core::authority::Owner;
 use linli_core::opening::Opening;
 use linli_model::alert::{AlertFact, AlertView, CardKey};
@@ -10,7 +12,7 @@ use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
 use linli_replica::replica::Input;
 
-use super::{facts, key, renew, seen, spaces};
+use super::{facts, keeps, key, match_family, renew, seen, spaces};
 use crate::handle::alerts;
 use crate::node::{Node, now, world};
 
@@ -48,8 +50,8 @@ fn take_up(node: &mut Node, document: DocTag, keys: &[CardKey]) {
         if seen.is_some_and(|seen| seen.opened.contains_key(&key.epoch)) {
             continue;
         }
-        let Some(opening) = opening(node, document, key) else {
-            tracing::warn!("what an alert brings opens no card of its household");
+        let Some(opening) = opening(node, key) else {
+            tracing::warn!("what an alert brings opens no card");
             continue;
         };
         let world = world(&node.replica, &node.store);
@@ -67,16 +69,13 @@ fn take_up(node: &mut Node, document: DocTag, keys: &[CardKey]) {
     }
 }
 
-/// Reads a key; none unless it opens a card of the household in whose space the alert is.
-fn opening(node: &mut Node, document: DocTag, key: &CardKey) -> Option<Opening> {
-    let alerts = node.catalogue.get(&document)?.space;
+/// Reads a key; none unless it opens a card. Whether the alert's household keeps it is for the certificates
+/// to say that come with it, since a card may have been handed over: it is asked when the card is read.
+fn opening(node: &Node, key: &CardKey) -> Option<Opening> {
     let world = world(&node.replica, &node.store);
-    let (owner, _) = node.core.outline(world, alerts).ok()?.owner?;
     let opening = Opening::decode(&hex::decode(key.opening.as_str()).ok()?).ok()?;
     let genesis = opening.genesis()?;
-    let fits = matches!(owner, Owner::Party(_))
-        && genesis.owner == owner
-        && genesis.kind == spaces::EMERGENCY
+    let fits = genesis.kind == spaces::EMERGENCY
         && genesis.community == world.directory.community()
         && SheetId(opening.epoch().0) == key.epoch;
     fits.then_some(opening)
@@ -85,12 +84,47 @@ fn opening(node: &mut Node, document: DocTag, key: &CardKey) -> Option<Opening> 
 /// What is due each second: a hub answers alerts that wait for the card, and what no open alert
 /// opens any more is forgotten.
 pub(crate) fn tick(node: &mut Node) {
+    if spaces::own_kind(node).is_ok_and(keeps) {
+        own(node);
+    }
     if spaces::own_kind(node).is_ok_and(|kind| kind == PartyKind::Household) {
         answer(node);
     } else if node.cards.untidy && !node.catalogue.has_stale() {
         node.cards.untidy = false;
         forget(node);
     }
+}
+
+/// How often a household or family looks for cards that became its own.
+const LOOK_MS: u64 = 5_000;
+
+/// Looks whose the cards are that this party has a right in. Where that has changed, makes the place for
+/// alerts about an elder whose card became this party's, and matches who of the family hears of them.
+fn own(node: &mut Node) {
+    let at = now();
+    if at.since_ms(node.cards.looked_at) < LOOK_MS {
+        return;
+    }
+    node.cards.looked_at = at;
+    let mut owners = BTreeMap::new();
+    for tag in node.core.spaces().collect::<Vec<_>>() {
+        let at = world(&node.replica, &node.store);
+        let Ok(outline) = node.core.outline(at, tag) else { continue };
+        if let (spaces::EMERGENCY, Some((owner, _))) = (outline.kind.as_str(), outline.owner) {
+            owners.insert(tag, owner);
+        }
+    }
+    if owners == node.cards.owners {
+        return;
+    }
+    let own = Owner::Party(node.core.party());
+    if owners.values().any(|owner| *owner == own)
+        && let Err(error) = alerts::space(node)
+    {
+        tracing::warn!(%error, "there is no place for alerts about an elder yet");
+    }
+    node.cards.owners = owners;
+    match_family(node);
 }
 
 fn answer(node: &mut Node) {
