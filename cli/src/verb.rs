@@ -35,6 +35,7 @@ mod photo;
 mod reading;
 mod relay;
 mod restore;
+mod service;
 mod status;
 mod stop;
 mod up;
@@ -89,6 +90,7 @@ verbs! {
     Backup backup,
     Restore restore,
     Relay relay,
+    Service service,
     Completions completions,
     Demo demo,
 }

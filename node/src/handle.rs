@@ -257,6 +257,7 @@ impl From<CoreError> for ApiError {
             | CoreError::NodeEnded
             | CoreError::NoCarrierKey(_)
             | CoreError::Person(PersonError::Ended) => Code::Forbidden,
+            CoreError::Overtaken => Code::Conflict,
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
             CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,

@@ -125,12 +125,16 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let (store, identity) = open(lock.home(), passphrase).await?;
     let mut stop = std::pin::pin!(stop);
+    if setup::is_joining(&store)? {
+        linli_store::Service::default().ready("waits for the officers to enrol it");
+    }
     let Some(identity) = enrolled(&config, &store, identity, stop.as_mut()).await? else {
         return Ok(());
     };
     let server = control::Server::bind(&lock, config.api).await?;
     let (stored, stored_rx) = mpsc::unbounded_channel();
     let (node, net_events) = begin(&lock, &config, store, identity, stored).await?;
+    node.service.ready("runs");
     let (jobs, jobs_rx) = mpsc::channel(JOBS_MAX);
     let (call, calls) = mpsc::unbounded_channel();
     let sources = Sources { net: net_events, jobs: jobs_rx, calls, call, stored: stored_rx };
@@ -146,6 +150,7 @@ pub async fn run(
         node
     };
     let ((), mut node) = tokio::join!(serving, driving);
+    node.service.stopping();
     close(&mut node).map_err(SetupError::from)?;
     Ok(())
 }

@@ -59,6 +59,7 @@ pub(crate) struct Node {
     /// Entries of this node's that are held back, by space.
     pub(crate) own_held_back: BTreeMap<SpaceTag, u64>,
     pub(crate) sweep: crate::handle::rotation::Sweep,
+    pub(crate) service: linli_store::Service,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -172,6 +173,7 @@ impl Node {
             undecided: BTreeSet::new(),
             own_held_back: BTreeMap::new(),
             sweep: crate::handle::rotation::Sweep::default(),
+            service: linli_store::Service::default(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,

@@ -10,7 +10,7 @@ use linli_replica::id::DocTag;
 use uuid::Uuid;
 
 use crate::catalogue::Name;
-use crate::handle::{cards, consents, facts, spaces};
+use crate::handle::{cards, consents, facts};
 use crate::node::{Node, world};
 use crate::views;
 
@@ -62,10 +62,9 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     }
 }
 
-/// Writes a card whole for its present epoch, where this household keeps it and family changed it.
+/// Writes a card whole for its present epoch, where this party answers for it and others changed it.
 fn renew_card(node: &mut Node, elder: Uuid) {
-    let own = spaces::own_kind(node);
-    if own.is_ok_and(|kind| kind == linli_replica::certificate::PartyKind::Household)
+    if cards::answers_for(node, elder)
         && let Err(error) = cards::renew(node, elder)
     {
         tracing::warn!(%error, "a card could not be written whole");

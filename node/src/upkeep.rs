@@ -27,6 +27,7 @@ pub(crate) fn tick(node: &mut Node) {
     node.tell_members();
     crate::requests::tick(node);
     crate::invitation::tick(node);
+    node.service.alive();
 }
 
 /// Extends this node's own certificate, so that an unattended hub is never locked out.

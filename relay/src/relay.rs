@@ -116,6 +116,8 @@ impl Relay {
         if let Some((listener, _)) = self.status.take() {
             pages.spawn(status::serve(listener, ask.clone()));
         }
+        let mut service = linli_store::Service::default();
+        service.ready("runs");
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = std::pin::pin!(stop);
@@ -125,7 +127,10 @@ impl Relay {
                 () = &mut stop => break Ok(()),
                 _ = self.server.join() => break Err(RelayError::ServerEnded),
                 // Before the network: a flood of frames must not keep an expelled member in.
-                _ = tick.tick() => self.carrier.tick(&self.server),
+                _ = tick.tick() => {
+                    service.alive();
+                    self.carrier.tick(&self.server);
+                }
                 Some(stored) = self.stored.recv() => self.carrier.stored(stored),
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone.
@@ -137,6 +142,7 @@ impl Relay {
                 },
             }
         };
+        service.stopping();
         pages.shutdown().await;
         self.close(ended.is_ok()).await;
         ended

@@ -86,3 +86,6 @@ about-keys-held-list = List what is held back
 about-keys-held-show = Show what a held-back entry says
 about-keys-held-admit = Let held-back entries count
 about-keys-held-refuse = Say that held-back entries stay so
+about-service = Run the node or the relay as a service of systemd
+about-service-install = Install the service, and begin it with the machine or the session
+about-service-remove = Stop the service and remove it

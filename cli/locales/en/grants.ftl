@@ -94,6 +94,7 @@ deed-hand-over-words = The next owner reads all that was written, and decides wh
 inbox-hand-over = Handing over what is kept about an elder, asked { $since_ms }. { $signed } of { $needed } have signed.
 error-hand-over-not-owner = What is kept about this elder belongs to somebody else, who hands it over. Officers do so only once that party is expelled.
 error-hand-over-steward = Say with --steward who acts for the community: it has no device of its own.
+error-hand-over-overtaken = Rights were given or taken away while the file went round, and this would undo it. The request is dropped; begin the hand-over again.
 error-hand-over-owners = What is kept about this elder has several owners. Hand it over one after the other, with --scope.
 error-hand-over-taker = A household or a family owns what is kept about an elder; or the community does, with --steward and a centre or station. None that was expelled.
 error-hand-over-no-node = This party has no device that could take the keys. Let it join first.

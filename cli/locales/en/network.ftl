@@ -72,3 +72,7 @@ kind-family = family
 kind-regulator = regulator
 kind-evaluator = evaluator
 kind-carrier = carrier
+
+service-installed = The service is installed and runs: { $path }
+service-to-begin = The unit is in { $path }. systemd could not be told here. To begin it: `{ $command }`.
+service-removed = The service is removed: { $path }

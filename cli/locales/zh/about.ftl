@@ -86,3 +86,6 @@ about-keys-held-list = 列出被扣留的条目
 about-keys-held-show = 显示某个被扣留的条目写了什么
 about-keys-held-admit = 采纳被扣留的条目，使其生效
 about-keys-held-refuse = 驳回被扣留的条目，使其仍不生效
+about-service = 作为 systemd 服务运行节点或中继
+about-service-install = 安装服务，随机器或会话启动
+about-service-remove = 停止并移除服务

@@ -82,6 +82,7 @@ deed-hand-over-words = 新所有者可读取此前的全部内容，并决定此
 inbox-hand-over = { $since_ms } 申请移交一位老人的资料。{ $needed } 位中已有 { $signed } 位签署。
 error-hand-over-not-owner = 这位老人的资料归他方所有，须由该方移交。只有该方被逐出后，隐私官才能移交。
 error-hand-over-steward = 请用 --steward 指明由谁代社区管理：社区自己没有设备。
+error-hand-over-overtaken = 文件传签期间有授权变动，移交会使其失效。该请求已撤销，请重新发起移交。
 error-hand-over-owners = 这位老人的档案分属几个所有者。请用 --scope 逐项移交。
 error-hand-over-taker = 老人的档案归家庭或家属所有；或归社区，并用 --steward 指定社区中心或日间照料站。已逐出的不可。
 error-hand-over-no-node = 该方没有可接收密钥的设备。请先让它加入。

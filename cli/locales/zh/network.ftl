@@ -72,3 +72,7 @@ kind-family = 家属
 kind-regulator = 主管部门
 kind-evaluator = 第三方评估
 kind-carrier = 转送方
+
+service-installed = 服务已安装并运行：{ $path }
+service-to-begin = 服务单元已写入 { $path }，但此处无法通知 systemd。请运行 `{ $command }` 启动。
+service-removed = 服务已移除：{ $path }

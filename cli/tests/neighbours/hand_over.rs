@@ -174,6 +174,13 @@ fn a_card_that_was_handed_over_opens_with_alerts_as_before_and_not_without() {
     met(&family, &hub);
     handed_on_by_the_hub(&town, &hub, &elder, &party(&family), "write");
     shows(&family, &elder, "penicillin");
+    // Nobody has written under her key yet; her alerts open the card all the same.
+    wait("her node writes the card whole under its own key", || {
+        let alert = family.ask(&["alert", "raise", &elder, "--kind", "gas"]);
+        let shown = family.ask(&["alert", "show", alert["alert"].as_str().unwrap()]);
+        (shown["view"]["card"]["given"] != json!([])).then_some(())
+    });
+    opens(desk, &family.ask(&["alert", "raise", &elder, "--kind", "gas"]), "penicillin");
     family.ask(&["elder", "edit", &elder, "card/allergies", "latex"]);
     shows(&hub, &elder, "latex");
     hub.ask(&["person", "add", "王小明", "--role", "family"]);

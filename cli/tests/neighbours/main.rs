@@ -28,5 +28,6 @@ mod recovery;
 mod refused;
 mod registers;
 mod seat;
+mod service;
 mod site;
 mod withdrawal;

@@ -7,7 +7,9 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use crate::authority::EpochKey;
-use crate::limits::{BATCH_ITEMS_MAX, LETTER_BYTES, PLAINTEXT_BYTES_MAX, WRAPS_MAX};
+use crate::limits::{
+    BATCH_ITEMS_MAX, LETTER_BYTES, LETTER_ITEMS_MAX, PLAINTEXT_BYTES_MAX, WRAPS_MAX,
+};
 use crate::secret::Plaintext;
 
 const CONTEXT: &str = "linli 1 letter";
@@ -164,7 +166,9 @@ impl Letter {
             let bytes = item.bytes();
             taken = taken.saturating_add(bytes);
             match letters.last_mut() {
-                Some(letter) if taken <= LETTER_BYTES => letter.push(item),
+                Some(letter) if taken <= LETTER_BYTES && letter.len() < LETTER_ITEMS_MAX => {
+                    letter.push(item);
+                }
                 Some(_) | None => {
                     letters.push(vec![item]);
                     taken = bytes;
@@ -218,7 +222,7 @@ impl Letter {
         let large = |item: &InboxItem| {
             item.certificates.len() > BATCH_ITEMS_MAX || item.epochs.len() > WRAPS_MAX
         };
-        if items.iter().any(large) {
+        if items.len() > LETTER_ITEMS_MAX || items.iter().any(large) {
             return Err(InboxError::Malformed);
         }
         Ok(Self { from, at, items })

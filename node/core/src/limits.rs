@@ -43,6 +43,9 @@ pub const WRAPS_MAX: usize = 260;
 /// brings one whole within seconds.
 pub const LETTER_BYTES: usize = 64 << 10;
 
+/// Spaces in one letter: as many as [`LETTER_BYTES`] hold where each has a genesis and a key.
+pub const LETTER_ITEMS_MAX: usize = 256;
+
 /// Bytes of an opening: a genesis and an epoch's certificate take 1 KiB, each former epoch that is joined
 /// 120 bytes more. As hexadecimal digits it must fit in a fact of 16 KiB.
 pub const OPENING_BYTES_MAX: usize = 6 << 10;

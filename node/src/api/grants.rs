@@ -288,7 +288,7 @@ pub struct KeysRotate {
     pub since_ms: Option<u64>,
     /// Where the last answer ended.
     pub after: Option<String>,
-    /// How many spaces to look at, at most 256.
+    /// How many spaces to look at, at most 32.
     pub limit: u64,
     /// Who acts.
     pub acting: Option<Acting>,

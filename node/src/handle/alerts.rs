@@ -62,6 +62,11 @@ pub(crate) fn raise_cause(
         Some(space) => (space, BTreeSet::new()),
         None => space_for(node, elder)?,
     };
+    if cards::answers_for(node, elder)
+        && let Err(error) = cards::renew(node, elder)
+    {
+        tracing::warn!(%error, "a card could not be written whole");
+    }
     let note = Some(Private::new(elder.to_string()));
     let (ladder, card) = (Ladder::default(), cards::key(node, elder, space));
     let fact = match existing {

@@ -5,6 +5,7 @@
 //! elders without a hub and opens them by itself, in the same entry as the alert that says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use linli_core::authority::{Grant, Member, Owner, Right, StandingGrant};
 use linli_core::engine::{Acting, Authored, Edit};
@@ -40,8 +41,8 @@ pub(crate) struct Cards {
     alerts: BTreeMap<DocTag, Seen>,
     /// An alert was closed: a card may be open that should be no more.
     untidy: bool,
-    /// Whose the cards are, and when that was looked at.
-    owners: BTreeMap<SpaceTag, Owner>,
+    /// Whose the cards are and who reads them, and when that was looked at.
+    known: BTreeMap<SpaceTag, (Owner, Arc<BTreeSet<PartyId>>)>,
     looked_at: Timestamp,
 }
 
@@ -63,6 +64,18 @@ struct Seen {
 /// Whether parties of a kind keep cards, and read theirs without an alert.
 const fn keeps(kind: PartyKind) -> bool {
     matches!(kind, PartyKind::Household | PartyKind::Family)
+}
+
+/// Whether this party answers for an elder's card: a household does, and a family that owns it.
+pub(crate) fn answers_for(node: &mut Node, elder: Uuid) -> bool {
+    match spaces::own_kind(node) {
+        Ok(PartyKind::Household) => true,
+        Ok(PartyKind::Family) => {
+            let own = Owner::Party(node.core.party());
+            space(node, elder, Right::Write).is_some_and(|(_, owner)| owner == own)
+        }
+        Ok(_) | Err(_) => false,
+    }
 }
 
 /// Says whether a party is of the household or family that a card is sealed to.
@@ -228,8 +241,9 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
         }
         for (party, member) in &space.state().members {
             let until = until(member.grants.iter().filter(|g| g.right >= Right::Read), world.now);
-            let other = *party != own && is_family(world.directory, party);
-            if let Some(until) = until.filter(|_| other) {
+            let hears =
+                is_family(world.directory, party) || state.owner == Some(Owner::Party(*party));
+            if let Some(until) = until.filter(|_| hears && *party != own) {
                 let latest = family.entry(*party).or_insert(until);
                 *latest = (*latest).max(until);
             }
@@ -240,7 +254,8 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
     // Centres are on duty too, whosever card it is.
     let on_duty = |(party, member): (&PartyId, &Member)| {
         let duty = member.grants.iter().filter(|grant| grant.purpose == DUTY);
-        let on_duty = is_family(at.directory, party) && duty.clone().count() > 0;
+        let kind = at.directory.party(party).filter(|known| !known.expelled).map(|p| p.kind);
+        let on_duty = kind.is_some_and(keeps) && duty.clone().count() > 0;
         on_duty.then(|| (*party, until(duty, at.now)))
     };
     let present: BTreeMap<PartyId, Option<Until>> =

@@ -27,7 +27,7 @@ pub(crate) fn revoke(node: &mut Node, request: KeysRevoke) -> Outcome<Vec<Exposu
         let world = world(&node.replica, &node.store);
         let state = node.core.space(world, space)?.state();
         // A former owner, and whom a word that fell let in, is revoked once to say how far its work counts.
-        let uncut = state.uncut().any(|former| former == party);
+        let uncut = party != own && state.uncut().any(|former| former == party);
         let member = state.members.contains_key(&party) || uncut;
         let may = spaces::is_steward(state, &own, world.now) || own == party;
         let owner =

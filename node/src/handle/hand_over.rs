@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use linli_core::authority::{Grant, HandOver, Owner, Right, SpaceCertificate};
+use linli_core::engine::CoreError;
 use linli_core::hand_over::HandOverRequest;
 use linli_core::limits::{CODE_BYTES_MAX, HAND_OVERS_MAX};
 use linli_replica::certificate::PartyKind;
@@ -240,7 +241,7 @@ pub(crate) fn submit(
 fn complete(node: &mut Node, request: &HandOverRequest) -> Result<BTreeSet<Save>, ApiError> {
     let acts: Vec<(SpaceTag, SpaceCertificate)> =
         request.acts().map(|(asked, act)| (asked.space, act.clone())).collect();
-    let (mut saves, mut failed) = (BTreeSet::new(), 0_u64);
+    let (mut saves, mut failed, mut overtaken) = (BTreeSet::new(), 0_u64, false);
     for (space, act) in &acts {
         if stands(node, *space, act.id()) {
             continue;
@@ -248,11 +249,18 @@ fn complete(node: &mut Node, request: &HandOverRequest) -> Result<BTreeSet<Save>
         let world = world(&node.replica, &node.store);
         match node.core.complete_hand_over(world, &mut node.rng, *space, act.clone()) {
             Ok(authored) => drop(saves.insert(node.author(authored))),
+            Err(CoreError::Overtaken) => overtaken = true,
             Err(error) => {
                 tracing::warn!(%error, "a hand-over that officers signed could not be published");
                 failed += 1;
             }
         }
+    }
+    if overtaken {
+        requests::keep_hand_over(node, request.id(), None)?;
+        let message = "the owner gave or took away rights while the file went round, which this would undo; begin again";
+        let detail = Detail::new("error-hand-over-overtaken", &[]);
+        return Err(ApiError::new(Code::Conflict, message).with(detail));
     }
     if failed > 0 {
         requests::keep_hand_over(node, request.id(), Some(request.clone()))?;

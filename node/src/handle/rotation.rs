@@ -172,16 +172,26 @@ fn is_past(begun: Timestamp, at: Timestamp) -> bool {
 fn renew(node: &mut Node, due: BTreeMap<SpaceTag, Due>) -> Result<Done, ApiError> {
     let own = node.core.party();
     let mut wanted = BTreeMap::new();
+    let mut done = Done::default();
     for (space, mut due) in due {
         due.expelled.remove(&own);
+        if due == Due::default() {
+            continue;
+        }
         let at = world(&node.replica, &node.store);
-        let right = node.core.space(at, space)?.state().right(&own, at.now);
+        let state = node.core.space(at, space)?.state();
+        let right = state.right(&own, at.now);
+        // Nobody removes the owner: officers hand over what is its.
+        due.expelled.retain(|party| state.owner != Some(Owner::Party(*party)));
+        if right < Some(Right::Steward) && !due.expelled.is_empty() {
+            done.failed += 1;
+            due.expelled.clear();
+        }
         // Where this party only reads, others rotate.
         if !due.expelled.is_empty() || (due.epoch && right >= Some(Right::Write)) {
             wanted.insert(space, due.expelled);
         }
     }
-    let mut done = Done::default();
     if wanted.is_empty() {
         return Ok(done);
     }

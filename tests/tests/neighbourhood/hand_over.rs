@@ -1,6 +1,7 @@
 //! An elder whom the centre serves gets a hub; a hub burns; a former owner is not honest.
 
 use linli_core::authority::{HandOver, Owner, Right};
+use linli_core::engine::CoreError;
 use linli_model::profile::ProfileField;
 use linli_replica::certificate::PartyKind;
 use linli_replica::id::{NodeId, PartyId, SpaceTag};
@@ -167,6 +168,36 @@ fn what_the_former_owner_was_to_keep_it_keeps_until_it_is_revoked() {
     net.heal();
     assert!(net.values(old, space, "health").is_empty());
     assert_eq!(net.values(next, space, "phone").len(), 1);
+}
+
+#[test]
+fn what_the_owner_does_while_the_file_goes_round_is_not_undone() {
+    let mut net = Neighbourhood::new(206);
+    let [old, next] = [PartyKind::Household, PartyKind::Family].map(|kind| net.join(kind));
+    let [stays, goes] = [PartyKind::Centre, PartyKind::Provider].map(|kind| net.join(kind));
+    let readers = [stays, goes].map(|id| grant(net.party(id), Right::Read, true));
+    let space = net.begin(old, readers.to_vec());
+    net.set(old, space, ProfileField::Name, "Wang").unwrap();
+    net.heal();
+    let [owner, out] = [next, goes].map(|id| net.party(id));
+    let signed = net.signed_hand_over(old, space, to(owner)).unwrap();
+    net.revoke(old, space, out).unwrap();
+    net.set(old, space, ProfileField::Health, "not for who is out").unwrap();
+    assert_eq!(net.complete_hand_over(old, space, signed), Err(CoreError::Overtaken));
+    net.heal();
+    for id in [old, stays] {
+        assert_eq!(net.owner(id, space), Some(Owner::Party(net.party(old))));
+        assert!(!net.members(id, space).contains(&out));
+    }
+    // Begun again it knows of the removal.
+    net.hand_over(old, space, owner, None).unwrap();
+    net.heal();
+    for id in [stays, next] {
+        assert_eq!(net.owner(id, space), Some(Owner::Party(owner)));
+        assert!(!net.members(id, space).contains(&out));
+        assert_eq!(net.values(id, space, "health").len(), 1);
+    }
+    assert_eq!(net.finds(goes, b"not for who is out"), 0);
 }
 
 #[test]

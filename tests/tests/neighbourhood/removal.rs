@@ -313,6 +313,6 @@ fn many_spaces_are_renewed_at_once_and_a_reader_is_given_all_in_one_letter() {
     net.heal();
     for (space, begun) in spaces.iter().zip(begun) {
         assert_eq!(epochs(&mut net, *space), begun + 1);
-        net.set(b, first, ProfileField::Housing, "written under it").unwrap();
+        net.set(c, *space, ProfileField::Housing, "by who is out").unwrap_err();
     }
 }

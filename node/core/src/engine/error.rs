@@ -50,6 +50,9 @@ pub enum CoreError {
     /// A steward had it erased.
     #[error("it was erased by order of a steward; begin anew where there is a reason to")]
     Erased,
+    /// The owner gave or took rights since the hand-over was drafted, and it would undo that.
+    #[error("the owner changed who may do what since this was asked; begin the hand-over again")]
+    Overtaken,
     /// The key that signs orders to carriers is at the node that began the space.
     #[error("the key that orders the erasure is kept at another node; give the order there")]
     NoCarrierKey(NodeId),

@@ -1,6 +1,8 @@
 //! Handing a space over to its next owner.
 
-use linli_replica::id::{EpochId, NodeId, PartyId, SpaceTag};
+use std::collections::BTreeSet;
+
+use linli_replica::id::{CertificateId, EpochId, NodeId, PartyId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
@@ -57,12 +59,17 @@ impl Core {
             let latest = || space.latest_keys().map(|(epoch, _)| epoch).next();
             let held = epoch.filter(|epoch| space.content_key(epoch).is_some());
             let epoch = held.or_else(latest).ok_or(CoreError::NoKey)?;
+            let before = fallen(space.state());
             space.add(certificate.clone());
             space.judge(world.directory);
             if !space.state().hand_overs.contains_key(&certificate.id()) {
                 return Err(CoreError::Forbidden(Right::Steward));
             }
-            core.announce(&mut draft, rng, (tag, epoch), &[certificate])?;
+            // What the owner gave or took away while the file went round would be undone.
+            if !fallen(space.state()).is_subset(&before) {
+                return Err(CoreError::Overtaken);
+            }
+            core.announce(&mut draft, rng, (tag, epoch), certificate)?;
             core.published(draft, rng, tag)
         })
     }
@@ -74,14 +81,12 @@ impl Core {
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
         (tag, epoch): (SpaceTag, EpochId),
-        certificates: &[SpaceCertificate],
+        certificate: SpaceCertificate,
     ) -> Result<(), CoreError> {
         let world = draft.world();
-        for certificate in certificates {
-            draft.act(tag, certificate);
-        }
-        let items = certificates.iter().map(|c| c.encode().into()).collect();
-        self.write_under(draft, rng, epoch, authority_of(tag), Content::Certificates(items))?;
+        draft.act(tag, &certificate);
+        let content = Content::Certificates(vec![certificate.encode().into()]);
+        self.write_under(draft, rng, epoch, authority_of(tag), content)?;
         let own = self.party;
         let state = self.space_mut(world.directory, tag)?.state();
         let title = state.title();
@@ -99,4 +104,9 @@ impl Core {
         self.open.clear();
         Ok(())
     }
+}
+
+/// What somebody signed and does not stand any more.
+fn fallen(state: &SpaceState) -> BTreeSet<CertificateId> {
+    state.dead.keys().chain(state.void.keys()).copied().collect()
 }

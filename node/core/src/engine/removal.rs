@@ -209,9 +209,11 @@ impl Core {
     ) -> Result<Renewed, CoreError> {
         let mut renewed = Renewed::default();
         let mut draft = Draft::new(world);
-        let mut before = Vec::new();
+        let mut before = BTreeMap::new();
+        for tag in due.keys() {
+            before.insert(*tag, self.space_mut(world.directory, *tag)?.encode());
+        }
         for (tag, out) in due {
-            let record = self.space_mut(world.directory, *tag)?.encode();
             let revoked: Vec<Revoked> = out.iter().copied().map(Revoked::Party).collect();
             let mut one = Draft::new(world);
             let done = if revoked.is_empty() {
@@ -220,18 +222,16 @@ impl Core {
                 self.take_away(&mut one, rng, *tag, &revoked)
             };
             match done {
-                Ok(()) => {
-                    draft.absorb(one);
-                    before.push((*tag, record));
-                }
+                Ok(()) => draft.absorb(one),
                 Err(error) => {
+                    let record = before.remove(tag).unwrap_or_default();
                     self.restore(world, *tag, &record)?;
                     renewed.failed.insert(*tag, error);
                 }
             }
         }
         self.open.clear();
-        for (tag, _) in &before {
+        for tag in before.keys() {
             renewed.authored.records.push(self.space_mut(world.directory, *tag)?.record());
         }
         if let Err(error) = self.finish(draft, rng, &mut renewed.authored) {

@@ -77,4 +77,9 @@ fn many_spaces_share_a_letter_as_far_as_it_goes() {
     }
     assert!(letters.concat() == items);
     assert!(Letter::fill(Vec::new()).is_empty());
+    let none = InboxItem::space(Vec::new(), &[], Vec::new()).remove(0);
+    let letters = Letter::fill(vec![none.clone(); LETTER_ITEMS_MAX + 1]);
+    assert_eq!(letters.iter().map(Vec::len).collect::<Vec<_>>(), [LETTER_ITEMS_MAX, 1]);
+    let bytes = Letter::sign(&key(1), node(2), Timestamp(5), vec![none; LETTER_ITEMS_MAX + 1]);
+    assert_eq!(Letter::decode(&bytes, node(2)), Err(InboxError::Malformed));
 }

@@ -6,13 +6,15 @@ use linli_core::authority::Owner;
 use linli_core::opening::Opening;
 use linli_model::alert::{AlertFact, AlertView, CardKey};
 use linli_model::card::SheetId;
+use linli_model::document::DocumentName;
 use linli_replica::batch::Erase;
-use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
 use linli_replica::replica::Input;
+use uuid::Uuid;
 
-use super::{facts, keeps, key, match_family, renew, seen, spaces};
+use super::{answers_for, facts, keeps, key, match_family, renew, seen, spaces};
+use crate::catalogue::{Name, Row};
 use crate::handle::alerts;
 use crate::node::{Node, now, world};
 
@@ -30,16 +32,12 @@ pub(crate) fn noted(node: &mut Node, document: DocTag, view: &AlertView, keys: &
     }
     node.cards.untidy |= !open;
     node.cards.alerts.insert(document, seen);
-    match spaces::own_kind(node) {
-        Ok(PartyKind::Household) => {
-            if let Err(error) = renew(node, elder) {
-                tracing::warn!(%error, "a card could not be written for a new epoch");
-            }
+    if answers_for(node, elder) {
+        if let Err(error) = renew(node, elder) {
+            tracing::warn!(%error, "a card could not be written for a new epoch");
         }
-        // Family holds the keys, and begins an epoch when it writes.
-        Ok(PartyKind::Family) | Err(_) => {}
-        Ok(_) if open => take_up(node, document, keys),
-        Ok(_) => {}
+    } else if open && spaces::own_kind(node).is_ok_and(|kind| !keeps(kind)) {
+        take_up(node, document, keys);
     }
 }
 
@@ -86,8 +84,6 @@ fn opening(node: &Node, key: &CardKey) -> Option<Opening> {
 pub(crate) fn tick(node: &mut Node) {
     if spaces::own_kind(node).is_ok_and(keeps) {
         own(node);
-    }
-    if spaces::own_kind(node).is_ok_and(|kind| kind == PartyKind::Household) {
         answer(node);
     } else if node.cards.untidy && !node.catalogue.has_stale() {
         node.cards.untidy = false;
@@ -106,25 +102,38 @@ fn own(node: &mut Node) {
         return;
     }
     node.cards.looked_at = at;
-    let mut owners = BTreeMap::new();
+    let mut known = BTreeMap::new();
     for tag in node.core.spaces().collect::<Vec<_>>() {
         let at = world(&node.replica, &node.store);
         let Ok(outline) = node.core.outline(at, tag) else { continue };
         if let (spaces::EMERGENCY, Some((owner, _))) = (outline.kind.as_str(), outline.owner) {
-            owners.insert(tag, owner);
+            known.insert(tag, (owner, outline.members));
         }
     }
-    if owners == node.cards.owners {
+    if known == node.cards.known {
         return;
     }
     let own = Owner::Party(node.core.party());
-    if owners.values().any(|owner| *owner == own)
+    let owned = |(tag, (owner, _)): (&SpaceTag, &(Owner, _))| (*owner == own).then_some(*tag);
+    let owned: Vec<SpaceTag> = known.iter().filter_map(owned).collect();
+    node.cards.known = known;
+    if !owned.is_empty()
         && let Err(error) = alerts::space(node)
     {
         tracing::warn!(%error, "there is no place for alerts about an elder yet");
     }
-    node.cards.owners = owners;
     match_family(node);
+    let of = |(_, row): (&DocTag, &Row)| {
+        let Name::Elder(elder, DocumentName::EmergencyCard) = row.name else { return None };
+        owned.contains(&row.space).then_some(elder)
+    };
+    let elders: Vec<Uuid> = node.catalogue.rows().filter_map(of).collect();
+    for elder in elders {
+        // The key in an alert opens the sheet of the present epoch.
+        if let Err(error) = renew(node, elder) {
+            tracing::warn!(%error, "a card could not be written for a new epoch");
+        }
+    }
 }
 
 fn answer(node: &mut Node) {
@@ -135,6 +144,9 @@ fn answer(node: &mut Node) {
         .filter_map(|(document, seen)| Some((*document, seen.elder, seen.round?)))
         .collect();
     for (document, elder, raise) in due {
+        if !answers_for(node, elder) {
+            continue;
+        }
         let space = node.catalogue.get(&document).map(|row| row.space);
         let Some(card) = space.and_then(|space| key(node, elder, space)) else { continue };
         let epoch = card.epoch;
