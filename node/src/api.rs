@@ -12,6 +12,7 @@ pub mod care;
 pub mod datamap;
 pub mod erasure;
 pub mod grants;
+pub mod hand_over;
 pub mod network;
 pub mod officers;
 pub mod people;
@@ -31,6 +32,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         recovery::NAMES,
         erasure::NAMES,
         grants::NAMES,
+        hand_over::NAMES,
         datamap::NAMES,
     ]
     .into_iter()

@@ -25,6 +25,7 @@ mod erasures;
 mod exposure;
 pub(crate) mod facts;
 mod grants;
+mod hand_over;
 pub(crate) mod held;
 mod import;
 mod joins;
@@ -140,6 +141,7 @@ fn authority(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErr
         "keys.revoke" => answer(node, body, exposure::revoke),
         "keys.exposure" => reading(node, body, What::Listed, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.hand-over" => answer(node, body, hand_over::begin),
         "keys.datamap" => Ok(Reply::Work(datamap::begin(node, &read(body)?))),
         "keys.held.list" => reading(node, body, What::Listed, held::list),
         "keys.held.show" => reading(node, body, What::Read, held::show),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
+use linli_core::hand_over::HandOverRequest;
 use linli_core::identity::{KeyKind, key_file_of, officer_id, open_key_file};
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::certificate::{Act, Certificate};
@@ -25,6 +26,7 @@ const WAITING_MAX: usize = 256;
 const JOINER_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
 const REQUEST: &[u8] = b"request ";
 const JOINER: &[u8] = b"joiner ";
+const HAND_OVER: &[u8] = b"hand-over ";
 
 /// What waits for officers at this node.
 #[derive(Debug, Default)]
@@ -33,6 +35,7 @@ pub(crate) struct Requests {
     /// kept until what it asks for is durable.
     waiting: BTreeMap<CertificateId, Request>,
     joiners: BTreeMap<NodeId, u64>,
+    hand_overs: BTreeMap<CertificateId, HandOverRequest>,
 }
 
 impl Requests {
@@ -43,6 +46,11 @@ impl Requests {
             if key.starts_with(REQUEST) {
                 match Request::decode(value) {
                     Ok(request) => drop(requests.waiting.insert(request.id(), request)),
+                    Err(error) => tracing::error!(%error, "a kept request cannot be read"),
+                }
+            } else if key.starts_with(HAND_OVER) {
+                match HandOverRequest::decode(value) {
+                    Ok(request) => drop(requests.hand_overs.insert(request.id(), request)),
                     Err(error) => tracing::error!(%error, "a kept request cannot be read"),
                 }
             } else if let Some(node) = key.strip_prefix(JOINER)
@@ -58,6 +66,25 @@ impl Requests {
     /// Lists the requests that wait for signatures.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Request> {
         self.waiting.values().filter(|request| !request.is_signed())
+    }
+
+    /// Lists the hand-overs that wait.
+    pub(crate) fn hand_overs(&self) -> impl Iterator<Item = &HandOverRequest> {
+        self.hand_overs.values()
+    }
+
+    /// Looks a hand-over up that waits.
+    pub(crate) fn hand_over(&self, id: &CertificateId) -> Option<&HandOverRequest> {
+        self.hand_overs.get(id)
+    }
+
+    /// Finds the one hand-over whose id begins so.
+    pub(crate) fn find_hand_over(&self, id: &str) -> Option<&HandOverRequest> {
+        let mut fitting = self.hand_overs.values().filter(|r| r.id().to_string().starts_with(id));
+        match (fitting.next(), fitting.next()) {
+            (Some(request), None) if !id.is_empty() => Some(request),
+            _ => None,
+        }
     }
 
     /// Whether pairing is to be kept open for somebody who waits to be told that it is a member.
@@ -181,6 +208,31 @@ pub(crate) fn submit(node: &mut Node, mut request: Request) -> Result<(Request, 
         urgent: false,
     });
     Ok((request, node.replica.last_save()))
+}
+
+/// Keeps a hand-over that waits for signatures, or forgets it.
+///
+/// # Errors
+/// Too many requests wait here.
+pub(crate) fn keep_hand_over(
+    node: &mut Node,
+    id: CertificateId,
+    request: Option<HandOverRequest>,
+) -> Result<Save, ApiError> {
+    let value = request.as_ref().map(HandOverRequest::encode);
+    match request {
+        Some(request) => {
+            let known = node.requests.hand_overs.contains_key(&id);
+            if !known && node.requests.hand_overs.len() >= WAITING_MAX {
+                let message =
+                    format!("{WAITING_MAX} requests wait here; finish or drop some first");
+                return Err(ApiError::new(Code::Conflict, message));
+            }
+            node.requests.hand_overs.insert(id, request);
+        }
+        None => drop(node.requests.hand_overs.remove(&id)),
+    }
+    Ok(write(node, vec![record(HAND_OVER, &id.0, value)]))
 }
 
 /// Whether all that a request asks for is in force.

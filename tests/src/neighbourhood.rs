@@ -29,6 +29,7 @@ mod acts;
 pub mod community;
 pub mod disk;
 pub mod forge;
+mod hand_over;
 pub mod node;
 mod removal;
 pub mod view;

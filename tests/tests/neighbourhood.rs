@@ -16,6 +16,8 @@ mod chance;
 mod emergency;
 #[path = "neighbourhood/erasure.rs"]
 mod erasure;
+#[path = "neighbourhood/hand_over.rs"]
+mod hand_over;
 #[path = "neighbourhood/hostile.rs"]
 mod hostile;
 #[path = "neighbourhood/membership.rs"]

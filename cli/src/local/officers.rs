@@ -8,6 +8,7 @@ use std::{
 };
 
 use linli_core::{
+    hand_over::HandOverRequest,
     identity::{
         KeyFile, KeyKind, officer_id, officer_word, printed_key, read_officer, read_printed,
     },
@@ -123,14 +124,50 @@ pub(crate) fn read_recovery(path: &Path) -> anyhow::Result<Vec<u8>> {
     read(path, u64::try_from(limits::REQUEST_BYTES_MAX).unwrap_or(u64::MAX))
 }
 
-/// Reads a request.
-pub(crate) fn parse_request(bytes: &[u8]) -> anyhow::Result<Request> {
-    Request::decode(bytes).map_err(|error| error::setup(error.into()))
+/// What officers sign as a file: acts of the community, or the handing over of an elder's spaces.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// Acts of the community.
+    Acts(Request),
+    /// An elder's spaces.
+    HandOver(Box<HandOverRequest>),
 }
 
-/// Signs a request.
-pub(crate) fn sign(request: &mut Request, key: &KeyFile) -> anyhow::Result<()> {
-    request.sign(&key.key).map(drop).map_err(|error| error::setup(error.into()))
+impl Asked {
+    /// Says in fields what is asked and who has signed.
+    pub(crate) fn row(&self) -> RequestRow {
+        match self {
+            Self::Acts(request) => RequestRow::of(request, false),
+            Self::HandOver(request) => RequestRow::of_hand_over(request, false),
+        }
+    }
+
+    /// Signs it.
+    pub(crate) fn sign(&mut self, key: &KeyFile) -> anyhow::Result<()> {
+        let signed = match self {
+            Self::Acts(request) => request.sign(&key.key),
+            Self::HandOver(request) => request.sign(&key.key),
+        };
+        signed.map(drop).map_err(|error| error::setup(error.into()))
+    }
+
+    /// Returns the file's bytes.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Acts(request) => request.encode(),
+            Self::HandOver(request) => request.encode(),
+        }
+    }
+}
+
+/// Reads a request of either kind.
+pub(crate) fn parse_request(bytes: &[u8]) -> anyhow::Result<Asked> {
+    let read = if HandOverRequest::is_one(bytes) {
+        HandOverRequest::decode(bytes).map(|request| Asked::HandOver(Box::new(request)))
+    } else {
+        Request::decode(bytes).map(Asked::Acts)
+    };
+    read.map_err(|error| error::setup(error.into()))
 }
 
 /// A community to begin with officers who sit elsewhere.

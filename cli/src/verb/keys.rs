@@ -13,6 +13,7 @@ mod expel;
 mod exposure;
 mod grant;
 mod grants;
+mod hand_over;
 mod held;
 mod inbox;
 mod officer;
@@ -52,6 +53,7 @@ enum Act {
     Revoke(revoke::Revoke),
     Exposure(exposure::Ask),
     Rotate(rotate::Rotate),
+    HandOver(hand_over::HandOver),
     Held(held::Held),
     Recover(recover::Recover),
     RecoverShare(recover_share::RecoverShare),
@@ -78,6 +80,7 @@ impl Keys {
             Act::Revoke(verb) => verb.run(context).await,
             Act::Exposure(verb) => verb.run(context).await,
             Act::Rotate(verb) => verb.run(context).await,
+            Act::HandOver(verb) => verb.run(context).await,
             Act::Held(verb) => verb.run(context).await,
             Act::Recover(verb) => verb.run(context).await,
             Act::RecoverShare(verb) => verb.run(context),

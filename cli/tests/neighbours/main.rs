@@ -18,6 +18,7 @@ mod desk;
 mod emergency;
 mod erasure;
 mod grants;
+mod hand_over;
 mod killed;
 mod namespaces;
 mod officers;

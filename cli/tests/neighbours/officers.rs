@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// An officer's own machine: a folder with the key file, and no node.
-struct Officer {
+pub(crate) struct Officer {
     folder: PathBuf,
     desk: Site,
     word: String,
@@ -53,7 +53,7 @@ impl Officer {
     }
 
     /// Signs a file and returns it: it stays where it is.
-    fn sign(&self, file: &Path) -> Run {
+    pub(crate) fn sign(&self, file: &Path) -> Run {
         finished(&mut self.signing(file))
     }
 
@@ -64,19 +64,19 @@ impl Officer {
 }
 
 /// A centre and its three officers, two of whom must sign.
-struct Town {
+pub(crate) struct Town {
     folder: TempDir,
-    centre: Site,
-    officers: [Officer; 3],
+    pub(crate) centre: Site,
+    pub(crate) officers: [Officer; 3],
 }
 
 impl Town {
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes the only request that waits to a file.
-    fn export(&self, name: &str) -> PathBuf {
+    pub(crate) fn export(&self, name: &str) -> PathBuf {
         let rows = self.centre.ask(&["keys", "requests"]);
         let [row] = rows.as_array().unwrap().as_slice() else { panic!("{rows}") };
         let file = self.file(name);
@@ -86,23 +86,23 @@ impl Town {
         file
     }
 
-    fn import(&self, files: &[&Path]) -> Run {
+    pub(crate) fn import(&self, files: &[&Path]) -> Run {
         let files = files.iter().map(|file| file.to_str().unwrap());
         let words: Vec<&str> = ["keys", "requests", "import"].into_iter().chain(files).collect();
         self.centre.run(&words)
     }
 
     /// A copy of a file, as a second stick carries it.
-    fn copy(&self, file: &Path, name: &str) -> PathBuf {
+    pub(crate) fn copy(&self, file: &Path, name: &str) -> PathBuf {
         let copy = self.file(name);
         fs::copy(file, &copy).unwrap();
         copy
     }
 
-    /// A hub that a person has confirmed at the centre and that waits for officers.
-    fn confirmed(&self, name: &str) -> Site {
+    /// A node that a person has confirmed at the centre and that waits for officers.
+    fn confirmed(&self, name: &str, kind: &str) -> Site {
         let hub = Site::init(self.file(name), None, LOOPBACK);
-        let mut invitation = Invitation::begin(&self.centre, &["household"]);
+        let mut invitation = Invitation::begin(&self.centre, &[kind]);
         let joined = hub.run(&["join", &invitation.code]);
         let said: Value = serde_json::from_str(&joined.err).unwrap();
         assert_eq!((joined.code, &said["code"]), (6, &"waits".into()), "{joined:?}");
@@ -116,6 +116,18 @@ impl Town {
         hub
     }
 
+    /// A party whom two officers have enrolled, running.
+    pub(crate) fn joined(&self, name: &str, kind: &str) -> Site {
+        let [li, wang, _] = &self.officers;
+        let mut node = self.confirmed(name, kind);
+        let file = self.export(&format!("{name}.request"));
+        assert_eq!((li.sign(&file).code, wang.sign(&file).code), (0, 0));
+        assert_eq!(self.import(&[&file]).answer()["state"], "counts");
+        node.up();
+        met(&self.centre, &node);
+        node
+    }
+
     /// The parties and how many of them are expelled, as a node sees them.
     fn parties(node: &Site) -> (usize, usize) {
         let rows = node.ask(&["party", "list"]);
@@ -125,7 +137,7 @@ impl Town {
 }
 
 /// Founds a community: the request goes to two officers at once, and their signatures are joined.
-fn town() -> Town {
+pub(crate) fn town() -> Town {
     let folder = folder();
     let names = ["li", "wang", "zhao"];
     let officers = names.map(|name| Officer::new(folder.path(), name));
@@ -183,7 +195,7 @@ fn town() -> Town {
 
 /// Enrols a hub by a file that goes from officer to officer.
 fn enrolled(town: &Town) -> Site {
-    let mut hub = town.confirmed("hub");
+    let mut hub = town.confirmed("hub", "household");
     assert_eq!(town.centre.ask(&["status"])["requests_waiting"], 1);
     let desk = town.centre.ask(&["keys", "inbox"]);
     assert_eq!(desk[0]["section"], "enrolment", "{desk}");
@@ -212,9 +224,9 @@ fn enrolled(town: &Town) -> Site {
 }
 
 /// Enrols a hub by two copies that were signed apart; the hub asks by itself when it is started.
-fn enrolled_in_parallel(town: &Town) -> Site {
+pub(crate) fn enrolled_in_parallel(town: &Town) -> Site {
     let [li, _, zhao] = &town.officers;
-    let mut second = town.confirmed("second");
+    let mut second = town.confirmed("second", "household");
     let file = town.export("enrol-2");
     let copy = town.copy(&file, "enrol-2-copy");
     assert_eq!((li.sign(&file).code, zhao.sign(&copy).code), (0, 0));
@@ -253,7 +265,7 @@ fn officers_at(node: &Site) -> String {
 /// Wang's key is stolen and replaced by Song's. What Li signed half before, no thief completes.
 fn replaced(town: &Town, hub: &Site) -> Officer {
     let [li, wang, zhao] = &town.officers;
-    let third = town.confirmed("third");
+    let third = town.confirmed("third", "household");
     let half = town.export("half");
     assert_eq!(li.sign(&half).code, 0);
     let song = Officer::new(town.folder.path(), "song");
@@ -330,7 +342,7 @@ fn officers_far_apart_enrol_replace_a_stolen_key_and_expel() {
 fn requests_that_must_not_be_signed_or_taken_in_are_refused() {
     let town = town();
     let [li, wang, _] = &town.officers;
-    let _hub = town.confirmed("hub");
+    let _hub = town.confirmed("hub", "household");
     let file = town.export("enrol");
     let refused = |run: Run| {
         let (code, message) = run.refusal();

@@ -16,7 +16,7 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use rand_core::CryptoRng;
 
-use crate::authority::{Act, Revoked, Right, SpaceCertificate};
+use crate::authority::{Act, Owner, Revoked, Right, SpaceCertificate};
 use crate::limits::{AUDIT_RECORD_BYTES_MAX, CODE_BYTES_MAX};
 use crate::person::{self, PersonCertificate};
 
@@ -388,6 +388,13 @@ impl AuditRecord {
                 What::Revoked
             }
             Act::Epoch(_) => What::Rotated,
+            Act::HandOver(over) => {
+                match over.to {
+                    Owner::Party(party) => record.party = Some(party),
+                    Owner::Community => record.detail = Some("community".to_owned()),
+                }
+                What::HandedOver
+            }
             Act::Cut { party, .. } => {
                 record.party = Some(*party);
                 What::Cut

@@ -13,7 +13,7 @@ mod state;
 mod verdict;
 
 pub use certificate::{
-    Act, Body, CutPoint, Genesis, Grant, Owner, Parent, Revoked, Right, SpaceCertificate,
+    Act, Body, CutPoint, Genesis, Grant, HandOver, Owner, Parent, Revoked, Right, SpaceCertificate,
     SpaceCertificateError, SpaceId, Under,
 };
 pub use epoch::{Epoch, EpochError, EpochKey, mint, open_parents};

@@ -34,6 +34,7 @@ mod draft;
 mod edit;
 mod erase;
 mod error;
+mod hand_over;
 mod membership;
 mod open;
 mod opening;
@@ -143,7 +144,7 @@ pub struct Outline {
     pub kind: String,
     /// The log that this node writes to.
     pub log: LogKey,
-    /// Its owner, or the community with the first steward.
+    /// Its owner, and the steward named when it became so.
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
@@ -165,7 +166,7 @@ impl Outline {
         Self {
             kind: space.kind().to_owned(),
             log: space.own_log(),
-            owner: state.genesis.as_ref().map(|genesis| (genesis.owner, genesis.steward)),
+            owner: state.owner.map(|owner| (owner, space.holder(&state.title()))),
             members: Arc::new(state.members.keys().copied().collect()),
             epochs: space.latest_epochs().collect(),
             may_hold_back: space.may_hold_back(),

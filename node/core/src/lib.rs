@@ -12,6 +12,7 @@ pub mod authority;
 pub(crate) mod codec;
 pub mod document;
 pub mod engine;
+pub mod hand_over;
 pub mod identity;
 pub mod inbox;
 pub mod kdf;

@@ -30,6 +30,9 @@ pub const CUT_LOGS_MAX: usize = 400;
 /// Entries that one certificate admits or refuses: as many ids as a cut has points.
 pub const ENTRIES_JUDGED_MAX: usize = 400;
 
+/// Spaces that one request hands over: an elder has three, and some have several of a kind.
+pub const HAND_OVERS_MAX: usize = 16;
+
 /// Grants from the owner down to a member: owner, steward, their steward, member.
 pub const DELEGATION_MAX: u8 = 3;
 

@@ -15,8 +15,8 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::authority::{
-    Act, CutPoint, EpochKey, Parent, SpaceCertificate, SpaceCertificates, SpaceId, SpaceState,
-    Verdict, Written, open_parents,
+    Act, CutPoint, EpochKey, Owner, Parent, SpaceCertificate, SpaceCertificates, SpaceId,
+    SpaceState, Verdict, Written, open_parents,
 };
 use crate::document::Withheld;
 use crate::kdf::DocumentSecret;
@@ -493,7 +493,23 @@ impl Space {
         match self.certificates.get(id)?.act()? {
             Act::Grant(grant) => Some(grant.party),
             Act::Genesis(genesis) => genesis.steward,
+            Act::HandOver(over) => over.steward,
             Act::Revoke(_)
+            | Act::Epoch(_)
+            | Act::Cut { .. }
+            | Act::Admit { .. }
+            | Act::Refuse { .. } => None,
+        }
+    }
+
+    /// Returns to whom a title gives the space: the genesis, or a hand-over.
+    #[must_use]
+    pub fn owner_by(&self, title: &CertificateId) -> Option<Owner> {
+        match self.certificates.get(title)?.act()? {
+            Act::Genesis(genesis) => Some(genesis.owner),
+            Act::HandOver(over) => Some(over.to),
+            Act::Grant(_)
+            | Act::Revoke(_)
             | Act::Epoch(_)
             | Act::Cut { .. }
             | Act::Admit { .. }

@@ -43,7 +43,7 @@ pub struct DatamapAnswer {
 pub struct DatamapRow {
     /// The party.
     pub party: PartyRef,
-    /// `standing`, or with `all`: `ended`, `revoked` or `expelled`.
+    /// `standing`, or with `all`: `ended`, `revoked`, `handed_over` or `expelled`.
     pub state: String,
     /// `care`, `health`, `emergency`, `alert`, `order` or `registry`.
     pub category: String,

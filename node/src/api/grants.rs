@@ -174,7 +174,7 @@ pub struct KeysGrants {
 pub struct GrantRow {
     /// The certificate's id.
     pub grant: String,
-    /// `standing`, `ended` (its date has passed), `revoked` or `expelled`.
+    /// `standing`, `ended` (its date has passed), `revoked`, `handed_over` or `expelled`.
     pub state: String,
     /// `care`, `health`, `emergency` or `order/<id>`.
     pub scope: String,

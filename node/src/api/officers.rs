@@ -6,6 +6,7 @@ use linli_replica::id::{NodeId, OfficerId};
 use linli_replica::request::{Deed, Request, RequestError};
 use serde::{Deserialize, Serialize};
 
+use super::hand_over::PartyWords;
 use super::{Code, Detail, Done, methods};
 
 methods! {
@@ -177,6 +178,19 @@ pub enum DeedRow {
         kind: Option<String>,
         /// Its party's public name.
         name: Option<String>,
+    },
+    /// Makes what is kept about an elder somebody else's.
+    HandOver {
+        /// The elder, in the words of the node that asks.
+        elder: String,
+        /// Which kinds of data, in the words of the node that asks.
+        scopes: Vec<String>,
+        /// The expelled owner, as the node that asks says; none where it is the community.
+        from: Option<Box<PartyWords>>,
+        /// The next owner; none for the community.
+        to: Option<Box<PartyWords>>,
+        /// Who acts for the community.
+        steward: Option<Box<PartyWords>>,
     },
 }
 

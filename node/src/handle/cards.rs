@@ -67,7 +67,7 @@ fn space(node: &mut Node, elder: Uuid, right: Right) -> Option<(SpaceTag, Owner)
     let party = node.core.party();
     let world = world(&node.replica, &node.store);
     let state = node.core.space(world, tag).ok()?.state();
-    let owner = state.genesis.as_ref()?.owner;
+    let owner = state.owner?;
     (state.right(&party, world.now) >= Some(right)).then_some((tag, owner))
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
     let world = world(&node.replica, &node.store);
     let kept = node.core.space(world, tag).is_ok_and(|space| {
         let state = space.state();
-        let owned = state.genesis.as_ref().is_some_and(|g| matches!(g.owner, Owner::Party(_)));
+        let owned = matches!(state.owner, Some(Owner::Party(_)));
         state.right(&party, world.now) >= Some(Right::Read) && (keeps || owned)
     });
     let by_officers = |record: &Record| record.statement().node == me;

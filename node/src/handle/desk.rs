@@ -29,6 +29,11 @@ pub(crate) fn list(node: &mut Node, _: Desk) -> Outcome<Vec<DeskItem>> {
 fn requests(node: &mut Node) -> Vec<DeskItem> {
     let under = node.replica.directory().officers().0;
     let rows = node.requests.waiting().map(|r| RequestRow::of(r, r.under() != under));
+    let hand_overs = node
+        .requests
+        .hand_overs()
+        .map(|r| RequestRow::of_hand_over(r, r.statement().officers != under));
+    let rows = rows.chain(hand_overs);
     rows.map(|row| {
         let (section, key, kind) = match (row.state, row.deeds.first()) {
             (RequestState::Outdated, _) => ("signature", "inbox-outdated", None),
@@ -39,6 +44,7 @@ fn requests(node: &mut Node) -> Vec<DeskItem> {
             (_, Some(DeedRow::ExpelParty { kind, .. } | DeedRow::ExpelNode { kind, .. })) => {
                 ("signature", "inbox-expulsion", kind.clone())
             }
+            (_, Some(DeedRow::HandOver { .. })) => ("signature", "inbox-hand-over", None),
             (_, Some(DeedRow::Found { .. }) | None) => ("signature", "inbox-signature", None),
         };
         let arguments = [

@@ -26,7 +26,11 @@ pub(crate) fn revoke(node: &mut Node, request: KeysRevoke) -> Outcome<Vec<Exposu
         }
         let world = world(&node.replica, &node.store);
         let state = node.core.space(world, space)?.state();
-        let member = state.members.contains_key(&party);
+        // A former owner is revoked once to say how far its work counts.
+        let former =
+            state.former.get(&party).is_some_and(|f| f.grants.iter().any(|g| g.depth == 0));
+        let uncut = former && !state.cuts.contains_key(&party);
+        let member = state.members.contains_key(&party) || uncut;
         let may = spaces::is_steward(state, &own, world.now) || own == party;
         let owner =
             state.members.get(&party).is_some_and(|m| m.grants.iter().any(|g| g.depth == 0));

@@ -210,6 +210,8 @@ pub(super) struct Told {
     pub(super) right: &'static str,
     pub(super) since: Timestamp,
     removal: Option<(CertificateId, PartyId, Timestamp, Option<PartyId>)>,
+    /// Whether it ended with a hand-over.
+    handed_over: bool,
 }
 
 fn of_space(
@@ -224,7 +226,7 @@ fn of_space(
     };
     let row = |told: Told| {
         let state = state_of(node, &told);
-        let Told { party, grant, right, since, removal } = told;
+        let Told { party, grant, right, since, removal, handed_over: _ } = told;
         let consent = grant.consent.as_ref().and_then(|id| id.parse().ok());
         let standing = consent.and_then(|id| Some((id, consents.get(&id)?)));
         GrantRow {
@@ -254,7 +256,9 @@ fn of_space(
 /// Whether a grant stands, or what ended it.
 pub(super) fn state_of(node: &Node, told: &Told) -> &'static str {
     let expelled = node.replica.directory().party(&told.party).is_some_and(|p| p.expelled);
-    if told.removal.is_some() {
+    if told.handed_over {
+        "handed_over"
+    } else if told.removal.is_some() {
         "revoked"
     } else if expelled {
         "expelled"
@@ -277,14 +281,22 @@ pub(super) fn told(space: &Space) -> Vec<Told> {
 
 fn told_of(space: &Space, state: &SpaceState, party: PartyId, grant: StandingGrant) -> Told {
     let body = |id: &CertificateId| space.certificates().get(id).map(|c| c.body());
-    let death = state.dead.get(&grant.id).filter(|_| !stands(state, party, &grant));
-    let removal = death.and_then(|death| {
-        let by = body(&death.removal)?;
-        let hung_on = (death.link != grant.id).then(|| space.holder(&death.link)).flatten();
-        Some((death.removal, by.party, by.at, hung_on))
+    let stands = stands(state, party, &grant);
+    let ended = match grant.depth {
+        _ if stands => None,
+        // An owner's right ends with a hand-over: its own, or one that outranks what made it the owner.
+        0 => state.handed_over_by(&grant.id).or_else(|| state.void.get(&grant.id).copied()),
+        _ => state.dead.get(&grant.id).map(|death| death.removal),
+    };
+    let removal = ended.and_then(|removal| {
+        let by = body(&removal)?;
+        let link = state.dead.get(&grant.id).map(|death| death.link).filter(|_| grant.depth > 0);
+        let hung_on = link.filter(|link| *link != grant.id).and_then(|link| space.holder(&link));
+        Some((removal, by.party, by.at, hung_on))
     });
+    let handed_over = ended.is_some_and(|ended| space.owner_by(&ended).is_some());
     let since = body(&grant.id).map_or(Timestamp(0), |body| body.at);
-    Told { party, right: right(state, party, &grant), since, removal, grant }
+    Told { party, right: right(&grant), since, removal, handed_over, grant }
 }
 
 fn stands(state: &SpaceState, party: PartyId, grant: &StandingGrant) -> bool {
@@ -292,10 +304,9 @@ fn stands(state: &SpaceState, party: PartyId, grant: &StandingGrant) -> bool {
     member.is_some_and(|member| member.grants.iter().any(|of| of == grant))
 }
 
-fn right(state: &SpaceState, party: PartyId, grant: &StandingGrant) -> &'static str {
-    let owner = state.genesis.as_ref().is_some_and(|g| g.owner == Owner::Party(party));
+fn right(grant: &StandingGrant) -> &'static str {
     match grant.right {
-        Right::Steward if owner && grant.depth == 0 => "owner",
+        Right::Steward if grant.depth == 0 => "owner",
         Right::Steward => "steward",
         Right::Write => "write",
         Right::Read => "read",

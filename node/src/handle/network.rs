@@ -72,7 +72,10 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         entries_held: counts.entries,
         entries_carried: counts.carried,
         entries_withheld: node.core.withheld(),
-        requests_waiting: u64::try_from(node.requests.waiting().count()).unwrap_or(u64::MAX),
+        requests_waiting: u64::try_from(
+            node.requests.waiting().count() + node.requests.hand_overs().count(),
+        )
+        .unwrap_or(u64::MAX),
         alerts_open: node.ladders.open(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
         relays: node.relays.clone(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use linli_core::hand_over::HandOverRequest;
 use linli_core::identity::{officer_word, read_officer};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, Subject};
 use linli_replica::directory::Directory;
@@ -11,7 +12,7 @@ use linli_replica::limits::{KEPT_MAX, REQUEST_BYTES_MAX, SIGNATURES_MAX};
 use linli_replica::replica::Save;
 use linli_replica::request::{Request, explain};
 
-use super::{Outcome, invalid, not_found, now_known};
+use super::{Outcome, hand_over, invalid, not_found, now_known};
 use crate::api::officers::{
     Expel, OfficerRow, Officers, OfficersAnswer, OfficersReplace, RequestDrop, RequestExport,
     RequestFile, RequestImport, RequestList, RequestRow, RequestSign,
@@ -169,11 +170,19 @@ fn subject(directory: &Directory, text: &str) -> Result<Subject, ApiError> {
 pub(crate) fn list(node: &mut Node, _: RequestList) -> Outcome<Vec<RequestRow>> {
     let under = node.replica.directory().officers().0;
     let row = |request: &Request| RequestRow::of(request, request.under() != under);
-    now_known(node.requests.waiting().map(row).collect())
+    let over = |request: &HandOverRequest| {
+        RequestRow::of_hand_over(request, request.statement().officers != under)
+    };
+    let hand_overs = node.requests.hand_overs().map(over);
+    now_known(node.requests.waiting().map(row).chain(hand_overs).collect())
 }
 
 pub(crate) fn export(node: &mut Node, request: RequestExport) -> Outcome<RequestFile> {
     let under = node.replica.directory().officers().0;
+    if let Some(found) = node.requests.find_hand_over(&request.id) {
+        let row = RequestRow::of_hand_over(found, found.statement().officers != under);
+        return now_known(RequestFile { request: row, bytes: hex::encode(found.encode()) });
+    }
     let found = node.requests.find(&request.id)?;
     let row = RequestRow::of(found, found.under() != under);
     now_known(RequestFile { request: row, bytes: hex::encode(found.encode()) })
@@ -185,10 +194,20 @@ pub(crate) fn import(node: &mut Node, request: RequestImport) -> Outcome<Request
     }
     let bytes =
         hex::decode(&request.bytes).map_err(|_| invalid("the bytes are not hexadecimal"))?;
+    if HandOverRequest::is_one(&bytes) {
+        return hand_over::submit(node, HandOverRequest::decode(&bytes)?);
+    }
     answer(requests::submit(node, Request::decode(&bytes)?)?)
 }
 
 pub(crate) fn sign(node: &mut Node, request: RequestSign) -> Outcome<RequestRow> {
+    if let Some(found) = node.requests.find_hand_over(&request.id) {
+        let mut found = found.clone();
+        for key in requests::opened_keys(node, Some(&request.officer_passphrase))? {
+            found.sign(&key)?;
+        }
+        return hand_over::submit(node, found);
+    }
     let mut found = node.requests.find(&request.id)?.clone();
     for key in requests::opened_keys(node, Some(&request.officer_passphrase))? {
         found.sign(&key)?;
@@ -197,6 +216,10 @@ pub(crate) fn sign(node: &mut Node, request: RequestSign) -> Outcome<RequestRow>
 }
 
 pub(crate) fn forget(node: &mut Node, request: RequestDrop) -> Outcome<Done> {
+    if let Some(found) = node.requests.find_hand_over(&request.id) {
+        let id = found.id();
+        return Ok((Done {}, BTreeSet::from([requests::keep_hand_over(node, id, None)?])));
+    }
     let id = node.requests.find(&request.id)?.id();
     Ok((Done {}, BTreeSet::from([requests::forget(node, id)])))
 }

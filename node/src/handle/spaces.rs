@@ -113,6 +113,12 @@ pub(crate) fn is_steward(state: &SpaceState, party: &PartyId, now: Timestamp) ->
     state.right(party, now) == Some(Right::Steward)
 }
 
+/// Says whose a space is; none while its genesis does not count.
+pub(crate) fn owner(node: &mut Node, space: SpaceTag) -> Result<Option<Owner>, ApiError> {
+    let world = world(&node.replica, &node.store);
+    Ok(node.core.outline(world, space)?.owner.map(|(owner, _)| owner))
+}
+
 /// Lists the spaces that are about an elder, each with its scope: `care`, `health`, `emergency` and
 /// `order/<id>`.
 pub(crate) fn about(node: &mut Node, elder: Uuid) -> Result<Vec<(SpaceTag, String)>, ApiError> {

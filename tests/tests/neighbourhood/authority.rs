@@ -380,7 +380,7 @@ fn a_space_whose_only_steward_is_gone_goes_on_under_one_whom_the_officers_name()
     // The device is lost. Who is left may write and can let nobody in.
     net.isolate(gone);
     net.grant(writer, space, grant(of_heir, Right::Steward, true)).unwrap_err();
-    let officers = Under::Officers(net.community.under());
+    let officers = Under::Officers { set: net.community.under(), title: None };
     let (heads, at) = (net.state(writer, space).heads, net.now);
     let act = Act::Grant(grant(of_heir, Right::Steward, true));
     let named = forge(&mut net, writer, space, (officers, heads, at), &act);

@@ -86,6 +86,10 @@ fn over(context: &Context, row: &GrantRow) -> Option<String> {
     match (row.state.as_str(), &row.removal) {
         ("standing", _) => None,
         ("ended", _) => Some(text.say("grants-ended", &[])),
+        ("handed_over", Some(removal)) => {
+            let at = context.zone.show(removal.at_ms);
+            Some(text.say("grants-handed-over", &[("at", at.into())]))
+        }
         ("expelled", _) => Some(text.say("grants-expelled", &[])),
         (_, Some(removal)) => {
             let other = removal.hung_on.as_ref().map(|hung| party(context, hung));

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use linli_node::api::officers::{RequestRow, RequestState};
+use linli_node::api::officers::RequestState;
 
 use super::words;
 use crate::{
@@ -32,17 +32,17 @@ impl Sign {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let key = officers::read_key(&self.key)?;
         let mut request = officers::parse_request(&officers::read_request(&self.file)?)?;
-        if !words::agreed(context, &RequestRow::of(&request, false), self.yes)? {
+        if !words::agreed(context, &request.row(), self.yes)? {
             return Err(CliError::NotSigned.into());
         }
         let secret = OWN_KEY_PASSPHRASE.get(context, self.officer_passphrase_file.as_deref())?;
         let key = officers::open_key(&key, &secret)?;
-        officers::sign(&mut request, &key)?;
+        request.sign(&key)?;
         match &self.out {
             Some(out) => officers::write_new(out, &request.encode())?,
             None => officers::replace(&self.file, &request.encode())?,
         }
-        let row = RequestRow::of(&request, false);
+        let row = request.row();
         let file = self.out.as_ref().unwrap_or(&self.file).display().to_string();
         context.show(&row, || match row.state {
             RequestState::Counts if words::founds(&row) => {

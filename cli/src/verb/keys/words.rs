@@ -1,6 +1,9 @@
 //! Requests in words: an officer reads what is signed before it is.
 
-use linli_node::api::officers::{DeedRow, DeviceRow, RequestRow, RequestState};
+use linli_node::api::{
+    hand_over::PartyWords,
+    officers::{DeedRow, DeviceRow, RequestRow, RequestState},
+};
 
 use crate::{
     context::Context,
@@ -82,6 +85,9 @@ pub(crate) fn title(context: &Context, deed: &DeedRow) -> String {
             let label = label.as_deref().map(printable).unwrap_or_default();
             context.text.say("deed-expel-node-title", &[("label", label.into())])
         }
+        DeedRow::HandOver { elder, .. } => {
+            context.text.say("deed-hand-over-title", &[("elder", printable(elder).into())])
+        }
     }
 }
 
@@ -136,8 +142,44 @@ fn details(context: &Context, deed: &DeedRow) -> String {
             ];
             lines.push(text.say("deed-expel-node", &arguments));
         }
+        DeedRow::HandOver { elder, scopes, from, to, steward } => {
+            let kinds: Vec<String> = scopes.iter().map(|kind| text.word("kind", kind)).collect();
+            let arguments = [
+                ("elder", printable(elder).into()),
+                ("kinds", printable(&kinds.join(", ")).into()),
+            ];
+            lines.push(text.say("deed-hand-over", &arguments));
+            lines.extend(party(context, "deed-hand-over-from", from.as_deref()));
+            lines.extend(party(context, "deed-hand-over-to", to.as_deref()));
+            if let Some(steward) = steward {
+                lines.extend(party(context, "deed-hand-over-steward", Some(steward)));
+            }
+            lines.push(text.say("deed-hand-over-words", &[]));
+        }
     }
     lines.join("\n")
+}
+
+/// A party of a hand-over, with its devices; none is the community.
+fn party(context: &Context, key: &str, words: Option<&PartyWords>) -> Vec<String> {
+    let text = &context.text;
+    let Some(words) = words else {
+        let community = text.say("deed-hand-over-community", &[]);
+        return vec![text.say_key(key, &[("party", community.into())])];
+    };
+    let kind = words.kind.as_ref().map(|kind| text.word("kind", kind)).unwrap_or_default();
+    let arguments = [
+        ("kind", kind.into()),
+        ("name", named(context, words.name.as_ref()).into()),
+        ("party", words.party.as_str().into()),
+    ];
+    let who = text.say("deed-hand-over-party", &arguments);
+    let mut lines = vec![text.say_key(key, &[("party", who.into())])];
+    if words.expelled {
+        lines.push(text.say("deed-hand-over-expelled", &[]));
+    }
+    lines.extend(devices(context, &words.nodes));
+    lines
 }
 
 fn named(context: &Context, name: Option<&String>) -> String {

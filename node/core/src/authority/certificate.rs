@@ -152,8 +152,19 @@ pub struct CutPoint {
     pub entry: EntryId,
 }
 
-/// What a certificate of a space does. Numbers 6 to 8 are kept for carrier keys, erasure and the
-/// handing over of ownership; a certificate with an unknown number keeps its place in the graph.
+/// Makes a space somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct HandOver {
+    /// Whose it is from here on.
+    #[n(0)]
+    pub to: Owner,
+    /// Who acts as steward for the next owner: where that is the community, somebody must.
+    #[n(1)]
+    pub steward: Option<PartyId>,
+}
+
+/// What a certificate of a space does. Numbers 6 and 7 are kept for carrier keys and erasure; a
+/// certificate with an unknown number keeps its place in the graph.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Act {
     /// Begins the space.
@@ -185,6 +196,9 @@ pub enum Act {
         #[n(0)]
         entries: Vec<EntryId>,
     },
+    /// Makes the space somebody else's; only its owner may.
+    #[n(8)]
+    HandOver(#[n(0)] HandOver),
     /// Says that entries which are held back stay so: they wait for nobody's judgement.
     #[n(9)]
     Refuse {
@@ -203,9 +217,20 @@ pub enum Under {
     /// By a grant to the signer's party.
     #[n(1)]
     Grant(#[n(0)] CertificateId),
-    /// As the owner of a community's space: enough officers of this set sign the certificate too.
+    /// As the owner of a community's space: enough officers of a set sign the certificate too. They
+    /// also hand over what belongs to a party that was expelled.
     #[n(2)]
-    Officers(#[n(0)] CertificateId),
+    Officers {
+        /// The certificate that names the officers.
+        #[n(0)]
+        set: CertificateId,
+        /// The hand-over by which the space is whose it is; none where it is so by the genesis.
+        #[n(1)]
+        title: Option<CertificateId>,
+    },
+    /// By a hand-over: as the owner it names, or as the steward.
+    #[n(3)]
+    HandOver(#[n(0)] CertificateId),
 }
 
 /// The signed content of a space certificate.
@@ -439,6 +464,8 @@ impl Act {
             Self::Genesis(genesis) => code(&genesis.kind),
             Self::Grant(grant) => code(&grant.purpose) && grant.consent.as_deref().is_none_or(code),
             Self::Revoke(_) => true,
+            // A community has no node of its own that could act from day to day.
+            Self::HandOver(over) => over.to != Owner::Community || over.steward.is_some(),
             Self::Epoch(epoch) => {
                 let parents: Vec<EpochId> = epoch.parents.iter().map(|p| p.epoch).collect();
                 parents.len() <= PARENTS_MAX

@@ -14,6 +14,7 @@ use super::state::{Community, Death, Refusal, SpaceState};
 use crate::limits::DELEGATION_MAX;
 
 mod report;
+mod title;
 
 /// What a signer acts with.
 #[derive(Debug, Clone)]
@@ -23,13 +24,16 @@ struct Authority {
     right: Right,
     history: bool,
     ends: Option<Timestamp>,
-    /// The grants it rests on, nearest first; the genesis' place for the steward it names.
+    /// The grants it rests on, nearest first; the title's place for the steward it names.
     chain: Vec<usize>,
+    /// What made the space the owner's on whose word it rests; the genesis rests on nobody's.
+    title: Option<usize>,
 }
 
 impl Authority {
-    const fn owner() -> Self {
-        Self { owner: true, right: Right::Steward, history: true, ends: None, chain: Vec::new() }
+    fn owner(title: Option<usize>) -> Self {
+        let (right, chain) = (Right::Steward, Vec::new());
+        Self { owner: true, right, history: true, ends: None, chain, title }
     }
 }
 
@@ -43,6 +47,8 @@ struct Evaluation<'a, C> {
     accepted: BTreeMap<usize, Authority>,
     /// Removals that count, by what they take away.
     removals: BTreeMap<Revoked, Vec<usize>>,
+    /// Hand-overs that count, by the title that each ends.
+    hand_overs: BTreeMap<usize, Vec<usize>>,
     refused: BTreeMap<CertificateId, Refusal>,
 }
 
@@ -63,6 +69,7 @@ pub(super) fn evaluate(
         genesis: None,
         accepted: BTreeMap::new(),
         removals: BTreeMap::new(),
+        hand_overs: BTreeMap::new(),
         refused,
     };
     for (place, id, certificate) in graph.iter() {
@@ -81,6 +88,10 @@ impl<'a, C: Community> Evaluation<'a, C> {
         match certificate.act() {
             Some(Act::Genesis(genesis)) => self.genesis = Some((place, genesis)),
             Some(Act::Revoke(revoked)) => self.removals.entry(*revoked).or_default().push(place),
+            Some(Act::HandOver(_)) => {
+                let title = authority.title.unwrap_or(place);
+                self.hand_overs.entry(title).or_default().push(place);
+            }
             Some(
                 Act::Grant(_)
                 | Act::Epoch(_)
@@ -104,11 +115,11 @@ impl<'a, C: Community> Evaluation<'a, C> {
         if let Act::Genesis(genesis) = act {
             return judge_genesis(genesis, party, body.under);
         }
-        let (root, genesis) = self.genesis.ok_or(Refusal::NoGenesis)?;
+        let (root, _) = self.genesis.ok_or(Refusal::NoGenesis)?;
         if !self.graph.precedes(root, place) {
             return Err(Refusal::NoGenesis);
         }
-        let authority = self.authority(place, certificate, genesis)?;
+        let authority = self.authority(place, certificate)?;
         if self.chain_death(&authority.chain, Some(place)).is_some() {
             return Err(Refusal::Removed);
         }
@@ -121,9 +132,14 @@ impl<'a, C: Community> Evaluation<'a, C> {
         }
         match act {
             Act::Grant(grant) => judge_grant(grant, &authority)?,
-            Act::Revoke(revoked) => self.judge_removal(place, *revoked, genesis)?,
+            Act::Revoke(revoked) => self.judge_removal(place, *revoked)?,
             Act::Cut { party, .. } => self.judge_cut(place, *party)?,
-            Act::Genesis(_) | Act::Epoch(_) | Act::Admit { .. } | Act::Refuse { .. } => {}
+            Act::HandOver(_) if !authority.owner => return Err(Refusal::NotOwner),
+            Act::Genesis(_)
+            | Act::HandOver(_)
+            | Act::Epoch(_)
+            | Act::Admit { .. }
+            | Act::Refuse { .. } => {}
         }
         Ok(authority)
     }
@@ -133,16 +149,11 @@ impl<'a, C: Community> Evaluation<'a, C> {
         &self,
         place: usize,
         certificate: &SpaceCertificate,
-        genesis: &Genesis,
     ) -> Result<Authority, Refusal> {
         let party = certificate.body().party;
         match certificate.body().under {
-            Under::Genesis if genesis.owner == Owner::Party(party) => Ok(Authority::owner()),
-            Under::Genesis if genesis.steward == Some(party) => {
-                let chain = self.genesis.iter().map(|(root, _)| *root).collect();
-                Ok(Authority { owner: false, chain, ..Authority::owner() })
-            }
-            Under::Genesis => Err(Refusal::NotOwner),
+            Under::Genesis => self.by_title(place, self.named_title(place, None)?, party),
+            Under::HandOver(id) => self.by_title(place, self.named_title(place, Some(id))?, party),
             Under::Grant(id) => {
                 let (link, grant) = self.grant(&id, place).ok_or(Refusal::UnknownGrant)?;
                 if grant.party == party {
@@ -151,23 +162,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     Err(Refusal::NotYours)
                 }
             }
-            Under::Officers(set) => {
-                if genesis.owner != Owner::Community {
-                    return Err(Refusal::NotOwner);
-                }
-                let set = self.community.officers(&set).ok_or(Refusal::UnknownOfficers)?;
-                let signed = set
-                    .officers
-                    .iter()
-                    .filter(|officer| certificate.envelope().signed_by(officer.as_bytes()))
-                    .count();
-                let needed = usize::from(set.threshold);
-                let enough = signed >= needed;
-                if enough {
-                    Ok(Authority::owner())
-                } else {
-                    Err(Refusal::Pending { signed, needed })
-                }
+            Under::Officers { set, title } => {
+                let title = self.named_title(place, title)?;
+                self.by_officers(place, certificate, (set, title))
             }
         }
     }
@@ -191,24 +188,26 @@ impl<'a, C: Community> Evaluation<'a, C> {
         let above = self.accepted.get(&link).ok_or(Refusal::UnknownGrant)?;
         let ends = [grant.ends, above.ends].into_iter().flatten().min();
         let chain = [&[link], above.chain.as_slice()].concat();
-        Ok(Authority { owner: false, right: grant.right, history: grant.history, ends, chain })
+        let (right, history, title) = (grant.right, grant.history, above.title);
+        Ok(Authority { owner: false, right, history, ends, chain, title })
     }
 
-    fn judge_removal(
-        &self,
-        place: usize,
-        revoked: Revoked,
-        genesis: &Genesis,
-    ) -> Result<(), Refusal> {
+    fn judge_removal(&self, place: usize, revoked: Revoked) -> Result<(), Refusal> {
         match revoked {
-            Revoked::Party(party) if genesis.owner == Owner::Party(party) => {
-                Err(Refusal::OwnerStays)
+            Revoked::Party(party) => {
+                let title = self.present_title(Some(place)).and_then(|title| self.title(title));
+                let owns = title.is_some_and(|(owner, _)| owner == Owner::Party(party));
+                if owns { Err(Refusal::OwnerStays) } else { Ok(()) }
             }
-            Revoked::Party(_) => Ok(()),
-            Revoked::Grant(id) if id.0 == self.space.0 => {
-                genesis.steward.map(|_| ()).ok_or(Refusal::OwnerStays)
+            Revoked::Grant(id) => {
+                let known = self.graph.place_of(&id).filter(|at| self.graph.precedes(*at, place));
+                let counts = known.filter(|at| self.accepted.contains_key(at));
+                match counts.map(|at| (self.title(at), self.link_party(at))) {
+                    Some((Some(_), None)) => Err(Refusal::OwnerStays),
+                    Some((_, Some(_))) => Ok(()),
+                    Some((None, None)) | None => Err(Refusal::UnknownGrant),
+                }
             }
-            Revoked::Grant(id) => self.grant(&id, place).map(|_| ()).ok_or(Refusal::UnknownGrant),
         }
     }
 
@@ -241,6 +240,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
     fn link_party(&self, link: usize) -> Option<PartyId> {
         match self.graph.certificate(link)?.act()? {
             Act::Genesis(genesis) => genesis.steward,
+            Act::HandOver(over) => over.steward,
             Act::Grant(grant) => Some(grant.party),
             Act::Revoke(_)
             | Act::Epoch(_)
@@ -270,17 +270,29 @@ impl<'a, C: Community> Evaluation<'a, C> {
             })
     }
 
-    /// Finds the removal by the owner that voids what a steward signed apart from it.
+    /// Finds the removal by the owner that voids what a steward signed apart from it, or the hand-over
+    /// that does so to what was signed on a former owner's word.
     ///
-    /// Had the steward known of it, what it signed would not count in the first place.
+    /// Had the signer known of it, what it signed would not count in the first place.
     fn overruled(&self, place: usize, view: Option<usize>) -> Option<usize> {
         let authority = self.accepted.get(&place)?;
+        let by_removal = || self.removed_by_owner(place, authority, view);
+        self.disowned(place, view).or_else(by_removal)
+    }
+
+    fn removed_by_owner(
+        &self,
+        place: usize,
+        authority: &Authority,
+        view: Option<usize>,
+    ) -> Option<usize> {
         authority
             .chain
             .iter()
             .flat_map(|link| self.hits(*link, view))
             .filter(|removal| {
                 self.accepted.get(removal).is_some_and(|authority| authority.owner)
+                    && self.disowned(*removal, view).is_none()
                     && !self.graph.precedes(place, *removal)
             })
             .min_by_key(|removal| self.graph.id(*removal))
@@ -294,10 +306,14 @@ impl<'a, C: Community> Evaluation<'a, C> {
     }
 
     fn chain_death(&self, chain: &[usize], view: Option<usize>) -> Option<Death> {
-        chain.iter().find_map(|link| {
-            let removal = self.graph.id(self.link_death(*link, view)?)?;
-            Some(Death { removal, link: self.graph.id(*link)? })
-        })
+        let death = |removal, link: &usize| {
+            Some(Death { removal: self.graph.id(removal)?, link: self.graph.id(*link)? })
+        };
+        let top = chain.last()?;
+        if let Some(hand_over) = self.disowned(*top, view) {
+            return death(hand_over, top);
+        }
+        chain.iter().find_map(|link| death(self.link_death(*link, view)?, link))
     }
 }
 
@@ -306,7 +322,11 @@ fn judge_genesis(genesis: &Genesis, party: PartyId, under: Under) -> Result<Auth
         Owner::Party(owner) => owner == party,
         Owner::Community => genesis.steward == Some(party),
     };
-    if begins && under == Under::Genesis { Ok(Authority::owner()) } else { Err(Refusal::NotOwner) }
+    if begins && under == Under::Genesis {
+        Ok(Authority::owner(None))
+    } else {
+        Err(Refusal::NotOwner)
+    }
 }
 
 fn judge_grant(grant: &Grant, authority: &Authority) -> Result<(), Refusal> {

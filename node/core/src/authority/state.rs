@@ -9,7 +9,7 @@ use linli_replica::id::{
 };
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 
-use super::certificate::{CutPoint, Genesis, Right, SpaceId, Under};
+use super::certificate::{CutPoint, Genesis, Owner, Right, SpaceId, Under};
 use super::epoch::Epoch;
 use super::set::SpaceCertificates;
 
@@ -20,6 +20,9 @@ pub trait Community {
 
     /// Returns the officers that a certificate named, where it stands or stood.
     fn officers(&self, set: &CertificateId) -> Option<&OfficerSet>;
+
+    /// Says whether a party was expelled for good.
+    fn is_expelled(&self, party: &PartyId) -> bool;
 }
 
 impl Community for Directory {
@@ -42,6 +45,10 @@ impl Community for Directory {
             | CommunityAct::Notice { .. } => None,
         }
     }
+
+    fn is_expelled(&self, party: &PartyId) -> bool {
+        self.party(party).is_some_and(|party| party.expelled)
+    }
 }
 
 /// Why a certificate does not count.
@@ -62,7 +69,7 @@ pub enum Refusal {
     /// Its node belongs to another party than it says.
     #[error("its node does not belong to the party it speaks for")]
     WrongParty,
-    /// It claims the owner's authority without having it.
+    /// It claims the owner's authority without having it, or after having handed it over.
     #[error("its signer is not the owner of the space")]
     NotOwner,
     /// Its authority is a grant to somebody else.
@@ -213,6 +220,11 @@ pub struct SpaceState {
     pub space: SpaceId,
     /// Its genesis, where it has come and counts.
     pub genesis: Option<Genesis>,
+    /// Whose it is, once the genesis has come.
+    pub owner: Option<Owner>,
+    /// The hand-overs that stand, each with what made the space the former owner's: the genesis or
+    /// another hand-over.
+    pub hand_overs: BTreeMap<CertificateId, CertificateId>,
     /// Who holds a right that no removal ended.
     pub members: BTreeMap<PartyId, Member>,
     /// The grants that removals ended, by party.
@@ -235,8 +247,9 @@ pub struct SpaceState {
     pub waiting: BTreeMap<CertificateId, Vec<CertificateId>>,
     /// Grants that counted and were ended.
     pub dead: BTreeMap<CertificateId, Death>,
-    /// Removals, cuts and admissions of stewards whom the owner removed meanwhile, and cuts that
-    /// follow only such removals; each with the owner's removal.
+    /// Removals, cuts, admissions and refusals of stewards whom the owner removed meanwhile, and cuts
+    /// that follow only such removals; each with the owner's removal. The same of whoever had been
+    /// the owner until a hand-over, and hand-overs that another outranks; each with the hand-over.
     pub void: BTreeMap<CertificateId, CertificateId>,
 }
 
@@ -263,8 +276,30 @@ impl SpaceState {
         let grants = self.members.get(party)?.grants.iter();
         let able = grants.filter(|grant| grant.right >= right && grant.stands(now));
         let nearest = able.min_by_key(|grant| (grant.depth, !grant.history, grant.id))?;
-        let genesis = nearest.id.0 == self.space.0;
-        Some(if genesis { Under::Genesis } else { Under::Grant(nearest.id) })
+        Some(if nearest.id.0 == self.space.0 {
+            Under::Genesis
+        } else if self.hand_overs.contains_key(&nearest.id) {
+            Under::HandOver(nearest.id)
+        } else {
+            Under::Grant(nearest.id)
+        })
+    }
+
+    /// Returns what makes the space its owner's: the genesis, or the last hand-over that stands.
+    #[must_use]
+    pub fn title(&self) -> CertificateId {
+        let mut title = CertificateId(self.space.0);
+        while let Some(next) = self.handed_over_by(&title) {
+            title = next;
+        }
+        title
+    }
+
+    /// Returns the hand-over that ended somebody's ownership; `title` is what had made it so.
+    #[must_use]
+    pub fn handed_over_by(&self, title: &CertificateId) -> Option<CertificateId> {
+        let mut hand_overs = self.hand_overs.iter();
+        hand_overs.find(|(_, former)| *former == title).map(|(id, _)| *id)
     }
 
     /// Lists the members whose every grant has ended at `now`.

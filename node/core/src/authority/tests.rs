@@ -14,6 +14,7 @@ use super::*;
 
 mod cuts;
 mod epochs;
+mod hand_over;
 mod model;
 mod order;
 mod property;
@@ -32,6 +33,9 @@ fn party(index: u8) -> PartyId {
 fn officer(index: u8) -> SigningKey {
     SigningKey::from_bytes(&[200 + index; 32])
 }
+
+/// A party that was expelled for good.
+const EXPELLED: u8 = 4;
 
 /// Ten parties with a node each, and three officers of whom two must sign.
 struct Town(BTreeMap<NodeId, PartyId>, OfficerSet);
@@ -55,6 +59,10 @@ impl Community for Town {
 
     fn officers(&self, set: &CertificateId) -> Option<&OfficerSet> {
         (*set == OFFICERS).then_some(&self.1)
+    }
+
+    fn is_expelled(&self, of: &PartyId) -> bool {
+        *of == party(EXPELLED)
     }
 }
 
@@ -117,6 +125,22 @@ impl World {
         self.act(by, under, heads, &Act::Revoke(Revoked::Party(party(out))))
     }
 
+    /// Adds what the first officers sign too, as many as `signed`.
+    fn officers(
+        &mut self,
+        (by, signed): (u8, u8),
+        title: Option<CertificateId>,
+        heads: &[CertificateId],
+        act: &Act,
+    ) -> CertificateId {
+        let under = Under::Officers { set: OFFICERS, title };
+        let mut certificate = self.sign(by, under, heads, act);
+        (0..signed).for_each(|index| certificate.countersign(&officer(index)));
+        let id = certificate.id();
+        self.set.add(certificate);
+        id
+    }
+
     fn state(&self) -> SpaceState {
         SpaceState::evaluate(self.space, &self.set, &Town::new())
     }
@@ -139,6 +163,10 @@ fn grant(to: u8, right: Right) -> Act {
         consent: None,
         history: true,
     })
+}
+
+fn hand_over(to: u8) -> Act {
+    Act::HandOver(HandOver { to: Owner::Party(party(to)), steward: None })
 }
 
 fn rng(seed: u64) -> ChaCha20Rng {

@@ -329,7 +329,7 @@ impl Core {
     /// Passes a space and the latest keys to a reader's inbox, those it was given before too where
     /// `anew`. Readers without history get the content keys; those with history the secrets, which
     /// open the former epochs.
-    fn wrap(
+    pub(super) fn wrap(
         &mut self,
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
@@ -420,6 +420,7 @@ fn sign(
         Act::Genesis(_)
         | Act::Grant(_)
         | Act::Revoke(_)
+        | Act::HandOver(_)
         | Act::Cut { .. }
         | Act::Admit { .. }
         | Act::Refuse { .. } => Right::Steward,
@@ -442,7 +443,7 @@ fn is_given(space: &Space, member: &Member, epoch: EpochId, now: Timestamp) -> b
 }
 
 /// Refuses an act that no member would count: an owner's removal, a grant too far from the owner.
-fn counted(space: &Space, certificate: &SpaceCertificate) -> Result<(), CoreError> {
+pub(super) fn counted(space: &Space, certificate: &SpaceCertificate) -> Result<(), CoreError> {
     let refused = space.state().refused.contains_key(&certificate.id());
     if refused { Err(CoreError::Forbidden(Right::Steward)) } else { Ok(()) }
 }

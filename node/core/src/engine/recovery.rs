@@ -402,6 +402,7 @@ fn epoch_act(certificates: &SpaceCertificates, epoch: EpochId) -> Option<&crate:
             Act::Genesis(_)
             | Act::Grant(_)
             | Act::Revoke(_)
+            | Act::HandOver(_)
             | Act::Cut { .. }
             | Act::Admit { .. }
             | Act::Refuse { .. },

@@ -11,7 +11,7 @@ use super::draft::Draft;
 use super::membership::authority_of;
 use super::open::{Chain, payload, read_log};
 use super::{Authored, Core, CoreError, World};
-use crate::authority::{Act, CutPoint, Revoked, Right, SpaceCertificate};
+use crate::authority::{Act, CutPoint, Owner, Revoked, Right, SpaceCertificate};
 use crate::limits::{CUT_LOGS_MAX, ENTRIES_JUDGED_MAX};
 use crate::payload::Content;
 use crate::space::Space;
@@ -237,8 +237,8 @@ impl Core {
         })
     }
 
-    /// Lists the entries of the space's authority document that tell of removals of a party: who holds
-    /// one of them has learned of it.
+    /// Lists the entries of the space's authority document that tell of removals of a party, or of its
+    /// handing the space over: who holds one of them has learned of it.
     ///
     /// # Errors
     /// This node is no member of the space, or the store cannot be read.
@@ -253,9 +253,17 @@ impl Core {
         let own: Vec<Entry> = own.map(|own| own.entry.clone()).collect();
         let space = self.space_mut(world.directory, tag)?;
         let concerns = |certificate: &SpaceCertificate| {
-            let Some(Act::Revoke(revoked)) = certificate.act() else { return false };
-            let stands = space.state().removals.contains(&certificate.id());
-            stands && subject(space, *revoked) == Some(party)
+            let (state, id) = (space.state(), certificate.id());
+            match certificate.act() {
+                Some(Act::Revoke(revoked)) => {
+                    state.removals.contains(&id) && subject(space, *revoked) == Some(party)
+                }
+                Some(Act::HandOver(_)) => {
+                    let title = state.hand_overs.get(&id);
+                    title.and_then(|title| space.owner_by(title)) == Some(Owner::Party(party))
+                }
+                _ => false,
+            }
         };
         let mut found = BTreeMap::new();
         let mut look = |entry: &Entry| {

@@ -1,21 +1,44 @@
 use linli_core::authority::{
-    Act, Community, Genesis, Grant, Owner, Revoked, Right, SpaceCertificate, SpaceCertificates,
-    SpaceState, Under,
+    Act, Community, Genesis, Grant, HandOver, Owner, Revoked, Right, SpaceCertificate,
+    SpaceCertificates, SpaceState, Under,
 };
 use linli_replica::certificate::OfficerSet;
-use linli_replica::id::{CertificateId, CommunityId, NodeId, PartyId, Timestamp};
+use linli_replica::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
 
 use super::*;
 
-struct Town(BTreeMap<NodeId, PartyId>);
+const OFFICERS: CertificateId = CertificateId([0xee; 32]);
+/// A party that was expelled for good.
+const EXPELLED: u8 = 4;
+
+struct Town(BTreeMap<NodeId, PartyId>, OfficerSet);
+
+impl Town {
+    /// Five parties with a node each, and the officers, of whom two must sign.
+    fn new() -> Self {
+        let nodes = (0..5).map(|i| (NodeId(key(i).verifying_key().to_bytes()), party(i)));
+        let officers = (0..3).map(|i| OfficerId(officer(i).verifying_key().to_bytes()));
+        let mut officers: Vec<_> = officers.collect();
+        officers.sort();
+        Self(nodes.collect(), OfficerSet { officers, threshold: 2 })
+    }
+}
+
+fn officer(index: u8) -> SigningKey {
+    key(200 + index)
+}
 
 impl Community for Town {
     fn party_of(&self, node: &NodeId) -> Option<PartyId> {
         self.0.get(node).copied()
     }
 
-    fn officers(&self, _: &CertificateId) -> Option<&OfficerSet> {
-        None
+    fn officers(&self, set: &CertificateId) -> Option<&OfficerSet> {
+        (*set == OFFICERS).then_some(&self.1)
+    }
+
+    fn is_expelled(&self, of: &PartyId) -> bool {
+        *of == party(EXPELLED)
     }
 }
 
@@ -30,26 +53,57 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
+        Self::of(0, Owner::Party(party(0)), None)
+    }
+
+    fn of(by: u8, owner: Owner, steward: Option<u8>) -> Self {
         let genesis = Genesis {
             community: CommunityId([9; 32]),
-            owner: Owner::Party(party(0)),
-            steward: None,
+            owner,
+            steward: steward.map(party),
             kind: "care".to_owned(),
             carrier_key: [1; 32].into(),
             nonce: [2; 32].into(),
         };
-        let first = SpaceCertificate::begin(&key(0), party(0), Timestamp(1), genesis).unwrap();
+        let first = SpaceCertificate::begin(&key(by), party(by), Timestamp(1), genesis).unwrap();
         Self { certificates: vec![first] }
     }
 
     /// Adds what the node `by` signs; `heads` are places in the story.
-    fn then(mut self, by: u8, under: Option<usize>, heads: &[usize], act: &Act) -> Self {
-        let id = |at: usize| self.certificates[at].id();
-        let under = under.map_or(Under::Genesis, |at| Under::Grant(id(at)));
-        let heads = heads.iter().map(|at| id(*at)).collect();
+    fn then(self, by: u8, under: Option<usize>, heads: &[usize], act: &Act) -> Self {
+        let under = under.map_or(Under::Genesis, |at| Under::Grant(self.id(at)));
+        self.add(by, under, heads, act, 0)
+    }
+
+    /// Adds what the node `by` signs as the owner or the steward by a hand-over.
+    fn by_title(self, by: u8, title: usize, heads: &[usize], act: &Act) -> Self {
+        let under = Under::HandOver(self.id(title));
+        self.add(by, under, heads, act, 0)
+    }
+
+    /// Adds what `signed` officers sign with the node `by`.
+    fn officers(
+        self,
+        by: u8,
+        title: Option<usize>,
+        heads: &[usize],
+        act: &Act,
+        signed: u8,
+    ) -> Self {
+        let title = title.map(|at| self.id(at));
+        self.add(by, Under::Officers { set: OFFICERS, title }, heads, act, signed)
+    }
+
+    fn id(&self, at: usize) -> CertificateId {
+        self.certificates[at].id()
+    }
+
+    fn add(mut self, by: u8, under: Under, heads: &[usize], act: &Act, officers: u8) -> Self {
+        let heads = heads.iter().map(|at| self.id(*at)).collect();
         let (space, at) = (self.certificates[0].space(), Timestamp(2));
-        let next =
+        let mut next =
             SpaceCertificate::sign(&key(by), space, party(by), under, heads, at, act).unwrap();
+        (0..officers).for_each(|index| next.countersign(&officer(index)));
         self.certificates.push(next);
         self
     }
@@ -72,6 +126,55 @@ fn out(who: u8) -> Act {
 
 fn refused() -> Act {
     Act::Refuse { entries: vec![EntryId([6; 32])] }
+}
+
+fn hand_over(to: u8) -> Act {
+    Act::HandOver(HandOver { to: Owner::Party(party(to)), steward: None })
+}
+
+fn to_community(steward: u8) -> Act {
+    Act::HandOver(HandOver { to: Owner::Community, steward: Some(party(steward)) })
+}
+
+fn hand_overs() -> Vec<(&'static str, Story)> {
+    let one = Story::new().then(0, None, &[0], &steward(1));
+    let over = one.clone().then(0, None, &[1], &hand_over(2));
+    let back = over.clone().by_title(2, 2, &[2], &hand_over(0));
+    let rivals = over.clone().then(0, None, &[1], &hand_over(3));
+    let lost = rivals.clone().then(1, Some(1), &[2], &steward(4)).by_title(3, 3, &[3], &steward(4));
+    let lost = lost.by_title(2, 2, &[2], &steward(4));
+    let centres = Story::of(1, Owner::Community, Some(1));
+    let gone = Story::new().then(0, None, &[0], &hand_over(EXPELLED));
+    let taken = gone.clone().officers(1, Some(1), &[1], &to_community(1), 2);
+    vec![
+        ("handed over", over.clone().by_title(2, 2, &[2], &steward(3))),
+        ("handed over and back", back.clone().by_title(0, 3, &[3], &steward(3))),
+        ("by a title that was handed on", back.by_title(2, 2, &[3], &steward(3))),
+        ("a former owner who knew", over.clone().then(0, None, &[2], &steward(3))),
+        ("granted apart from handing over", over.clone().then(0, None, &[1], &steward(3))),
+        ("removed apart from handing over", over.clone().then(0, None, &[1], &out(1))),
+        ("a steward hands over", one.clone().then(1, Some(1), &[1], &hand_over(1))),
+        ("the next owner removed", over.clone().then(1, Some(1), &[2], &out(2))),
+        ("the former owner removed", over.then(1, Some(1), &[2], &out(0))),
+        ("handed over twice, apart", rivals),
+        ("handed over twice, one built on", lost),
+        ("enough officers hand over", centres.clone().officers(1, None, &[0], &hand_over(2), 2)),
+        ("too few officers hand over", centres.clone().officers(1, None, &[0], &hand_over(2), 1)),
+        ("the first steward hands over", centres.then(1, None, &[0], &hand_over(2))),
+        ("officers hand over what is a party's", one.officers(1, None, &[1], &hand_over(2), 3)),
+        (
+            "officers grant what is an expelled party's",
+            gone.officers(1, Some(1), &[1], &steward(1), 2),
+        ),
+        (
+            "officers hand over what is an expelled party's",
+            taken.clone().by_title(1, 2, &[2], &steward(3)),
+        ),
+        (
+            "an expelled party hands over apart from that",
+            taken.by_title(EXPELLED, 1, &[1], &hand_over(3)),
+        ),
+    ]
 }
 
 fn stories() -> Vec<(&'static str, Story)> {
@@ -107,9 +210,8 @@ fn stories() -> Vec<(&'static str, Story)> {
 
 /// Tells the state in the certificates' places in the story.
 fn told(certificates: &[SpaceCertificate]) -> Value {
-    let nodes = (0..5).map(|i| (NodeId(key(i).verifying_key().to_bytes()), party(i)));
     let set: SpaceCertificates = certificates.iter().cloned().collect();
-    let state = SpaceState::evaluate(certificates[0].space(), &set, &Town(nodes.collect()));
+    let state = SpaceState::evaluate(certificates[0].space(), &set, &Town::new());
     let at = |id: &CertificateId| certificates.iter().position(|c| c.id() == *id);
     let listed: Vec<Value> = certificates
         .iter()
@@ -141,14 +243,30 @@ fn made() -> Vec<Value> {
             story.certificates.iter().map(|c| hex::encode(c.encode())).collect();
         json!({ "name": name, "certificates": bytes, "expect": told(&story.certificates) })
     };
-    let mut vectors: Vec<Value> = stories().into_iter().map(story).collect();
+    let told = stories().into_iter().chain(hand_overs());
+    let mut vectors: Vec<Value> = told.map(story).collect();
     let good = Story::new().certificates[0].encode();
     let mut flipped = good.clone();
     flipped[40] ^= 1;
     let unsigned = linli_replica::signed::Envelope::new(
         Story::new().certificates[0].envelope().body().to_vec(),
     );
+    // A hand-over to the community that names nobody who could act for it.
+    let nobody = {
+        let over = Story::new().then(0, None, &[0], &to_community(1)).certificates.remove(1);
+        let named = linli_replica::codec::encode(&to_community(1));
+        let unnamed = vec![0x82, 0x08, 0x81, 0x81, 0x82, 0x01, 0x80];
+        let body = over.envelope().body();
+        let at = body.windows(named.len()).position(|part| part == named).unwrap();
+        // The act is the last field: a byte string with its length in the two bytes before.
+        let length = u8::try_from(unnamed.len()).unwrap();
+        let body = [&body[..at - 2], &[0x40 + length], &unnamed].concat();
+        let mut envelope = linli_replica::signed::Envelope::new(body);
+        envelope.sign(&key(0));
+        envelope.encode()
+    };
     let bad = [
+        ("handed to the community without a steward", nobody, "Malformed"),
         ("a flipped bit", flipped, "Envelope(BadSignature)"),
         ("cut short", good[..good.len() - 1].to_vec(), "Envelope(Malformed)"),
         ("unsigned", unsigned.encode(), "Unsigned"),

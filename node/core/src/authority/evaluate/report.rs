@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::id::{CertificateId, EpochId, PartyId};
 
-use super::super::certificate::{Act, CutPoint, Genesis, Owner, Right, SpaceCertificate};
+use super::super::certificate::{Act, CutPoint, Owner, Right, SpaceCertificate};
 use super::super::state::{Community, Cut, EpochState, Member, SpaceState, StandingGrant};
 use super::{Authority, Evaluation};
 
@@ -13,6 +13,8 @@ impl<'a, C: Community> Evaluation<'a, C> {
         let mut state = SpaceState {
             space: self.space,
             genesis: self.genesis.map(|(_, genesis)| genesis.clone()),
+            owner: None,
+            hand_overs: BTreeMap::new(),
             members: BTreeMap::new(),
             former: BTreeMap::new(),
             heads: self.heads(),
@@ -26,6 +28,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
             dead: BTreeMap::new(),
             void: BTreeMap::new(),
         };
+        self.tell_owner(&mut state);
         self.tell_void(&mut state);
         self.tell_members(&mut state);
         self.tell_epochs(&mut state);
@@ -56,12 +59,21 @@ impl<'a, C: Community> Evaluation<'a, C> {
         heads.into_iter().collect()
     }
 
+    fn tell_owner(&self, state: &mut SpaceState) {
+        let Some((mut title, _)) = self.genesis else { return };
+        while let Some(next) = self.next_title(title, None) {
+            state.hand_overs.extend(self.graph.id(next).zip(self.graph.id(title)));
+            title = next;
+        }
+        state.owner = self.title(title).map(|(owner, _)| owner);
+    }
+
     fn tell_void(&self, state: &mut SpaceState) {
         for (place, id, certificate, _) in self.counting() {
             let overruling = match certificate.act() {
-                Some(Act::Revoke(_) | Act::Admit { .. } | Act::Refuse { .. }) => {
-                    self.overruled(place, None)
-                }
+                Some(
+                    Act::Revoke(_) | Act::HandOver(_) | Act::Admit { .. } | Act::Refuse { .. },
+                ) => self.overruled(place, None),
                 Some(Act::Cut { party, .. }) => {
                     self.overruled(place, None).or_else(|| self.groundless(place, *party))
                 }
@@ -83,10 +95,11 @@ impl<'a, C: Community> Evaluation<'a, C> {
     }
 
     fn tell_members(&self, state: &mut SpaceState) {
+        let present = self.present_title(None);
         for (place, id, certificate, above) in self.counting() {
             let by = certificate.body().party;
             let given = match certificate.act() {
-                Some(Act::Genesis(genesis)) => self.given_by_genesis(place, id, by, genesis),
+                Some(Act::Genesis(_) | Act::HandOver(_)) => self.given_by_title(place, id, by),
                 Some(Act::Grant(grant)) => {
                     let chain = [&[place], above.chain.as_slice()].concat();
                     let standing = StandingGrant {
@@ -112,7 +125,8 @@ impl<'a, C: Community> Evaluation<'a, C> {
             };
             for (party, standing, chain) in given {
                 let death = self.chain_death(&chain, None);
-                let side = if death.is_some() { &mut state.former } else { &mut state.members };
+                let gone = death.is_some() || (chain.is_empty() && present != Some(place));
+                let side = if gone { &mut state.former } else { &mut state.members };
                 side.entry(party).or_insert_with(Member::default).grants.push(standing);
                 if let Some(death) = death {
                     state.dead.insert(id, death);
@@ -124,13 +138,12 @@ impl<'a, C: Community> Evaluation<'a, C> {
         }
     }
 
-    /// The owner's right, and that of the steward whom the genesis names.
-    fn given_by_genesis(
+    /// The right of the owner by a title, and that of the steward whom it names.
+    fn given_by_title(
         &self,
         place: usize,
         id: CertificateId,
         by: PartyId,
-        genesis: &Genesis,
     ) -> Vec<(PartyId, StandingGrant, Vec<usize>)> {
         let standing = |depth| StandingGrant {
             id,
@@ -142,11 +155,12 @@ impl<'a, C: Community> Evaluation<'a, C> {
             depth,
             by,
         };
-        let owner = match genesis.owner {
+        let Some((owner, steward)) = self.title(place) else { return Vec::new() };
+        let owner = match owner {
             Owner::Party(party) => Some((party, standing(0), Vec::new())),
             Owner::Community => None,
         };
-        let steward = genesis.steward.map(|party| (party, standing(1), vec![place]));
+        let steward = steward.map(|party| (party, standing(1), vec![place]));
         owner.into_iter().chain(steward).collect()
     }
 
@@ -164,8 +178,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
     }
 
     fn tell_epochs(&self, state: &mut SpaceState) {
-        let removals: Vec<usize> =
-            state.removals.iter().filter_map(|id| self.graph.place_of(id)).collect();
+        // Whoever the space was taken from, and whoever it let in meanwhile, is not to read on.
+        let ends = state.removals.iter().chain(state.hand_overs.keys());
+        let removals: Vec<usize> = ends.filter_map(|id| self.graph.place_of(id)).collect();
         let from_now = self.read_from_now(state);
         let mut covering: Vec<(usize, EpochId)> = Vec::new();
         for (place, id, certificate, _) in self.counting() {
@@ -194,7 +209,14 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 Some(Act::Admit { entries }) => admissions.push((place, entries)),
                 Some(Act::Refuse { entries }) => state.refused_entries.extend(entries),
                 Some(Act::Cut { party, logs }) => cuts.push((place, id, *party, logs)),
-                Some(Act::Genesis(_) | Act::Grant(_) | Act::Revoke(_) | Act::Epoch(_)) | None => {}
+                Some(
+                    Act::Genesis(_)
+                    | Act::Grant(_)
+                    | Act::Revoke(_)
+                    | Act::Epoch(_)
+                    | Act::HandOver(_),
+                )
+                | None => {}
             }
         }
         state.admitted = admissions.iter().flat_map(|(_, entries)| *entries).copied().collect();

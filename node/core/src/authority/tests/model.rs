@@ -51,28 +51,99 @@ impl<'a> Model<'a> {
         self.set.get(&id).unwrap()
     }
 
-    fn genesis(&self) -> &'a Genesis {
-        self.certificate(self.root).genesis().unwrap()
+    /// To whom the genesis or a hand-over gives the space, and whom it names as steward.
+    fn gives(&self, title: CertificateId) -> (Owner, Option<PartyId>) {
+        match self.certificate(title).act() {
+            Some(Act::Genesis(genesis)) => (genesis.owner, genesis.steward),
+            Some(Act::HandOver(over)) => (over.to, over.steward),
+            _ => unreachable!("no title"),
+        }
+    }
+
+    fn is_hand_over(&self, id: CertificateId) -> bool {
+        matches!(self.certificate(id).act(), Some(Act::HandOver(_)))
+    }
+
+    /// What made the space the owner's on whose word a certificate rests.
+    fn title(&self, id: CertificateId) -> CertificateId {
+        match self.certificate(id).body().under {
+            Under::Genesis => self.root,
+            Under::HandOver(title) => title,
+            Under::Officers { title, .. } => title.unwrap_or(self.root),
+            Under::Grant(grant) => self.title(grant),
+        }
     }
 
     fn is_owner(&self, id: CertificateId) -> bool {
         let body = self.certificate(id).body();
-        body.under == Under::Genesis && self.genesis().owner == Owner::Party(body.party)
+        match body.under {
+            Under::Genesis | Under::HandOver(_) => {
+                self.gives(self.title(id)).0 == Owner::Party(body.party)
+            }
+            Under::Officers { .. } => true,
+            Under::Grant(_) => false,
+        }
     }
 
-    /// The grants a certificate rests on; the root for the first steward; empty for the owner.
+    /// What the owner signed itself of what a certificate rests on: none where a steward whom the
+    /// title names did.
+    fn owners_word(&self, id: CertificateId) -> Option<CertificateId> {
+        match self.certificate(id).body().under {
+            Under::Grant(grant) => self.owners_word(grant),
+            Under::Genesis | Under::HandOver(_) | Under::Officers { .. } => {
+                self.is_owner(id).then_some(id)
+            }
+        }
+    }
+
+    /// The hand-over of a title that stands.
+    fn next(&self, title: CertificateId, view: &Ids) -> Option<CertificateId> {
+        let made = view.iter().filter(|id| self.is_hand_over(**id) && self.title(**id) == title);
+        let party = |id: &CertificateId| self.certificate(*id).body().party;
+        let weight = |made: &CertificateId| {
+            let later = view.iter().filter(|later| self.knows(**later, *made));
+            let others: BTreeSet<PartyId> =
+                later.map(party).filter(|other| *other != party(made)).collect();
+            let officers = matches!(self.certificate(*made).body().under, Under::Officers { .. });
+            (u8::from(officers), others.len(), std::cmp::Reverse(*made))
+        };
+        made.copied().max_by_key(weight)
+    }
+
+    /// Whether a hand-over took the ground from under a certificate.
+    fn is_lost(&self, id: CertificateId, view: &Ids) -> bool {
+        if id == self.root {
+            return false;
+        }
+        let title = self.title(id);
+        let apart = |word| {
+            let next = self.next(title, view);
+            next.is_some_and(|next| next != word && !self.knows(next, word))
+        };
+        self.is_lost(title, view) || self.owners_word(id).is_some_and(apart)
+    }
+
+    fn present(&self, view: &Ids) -> CertificateId {
+        let mut title = self.root;
+        while let Some(next) = self.next(title, view) {
+            title = next;
+        }
+        title
+    }
+
+    /// The grants a certificate rests on; the title for the steward it names; empty for the owner.
     fn rests_on(&self, id: CertificateId) -> Vec<CertificateId> {
         match self.certificate(id).body().under {
-            Under::Genesis if self.is_owner(id) => Vec::new(),
-            Under::Genesis => vec![self.root],
             Under::Grant(grant) => [vec![grant], self.rests_on(grant)].concat(),
-            Under::Officers(_) => unreachable!("the model has no officers"),
+            _ if self.is_owner(id) => Vec::new(),
+            Under::Genesis | Under::HandOver(_) | Under::Officers { .. } => vec![self.title(id)],
         }
     }
 
     fn hits(&self, removal: CertificateId, link: CertificateId) -> bool {
         let holder = match self.certificate(link).act() {
             Some(Act::Genesis(genesis)) => genesis.steward,
+            Some(Act::HandOver(over)) => over.steward,
             Some(Act::Grant(grant)) => Some(grant.party),
             _ => None,
         };
@@ -86,12 +157,14 @@ impl<'a> Model<'a> {
     }
 
     pub(super) fn is_void(&self, id: CertificateId, view: &Ids) -> bool {
-        view.iter().any(|owner| {
+        let overruled = view.iter().any(|owner| {
             self.is_owner(*owner)
+                && !self.is_lost(*owner, view)
                 && !self.knows(id, *owner)
                 && !self.knows(*owner, id)
                 && self.rests_on(id).iter().any(|link| self.hits(*owner, *link))
-        })
+        });
+        overruled || self.is_lost(id, view)
     }
 
     fn is_hit(&self, link: CertificateId, view: &Ids) -> bool {
@@ -101,7 +174,7 @@ impl<'a> Model<'a> {
     pub(super) fn is_alive(&self, grant: CertificateId, view: &Ids) -> bool {
         let mut links = self.rests_on(grant);
         links.push(grant);
-        links.iter().all(|link| !self.is_hit(*link, view))
+        links.iter().all(|link| !self.is_hit(*link, view)) && !self.is_lost(grant, view)
     }
 
     fn find_valid(&mut self, id: CertificateId) -> bool {
@@ -121,31 +194,62 @@ impl<'a> Model<'a> {
         if self.town.party_of(&body.by) != Some(body.party) || !view.contains(&self.root) {
             return false;
         }
-        let steward = self.genesis().steward == Some(body.party);
         let is_grant = |grant| {
             view.contains(grant) && matches!(self.certificate(*grant).act(), Some(Act::Grant(_)))
         };
+        let is_title =
+            |id: CertificateId| id == self.root || (view.contains(&id) && self.is_hand_over(id));
+        let is_over = |title| self.is_lost(title, view) || self.next(title, view).is_some();
         let right = match body.under {
-            Under::Genesis if self.is_owner(id) || steward => Right::Steward,
+            Under::Genesis | Under::HandOver(_) | Under::Officers { .. }
+                if !is_title(self.title(id)) =>
+            {
+                return false;
+            }
+            Under::Genesis | Under::HandOver(_) if self.is_owner(id) => {
+                if is_over(self.title(id)) {
+                    return false;
+                }
+                Right::Steward
+            }
+            Under::Genesis | Under::HandOver(_)
+                if self.gives(self.title(id)).1 == Some(body.party) =>
+            {
+                Right::Steward
+            }
+            Under::Officers { set, .. } => {
+                let may = match self.gives(self.title(id)).0 {
+                    Owner::Community => true,
+                    Owner::Party(owner) => owner == party(EXPELLED) && self.is_hand_over(id),
+                };
+                let keys = (0..3).map(|index| officer(index).verifying_key().to_bytes());
+                let signed = keys.filter(|key| certificate.envelope().signed_by(key)).count();
+                if !may || set != OFFICERS || signed < 2 || is_over(self.title(id)) {
+                    return false;
+                }
+                Right::Steward
+            }
             Under::Grant(grant) if is_grant(&grant) => match self.certificate(grant).act() {
                 Some(Act::Grant(grant)) if grant.party == body.party => grant.right,
                 _ => return false,
             },
-            Under::Genesis | Under::Grant(_) | Under::Officers(_) => return false,
+            Under::Genesis | Under::Grant(_) | Under::HandOver(_) => return false,
         };
         let links = self.rests_on(id);
-        if links.iter().any(|link| self.is_hit(*link, view)) {
+        if links.iter().any(|link| self.is_hit(*link, view) || self.is_lost(*link, view)) {
             return false;
         }
         match certificate.act() {
             Some(Act::Grant(_)) => right == Right::Steward && links.len() < 3,
             Some(Act::Revoke(Revoked::Party(party))) => {
-                right == Right::Steward && Owner::Party(*party) != self.genesis().owner
+                let owner = self.gives(self.present(view)).0;
+                right == Right::Steward && owner != Owner::Party(*party)
             }
             Some(Act::Revoke(Revoked::Grant(grant))) => {
-                let first = *grant == self.root && self.genesis().steward.is_some();
-                right == Right::Steward && (first || is_grant(grant))
+                let title = is_title(*grant) && self.gives(*grant).1.is_some();
+                right == Right::Steward && (title || is_grant(grant))
             }
+            Some(Act::HandOver(_)) => self.is_owner(id),
             Some(Act::Epoch(_)) => right >= Right::Write,
             _ => unreachable!("the generator makes no other act"),
         }
@@ -155,17 +259,26 @@ impl<'a> Model<'a> {
         self.valid.iter().filter(|(_, valid)| **valid).map(|(id, _)| *id).collect()
     }
 
+    /// Whose it is.
+    pub(super) fn owner(&self) -> Owner {
+        self.gives(self.present(&self.valid())).0
+    }
+
     /// The grants that stand, by party.
     pub(super) fn members(&self) -> BTreeMap<PartyId, Ids> {
         let valid = self.valid();
         let mut members: BTreeMap<PartyId, Ids> = BTreeMap::new();
-        if let Owner::Party(owner) = self.genesis().owner {
-            members.entry(owner).or_default().insert(self.root);
+        let present = self.present(&valid);
+        if let Owner::Party(owner) = self.gives(present).0 {
+            members.entry(owner).or_default().insert(present);
         }
-        if let Some(steward) = self.genesis().steward
-            && !self.is_hit(self.root, &valid)
-        {
-            members.entry(steward).or_default().insert(self.root);
+        for title in valid.iter().filter(|id| **id == self.root || self.is_hand_over(**id)) {
+            if let Some(steward) = self.gives(*title).1
+                && !self.is_hit(*title, &valid)
+                && !self.is_lost(*title, &valid)
+            {
+                members.entry(steward).or_default().insert(*title);
+            }
         }
         for id in &valid {
             if let Some(Act::Grant(grant)) = self.certificate(*id).act()

@@ -119,7 +119,7 @@ fn what_a_signer_does_not_have_it_cannot_use() {
         (world.grant(2, Under::Grant(writer), &[], 3), Refusal::Lacks(Right::Steward)),
         (world.grant(1, Under::Grant(CertificateId([5; 32])), &[], 3), Refusal::UnknownGrant),
         (world.grant(1, Under::Grant(steward), &[world.root], 3), Refusal::UnknownGrant),
-        (world.grant(1, Under::Officers(OFFICERS), &[], 3), Refusal::NotOwner),
+        (world.grant(1, Under::Officers { set: OFFICERS, title: None }, &[], 3), Refusal::NotOwner),
         (world.revoke(77, Under::Genesis, &[], 1), Refusal::UnknownNode),
     ];
     for (id, refusal) in cases {
@@ -193,7 +193,7 @@ fn a_communitys_space_is_its_officers_to_decide() {
     let steward = world.grant(1, Under::Genesis, &[], 2);
     let mut removal = world.sign(
         3,
-        Under::Officers(OFFICERS),
+        Under::Officers { set: OFFICERS, title: None },
         &[steward],
         &Act::Revoke(Revoked::Party(party(1))),
     );
@@ -242,8 +242,8 @@ fn an_act_of_a_later_version_keeps_its_place() {
     let mut world = World::owned();
     let heads = vec![world.root];
     let by = NodeId(key(0).verifying_key().to_bytes());
-    // Body as in `docs/spec/space-certificate.md`, with an act of number 8.
-    let act: ByteVec = vec![0x82, 0x08, 0x80].into();
+    // Body as in `docs/spec/space-certificate.md`, with an act of number 7.
+    let act: ByteVec = vec![0x82, 0x07, 0x80].into();
     let mut body = Vec::new();
     let mut encoder = minicbor::Encoder::new(&mut body);
     encoder.array(8).unwrap().u8(1).unwrap().bytes(&world.space.0).unwrap();
