@@ -44,7 +44,7 @@ fn forge(
     let key = forger.node.clone();
     let mut certificate =
         SpaceCertificate::sign(&key, state.space, party, under, heads, at, act).unwrap();
-    if matches!(under, Under::Officers(_)) {
+    if matches!(under, Under::Officers { .. }) {
         net.community.countersign(&mut certificate);
     }
     let mut rng = net.rng.clone();
