@@ -211,7 +211,8 @@ fn an_epoch_begun_apart_from_a_grant_that_reads_from_now_on() {
 fn a_communitys_space_whose_only_steward_is_gone() {
     let mut world = World::new(Owner::Community, Some(1));
     let named = |world: &mut World, heads: &[CertificateId], act: &Act, by: u8| {
-        let mut certificate = world.sign(by, Under::Officers { set: OFFICERS, title: None }, heads, act);
+        let mut certificate =
+            world.sign(by, Under::Officers { set: OFFICERS, title: None }, heads, act);
         certificate.countersign(&officer(0));
         certificate.countersign(&officer(2));
         let id = certificate.id();
