@@ -96,7 +96,7 @@ fn a_record_of_a_write_that_failed_is_nowhere_and_is_there_once_when_it_is_writt
     let expected = [b"begun", b"alert", b"again", b"after"];
     assert_eq!(rows(&store), expected);
     drop(store);
-    let store = Store::open_on(Arc::new(disk.clone()), &key()).unwrap();
+    let store = Store::open_on(Arc::new(disk), &key()).unwrap();
     assert_eq!(rows(&store), expected);
     assert_eq!(store.audit_settled().unwrap(), store.audit_head().unwrap());
 }
