@@ -138,6 +138,8 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     let raise = ["alert", "raise", &other, "--cause", "smoke sensor 3", "--kind", "smoke"];
     assert_eq!(centre.ask(&raise)["stored"], false);
     assert_eq!(centre.ask(&["alert", "list"]), json!([]));
+    let open = |count: u64| move |status: &Value| (status["alerts_open"] == count).then_some(());
+    centre.await_answer(&["status"], open(0));
     let card = ["elder", "edit", &other, "card/allergies", "青霉素"];
     let refused = centre.run(&card);
     assert_eq!((refused.code, refused.refusal().0.as_str()), (7, "full"), "{refused:?}");
@@ -149,6 +151,7 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     }
     let alert = centre.ask(&raise);
     assert_eq!(alert["stored"], true, "the same cause is raised anew");
+    centre.await_answer(&["status"], open(1));
     centre.ask(&card);
     let listed = |centre: &Desk| {
         let list = centre.ask(&["alert", "list"]);
