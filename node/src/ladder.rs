@@ -46,6 +46,10 @@ pub(crate) fn climb(node: &mut Node) {
     let at = Timestamp(now().0);
     for document in node.ladders.open.keys().copied().collect::<Vec<_>>() {
         let Ok((opened, Name::Plain(DocumentName::Alert(id)))) = views::open(node, document) else {
+            // What is erased, or was lost with a full disk, waits for nobody.
+            if node.catalogue.get(&document).is_none() {
+                node.ladders.open.remove(&document);
+            }
             continue;
         };
         let (doc, authors) = opened.parts();

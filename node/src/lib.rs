@@ -311,10 +311,11 @@ fn forget(node: &mut Node, key: &[u8], audit: Option<linli_core::audit::AuditRec
     node.author(linli_core::engine::Authored { records, ..Default::default() });
 }
 
-/// Marks the store as closed in order, once everything before is durable.
+/// Marks the store as closed in order, once everything before is durable; where something was lost on
+/// the way, the next start looks at everything again.
 fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
     audit::close(node)?;
-    let value = Some(Vec::new());
+    let value = (!node.has_lost).then(Vec::new);
     let mut records = match node.core.close(node.replica.directory()) {
         Ok(records) => records,
         Err(error) => {

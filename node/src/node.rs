@@ -11,6 +11,7 @@ use linli_core::apart::Heard;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
+use linli_replica::batch::Erase;
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{DocTag, NodeId, SpaceTag, Timestamp};
 use linli_replica::replica::{Input, Output, Replica, Save, Saved, Ticket};
@@ -64,6 +65,8 @@ pub(crate) struct Node {
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
     watchers: Vec<(Save, oneshot::Sender<bool>)>,
+    /// Something of this run could not be stored: what lists are made from may lack what stands beside it.
+    pub(crate) has_lost: bool,
 }
 
 /// What is known of a connected or formerly connected peer.
@@ -178,6 +181,7 @@ impl Node {
             members: BTreeSet::new(),
             stored: parts.stored,
             watchers: Vec::new(),
+            has_lost: false,
         }
     }
 
@@ -262,6 +266,7 @@ impl Node {
             Err(error) => {
                 tracing::error!(error = %error, "a batch could not be stored");
                 self.warnings.insert("store", error.to_string());
+                self.has_lost = true;
                 Input::Failed { ticket }
             }
         };
@@ -278,7 +283,7 @@ impl Node {
     fn output(&mut self, output: Output) -> Vec<Input> {
         match output {
             Output::Held { from, entries, .. } => return self.held(from, &entries),
-            Output::Lost { from: None, entries, .. } => self.lost(&entries),
+            Output::Lost { from: None, entries, .. } => return self.lost(&entries),
             Output::Erase { order, erase, gone } => {
                 return crate::erasures::carry_out(self, order, &erase, &gone)
                     .into_iter()
@@ -409,12 +414,25 @@ impl Node {
         inputs
     }
 
-    fn lost(&mut self, entries: &[Entry]) {
+    fn lost(&mut self, entries: &[Entry]) -> Vec<Input> {
         let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
         let store = Arc::clone(&self.store);
         self.core.lost(spaces, |space| {
             store.record(linli_replica::batch::Shelf::Space, space.as_bytes()).ok().flatten()
         });
+        // What was begun with them is not there, and lists do not show it.
+        let mut records = Vec::new();
+        for header in entries.iter().map(Entry::header) {
+            let (space, document) = (header.space, header.document);
+            if self.replica.index().space_of(&document).is_none() {
+                let documents = Some([document].into());
+                records.extend(self.catalogue.erase(&Erase { space, documents }));
+            }
+        }
+        match records.is_empty() {
+            true => Vec::new(),
+            false => vec![Input::Learned { pages: Vec::new(), records }],
+        }
     }
 
     fn directory_changed(&mut self) -> Vec<Input> {

@@ -12,6 +12,8 @@ mod audit;
 mod authority;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
+#[path = "neighbourhood/cuts.rs"]
+mod cuts;
 #[path = "neighbourhood/emergency.rs"]
 mod emergency;
 #[path = "neighbourhood/erasure.rs"]

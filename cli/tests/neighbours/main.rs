@@ -17,6 +17,7 @@ mod day;
 mod desk;
 mod emergency;
 mod erasure;
+mod full_disk;
 mod grants;
 mod hand_over;
 mod killed;

@@ -190,7 +190,16 @@ pub(crate) fn town() -> Town {
     let officers = town.centre.ask(&["keys", "officers"]);
     let count = officers["officers"].as_array().unwrap().len();
     assert_eq!((&officers["threshold"], count), (&2.into(), 3));
+    assert_eq!(begun_by(&town.centre), [1, 1, 1], "founded, enrolled, certified");
     town
+}
+
+/// How often the audit of a node tells what its membership begins with.
+fn begun_by(node: &Site) -> [usize; 3] {
+    let page = node.ask(&["keys", "audit", "--limit", "1000"]);
+    let rows = page["rows"].as_array().unwrap();
+    ["founded", "enrolled", "node-certified"]
+        .map(|what| rows.iter().filter(|row| row["what"] == what).count())
 }
 
 /// Enrols a hub by a file that goes from officer to officer.
@@ -219,6 +228,7 @@ fn enrolled(town: &Town) -> Site {
     assert_eq!(finished.code, 0, "{finished:?}");
     assert_eq!(finished.answer()["name"], "North Gate");
     hub.up();
+    assert_eq!(begun_by(&hub), [0, 0, 1], "its own certificate; the rest is others' doing");
     met(&town.centre, &hub);
     hub
 }

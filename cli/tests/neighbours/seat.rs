@@ -72,3 +72,56 @@ fn people_take_turns_at_a_desk_with_one_pin_each() {
     assert!(rows.as_array().unwrap().iter().any(|row| row["what"] == "read"), "{rows}");
     centre.stop();
 }
+
+/// Who raised an alert, as far as a person is named.
+fn raiser(desk: &Desk, alert: &str) -> Value {
+    // Whoever asks is named: what the desk's own file says of them is what is tried here.
+    let shown = desk.ask(&["--as", "李明", "alert", "show", alert]);
+    let first = &shown["view"]["timeline"][0];
+    assert_eq!(first["body"]["kind"], "raised", "{shown}");
+    first["author"]["person"]["name"].clone()
+}
+
+/// The words of somebody who gives a name.
+fn named<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    [&["--as", "李明"], words].concat()
+}
+
+#[test]
+fn an_alert_is_raised_whatever_is_wrong_with_the_name() {
+    let folder = folder();
+    let centre = centre(folder.path(), None, LOOPBACK);
+    centre.ask(&["person", "add", "李明", "--role", "operator"]);
+    add_elder(&centre, "王秀英");
+    let raise = |kind: &str, run: &dyn Fn(&[&str]) -> Run| {
+        let run = run(&["alert", "raise", "王秀英", "--kind", kind]);
+        assert_eq!(run.code, 0, "{kind}: {run:?}");
+        let answer = run.answer();
+        assert_eq!(answer["stored"], true, "{kind}: {answer}");
+        raiser(&centre, answer["alert"].as_str().unwrap())
+    };
+    assert_eq!(raise("button", &|words| centre.run(&named(words))), "李明");
+    let wrong = |words: &[&str]| finished(centre.command(&named(words)).env("LINLI_PIN", "0000"));
+    assert_eq!(raise("fall", &wrong), Value::Null);
+    let nobody = |words: &[&str]| centre.run(&[&["--as", "nobody here"], words].concat());
+    assert_eq!(raise("smoke", &nobody), Value::Null);
+    assert_eq!(raise("inactivity", &|words| without_pin(&centre, &named(words))), Value::Null);
+
+    // Somebody has left the desk; whoever comes by holds what opened it.
+    centre.ask(&["person", "switch", "李明"]);
+    let file = centre.data().join("seat");
+    let former = fs::read(&file).unwrap();
+    assert_eq!(raise("silence", &|words| without_pin(&centre, words)), "李明");
+    centre.ask(&["person", "leave"]);
+    fs::write(&file, &former).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(raise("reading", &|words| without_pin(&centre, words)), Value::Null);
+    // The file cannot be trusted, or cannot be read.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(raise("gas", &|words| without_pin(&centre, words)), Value::Null);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&file, [0xff]).unwrap();
+    assert_eq!(raise("other", &|words| without_pin(&centre, words)), Value::Null);
+    let list = centre.ask(&["--as", "李明", "alert", "list"]);
+    assert_eq!(list.as_array().unwrap().len(), 8);
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use linli_core::authority::{Owner, Right};
-use linli_core::engine::Acting;
+use linli_core::engine::{Acting, Authored};
 use linli_model::alert::{
     self, AlertFact, AlertKind, AlertView, CauseId, Ladder, Outcome as Ending, Stage,
 };
@@ -152,6 +152,8 @@ pub(crate) fn space(node: &mut Node) -> Result<(SpaceTag, BTreeSet<Save>), ApiEr
     }
     let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Write, cards::DUTY);
     let (space, authored) = spaces::begin(node, spaces::ALERT, grants)?;
+    // A disk that takes nothing but alerts takes what they are raised in.
+    let authored = Authored { urgent: true, ..authored };
     Ok((space, [node.author(authored)].into()))
 }
 

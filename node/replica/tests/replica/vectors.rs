@@ -401,10 +401,18 @@ fn erasure_orders() {
     let terms = linli_replica::codec::encode(&whole);
     assert_eq!(raw_order(1, &terms, &carrier), good);
     let elsewhere = Terms { community: CommunityId([3; 32]), ..whole.clone() };
+    // The neutral point as key and as half of a signature: a check that is not strict takes it of anybody.
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let mut weak = Terms { carrier_key: neutral.into(), ..whole.clone() }.sign(&carrier);
+    let signature = weak.len() - 64;
+    weak[signature..].fill(0);
+    weak[signature] = 1;
     let made = [
         ("space", good.clone()),
         ("documents", of(&[4, 5])),
         ("another-key", whole.sign(&key(8))),
+        ("weak-key", weak),
         ("another-community", elsewhere.sign(&carrier)),
         ("terms-flipped", flipped(60)),
         ("signature-flipped", flipped(good.len() - 1)),

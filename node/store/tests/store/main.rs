@@ -5,6 +5,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod audit;
 mod backup;
 mod conformance;
 mod disk;

@@ -1,0 +1,169 @@
+//! A desk whose disk is full: what is still shown and raised, what is refused, and what the audit says
+//! of that time afterwards.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use linli_node::home::STORE_DIR;
+use linli_tests::{Capability, requires};
+use serde_json::{Value, json};
+
+use crate::{
+    community::{LOOPBACK, add_elder, centre, folder},
+    site::Desk,
+};
+
+/// A small disk, mounted while this lives.
+#[derive(Debug)]
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(path: PathBuf) -> Self {
+        fs::create_dir(&path).unwrap();
+        let mount = ["-t", "tmpfs", "-o", "size=48m,mode=0700", "none"];
+        let mounted = Command::new("mount").args(mount).arg(&path).status().unwrap();
+        assert!(mounted.success(), "{mounted}");
+        Self(path)
+    }
+
+    /// Takes all room that is left; it is given back by removing the file that is returned.
+    fn fill(&self, name: &str) -> PathBuf {
+        let path = self.0.join(name);
+        let mut file = File::create(&path).unwrap();
+        for size in [1 << 20, 1 << 12] {
+            let zeros = vec![0; size];
+            while file.write_all(&zeros).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a node that a failed test left is still about to end.
+        drop(Command::new("umount").arg("--lazy").arg(&self.0).status());
+    }
+}
+
+/// Writes until the node says that the disk is full.
+fn write_until_full(centre: &Desk, elder: &str) {
+    let refused = (0_u32..1_000).find_map(|n| {
+        let note = format!("{n} {}", "x".repeat(16_000));
+        let run = centre.run(&["elder", "edit", elder, "note", &note]);
+        (run.code != 0).then_some(run)
+    });
+    let refused = refused.unwrap();
+    assert_eq!((refused.code, refused.refusal().0.as_str()), (7, "full"), "{refused:?}");
+}
+
+fn rows_of(centre: &Desk, what: &str) -> Vec<Value> {
+    let page = centre.ask(&["keys", "audit", "--limit", "1000"]);
+    let rows = page["rows"].as_array().unwrap().iter();
+    rows.filter(|row| row["what"] == what).cloned().collect()
+}
+
+fn export(centre: &Desk, to: &Path) -> (i32, bool) {
+    let run = centre.run(&["keys", "audit", "--export", to.to_str().unwrap()]);
+    if run.code != 0 {
+        assert_eq!((run.code, run.refusal().0.as_str()), (7, "full"), "{run:?}");
+    }
+    (run.code, to.exists())
+}
+
+#[test]
+fn a_full_disk_loses_no_alert_and_hides_no_reading() {
+    if !requires(Capability::Mounts) {
+        return;
+    }
+    let folder = folder();
+    let disk = SmallDisk::at(folder.path().join("centre"));
+    let mut centre = centre(folder.path(), None, LOOPBACK);
+    centre.ask(&["person", "add", "李明", "--role", "operator"]);
+    let [elder, other] = ["王秀英", "李桂兰"].map(|name| add_elder(&centre, name));
+    let show = ["--as", "李明", "elder", "show", &other];
+    let filler = disk.fill("filler");
+    write_until_full(&centre, &elder);
+
+    // Who looks is shown, though that is recorded nowhere; who takes the audit away is not given it.
+    assert_eq!(centre.ask(&show)["elder"], other);
+    let file = folder.path().join("audit");
+    assert_eq!(export(&centre, &file), (7, false));
+    let alert = centre.ask(&["alert", "raise", &other]);
+    assert_eq!(
+        alert["stored"], true,
+        "the room that is kept for alerts takes it, and what it stands in"
+    );
+    assert_eq!(centre.ask(&["alert", "list"])[0]["alert"], alert["alert"]);
+
+    // Once there is room the next reading within the minute is the first that is recorded.
+    fs::remove_file(filler).unwrap();
+    centre.ask(&show);
+    let read = rows_of(&centre, "read");
+    assert_eq!(read.len(), 1, "{read:?}");
+    let row = &read[0];
+    assert_eq!((&row["elder"], &row["person"]), (&other.as_str().into(), &"李明".into()));
+    assert_eq!((&row["count"], &row["detail"]), (&1.into(), &Value::Null));
+    assert_eq!(rows_of(&centre, "exported"), Vec::<Value>::new());
+    assert_eq!(export(&centre, &file), (0, true));
+    assert_eq!(rows_of(&centre, "exported").len(), 1);
+    let verdict = centre.ask(&["keys", "audit", "--verify"]);
+    assert_eq!(verdict["broken"], Value::Null, "{verdict}");
+    // What was lost comes up in no later count either.
+    centre.stop();
+    centre.up();
+    assert_eq!(rows_of(&centre, "read").len(), 1);
+    assert_eq!(centre.ask(&["alert", "list"])[0]["alert"], alert["alert"]);
+    centre.stop();
+}
+
+#[test]
+fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
+    if !requires(Capability::Mounts) {
+        return;
+    }
+    let folder = folder();
+    let disk = SmallDisk::at(folder.path().join("centre"));
+    let mut centre = centre(folder.path(), None, LOOPBACK);
+    let [elder, other] = ["王秀英", "李桂兰"].map(|name| add_elder(&centre, name));
+    let filler = disk.fill("filler");
+    write_until_full(&centre, &elder);
+    // Somebody takes the room that is kept for alerts, too.
+    fs::remove_file(centre.data().join(STORE_DIR).join("reserve")).unwrap();
+    let more = disk.fill("more");
+
+    let raise = ["alert", "raise", &other, "--cause", "smoke sensor 3", "--kind", "smoke"];
+    assert_eq!(centre.ask(&raise)["stored"], false);
+    assert_eq!(centre.ask(&["alert", "list"]), json!([]));
+    let open = |count: u64| move |status: &Value| (status["alerts_open"] == count).then_some(());
+    centre.await_answer(&["status"], open(0));
+    let card = ["elder", "edit", &other, "card/allergies", "青霉素"];
+    let refused = centre.run(&card);
+    assert_eq!((refused.code, refused.refusal().0.as_str()), (7, "full"), "{refused:?}");
+    let show = || centre.ask(&["elder", "show", &other]);
+    assert_eq!(show()["elder"], other);
+
+    for file in [filler, more] {
+        fs::remove_file(file).unwrap();
+    }
+    let alert = centre.ask(&raise);
+    assert_eq!(alert["stored"], true, "the same cause is raised anew");
+    centre.await_answer(&["status"], open(1));
+    centre.ask(&card);
+    let listed = |centre: &Desk| {
+        let list = centre.ask(&["alert", "list"]);
+        assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
+        assert_eq!(list[0]["alert"], alert["alert"]);
+        let shown = centre.ask(&["alert", "show", alert["alert"].as_str().unwrap()]);
+        assert_eq!(shown["view"]["raises"].as_array().unwrap().len(), 1, "{shown}");
+    };
+    listed(&centre);
+    assert_eq!(show()["elder"], other);
+    centre.stop();
+    centre.up();
+    listed(&centre);
+    centre.stop();
+}
