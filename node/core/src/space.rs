@@ -490,31 +490,13 @@ impl Space {
     /// Returns the party to which a certificate gives a right: a grant's, or the genesis' first steward.
     #[must_use]
     pub fn holder(&self, id: &CertificateId) -> Option<PartyId> {
-        match self.certificates.get(id)?.act()? {
-            Act::Grant(grant) => Some(grant.party),
-            Act::Genesis(genesis) => genesis.steward,
-            Act::HandOver(over) => over.steward,
-            Act::Revoke(_)
-            | Act::Epoch(_)
-            | Act::Cut { .. }
-            | Act::Admit { .. }
-            | Act::Refuse { .. } => None,
-        }
+        self.certificates.get(id)?.holder()
     }
 
     /// Returns to whom a title gives the space: the genesis, or a hand-over.
     #[must_use]
     pub fn owner_by(&self, title: &CertificateId) -> Option<Owner> {
-        match self.certificates.get(title)?.act()? {
-            Act::Genesis(genesis) => Some(genesis.owner),
-            Act::HandOver(over) => Some(over.to),
-            Act::Grant(_)
-            | Act::Revoke(_)
-            | Act::Epoch(_)
-            | Act::Cut { .. }
-            | Act::Admit { .. }
-            | Act::Refuse { .. } => None,
-        }
+        self.certificates.get(title)?.title().map(|(owner, _)| owner)
     }
 
     /// Keeps what another copy of the space had learned.

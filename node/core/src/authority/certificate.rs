@@ -441,6 +441,27 @@ impl SpaceCertificate {
         self.act.as_ref()
     }
 
+    /// Says to whom it gives the space and whom it names as steward, where it is a title: the genesis, or
+    /// a hand-over.
+    #[must_use]
+    pub const fn title(&self) -> Option<(Owner, Option<PartyId>)> {
+        match &self.act {
+            Some(Act::Genesis(genesis)) => Some((genesis.owner, genesis.steward)),
+            Some(Act::HandOver(over)) => Some((over.to, over.steward)),
+            _ => None,
+        }
+    }
+
+    /// Returns the party to which it gives a right: a grant's, or the steward whom a title names.
+    #[must_use]
+    pub const fn holder(&self) -> Option<PartyId> {
+        match (&self.act, self.title()) {
+            (Some(Act::Grant(grant)), _) => Some(grant.party),
+            (_, Some((_, steward))) => steward,
+            (_, None) => None,
+        }
+    }
+
     /// Returns the genesis, where it is one.
     #[must_use]
     pub const fn genesis(&self) -> Option<&Genesis> {

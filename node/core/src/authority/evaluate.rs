@@ -247,16 +247,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
 
     /// The party that a link of a chain gives a right.
     fn link_party(&self, link: usize) -> Option<PartyId> {
-        match self.graph.certificate(link)?.act()? {
-            Act::Genesis(genesis) => genesis.steward,
-            Act::HandOver(over) => over.steward,
-            Act::Grant(grant) => Some(grant.party),
-            Act::Revoke(_)
-            | Act::Epoch(_)
-            | Act::Cut { .. }
-            | Act::Admit { .. }
-            | Act::Refuse { .. } => None,
-        }
+        self.graph.certificate(link)?.holder()
     }
 
     /// A view is the ancestors of a certificate, or with none everything.

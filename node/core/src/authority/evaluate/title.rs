@@ -14,16 +14,7 @@ use super::{Authority, Evaluation};
 impl<C: Community> Evaluation<'_, C> {
     /// Says to whom a title gives the space, and whom it names as steward.
     pub(super) fn title(&self, title: usize) -> Option<(Owner, Option<PartyId>)> {
-        match self.graph.certificate(title)?.act()? {
-            Act::Genesis(genesis) => Some((genesis.owner, genesis.steward)),
-            Act::HandOver(over) => Some((over.to, over.steward)),
-            Act::Grant(_)
-            | Act::Revoke(_)
-            | Act::Epoch(_)
-            | Act::Cut { .. }
-            | Act::Admit { .. }
-            | Act::Refuse { .. } => None,
-        }
+        self.graph.certificate(title)?.title()
     }
 
     /// Finds the hand-over of a title that stands in a view. Of several made apart from each other the

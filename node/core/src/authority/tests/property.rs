@@ -116,16 +116,7 @@ fn ends(state: &SpaceState) -> impl Iterator<Item = &CertificateId> {
 }
 
 fn owner_by(world: &World, title: CertificateId) -> Option<Owner> {
-    match world.set.get(&title)?.act()? {
-        Act::Genesis(genesis) => Some(genesis.owner),
-        Act::HandOver(over) => Some(over.to),
-        Act::Grant(_)
-        | Act::Revoke(_)
-        | Act::Epoch(_)
-        | Act::Cut { .. }
-        | Act::Admit { .. }
-        | Act::Refuse { .. } => None,
-    }
+    world.set.get(&title)?.title().map(|(owner, _)| owner)
 }
 
 fn owner_is_member(state: &SpaceState) -> bool {
