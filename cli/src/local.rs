@@ -174,6 +174,8 @@ pub(crate) struct RelayOptions {
     pub(crate) http: SocketAddr,
     pub(crate) https: Option<linli_relay::Https>,
     pub(crate) status: Option<SocketAddr>,
+    /// MiB kept for each member, and for the whole community.
+    pub(crate) quotas: [u32; 2],
 }
 
 /// Runs the relay of a data directory until `stop` is done.
@@ -184,11 +186,12 @@ pub(crate) async fn relay(
     options: RelayOptions,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let RelayOptions { http, https, status } = options;
+    let RelayOptions { http, https, status, quotas: [quota, community_quota] } = options;
     let data = lock.home().path().to_owned();
     let options = linli_relay::Options {
         https,
         status,
+        policy: linli_relay::policy(quota, community_quota),
         listen: config.listen,
         prefix_length: config.prefix_length,
         mdns: match config.mdns {

@@ -10,7 +10,7 @@ use linli_replica::certificate::{Act, Certificate};
 use linli_replica::entry::Urgency;
 use linli_replica::erasure;
 use linli_replica::id::NodeId;
-use linli_replica::replica::{Input, Output, Refused, Replica, Save, Saved, Ticket};
+use linli_replica::replica::{Input, Output, Replica, Save, Saved, Ticket};
 use linli_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
@@ -109,7 +109,7 @@ impl Carrier {
                 }
             }
             Output::Refused { peer, reason } => {
-                self.over_quota += u64::from(reason == Refused::Quota);
+                self.over_quota += u64::from(reason.is_quota());
                 tracing::warn!(?peer, %reason, "something was refused");
             }
             Output::Forked { entry, .. } => {

@@ -25,7 +25,7 @@ mod status;
 mod tls;
 
 pub use error::RelayError;
-pub use options::{Certificate, Https, Options};
+pub use options::{Certificate, Https, Options, policy};
 pub use relay::Relay;
 pub use status::{Held, PeerStatus, Quota, RelayStatus, Status};
 pub use tls::{CERTIFICATE_FILE, read_small_file};

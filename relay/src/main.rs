@@ -7,7 +7,6 @@ use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
 use linli_net::Interfaces;
 use linli_relay::{Certificate, Https, Options, Relay};
-use linli_replica::replica::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
@@ -66,6 +65,9 @@ struct Arguments {
     /// Megabytes (MiB) kept for each member
     #[arg(long, default_value_t = 1024, value_name = "MIB")]
     quota: u32,
+    /// Megabytes (MiB) kept for the whole community
+    #[arg(long, default_value_t = 65_536, value_name = "MIB")]
+    community_quota: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -123,14 +125,13 @@ fn options(arguments: Arguments) -> anyhow::Result<Options> {
     };
     let quic = arguments.quic;
     let https = arguments.https.map(|listen| Https { listen, quic, certificate });
-    let quota_bytes = u64::from(arguments.quota) << 20;
     Ok(Options {
         https,
         listen: arguments.listen,
         prefix_length: arguments.prefix_length,
         mdns,
         status: arguments.status,
-        policy: Policy { quota_bytes, ..Policy::CARRIER },
+        policy: linli_relay::policy(arguments.quota, arguments.community_quota),
         passphrase,
         ..Options::new(arguments.data, String::new(), arguments.http)
     })

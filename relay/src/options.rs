@@ -33,6 +33,17 @@ pub struct Options {
     pub policy: Policy,
 }
 
+/// What is kept with quotas in MiB: for each member, and for the whole community.
+#[must_use]
+pub fn policy(quota_mib: u32, community_mib: u32) -> Policy {
+    let bytes = |mib| u64::from(mib) << 20;
+    Policy {
+        quota_bytes: bytes(quota_mib),
+        community_bytes: bytes(community_mib),
+        ..Policy::CARRIER
+    }
+}
+
 impl Options {
     /// A relay over plain HTTP that keeps what [`Policy::CARRIER`] says and has no status page.
     #[must_use]

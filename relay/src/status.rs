@@ -63,6 +63,8 @@ pub struct PeerStatus {
     pub at_relay: bool,
     /// Bytes kept for it, of its quota.
     pub bytes: u64,
+    /// Spaces kept for it.
+    pub spaces: usize,
 }
 
 /// What is kept.
@@ -78,14 +80,21 @@ pub struct Held {
     pub full: bool,
 }
 
-/// What may be kept for each sending endpoint.
+/// What may be kept for each sending endpoint, and for all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Quota {
     /// Bytes of entries.
     pub bytes: u64,
+    /// Bytes of urgent entries beyond every quota.
+    pub urgent_bytes: u64,
     /// Spaces.
     pub spaces: usize,
-    /// How often something was refused since the start because a quota was used up.
+    /// Bytes of entries for the whole community.
+    pub community_bytes: u64,
+    /// How many of those are used.
+    pub community_used: u64,
+    /// Seconds since the start in which something of a member was refused because a quota was used
+    /// up, added up over members.
     pub refused: u64,
 }
 
@@ -110,6 +119,7 @@ pub(crate) fn look(carrier: &Carrier, quota: linli_replica::replica::Policy) -> 
         connected: connected(*node),
         at_relay: at_relay.contains(node),
         bytes: replica.carried_bytes(node),
+        spaces: replica.carried_spaces(node),
     });
     let (stats, unreadable) = match carrier.store.stats() {
         Ok(stats) => (stats, None),
@@ -130,7 +140,10 @@ pub(crate) fn look(carrier: &Carrier, quota: linli_replica::replica::Policy) -> 
         },
         quota: Quota {
             bytes: quota.quota_bytes,
+            urgent_bytes: quota.urgent_bytes,
             spaces: quota.spaces_max,
+            community_bytes: quota.community_bytes,
+            community_used: replica.carried_in_all(),
             refused: carrier.over_quota,
         },
         problem: unreadable.as_ref().or(carrier.problem.as_ref()).map(ToString::to_string),

@@ -48,6 +48,12 @@ struct Up {
     /// Loopback TCP address of GET /health and GET /status
     #[arg(long, value_name = "ADDRESS")]
     status: Option<SocketAddr>,
+    /// Megabytes (MiB) kept for each member
+    #[arg(long, default_value_t = 1024, value_name = "MIB")]
+    quota: u32,
+    /// Megabytes (MiB) kept for the whole community
+    #[arg(long, default_value_t = 65_536, value_name = "MIB")]
+    community_quota: u32,
     /// A file whose first line is the passphrase [default: LINLI_PASSPHRASE, or asked for]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -74,7 +80,9 @@ impl Up {
         let config = context.config(&home)?;
         logs::begin(&config.log)?;
         let passphrase = PASSPHRASE.get(context, self.passphrase_file.as_deref())?;
-        let options = RelayOptions { http: self.http, status: self.status, https: self.https() };
+        let quotas = [self.quota, self.community_quota];
+        let (http, status) = (self.http, self.status);
+        let options = RelayOptions { http, status, quotas, https: self.https() };
         local::relay(&home.lock()?, config, &passphrase, options, told_to_stop()?).await?;
         Ok(Exit::DONE)
     }

@@ -95,6 +95,17 @@ pub const CELL_BYTES_MAX: usize = 4 << 10;
 /// Heartbeats kept in one space: a household's hub and its helpers.
 pub const CELLS_MAX: usize = 64;
 
+/// Heartbeats kept for one sending peer: 4 MiB. A centre passes on those of 545 hubs.
+pub const CELLS_OF_PEER_MAX: usize = 1_024;
+
+/// Heartbeats taken of one peer in a second: all hubs of a district, one every two seconds. Whoever
+/// sends says an eighth of it, so that all of them are told in 20 seconds.
+pub const CELLS_RATE_MAX: usize = 256;
+
+/// Bytes of urgent entries that one peer may have treated as urgent in a second: 64 alerts. More is
+/// taken as what is not urgent.
+pub const URGENT_RATE_BYTES_MAX: usize = 256 << 10;
+
 /// Space names in one frame: 512 KiB.
 pub const FRAME_NAMES_MAX: usize = 32_768;
 
@@ -123,6 +134,13 @@ pub const CERTIFICATES_MAX: usize = 65_536;
 /// Logs remembered of what a peer has and this node lacks: 7 MB. What is beyond is found again by
 /// the next comparison.
 pub const OFFERS_MAX: usize = 65_536;
+
+/// Seconds between two attempts while the store fails.
+pub const STORE_RETRY_S_MAX: u32 = 60;
+
+/// Logs remembered that a peer has and that its quota has no room for: 4 MB. What is beyond is asked
+/// for again by the next comparison.
+pub const OVER_QUOTA_MAX: usize = 65_536;
 
 /// Time without a page after which a peer's wants are asked of others: 20 seconds.
 pub const WANT_PATIENCE_MS: u64 = 20_000;

@@ -16,11 +16,15 @@ use crate::limits::FORWARD_BYTES_MAX;
 use crate::session::Session;
 
 pub mod api;
+mod backoff;
+mod cells;
 pub(crate) mod commits;
 mod erase;
+mod quota;
 pub(crate) mod world;
 
 pub use api::{Ending, Input, Output, Policy, Refused, Save, Saved, Ticket};
+use backoff::Backoff;
 use commits::Parcel;
 use world::World;
 
@@ -57,7 +61,7 @@ impl Replica {
     /// carried out: the node's own records, as they were committed. Other records are passed over.
     pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
         for (key, value) in records {
-            self.world.restore(key, value);
+            self.world.quotas.restore(key, value);
             self.world.restore_note(key, value);
         }
     }
@@ -99,7 +103,19 @@ impl Replica {
     /// Returns the bytes of sealed entries that a carrier keeps for a sending endpoint.
     #[must_use]
     pub fn carried_bytes(&self, peer: &NodeId) -> u64 {
-        self.world.usage.get(peer).map_or(0, |usage| usage.bytes)
+        self.world.quotas.bytes(peer)
+    }
+
+    /// Returns how many spaces a carrier keeps for a sending endpoint.
+    #[must_use]
+    pub fn carried_spaces(&self, peer: &NodeId) -> usize {
+        self.world.quotas.spaces(peer)
+    }
+
+    /// Returns the bytes of sealed entries that a carrier keeps for all endpoints.
+    #[must_use]
+    pub const fn carried_in_all(&self) -> u64 {
+        self.world.quotas.total()
     }
 
     /// Takes one input in at time `now` and says what is to be done. `held` is what the store holds
@@ -217,7 +233,7 @@ impl Replica {
     }
 
     fn heartbeat(&mut self, cell: &Cell, from: Option<NodeId>) {
-        if from.is_none() && !self.world.cell(cell) {
+        if from.is_none() && !matches!(self.world.cells.take(cell, None), Ok(true)) {
             return;
         }
         for (peer, session) in &mut self.sessions {
@@ -276,6 +292,9 @@ impl Replica {
         let mut certificates = Vec::new();
         let mut sources = BTreeSet::new();
         for mut parcel in self.world.commits.persisted(ticket) {
+            if !parcel.entries.is_empty() {
+                self.world.backoff(parcel.urgent).worked();
+            }
             let index = &mut self.world.index;
             // What was on its way when its erasure was ordered is removed by a later commit.
             parcel.entries.retain(|e| !index.is_erased(&e.header().space, &e.header().document));
@@ -343,6 +362,7 @@ impl Replica {
 
     fn failed(&mut self, ticket: Ticket, outputs: &mut Vec<Output>) {
         for parcel in self.world.commits.failed(ticket) {
+            self.world.backoff(parcel.urgent).failed();
             self.world.index.failed(&parcel.entries);
             if let Some(from) = parcel.from {
                 self.world.dropped(&from, &parcel.entries);
@@ -401,6 +421,7 @@ impl Replica {
     fn tick(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.expel(outputs);
         self.retry_erasing();
+        self.world.backoffs.iter_mut().for_each(Backoff::tick);
         for session in self.sessions.values_mut() {
             session.tick(&mut self.world, now);
         }

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::entry::Urgency;
 use crate::fingerprint::Salt;
-use crate::frame::{ByeReason, Certificates, Frame, Held as HeldDocument, Hello, Receipt};
+use crate::frame::{ByeReason, Cell, Certificates, Frame, Held as HeldDocument, Hello, Receipt};
 use crate::frontier::Frontier;
 use crate::held::Held;
 use crate::id::{CertificateId, DocTag, LogKey, NodeId, SpaceTag, Timestamp};
-use crate::limits::{CONTROL_FRAMES_MAX, FRAME_BYTES_FULL, LANE_FRAMES_MAX, REFUSALS_MAX};
+use crate::limits::{
+    CELLS_RATE_MAX, CONTROL_FRAMES_MAX, FRAME_BYTES_FULL, LANE_FRAMES_MAX, REFUSALS_MAX,
+};
 use crate::replica::SessionStatus;
 use crate::replica::api::{Ending, Output, Refused};
 use crate::replica::world::{Revision, World};
@@ -54,6 +56,14 @@ pub(crate) struct Session {
     /// Lists of names taken, and comparisons begun, by the peer since the last tick.
     demands: usize,
     refusals: usize,
+    /// Bytes of urgent entries taken since the last tick.
+    urgent_bytes: usize,
+    /// Heartbeats taken, and said, since the last tick.
+    cells_taken: usize,
+    cells_said: usize,
+    /// Whether it was told since the last tick that something was refused through no fault of the
+    /// peer's.
+    told_blameless: bool,
     compare: Comparison,
     /// Documents whose whole frontier the peer is to be told, and logs that have just grown.
     offering: BTreeSet<DocTag>,
@@ -97,6 +107,10 @@ impl Session {
             asked_lists: 0,
             demands: 0,
             refusals: 0,
+            urgent_bytes: 0,
+            cells_taken: 0,
+            cells_said: 0,
+            told_blameless: false,
             compare: Comparison::default(),
             offering: BTreeSet::new(),
             announcing: Logs::new(),
@@ -167,13 +181,11 @@ impl Session {
                     }
                 }
             }
-            Frame::Cell(cell) => {
-                if !world.keeps(&cell.space) || !cell.verify() {
-                    self.refuse(Refused::UnknownSpace, outputs);
-                } else if world.cell(&cell) {
-                    outputs.push(Output::Heartbeat { peer: self.peer, cell });
-                }
-            }
+            Frame::Cell(cell) => match self.on_cell(world, &cell) {
+                Ok(true) => outputs.push(Output::Heartbeat { peer: self.peer, cell }),
+                Ok(false) => {}
+                Err(reason) => self.refuse(reason, outputs),
+            },
         }
         if self.refusals > REFUSALS_MAX || self.control.len() > CONTROL_FRAMES_MAX {
             return Err(Ending::TooMuch);
@@ -181,8 +193,29 @@ impl Session {
         Ok(())
     }
 
+    /// Takes a heartbeat; says whether it was the latest of its writer.
+    fn on_cell(&mut self, world: &mut World, cell: &Cell) -> Result<bool, Refused> {
+        self.cells_taken += 1;
+        if self.cells_taken > CELLS_RATE_MAX {
+            return Err(Refused::TooFast);
+        }
+        // What a member wants itself may overtake the answer by which it is shared.
+        let shared = self.shares(&cell.space) || world.wanted.contains_key(&cell.space);
+        if !shared || !cell.verify() {
+            return Err(Refused::UnknownSpace);
+        }
+        world.cells.take(cell, Some(self.peer))
+    }
+
     fn refuse(&mut self, reason: Refused, outputs: &mut Vec<Output>) {
-        self.refusals += 1;
+        // An honest peer does not know that a quota or the disk is full: it goes on, and is told
+        // about once a second.
+        let blameless = reason.is_quota() || reason == Refused::Congested;
+        if !blameless {
+            self.refusals += 1;
+        } else if std::mem::replace(&mut self.told_blameless, true) {
+            return;
+        }
         outputs.push(Output::Refused { peer: Some(self.peer), reason });
     }
 
@@ -190,9 +223,13 @@ impl Session {
         self.demands = 0;
         self.asked_lists = 0;
         self.refusals = 0;
+        self.urgent_bytes = 0;
+        self.cells_taken = 0;
+        self.cells_said = 0;
+        self.told_blameless = false;
         self.dirty = true;
         self.fetch.tick(world, now);
-        self.tick_compare(now);
+        self.tick_compare(world, now);
     }
 
     pub(crate) fn owe_receipt(&mut self, document: DocTag, log: LogKey, urgent: bool) {
@@ -283,8 +320,10 @@ impl Session {
     }
 
     fn next_cell(&mut self, world: &World) -> Option<Frame> {
-        while let Some(key) = self.cells.pop_first() {
+        while self.cells_said < CELLS_RATE_MAX / 8 {
+            let key = self.cells.pop_first()?;
             if let Some(cell) = world.cells.get(&key).filter(|cell| self.shares(&cell.space)) {
+                self.cells_said += 1;
                 return Some(Frame::Cell(cell.clone()));
             }
         }
@@ -342,6 +381,11 @@ impl Session {
             due.retain(|document, _| !gone.contains(document));
         }
         self.dirty = true;
+    }
+
+    /// Something of what this node kept for others is gone.
+    pub(crate) fn quota_given_back(&mut self) {
+        self.fetch.over_quota.clear();
     }
 
     pub(crate) fn unblock(&mut self) {

@@ -6,7 +6,7 @@ use linli_relay::Options;
 use linli_replica::id::Timestamp;
 use linli_replica::replica::{Input, Policy};
 
-use crate::community::{ENDS, RELAY, SPACE, certificates, enrolled, log, node, notice};
+use crate::community::{ENDS, RELAY, SPACE, alert, certificates, enrolled, log, node, notice};
 use crate::home::{Running, home, options, record};
 use crate::member::{Member, config, waiting};
 
@@ -80,12 +80,35 @@ async fn a_restart_keeps_entries_certificates_and_quotas() {
         peer["bytes"].as_u64().unwrap()
     };
     assert!(used(&before) > 5_000);
+    assert_eq!(after["quota"]["community_used"], before["quota"]["community_used"]);
     assert_eq!(used(&after), used(&before));
 
     let mut reader = Member::of(2, &relay.addresses, all).await;
     reader.input(Input::Want(SPACE));
     reader.learns("the entries come", |told| told.holds(&written)).await;
     reader.learns("the notice comes", |told| told.certificates.contains(&news.id())).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_up_quota_of_the_community_lets_alerts_pass() {
+    let all = certificates(&[1]);
+    let home = home(all.clone());
+    let policy = Policy { community_bytes: 6_000, ..Policy::CARRIER };
+    let relay = Running::start(Options { policy, ..options(home.path()) }).await;
+    let mut member = Member::of(1, &relay.addresses, all).await;
+    member.input(Input::Want(SPACE));
+    let written = log(1, 2, 4_000);
+    member.write(&written[..1]);
+    member.receipted(&written[..1]).await;
+    member.write(&written[1..]);
+    relay.shows(|status| status["quota"]["refused"].as_u64() > Some(0)).await;
+    let alert = alert(1, 4_096);
+    member.write(&alert);
+    member.receipted(&alert).await;
+    let status = relay.status().await;
+    assert_eq!(status["held"]["entries"], 2);
+    assert!(status["quota"]["community_used"].as_u64() > Some(6_000));
     relay.stop().await;
 }
 

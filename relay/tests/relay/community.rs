@@ -79,6 +79,20 @@ pub(crate) const DOCUMENT: DocTag = DocTag([8; 32]);
 
 /// A log of sealed entries of about `bytes` each that a member wrote.
 pub(crate) fn log(number: u8, count: u64, bytes: usize) -> Vec<Entry> {
+    entries(number, DOCUMENT, Urgency::Normal, (count, bytes))
+}
+
+/// An alert of about `bytes` that a member raised.
+pub(crate) fn alert(number: u8, bytes: usize) -> Vec<Entry> {
+    entries(number, DocTag([9; 32]), Urgency::Urgent, (1, bytes))
+}
+
+fn entries(
+    number: u8,
+    document: DocTag,
+    urgency: Urgency,
+    (count, bytes): (u64, usize),
+) -> Vec<Entry> {
     let key = key(number + 50);
     let length = bytes.next_multiple_of(256) + 16;
     let mut previous = EntryId::default();
@@ -88,12 +102,12 @@ pub(crate) fn log(number: u8, count: u64, bytes: usize) -> Vec<Entry> {
             version: Header::VERSION,
             suite: Suite::Epoch,
             space: SPACE,
-            document: DOCUMENT,
+            document,
             log: LogKey(key.verifying_key().to_bytes()),
             sequence,
             previous,
             epoch: EpochId([9; 32]),
-            urgency: Urgency::Normal,
+            urgency,
             nonce: [number; 24].into(),
             length: u32::try_from(length).unwrap(),
         };

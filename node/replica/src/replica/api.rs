@@ -37,16 +37,28 @@ pub struct Policy {
     pub carrier: bool,
     /// Bytes of such entries kept for each sending endpoint.
     pub quota_bytes: u64,
+    /// Bytes kept for each sending endpoint beyond every quota, of urgent entries only.
+    pub urgent_bytes: u64,
+    /// Bytes kept for the whole community.
+    pub community_bytes: u64,
     /// Spaces kept for each sending endpoint.
     pub spaces_max: usize,
 }
 
 impl Policy {
     /// A member's node: keeps only what it wants itself.
-    pub const MEMBER: Self = Self { carrier: false, quota_bytes: 0, spaces_max: 0 };
+    pub const MEMBER: Self =
+        Self { carrier: false, quota_bytes: 0, urgent_bytes: 0, community_bytes: 0, spaces_max: 0 };
 
-    /// A carrier with the quota to begin with: 1 GiB and 65,536 spaces a sending endpoint.
-    pub const CARRIER: Self = Self { carrier: true, quota_bytes: 1 << 30, spaces_max: 1 << 16 };
+    /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent and 65,536 spaces a
+    /// sending endpoint; 64 GiB for the community.
+    pub const CARRIER: Self = Self {
+        carrier: true,
+        quota_bytes: 1 << 30,
+        urgent_bytes: 64 << 20,
+        community_bytes: 64 << 30,
+        spaces_max: 1 << 16,
+    };
 }
 
 /// What happened outside.
@@ -302,8 +314,14 @@ pub enum Refused {
     /// The peer has used up what is kept for it.
     #[error("the quota of the sending endpoint is used up")]
     Quota,
-    /// Too much of this peer waits to become durable; it is asked for again.
-    #[error("too much waits to become durable; it is asked for again")]
+    /// The quota of all peers together is used up.
+    #[error("the quota of the community is used up")]
+    CommunityQuota,
+    /// Heartbeats come faster than an honest peer sends them.
+    #[error("heartbeats come too fast")]
+    TooFast,
+    /// Too much of this peer waits to become durable, or the store has failed; it is asked for again.
+    #[error("too much waits to become durable, or the store fails; it is asked for again")]
     Congested,
     /// A certificate does not verify.
     #[error("a certificate was damaged or forged")]
@@ -314,4 +332,12 @@ pub enum Refused {
     /// One of this node's own pages does not continue what it holds.
     #[error("a page of this node's own does not continue what it holds")]
     OwnChain,
+}
+
+impl Refused {
+    /// Says whether a quota is used up.
+    #[must_use]
+    pub const fn is_quota(self) -> bool {
+        matches!(self, Self::Quota | Self::CommunityQuota)
+    }
 }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::api::{Save, Saved, Ticket};
+use super::quota::is_about;
 use crate::batch::{Batch, Erase, Record, Shelf};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
@@ -106,24 +107,33 @@ impl Commits {
         self.waiting.push_back(parcel);
     }
 
-    /// Takes what is erased out of the parcels that wait; says whether there was any. What is under
+    /// Takes what is erased out of the parcels that wait; returns it with who sent it. What is under
     /// way reaches the store before the erasure does.
-    pub(crate) fn purge(&mut self, erase: &Erase, gone: &BTreeSet<DocTag>) -> bool {
+    pub(crate) fn purge(
+        &mut self,
+        erase: &Erase,
+        gone: &BTreeSet<DocTag>,
+    ) -> Vec<(Option<NodeId>, Vec<Entry>)> {
         let of_gone = |key: &[u8]| {
             key.first_chunk::<32>().is_some_and(|document| gone.contains(&DocTag(*document)))
         };
         let stays = |record: &Record| match record.shelf {
             Shelf::Space => erase.documents.is_some() || record.key != erase.space.as_bytes(),
             Shelf::View | Shelf::Receipt => !of_gone(&record.key),
-            Shelf::Pending | Shelf::Own | Shelf::Audit => true,
+            Shelf::Own => erase.documents.is_some() || !is_about(&record.key, &erase.space),
+            Shelf::Pending | Shelf::Audit => true,
         };
-        let mut found = false;
+        let mut found = Vec::new();
         let mut emptied = Vec::new();
         for mut parcel in std::mem::take(&mut self.waiting) {
-            let before = parcel.entries.len();
-            parcel.entries.retain(|e| !erase.covers(&e.header().space, &e.header().document));
+            let (erased, rest): (Vec<Entry>, Vec<Entry>) = std::mem::take(&mut parcel.entries)
+                .into_iter()
+                .partition(|e| erase.covers(&e.header().space, &e.header().document));
+            parcel.entries = rest;
             parcel.records.retain(stays);
-            found |= parcel.entries.len() < before;
+            if !erased.is_empty() {
+                found.push((parcel.from, erased));
+            }
             let empty = parcel.entries.is_empty() && parcel.certificates.is_empty();
             if parcel.from.is_some() && empty {
                 emptied.push(parcel);
@@ -350,6 +360,7 @@ impl Commits {
 mod tests {
     use super::*;
     use crate::entry::tests::chain;
+    use crate::id::SpaceTag;
 
     fn record(value: u8) -> Record {
         Record { shelf: Shelf::Space, key: vec![1], value: Some(vec![value]) }
@@ -384,6 +395,25 @@ mod tests {
         assert_eq!(commits.saved(third), Saved::Pending(Some(then[0].0)));
         commits.persisted(then[0].0);
         assert_eq!([commits.saved(second), commits.saved(third)], [Saved::Durable; 2]);
+    }
+
+    #[test]
+    fn what_waits_counts_nothing_of_a_space_that_is_erased() {
+        let entries = chain(1, DocTag([1; 32]), 1, 0);
+        let space = entries[0].header().space;
+        let counted = |space: SpaceTag| Record {
+            shelf: Shelf::Own,
+            key: [b"carried/".as_slice(), &[4; 32], &space.0].concat(),
+            value: Some(vec![0; 16]),
+        };
+        let (gone, stays) = (counted(space), counted(SpaceTag([9; 32])));
+        let mut commits = Commits::default();
+        let records = vec![gone, stays.clone()];
+        commits.push(Parcel { entries: entries.clone(), records, ..Parcel::default() });
+        let erase = Erase { space, documents: None };
+        let purged = commits.purge(&erase, &BTreeSet::from([DocTag([1; 32])]));
+        assert_eq!(purged, [(None, entries)]);
+        assert_eq!(commits.due()[0].1.records, [stays]);
     }
 
     #[test]

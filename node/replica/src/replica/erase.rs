@@ -48,13 +48,18 @@ impl World {
         let erase = order.erase().clone();
         let gone = self.index.erase(&erase);
         let mut held = !gone.is_empty();
-        held |= self.commits.purge(&erase, &gone);
+        for (from, entries) in self.commits.purge(&erase, &gone) {
+            held = true;
+            if let Some(from) = from {
+                self.dropped(&from, &entries);
+            }
+        }
         if erase.documents.is_none() {
             let space = &erase.space;
             held |= self.wanted.remove(space).is_some();
             held |= self.kept.remove(space);
             self.outboxes.remove(space);
-            self.cells.retain(|(of, _), _| of != space);
+            self.cells.forget(space);
             for agreement in self.agreements.values_mut() {
                 agreement.shared.remove(space);
             }
@@ -142,12 +147,19 @@ impl Replica {
     }
 
     /// Takes the shell's records that go with an order, and commits.
-    pub(super) fn erase(&mut self, order: OrderId, records: Vec<Record>) {
+    pub(super) fn erase(&mut self, order: OrderId, mut records: Vec<Record>) {
         let Some(erasing) = self.world.erasing.get_mut(&order) else { return };
         if erasing.save.is_none() {
             erasing.held |= !records.is_empty();
+            if erasing.erase.documents.is_none() {
+                records.extend(self.world.quotas.forget(&erasing.erase.space));
+            }
             erasing.records = Some(records);
             self.world.commit_erasure(order);
+            // There may be room now for what was refused.
+            for session in self.sessions.values_mut() {
+                session.quota_given_back();
+            }
         }
     }
 

@@ -2,28 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::api::Policy;
+use super::api::{Policy, Refused};
+use super::backoff::Backoff;
+use super::cells::Cells;
 use super::commits::Commits;
 use super::erase::Erasing;
-use crate::batch::{Record, Shelf};
+use super::quota::Quotas;
+use crate::batch::Record;
 use crate::directory::Directory;
 use crate::entry::Entry;
 use crate::erasure::Erasures;
-use crate::frame::Cell;
 use crate::id::{DocTag, LogKey, NodeId, OrderId, SpaceTag, Timestamp, inbox_tag};
 use crate::index::Index;
-use crate::limits::CELLS_MAX;
 use crate::session::Delivered;
 
 /// Counts the changes of what this node names, so that a pair remembers how much was named.
 pub(crate) type Revision = u64;
-
-/// What a carrier has taken in for one sending endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Usage {
-    pub(crate) bytes: u64,
-    pub(crate) spaces: usize,
-}
 
 /// What a pair of nodes remembers between connections.
 #[derive(Debug, Clone, Default)]
@@ -50,11 +44,13 @@ pub(crate) struct World {
     pub(crate) inboxes: BTreeSet<SpaceTag>,
     /// Spaces this carrier was asked to keep.
     pub(crate) kept: BTreeSet<SpaceTag>,
-    pub(crate) usage: BTreeMap<NodeId, Usage>,
+    pub(crate) quotas: Quotas,
+    /// Of the store: for urgent entries, and for all else.
+    pub(crate) backoffs: [Backoff; 2],
     pub(crate) agreements: BTreeMap<NodeId, Agreement>,
     /// Which peer was asked for a log.
     pub(crate) asked: BTreeMap<(DocTag, LogKey), NodeId>,
-    pub(crate) cells: BTreeMap<(SpaceTag, LogKey), Cell>,
+    pub(crate) cells: Cells,
     pub(crate) erasures: Erasures,
     /// Orders to erase that are not carried out yet.
     pub(crate) erasing: BTreeMap<OrderId, Erasing>,
@@ -76,10 +72,11 @@ impl World {
             outboxes: BTreeMap::new(),
             inboxes: BTreeSet::new(),
             kept: BTreeSet::new(),
-            usage: BTreeMap::new(),
+            quotas: Quotas::default(),
+            backoffs: [Backoff::default(); 2],
             agreements: BTreeMap::new(),
             asked: BTreeMap::new(),
-            cells: BTreeMap::new(),
+            cells: Cells::default(),
             erasures: Erasures::default(),
             erasing: BTreeMap::new(),
             erased: BTreeMap::new(),
@@ -151,70 +148,56 @@ impl World {
         if self.keeps(&space) || self.index.is_space_erased(&space) {
             return true;
         }
-        let usage = self.usage.entry(*peer).or_default();
-        if !self.policy.carrier || usage.spaces >= self.policy.spaces_max {
-            return false;
+        let room = self.policy.carrier && self.quotas.adopt(&self.policy, peer, space);
+        if room {
+            self.kept.insert(space);
         }
-        usage.spaces += 1;
-        self.kept.insert(space)
+        room
     }
 
-    /// Keeps a cell where it is the writer's latest; says whether it was.
-    pub(crate) fn cell(&mut self, cell: &Cell) -> bool {
-        let range = (cell.space, LogKey([0; 32]))..=(cell.space, LogKey([0xff; 32]));
-        let key = (cell.space, cell.log);
-        let latest = match self.cells.get(&key) {
-            Some(held) => held.counter < cell.counter,
-            None => self.cells.range(range).count() < CELLS_MAX,
-        };
-        if latest {
-            self.cells.insert(key, cell.clone());
+    /// Says whether `peer` may have a page kept of a space that this node does not want itself.
+    pub(crate) fn room(
+        &self,
+        peer: &NodeId,
+        space: &SpaceTag,
+        bytes: usize,
+        urgent: bool,
+    ) -> Result<(), Refused> {
+        if self.wanted.contains_key(space) {
+            return Ok(());
         }
-        latest
-    }
-
-    /// Says whether `peer` may have more kept of a space that this node does not want itself.
-    pub(crate) fn has_quota(&self, peer: &NodeId, space: &SpaceTag, bytes: usize) -> bool {
-        let used = self.usage.get(peer).map_or(0, |usage| usage.bytes);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.wanted.contains_key(space) || used.saturating_add(bytes) <= self.policy.quota_bytes
+        self.quotas.room(&self.policy, peer, bytes, urgent)
     }
 
     /// Counts entries against the quota of who sent them.
-    pub(crate) fn carried(&mut self, peer: &NodeId, entries: &[Entry]) -> Vec<Record> {
-        let bytes = self.foreign_bytes(entries);
-        if bytes == 0 {
-            return Vec::new();
-        }
-        let usage = self.usage.entry(*peer).or_default();
-        usage.bytes = usage.bytes.saturating_add(bytes);
-        let (key, value) = ([USAGE_KEY, peer.as_bytes()].concat(), usage.bytes.to_be_bytes());
-        vec![Record { shelf: Shelf::Own, key, value: Some(value.to_vec()) }]
+    pub(crate) fn carried(&mut self, peer: &NodeId, entries: &[Entry]) {
+        let wanted = &self.wanted;
+        let foreign = entries.iter().filter(|e| !wanted.contains_key(&e.header().space));
+        self.quotas.add(peer, foreign);
+    }
+
+    /// Makes the records of what [`World::carried`] counted.
+    pub(crate) fn usage(&self, peer: &NodeId, entries: &[Entry]) -> Vec<Record> {
+        let spaces = entries.iter().map(|entry| entry.header().space);
+        let foreign = spaces.filter(|space| !self.wanted.contains_key(space));
+        self.quotas.records(peer, &foreign.collect())
     }
 
     /// Takes back what [`World::carried`] counted: it could not be stored.
     pub(crate) fn dropped(&mut self, peer: &NodeId, entries: &[Entry]) {
-        let bytes = self.foreign_bytes(entries);
-        if let Some(usage) = self.usage.get_mut(peer) {
-            usage.bytes = usage.bytes.saturating_sub(bytes);
-        }
+        let wanted = &self.wanted;
+        let foreign = entries.iter().filter(|e| !wanted.contains_key(&e.header().space));
+        self.quotas.drop(peer, foreign);
     }
 
-    fn foreign_bytes(&self, entries: &[Entry]) -> u64 {
-        let foreign = entries.iter().filter(|e| !self.wanted.contains_key(&e.header().space));
-        let bytes: usize = foreign.map(Entry::size_bytes).sum();
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+    /// When the store is tried again, for urgent entries or for all else.
+    pub(crate) const fn backoff(&mut self, urgent: bool) -> &mut Backoff {
+        let [fast, slow] = &mut self.backoffs;
+        if urgent { fast } else { slow }
     }
 
-    /// Takes up a record that [`World::carried`] made in an earlier run.
-    pub(crate) fn restore(&mut self, key: &[u8], value: &[u8]) {
-        let peer = key.strip_prefix(USAGE_KEY).and_then(|peer| peer.try_into().ok());
-        if let (Some(peer), Ok(bytes)) = (peer, value.try_into()) {
-            let bytes = u64::from_be_bytes(bytes);
-            self.usage.entry(NodeId(peer)).or_default().bytes = bytes;
-        }
+    /// Says whether the store failed just now.
+    pub(crate) fn waits_for_store(&self) -> bool {
+        self.backoffs.iter().any(Backoff::waits)
     }
 }
-
-/// What the names of the records of usage begin with, on the node's own shelf.
-const USAGE_KEY: &[u8] = b"carried/";

@@ -188,11 +188,13 @@ impl Session {
         self.dirty = true;
     }
 
-    pub(super) fn tick_compare(&mut self, now: Timestamp) {
+    pub(super) fn tick_compare(&mut self, world: &World, now: Timestamp) {
         self.compare.begun = 0;
         let old = now.since_ms(self.compare.last) >= COMPARE_INTERVAL_MS;
-        let lost = std::mem::take(&mut self.fetch.again) | std::mem::take(&mut self.serve.again);
-        self.compare.due |= self.is_open() && ((self.initiator && old) || lost);
+        let unread = std::mem::take(&mut self.serve.again);
+        // What was lost waits until the store is tried again.
+        let lost = !world.waits_for_store() && std::mem::take(&mut self.fetch.again);
+        self.compare.due |= self.is_open() && ((self.initiator && old) || lost || unread);
     }
 
     pub(super) fn next_ranges(&mut self) -> Option<Frame> {
@@ -289,6 +291,7 @@ impl Session {
         let told = self.offering.is_empty() && self.certificates.is_empty() && self.serve.is_idle();
         if self.compare.running
             && !self.compare.due
+            && !self.fetch.again
             && compared
             && told
             && self.control.is_empty()

@@ -7,9 +7,11 @@ use crate::entry::{Entry, Page, Urgency, VerifiedPage};
 use crate::frame::{Frame, Frontiers, Offer, Pages, Want, WantLog};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
-use crate::id::{DocTag, LogKey, NodeId, Timestamp};
+use crate::id::{DocTag, LogKey, NodeId, SpaceTag, Timestamp};
 use crate::index::{Admission, Index};
-use crate::limits::{OFFERS_MAX, PENDING_BYTES_MAX, WANT_PATIENCE_MS, WANTS_MAX};
+use crate::limits::{
+    OFFERS_MAX, OVER_QUOTA_MAX, PENDING_BYTES_MAX, URGENT_RATE_BYTES_MAX, WANT_PATIENCE_MS,
+};
 use crate::replica::api::{Output, Refused};
 use crate::replica::commits::Parcel;
 use crate::replica::world::World;
@@ -30,6 +32,8 @@ pub(super) struct Fetch {
     progress: Timestamp,
     /// Something was lost: only a comparison finds it again.
     pub(super) again: bool,
+    /// Logs that the quota had no room for: they are not wanted again in this session.
+    pub(super) over_quota: BTreeSet<Key>,
 }
 
 /// Pages of one frame that are committed together: whether urgent, whether just made.
@@ -51,6 +55,9 @@ fn has_all(
 
 impl Fetch {
     fn offer(&mut self, key: Key, tips: Vec<Tip>, urgent: bool) {
+        if self.over_quota.contains(&key) {
+            return;
+        }
         if self.offers.len() >= OFFERS_MAX && !self.offers.contains_key(&key) {
             self.again = true;
             return;
@@ -82,6 +89,15 @@ impl Fetch {
         }
     }
 
+    /// Gives up a log that the quota has no room for.
+    fn give_up(&mut self, world: &mut World, key: Key) {
+        self.offers.remove(&key);
+        self.release(world, key);
+        if self.over_quota.len() < OVER_QUOTA_MAX {
+            self.over_quota.insert(key);
+        }
+    }
+
     pub(super) fn tick(&mut self, world: &mut World, now: Timestamp) {
         if !self.asked.is_empty() && now.since_ms(self.progress) >= WANT_PATIENCE_MS {
             self.drop_asked(world);
@@ -106,6 +122,7 @@ impl Fetch {
     pub(super) fn drop_documents(&mut self, world: &mut World, gone: &BTreeSet<DocTag>) {
         self.offers.retain(|(document, _), _| !gone.contains(document));
         self.blocked.retain(|(document, _)| !gone.contains(document));
+        self.over_quota.retain(|(document, _)| !gone.contains(document));
         self.asked.retain(|key, _| {
             let goes = gone.contains(&key.0);
             if goes {
@@ -132,7 +149,8 @@ impl Fetch {
         held: &dyn Held,
     ) -> Result<Vec<WantLog>, HeldError> {
         let mut logs = Vec::new();
-        while self.asked.len() < WANTS_MAX {
+        let window = world.backoff(urgent).window();
+        while self.asked.len() < window {
             let [fast, slow] = &mut self.fresh;
             let Some(key) = if urgent { fast } else { slow }.pop_front() else { break };
             let Some(tips) = self.offers.get(&key) else { continue };
@@ -226,7 +244,7 @@ impl Session {
         }
         for ((urgent, live), entries) in parcels {
             let from = Some(self.peer);
-            let records = world.carried(&self.peer, &entries);
+            let records = world.usage(&self.peer, &entries);
             world.commits.push(Parcel {
                 from,
                 entries,
@@ -250,12 +268,18 @@ impl Session {
         let Some(last) = page.entries().last() else { return };
         let (space, tip) = (last.header().space, last.tip());
         let key = (last.header().document, last.header().log);
-        let urgent = page.entries().iter().any(|e| e.header().urgency == Urgency::Urgent);
-        let live = !self.fetch.asked.contains_key(&key);
+        let is_urgent = |entry: &Entry| entry.header().urgency == Urgency::Urgent;
         let bytes: usize = page.entries().iter().map(Entry::size_bytes).sum();
-        if let Err(reason) = self.room(world, space, bytes) {
-            self.fetch.release(world, key);
-            self.fetch.again |= reason == Refused::Congested;
+        let urgent = page.entries().iter().any(is_urgent) && self.is_in_time(bytes);
+        let throughout = page.entries().iter().all(is_urgent);
+        let live = !self.fetch.asked.contains_key(&key);
+        if let Err(reason) = self.room(world, &space, bytes, (urgent, throughout)) {
+            if reason.is_quota() {
+                self.fetch.give_up(world, key);
+            } else {
+                self.fetch.release(world, key);
+                self.fetch.again |= reason == Refused::Congested;
+            }
             return self.refuse(reason, outputs);
         }
         match world.index.admit(page, held) {
@@ -266,12 +290,14 @@ impl Session {
                 }
             }
             Ok(Admission::New(entries)) => {
+                world.carried(&self.peer, &entries);
                 parcels.entry((urgent, live)).or_default().extend(entries);
             }
             Ok(Admission::Fork(entries)) => {
                 if let Some(entry) = entries.first().cloned() {
                     outputs.push(Output::Forked { document: key.0, entry });
                 }
+                world.carried(&self.peer, &entries);
                 parcels.entry((urgent, live)).or_default().extend(entries);
             }
             Ok(Admission::Gap) => {
@@ -294,15 +320,28 @@ impl Session {
         self.fetch.again |= self.fetch.came(world, key, held).is_err();
     }
 
-    /// Says whether there is room for entries of this peer.
-    fn room(&self, world: &World, space: crate::id::SpaceTag, bytes: usize) -> Result<(), Refused> {
-        if !world.keeps(&space) {
+    /// Says whether a page of urgent entries is within what one peer may hurry others with. What is
+    /// beyond is taken as if it were not urgent.
+    const fn is_in_time(&mut self, bytes: usize) -> bool {
+        self.urgent_bytes = self.urgent_bytes.saturating_add(bytes);
+        self.urgent_bytes <= URGENT_RATE_BYTES_MAX
+    }
+
+    /// Says whether there is room for a page of this peer, of which something or all is urgent.
+    fn room(
+        &self,
+        world: &mut World,
+        space: &SpaceTag,
+        bytes: usize,
+        (urgent, throughout): (bool, bool),
+    ) -> Result<(), Refused> {
+        if !world.keeps(space) {
             return Err(Refused::UnknownSpace);
         }
-        if !world.has_quota(&self.peer, &space, bytes) {
-            return Err(Refused::Quota);
-        }
-        if world.commits.bytes_of(&self.peer) + bytes > PENDING_BYTES_MAX {
+        world.room(&self.peer, space, bytes, throughout)?;
+        // An alert is tried even so.
+        let waits = !urgent && world.backoff(false).waits();
+        if waits || world.commits.bytes_of(&self.peer) + bytes > PENDING_BYTES_MAX {
             return Err(Refused::Congested);
         }
         Ok(())

@@ -7,7 +7,7 @@ use linli_replica::directory::NotMember;
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::fingerprint::Salt;
 use linli_replica::frame::{
-    Adopt, Bye, ByeReason, Cell, Certificates, Frame, Frontiers, Held, Hello, Naming, Offer, Pages,
+    Bye, ByeReason, Cell, Certificates, Frame, Frontiers, Held, Hello, Naming, Offer, Pages,
     Ranges, Receipt, Spaces, Want, WantLog,
 };
 use linli_replica::frontier::{Frontier, Tip};
@@ -15,7 +15,7 @@ use linli_replica::id::{CommunityId, EntryId, LogKey, NodeId, SpaceTag};
 use linli_replica::index::AdmissionRefusal;
 use linli_replica::limits::{BRANCHES_MAX, FRAME_BYTES_MAX, LOGS_MAX, PAGE_ENTRIES_MAX};
 use linli_replica::reconcile::{Claim, Range};
-use linli_replica::replica::{Ending, Input, Policy, Refused};
+use linli_replica::replica::{Ending, Input, Refused};
 
 use crate::community::{Community, key, node};
 use crate::network::{LANES, Network, document, entry, space};
@@ -435,34 +435,6 @@ fn forged_heartbeats_are_refused() {
     attack.frame(&Frame::Cell(cell));
     assert_eq!(attack.refused().len(), 1);
     assert_eq!(attack.network.nodes[&attack.victim].told.heartbeats, 0);
-}
-
-#[test]
-fn a_carrier_keeps_within_the_quota_of_each_sender() {
-    let mut network = Network::new(1, &[1, 2], &[9]);
-    let (a, b, carrier) = (node(1), node(2), node(9));
-    let policy = Policy { carrier: true, quota_bytes: 20_000, spaces_max: 3 };
-    network.set_policy(carrier, policy);
-    for id in [a, b] {
-        network.want(id, space(id.0[0]));
-        network.connect(id, carrier);
-    }
-    network.settle();
-    network.write(a, space(a.0[0]), document(1, 1), Urgency::Normal, 60, 1_000);
-    network.write(b, space(b.0[0]), document(2, 1), Urgency::Normal, 5, 1_000);
-    network.settle();
-    let refused = &network.nodes[&carrier].told.refused;
-    assert!(refused.contains(&(Some(a), Refused::Quota)), "{refused:?}");
-    assert!(network.nodes[&carrier].replica.carried_bytes(&a) <= 20_000);
-    assert_eq!(network.check_equal(b, carrier, &[space(b.0[0])]), 5);
-    for number in 100..110 {
-        network.want(a, space(number));
-    }
-    network.settle();
-    let shared = network.nodes[&a].replica.status(&carrier).unwrap().shared;
-    assert!(shared.len() <= 5, "three kept, and the inboxes: {}", shared.len());
-    let adopt = Frame::Adopt(Adopt { tags: vec![space(1)] });
-    assert!(Frame::decode(&adopt.encode()).is_ok());
 }
 
 #[test]

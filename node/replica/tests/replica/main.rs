@@ -13,5 +13,6 @@ mod cost;
 mod hostile;
 mod lanes;
 mod network;
+mod quotas;
 mod store;
 mod vectors;

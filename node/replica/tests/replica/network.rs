@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::SigningKey;
-use linli_replica::batch::Batch;
+use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, Header, Page, Suite, Urgency};
@@ -137,7 +137,10 @@ impl Network {
     fn replica(&self, id: NodeId, store: &Store, policy: Policy) -> Replica {
         let mut directory = Directory::new(self.community.genesis.clone()).unwrap();
         directory.add(store.certificates.values().cloned());
-        Replica::new(id, directory, store.index(), policy)
+        let mut replica = Replica::new(id, directory, store.index(), policy);
+        let own = store.records.iter().filter(|((shelf, _), _)| *shelf == Shelf::Own);
+        replica.restore(own.map(|((_, key), value)| (key.as_slice(), value.as_slice())));
+        replica
     }
 
     pub(crate) fn below(&mut self, bound: usize) -> usize {
@@ -363,6 +366,11 @@ impl Network {
 
     pub(crate) fn pending(&self, id: NodeId) -> Vec<Ticket> {
         self.nodes[&id].commits.iter().map(|(ticket, _)| *ticket).collect()
+    }
+
+    /// The batches of a node that are not durable yet.
+    pub(crate) fn batches(&self, id: NodeId) -> impl Iterator<Item = &Batch> {
+        self.nodes[&id].commits.iter().map(|(_, batch)| batch)
     }
 
     /// Delivers the next frame of one lane; says whether there was one.

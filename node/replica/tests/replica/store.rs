@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use linli_replica::batch::Batch;
+use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
 use linli_replica::frontier::{Branch, Tip};
@@ -14,6 +14,7 @@ use linli_replica::index::Index;
 pub(crate) struct Store {
     pub(crate) logs: BTreeMap<(DocTag, LogKey), BTreeMap<(u64, EntryId), Entry>>,
     pub(crate) certificates: BTreeMap<CertificateId, Certificate>,
+    pub(crate) records: BTreeMap<(Shelf, Vec<u8>), Vec<u8>>,
     pub(crate) broken: bool,
 }
 
@@ -34,6 +35,18 @@ impl Store {
         for certificate in batch.certificates {
             let held = self.certificates.entry(certificate.id());
             held.or_insert_with(|| certificate.clone()).merge(&certificate);
+        }
+        for erase in batch.erase {
+            for log in self.logs.values_mut() {
+                log.retain(|_, e| !erase.covers(&e.header().space, &e.header().document));
+            }
+        }
+        for record in batch.records {
+            let key = (record.shelf, record.key);
+            match record.value {
+                Some(value) => drop(self.records.insert(key, value)),
+                None => drop(self.records.remove(&key)),
+            }
         }
     }
 
