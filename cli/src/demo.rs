@@ -4,6 +4,7 @@
 //! from what the nodes say; a check that compared nothing has failed.
 
 mod check;
+mod courier;
 mod day;
 mod evening;
 mod inputs;
@@ -14,6 +15,7 @@ mod markers;
 mod morning;
 mod offline;
 mod place;
+mod relay;
 mod report;
 mod town;
 mod visit;

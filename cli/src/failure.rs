@@ -123,6 +123,9 @@ pub(crate) enum CliError {
     /// Nothing answers at the device address.
     #[error("nothing answers at the device address {api}: start the node with `linli up`")]
     DeviceSilent { api: std::net::SocketAddr },
+    /// No relay runs in the data directory.
+    #[error("no relay runs in this data directory: start it with `linli relay up`")]
+    RelayNotRunning,
     /// The node was told to stop and works on.
     #[error("the node has not stopped after {seconds} s: look at its log")]
     StillRunning { seconds: u64 },
@@ -161,7 +164,9 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<CliError>() {
         None | Some(CliError::StillRunning { .. }) => Exit::FAILED,
-        Some(CliError::DeviceSilent { .. } | CliError::Silent) => Exit::NOT_RUNNING,
+        Some(CliError::DeviceSilent { .. } | CliError::Silent | CliError::RelayNotRunning) => {
+            Exit::NOT_RUNNING
+        }
         Some(
             CliError::InvitationFailed { .. }
             | CliError::NoEffect { .. }
@@ -344,6 +349,7 @@ fn own_explained(error: &CliError, text: &Text) -> String {
             text.say("community-waits-here", &arguments)
         }
         CliError::Silent => text.say("node-silent", &[]),
+        CliError::RelayNotRunning => text.say("relay-not-running", &[]),
         CliError::SecretOnCommandLine => text.say("secret-on-command-line", &[]),
         CliError::InvitationFailed { reason } => {
             text.say("invitation-failed", &[("reason", reason.as_str().into())])

@@ -173,9 +173,12 @@ pub(crate) fn lacks_community(error: &anyhow::Error) -> bool {
 pub(crate) struct RelayOptions {
     pub(crate) http: SocketAddr,
     pub(crate) https: Option<linli_relay::Https>,
+    pub(crate) public_url: Option<String>,
     pub(crate) status: Option<SocketAddr>,
     /// MiB kept for each member, and for the whole community.
     pub(crate) quotas: [u32; 2],
+    /// Mbit/s taken from each connection of a member; 0: as many as come.
+    pub(crate) member_rate: u32,
 }
 
 /// Runs the relay of a data directory until `stop` is done.
@@ -186,12 +189,15 @@ pub(crate) async fn relay(
     options: RelayOptions,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let RelayOptions { http, https, status, quotas: [quota, community_quota] } = options;
+    let RelayOptions { http, https, public_url, status, quotas, member_rate } = options;
+    let [quota, community_quota] = quotas;
     let data = lock.home().path().to_owned();
     let options = linli_relay::Options {
         https,
+        public_url,
         status,
         policy: linli_relay::policy(quota, community_quota),
+        member_bytes_per_second: linli_relay::rate(member_rate),
         listen: config.listen,
         prefix_length: config.prefix_length,
         mdns: match config.mdns {

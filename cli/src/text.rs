@@ -10,6 +10,7 @@ use unic_langid::LanguageIdentifier;
 const ZH: &[&str] = &[
     include_str!("../locales/zh/audit.ftl"),
     include_str!("../locales/zh/about.ftl"),
+    include_str!("../locales/zh/courier.ftl"),
     include_str!("../locales/zh/errors.ftl"),
     include_str!("../locales/zh/network.ftl"),
     include_str!("../locales/zh/officers.ftl"),
@@ -19,12 +20,14 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/people.ftl"),
     include_str!("../locales/zh/datamap.ftl"),
     include_str!("../locales/zh/demo.ftl"),
+    include_str!("../locales/zh/reach.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
     include_str!("../locales/zh/records.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
     include_str!("../locales/en/about.ftl"),
+    include_str!("../locales/en/courier.ftl"),
     include_str!("../locales/en/errors.ftl"),
     include_str!("../locales/en/network.ftl"),
     include_str!("../locales/en/officers.ftl"),
@@ -34,6 +37,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/people.ftl"),
     include_str!("../locales/en/datamap.ftl"),
     include_str!("../locales/en/demo.ftl"),
+    include_str!("../locales/en/reach.ftl"),
     include_str!("../locales/en/recovery.ftl"),
     include_str!("../locales/en/records.ftl"),
 ];

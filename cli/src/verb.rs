@@ -14,6 +14,7 @@ mod backup;
 mod card;
 mod community;
 mod completions;
+mod courier;
 mod demo;
 mod device;
 mod doctor;
@@ -87,6 +88,7 @@ verbs! {
     Order order,
     Alert alert,
     Leave leave,
+    Courier courier,
     Backup backup,
     Restore restore,
     Relay relay,

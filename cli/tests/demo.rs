@@ -102,4 +102,8 @@ breaks! {
     break_carer_reads_nothing_new: "carer-reads-nothing-new",
     break_erasure_is_proved: "erasure-is-proved",
     break_stolen_node_is_shut_out: "stolen-node-is-shut-out",
+    break_stick_brings_what_lacked: "stick-brings-what-lacked",
+    break_stick_is_sealed: "stick-is-sealed",
+    break_custody_comes_back: "custody-comes-back",
+    break_wiped_relay_is_refilled: "wiped-relay-is-refilled",
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod cards;
 pub mod care;
+pub mod courier;
 pub mod datamap;
 pub mod erasure;
 pub mod grants;
@@ -16,6 +17,7 @@ pub mod hand_over;
 pub mod network;
 pub mod officers;
 pub mod people;
+pub mod reach;
 pub mod recovery;
 pub mod seat;
 
@@ -34,6 +36,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         grants::NAMES,
         hand_over::NAMES,
         datamap::NAMES,
+        courier::NAMES,
     ]
     .into_iter()
     .flatten()

@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::http::Uri;
+use linli_net::Pin;
 use linli_replica::id::NodeId;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde::Deserialize;
@@ -58,10 +59,23 @@ pub struct Config {
     pub open_card_after_seconds: Option<u32>,
     /// What is logged.
     pub log: Log,
+    /// Which relays are used besides those named here.
+    pub relays_from: RelaysFrom,
     /// Relays to stay connected to.
     pub relays: Vec<Relay>,
     /// Where nodes are that mDNS and relays do not find.
     pub peers: Vec<StaticPeer>,
+}
+
+/// Which relays a node uses besides those of its configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RelaysFrom {
+    /// Those that the community's carriers publish, or that the inviter told of.
+    #[default]
+    Community,
+    /// None.
+    Configured,
 }
 
 /// A relay of the community.
@@ -80,6 +94,23 @@ pub struct Relay {
     /// own; a relative path starts at the data directory.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// SHA-256 of its own certificate, 64 hexadecimal digits: trusted besides what authorities signed.
+    #[serde(default, deserialize_with = "parse::pin")]
+    pub pin: Option<Pin>,
+}
+
+impl Relay {
+    /// The certificate by which the relay is known: the pin, or the only one of its file of authorities.
+    ///
+    /// # Errors
+    /// When that file cannot be read or holds no certificate.
+    pub fn known_by(&self) -> Result<Option<Pin>, ConfigError> {
+        let (None, Some(file)) = (self.pin, &self.ca_file) else { return Ok(self.pin) };
+        Ok(match certificates(file)?.as_slice() {
+            [only] => Some(linli_net::pin(only)),
+            _ => None,
+        })
+    }
 }
 
 impl std::fmt::Debug for Relay {
@@ -89,6 +120,7 @@ impl std::fmt::Debug for Relay {
             .field("has_token", &self.token.is_some())
             .field("quic_port", &self.quic_port)
             .field("ca_file", &self.ca_file)
+            .field("pin", &self.pin.map(hex::encode))
             .finish()
     }
 }
@@ -119,7 +151,8 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::default() }
+        // What others' crates warn of, a member can cause as often as it likes: a line for each packet.
+        Self { filter: "linli=info,error".to_owned(), format: LogFormat::default() }
     }
 }
 
@@ -265,7 +298,8 @@ impl Config {
                 return Err(wrong("relays", what));
             }
         }
-        if self.relay_only && self.relays.is_empty() {
+        let none = self.relays.is_empty() && self.relays_from == RelaysFrom::Configured;
+        if self.relay_only && none {
             let what = "there is no relay to go through: name one under [[relays]]".to_owned();
             return Err(wrong("relay_only", what));
         }

@@ -1,13 +1,14 @@
 //! The control interface: HTTP with JSON over the node's control socket, and for devices over loopback
 //! TCP with a bearer token.
 //!
-//! `POST /v1/<method>` takes a request of [`crate::api`] and answers it; `GET /health` says that the
-//! node answers. Devices need no more than `POST /v1/readings` and `POST /v1/button`. The socket lies
+//! `POST /v1/<method>` takes a request of [`crate::api`] and answers it; `GET /health` says whether
+//! the node does its work, `GET /metrics` gives its figures. Devices need no more than `POST /v1/readings` and `POST /v1/button`. The socket lies
 //! in the data directory, which only its owner can enter, so it asks for no token.
 //! `docs/spec/control.md` describes both.
 
 mod client;
 mod listen;
+mod pages;
 mod routes;
 mod server;
 mod token;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use linli_net::{NetEvent, NetEvents};
+use linli_replica::complaints::Of;
 use linli_replica::replica::{Input, Save, Saved, Ticket};
 use linli_store::StoreError;
 use serde_json::Value;
@@ -13,12 +14,14 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::api::{ApiError, Code};
 use crate::handle::{Work, handle};
-use crate::node::{Node, node_id};
+use crate::node::{Node, node_id, now};
 
 /// After this an alert is answered for and sent although it is not on disk yet (promise 1).
 const ALERT_OVERDUE: Duration = Duration::from_secs(1);
 /// After this somebody is shown what they asked for although the reading is not recorded yet.
 const READING_OVERDUE: Duration = Duration::from_secs(1);
+/// How often work that waits for a stick is looked after.
+const WORK_PAUSE: Duration = Duration::from_millis(2);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
@@ -85,7 +88,7 @@ pub(crate) async fn drive(
                 Some(event) => driver.event(event, &sources.call),
                 None => break,
             },
-            () = std::future::ready(()), if busy => driver.work(),
+            () = driver.pause(), if busy => driver.work(),
         }
         driver.answer();
     }
@@ -93,6 +96,14 @@ pub(crate) async fn drive(
 }
 
 impl Driver {
+    /// Waits a little where the work at hand waits for something outside, such as a stick.
+    async fn pause(&self) {
+        let waits = self.work.last().is_some_and(|(work, _)| work.waits());
+        if waits && !self.node.catalogue.has_stale() {
+            tokio::time::sleep(WORK_PAUSE).await;
+        }
+    }
+
     fn event(&mut self, event: NetEvent, call: &mpsc::UnboundedSender<Call>) {
         let node = &mut self.node;
         match event {
@@ -100,15 +111,18 @@ impl Driver {
                 node.connected(node_id(&peer), connection_secret.0, initiator);
             }
             NetEvent::Disconnected { peer, reason, .. } => {
-                tracing::info!(peer = %peer.fmt_short(), %reason, "disconnected");
-                node.disconnected(node_id(&peer));
+                let (name, peer) = (peer.fmt_short(), node_id(&peer));
+                if let Some(times) = node.complaints.note(peer, Of::Disconnected, now()) {
+                    tracing::info!(peer = %name, %reason, times, "disconnected");
+                }
+                node.disconnected(peer);
             }
             NetEvent::Frame { peer, lane, bytes } => node.frame(node_id(&peer), lane, bytes),
             NetEvent::Writable { peer, lane } => node.writable(node_id(&peer), lane),
             NetEvent::Pairing(stream) => crate::invitation::receive(node, stream, call.clone()),
             NetEvent::PathChanged { peer, .. } => {
                 if let Some(peer) = node.peers.get_mut(&node_id(&peer)) {
-                    peer.since_ms = Some(crate::node::now().0);
+                    peer.since_ms = Some(now().0);
                 }
             }
             NetEvent::Refused { endpoint, reason, count } => {
@@ -153,7 +167,12 @@ impl Driver {
     fn work(&mut self) {
         if let Some((mut work, reply)) = self.work.pop() {
             match work.step(&mut self.node) {
-                None => self.work.push((work, reply)),
+                None => {
+                    if work.waits() {
+                        crate::views::renew_some(&mut self.node);
+                    }
+                    self.work.push((work, reply));
+                }
                 Some(Ok((answer, saves))) => {
                     let (overdue, reading) = (None, false);
                     self.waiting.push(Waiting { saves, answer, overdue, reading, reply });

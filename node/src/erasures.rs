@@ -31,6 +31,7 @@ pub(crate) fn carry_out(
     };
     records.extend(node.catalogue.erase(erase));
     records.extend(node.receipts.erase(gone));
+    records.extend(node.courier.erase(gone));
     match recovery::forget_rehearsals(node, erase) {
         Ok(rehearsals) => records.extend(rehearsals),
         Err(error) => tracing::error!(%error, "rehearsed recoveries cannot be looked through"),

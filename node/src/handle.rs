@@ -18,6 +18,7 @@ pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
 pub(crate) mod consents;
+pub(crate) mod courier;
 mod datamap;
 mod desk;
 pub(crate) mod elders;
@@ -61,6 +62,11 @@ pub(crate) enum Reply {
 pub(crate) trait Work: Send {
     /// Does a little; none until the work is done.
     fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>>;
+
+    /// Says whether the last step found nothing to do until something outside is done.
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 type Outcome<T> = Result<(T, BTreeSet<Save>), ApiError>;
@@ -121,6 +127,8 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.card" => opening(node, body, cards::of_alert),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
+        "courier.pack" => courier::pack(node, read(body)?).map(Reply::Work),
+        "courier.unpack" => courier::unpack(node, read(body)?).map(Reply::Work),
         "audit.list" => audit::list(node, body),
         "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
         "audit.export" => audit::export(node, body),

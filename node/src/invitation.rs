@@ -301,17 +301,21 @@ async fn resumed(
 
 fn resume(node: &Node, remote: NodeId) -> Option<Enrolled> {
     if node.replica.directory().admits(&remote, now()).is_ok() {
-        return Some(community(node));
+        return Some(community(node, &remote));
     }
     let last = awaiting(node.requests.of_joiner(&remote)?);
     Some(Enrolled { certificates: Vec::new(), last })
 }
 
-/// All that a member is told when it has joined.
-fn community(node: &Node) -> Enrolled {
-    let certificates = node.replica.directory().certificates().map(Certificate::encode).collect();
-    let (discovery, relays) = (node.discovery.into(), node.relays.clone());
-    Enrolled { certificates, last: Message::Enrolled { discovery, relays } }
+/// All that a member is told when it has joined, and a relay what it needs.
+fn community(node: &Node, joined: &NodeId) -> Enrolled {
+    let directory = node.replica.directory();
+    let all = !directory.only_carries(joined);
+    let told = directory.certificates().filter(|certificate| all || certificate.is_for_carriers());
+    let certificates = told.map(Certificate::encode).collect();
+    let (discovery, relays) = (node.discovery.into(), node.relays.urls());
+    let told = Some(node.relays.told());
+    Enrolled { certificates, last: Message::Enrolled { discovery, relays, told } }
 }
 
 fn awaiting(request: &Request) -> Message {
@@ -371,7 +375,7 @@ fn enrolled(node: &mut Node, id: &str, lacking: Lacking, joined: NodeId) -> Opti
             crate::requests::await_joiner(node, joined, now());
             (phase, Enrolled { certificates: Vec::new(), last })
         }
-        None => (InvitePhase::Enrolled { node: joined.to_string() }, community(node)),
+        None => (InvitePhase::Enrolled { node: joined.to_string() }, community(node, &joined)),
     };
     node.invitations.all.get_mut(id)?.phase = phase;
     crate::handle::welcome(node);

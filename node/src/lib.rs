@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use linli_core::apart;
 use linli_core::engine::Core;
-use linli_net::{DialPolicy, Interfaces, NetConfig, NetError, RelaySettings, SecretKey};
+use linli_net::{DialPolicy, Interfaces, NetConfig, NetError, SecretKey};
 use linli_replica::batch::Shelf;
 use linli_replica::index::Index;
 use linli_replica::replica::{Input, Policy, Replica};
@@ -31,28 +31,38 @@ pub mod setup;
 
 mod audit;
 mod catalogue;
+mod courier;
+mod dialling;
 mod driver;
 mod erasures;
 mod handle;
+mod health;
+mod heartbeats;
 mod invitation;
 mod ladder;
 mod node;
 mod people;
+mod reach;
 mod reactions;
 mod receipts;
+mod relays;
 mod requests;
 mod seat;
 mod upkeep;
 mod views;
 
 use config::{Config, ConfigError, Mdns};
-use driver::{Job, Sources, drive};
+use driver::{Call, Job, Sources, drive};
 use home::HomeLock;
 use node::{Node, Parts, endpoint, world};
+use relays::Relays;
 use setup::{JoinError, SetupError};
 
 /// Requests that may wait for the node at once.
 const JOBS_MAX: usize = 256;
+
+/// How long the driver may take to be looked at: the longest of its turns takes less than a second.
+const LOOK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How often a node that waits for officers asks whether they have signed.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(20);
@@ -83,11 +93,23 @@ pub enum RunError {
 /// Answers the control interface by asking the driver.
 struct Asker {
     jobs: mpsc::Sender<Job>,
+    call: mpsc::UnboundedSender<Call>,
     /// Where officers' key files are. One request opens them at a time: so often may somebody guess.
     keys: Mutex<PathBuf>,
 }
 
 impl Asker {
+    /// Looks at the node between two inputs of the driver; none where it does not come to that in time.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Node) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, replied) = oneshot::channel();
+        // Whoever asked may have gone.
+        self.call.send(Box::new(move |node| drop(reply.send(look(node))))).ok()?;
+        tokio::time::timeout(LOOK_TIMEOUT, replied).await.ok()?.ok()
+    }
+
     /// Opens the officers' keys that a request brings the passphrase of, apart from the driver: an alert
     /// does not wait for that.
     async fn officers(&self, body: &Value) -> Result<Vec<SigningKey>, api::ApiError> {
@@ -110,6 +132,15 @@ impl control::Handler for Asker {
         let officers = self.officers(&body).await?;
         self.jobs.send(Job { method, body, officers, reply }).await.map_err(|_| stopping())?;
         replied.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    async fn ill(&self) -> Option<String> {
+        let ill = self.look(health::ill).await;
+        ill.unwrap_or(Some(health::Ill::Silent)).map(|ill| ill.to_string())
+    }
+
+    async fn figures(&self) -> Option<String> {
+        self.look(health::figures).await
     }
 }
 
@@ -137,13 +168,13 @@ pub async fn run(
     node.service.ready("runs");
     let (jobs, jobs_rx) = mpsc::channel(JOBS_MAX);
     let (call, calls) = mpsc::unbounded_channel();
+    let asker = Asker { jobs, call: call.clone(), keys: Mutex::new(lock.home().officers()) };
     let sources = Sources { net: net_events, jobs: jobs_rx, calls, call, stored: stored_rx };
     let (ended, end) = oneshot::channel::<()>();
-    let serving =
-        server.serve(Arc::new(Asker { jobs, keys: lock.home().officers().into() }), async {
-            // The driver has ended either way.
-            let _ = end.await;
-        });
+    let serving = server.serve(Arc::new(asker), async {
+        // The driver has ended either way.
+        let _ = end.await;
+    });
     let driving = async {
         let node = drive(node, sources, stop).await;
         drop(ended);
@@ -223,10 +254,13 @@ async fn begin(
     let (signing, _) = identity.keys.to_secrets();
     let identity_id = identity.keys.id();
     let core = Core::load(identity.keys, identity.party, kept)?;
-    let net_config = network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
+    let at = (replica.directory(), node::now());
+    let relays = Relays::new(config, &identity.relays, Some(at))?;
+    let net_config = network(config, SecretKey::from_bytes(signing.expose()), &relays)?;
     let net_config = NetConfig { discovery_secret: Some(discovery), ..net_config };
     let (net, net_events) = linli_net::start(net_config).await?;
     let inviter = setup::inviter(&store)?;
+    let related = dialling::Related::new(inviter.as_ref().map(|(node, _)| *node));
     for (peer, addresses) in
         config.peers.iter().map(|peer| (peer.node, peer.addresses.clone())).chain(inviter)
     {
@@ -243,10 +277,11 @@ async fn begin(
     let heard = heard.map(|record| apart::Heard::load(&record)).unwrap_or_default();
     let parts = Parts {
         requests: requests::Requests::load(&own),
-        people: people::People::load(own),
         audit: audit::Audit::load(&store, identity_id).map_err(SetupError::from)?,
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
-        receipts: receipts::Receipts::load(records(Shelf::Receipt)?),
+        receipts: receipts::Receipts::load(records(Shelf::Receipt)?, &own),
+        courier: courier::Courier::load(own.iter().map(|(key, value)| (&key[..], &value[..]))),
+        people: people::People::load(own),
         heard,
         replica,
         core,
@@ -255,7 +290,8 @@ async fn begin(
         label: identity.label,
         pepper: identity.pepper,
         home: lock.home().clone(),
-        relays: relays(config, &identity.relays).into_iter().map(|relay| relay.url).collect(),
+        relays,
+        related,
         discovery,
         open_card_after_ms: config.open_card_after_ms(),
         rng,
@@ -275,6 +311,10 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
     node.tell_members();
     // What was ordered to be erased is forgotten before anything else is looked at.
     node.feed(Input::Tick);
+    let unnoted = node.courier.arrived_unnoted(node.replica.directory(), node::now());
+    if !unnoted.is_empty() {
+        node.feed(Input::Learned { pages: Vec::new(), records: unnoted });
+    }
     node.people.learn(node.replica.directory());
     for space in node.core.spaces().collect::<Vec<_>>() {
         node.feed(Input::Want(space));
@@ -324,36 +364,28 @@ fn close(node: &mut Node) -> Result<(), linli_store::StoreError> {
         }
     };
     records.push(linli_replica::batch::Record { shelf: Shelf::Own, key: CLEAN.to_vec(), value });
+    // A courier may be packed by them before anybody is met again.
+    loop {
+        let receipts = node.receipts.take_unsaved();
+        if receipts.is_empty() {
+            break;
+        }
+        records.extend(receipts);
+    }
     records.push(node.heard.record(node::now()));
     node.store.commit(linli_replica::batch::Batch { records, ..Default::default() })
-}
-
-/// The relays of the configuration, or where it names none those that this node was told of when it
-/// joined: the operator's word stands over theirs.
-fn relays(config: &Config, known: &[String]) -> Vec<RelaySettings> {
-    if config.relays.is_empty() {
-        let told =
-            |url: &String| RelaySettings { url: url.clone(), auth_token: None, quic_port: None };
-        return known.iter().map(told).collect();
-    }
-    let named = |relay: &config::Relay| RelaySettings {
-        url: relay.url.clone(),
-        auth_token: relay.token.clone(),
-        quic_port: relay.quic_port,
-    };
-    config.relays.iter().map(named).collect()
 }
 
 /// Reads the network's settings out of the configuration.
 pub(crate) fn network(
     config: &Config,
     secret_key: SecretKey,
-    known: &[String],
+    relays: &Relays,
 ) -> Result<NetConfig, ConfigError> {
     Ok(NetConfig {
         bind: config.listen,
         prefix_length: config.prefix_length,
-        relays: relays(config, known),
+        relays: relays.used().to_vec(),
         relay_ca_der: config.authorities()?,
         relay_only: config.relay_only,
         interfaces: match &config.mdns {
@@ -365,26 +397,4 @@ pub(crate) fn network(
         dial: DialPolicy::default(),
         ..NetConfig::new(secret_key)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn relays_that_the_operator_names_stand_over_those_told_when_joining() {
-        let told = ["http://10.0.0.2:3340".to_owned()];
-        let urls = |config: &Config| -> Vec<String> {
-            relays(config, &told).into_iter().map(|relay| relay.url).collect()
-        };
-        assert_eq!(urls(&Config::default()), told);
-        let named = config::Relay {
-            url: "https://relay.example".to_owned(),
-            token: None,
-            quic_port: None,
-            ca_file: None,
-        };
-        let config = Config { relays: vec![named], ..Config::default() };
-        assert_eq!(urls(&config), ["https://relay.example"]);
-    }
 }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use linli_core::apart::Heard;
+use linli_core::clocks::Clocks;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
 use linli_net::{EndpointId, Lane, NetHandle, SendError};
 use linli_replica::batch::Erase;
+use linli_replica::complaints::{Complaints, Of};
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{DocTag, NodeId, SpaceTag, Timestamp};
 use linli_replica::replica::{Input, Output, Replica, Save, Saved, Ticket};
@@ -22,8 +24,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::audit::Audit;
 use crate::catalogue::Catalogue;
+use crate::courier::Courier;
 use crate::people::People;
 use crate::receipts::Receipts;
+use crate::relays::Relays;
 use crate::requests::Requests;
 
 /// A running node.
@@ -38,13 +42,16 @@ pub(crate) struct Node {
     pub(crate) pepper: Secret,
     pub(crate) label: String,
     pub(crate) home: crate::home::Home,
-    pub(crate) relays: Vec<String>,
+    pub(crate) relays: Relays,
+    pub(crate) related: crate::dialling::Related,
     pub(crate) discovery: [u8; 32],
     pub(crate) catalogue: Catalogue,
     pub(crate) people: People,
     pub(crate) audit: Audit,
     pub(crate) receipts: Receipts,
+    pub(crate) courier: Courier,
     pub(crate) heard: Heard,
+    pub(crate) clocks: Clocks,
     pub(crate) peers: BTreeMap<NodeId, Peer>,
     pub(crate) invitations: crate::invitation::Invitations,
     pub(crate) requests: Requests,
@@ -52,6 +59,7 @@ pub(crate) struct Node {
     pub(crate) ladders: crate::ladder::Ladders,
     pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
+    pub(crate) heartbeats: crate::heartbeats::Heartbeats,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
     pub(crate) resplit: crate::recovery::Resplit,
@@ -61,6 +69,9 @@ pub(crate) struct Node {
     pub(crate) own_held_back: BTreeMap<SpaceTag, u64>,
     pub(crate) sweep: crate::handle::rotation::Sweep,
     pub(crate) service: linli_store::Service,
+    /// Pieces of data of others that were refused, since the start.
+    pub(crate) refused: u64,
+    pub(crate) complaints: Complaints,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -88,13 +99,15 @@ pub(crate) struct Parts {
     pub(crate) pepper: Secret,
     pub(crate) label: String,
     pub(crate) home: crate::home::Home,
-    pub(crate) relays: Vec<String>,
+    pub(crate) relays: Relays,
+    pub(crate) related: crate::dialling::Related,
     pub(crate) discovery: [u8; 32],
     pub(crate) people: People,
     pub(crate) audit: Audit,
     pub(crate) requests: Requests,
     pub(crate) catalogue: Catalogue,
     pub(crate) receipts: Receipts,
+    pub(crate) courier: Courier,
     pub(crate) heard: Heard,
     pub(crate) open_card_after_ms: u64,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -157,6 +170,7 @@ impl Node {
             label,
             home,
             relays,
+            related: parts.related,
             discovery: parts.discovery,
             catalogue: parts.catalogue,
             people: parts.people,
@@ -164,19 +178,24 @@ impl Node {
             officers: Vec::new(),
             requests: parts.requests,
             receipts: parts.receipts,
+            courier: parts.courier,
             heard: parts.heard,
+            clocks: Clocks::default(),
             peers: BTreeMap::new(),
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
             confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
+            heartbeats: crate::heartbeats::Heartbeats::default(),
             open_card_after_ms: parts.open_card_after_ms,
             resplit: crate::recovery::Resplit::default(),
             undecided: BTreeSet::new(),
             own_held_back: BTreeMap::new(),
             sweep: crate::handle::rotation::Sweep::default(),
             service: linli_store::Service::default(),
+            refused: 0,
+            complaints: Complaints::default(),
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,
@@ -237,6 +256,8 @@ impl Node {
                     | Output::Forked { .. }
                     | Output::Heartbeat { .. }
                     | Output::Synced { .. }
+                    | Output::Carried { .. }
+                    | Output::Lacks { .. }
                     | Output::Disconnect { .. }
                     | Output::Refused { .. }) => inputs.extend(self.output(other)),
                 }
@@ -289,9 +310,17 @@ impl Node {
                     .into_iter()
                     .collect();
             }
-            Output::Directory { .. } => return self.directory_changed(),
+            Output::Directory { changed } => {
+                let records = self.courier.arrived(&changed, now());
+                let noted = Input::Learned { pages: Vec::new(), records };
+                return std::iter::once(noted).chain(self.directory_changed()).collect();
+            }
+            Output::Carried { carried, .. } => self.courier.carried.absorb(carried),
+            Output::Lacks { peer, document, log, after } => {
+                self.receipts.note_lacking(peer, document, log, after, now());
+            }
             Output::Receipt { peer, document, frontier } => {
-                self.receipts.note(peer, document, frontier);
+                self.receipts.note(peer, document, frontier, now());
             }
             Output::Synced { peer, alike } => {
                 let index = self.replica.index();
@@ -302,21 +331,29 @@ impl Node {
                 }
             }
             Output::Disconnect { peer, reason } => {
-                tracing::warn!(peer = ?peer, %reason, "session ended");
+                if let Some(times) = self.complaints.note(peer, Of::Ended, now()) {
+                    tracing::warn!(peer = ?peer, %reason, times, "session ended");
+                }
                 if let Some(endpoint) = endpoint(&peer) {
                     self.net.disconnect(endpoint);
                 }
             }
             Output::Refused { peer, reason } => {
-                tracing::warn!(peer = ?peer, %reason, "something was refused");
+                self.refused = self.refused.saturating_add(1);
+                if let Some(times) = self.complaints.note(peer, Of::Refused(reason), now()) {
+                    tracing::warn!(peer = ?peer, %reason, times, "something was refused");
+                }
             }
             Output::Forked { entry, .. } => {
                 tracing::warn!(log = ?entry.header().log, "a log has two branches");
             }
-            Output::Heartbeat { .. }
-            | Output::Lost { from: Some(_), .. }
-            | Output::Send { .. }
-            | Output::Commit { .. } => {}
+            Output::Heartbeat { cell, .. } => crate::heartbeats::take(self, &cell),
+            Output::Lost { from: Some(_), entries, .. } => {
+                // Without entries it was certificates.
+                let lost = u64::try_from(entries.len().max(1)).unwrap_or(u64::MAX);
+                self.courier.lost = self.courier.lost.saturating_add(lost);
+            }
+            Output::Send { .. } | Output::Commit { .. } => {}
         }
         Vec::new()
     }
@@ -355,6 +392,7 @@ impl Node {
         let state = self.peers.entry(peer).or_default();
         *state =
             Peer { connected: true, since_ms: Some(at), last_seen_ms: Some(at), synced: false };
+        self.receipts.connected(&peer);
         self.feed(Input::Connected { peer, secret, initiator });
     }
 
@@ -377,7 +415,10 @@ impl Node {
     fn held(&mut self, from: Option<NodeId>, entries: &[Entry]) -> Vec<Input> {
         let world = world(&self.replica, &self.store);
         match self.core.receive(world, &mut self.rng, from, entries) {
-            Ok(arrival) => self.arrived(arrival),
+            Ok(arrival) => {
+                crate::reach::note_clock(self, from, entries);
+                self.arrived(arrival)
+            }
             Err(error) => {
                 tracing::error!(%error, "arrived entries could not be looked at");
                 Vec::new()
@@ -450,7 +491,7 @@ impl Node {
         }
     }
 
-    /// Tells the network who may connect.
+    /// Tells the network who may connect, and whom to dial.
     pub(crate) fn tell_members(&mut self) {
         let now = now();
         let directory = self.replica.directory();
@@ -460,6 +501,8 @@ impl Node {
             .filter(|(id, _)| **id != me && directory.admits(id, now).is_ok())
             .filter_map(|(id, _)| endpoint(id))
             .collect();
+        crate::relays::follow(self);
+        crate::dialling::tell(self, &members);
         if members != self.members {
             self.members.clone_from(&members);
             self.net.set_members(members);

@@ -28,7 +28,7 @@ pub(crate) fn react(node: &mut Node) {
         match name {
             Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
             Name::Plain(DocumentName::Order(id)) => decide(node, changed.document, id),
-            Name::Elder(elder, DocumentName::EmergencyCard) => renew_card(node, elder),
+            Name::Elder(elder, DocumentName::EmergencyCard) => cards::write_whole(node, elder),
             Name::Elder(elder, DocumentName::Consents) => enforce(node, elder),
             Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
         }
@@ -59,15 +59,6 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
         if let Err(error) = facts::add(node, document, Urgency::Urgent, None, fact) {
             tracing::warn!(%error, "an alert's delivery could not be written down");
         }
-    }
-}
-
-/// Writes a card whole for its present epoch, where this party answers for it and others changed it.
-fn renew_card(node: &mut Node, elder: Uuid) {
-    if cards::answers_for(node, elder)
-        && let Err(error) = cards::renew(node, elder)
-    {
-        tracing::warn!(%error, "a card could not be written whole");
     }
 }
 

@@ -15,6 +15,7 @@ use linli_replica::batch::{Batch, Record, Shelf};
 use linli_replica::certificate::{Act, Certificate, OfficerSet, PartyKind};
 use linli_replica::directory::{Directory, NotGenesis};
 use linli_replica::id::{CommunityId, NodeId, OfficerId, PartyId};
+use linli_replica::relays::RelayTold;
 use linli_store::keyring::{self, Cost, KeyringError, SealedKey};
 use linli_store::{StorageKey, Store, StoreError};
 use rand::rngs::{StdRng, SysRng};
@@ -192,7 +193,7 @@ pub(crate) struct Identity {
     pub(crate) label: String,
     pub(crate) pepper: Secret,
     pub(crate) discovery: Option<[u8; 32]>,
-    pub(crate) relays: Vec<String>,
+    pub(crate) relays: Vec<RelayTold>,
 }
 
 /// Opens the store of a data directory and reads what its node is.
@@ -221,9 +222,18 @@ pub(crate) fn identity(store: &Store) -> Result<Identity, SetupError> {
     let discovery = record(DISCOVERY)?.map(|bytes| thirty_two(&bytes)).transpose()?;
     let relays = match record(RELAYS)? {
         None => Vec::new(),
-        Some(bytes) => linli_replica::codec::decode(&bytes).map_err(|_| SetupError::Damaged)?,
+        Some(bytes) => relays(&bytes).ok_or(SetupError::Damaged)?,
     };
     Ok(Identity { keys, party, label, pepper, discovery, relays })
+}
+
+/// Reads the relays that the inviter told of; older records hold their URLs alone.
+fn relays(bytes: &[u8]) -> Option<Vec<RelayTold>> {
+    let urls = || -> Option<Vec<String>> { linli_replica::codec::decode(bytes).ok() };
+    let bare = |url| RelayTold { url, quic_port: None, pin: None };
+    linli_replica::codec::decode(bytes)
+        .ok()
+        .or_else(|| Some(urls()?.into_iter().map(bare).collect()))
 }
 
 /// Reads the community from the store's certificates.

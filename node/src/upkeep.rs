@@ -12,6 +12,7 @@ pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 pub(crate) fn tick(node: &mut Node) {
     crate::ladder::climb(node);
     crate::handle::cards::tick(node);
+    crate::heartbeats::tick(node);
     crate::handle::orders::hand_over(node);
     crate::handle::rotation::sweep(node);
     let mut records = node.receipts.take_unsaved();

@@ -5,11 +5,14 @@
 use std::{fs, path::PathBuf};
 
 use linli_node::config::{
-    Config, ConfigError, Environment, LogFormat, MAX_CONFIG_BYTES, Mdns, VARIABLES,
+    Config, ConfigError, Environment, LogFormat, MAX_CONFIG_BYTES, Mdns, RelaysFrom, VARIABLES,
 };
 use tempfile::TempDir;
 
 const NODE: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// The SHA-256 of a certificate.
+const PIN: &str = "abababababababababababababababababababababababababababababababab";
 
 /// Names and values.
 type Variables = &'static [(&'static str, &'static str)];
@@ -32,7 +35,7 @@ fn without_a_file_everything_has_its_default() {
     let path = dir.path().join("linli.toml");
     let config = Config::load(&path, &Environment::default()).unwrap();
     assert_eq!(config, Config::default());
-    assert_eq!((config.mdns, config.log.filter.as_str()), (Mdns::All, "info"));
+    assert_eq!((config.mdns, config.log.filter.as_str()), (Mdns::All, "linli=info,error"));
 }
 
 #[test]
@@ -42,6 +45,7 @@ fn every_key_is_read() {
 listen = "10.0.0.5:4400"
 prefix_length = 24
 relay_only = true
+relays_from = "configured"
 mdns = ["eth0", "wlan0"]
 api = "127.0.0.1:4480"
 desk_lock_minutes = 2
@@ -55,6 +59,7 @@ url = "https://relay.example:443"
 token = "secret"
 quic_port = 7842
 ca_file = "relay.pem"
+pin = "{PIN}"
 
 [[peers]]
 node = "{NODE}"
@@ -76,6 +81,7 @@ addresses = ["10.0.0.7:4400", "[fd00::7]:4400"]
     let relay = config.relays.first().unwrap();
     assert_eq!((relay.token.as_deref(), relay.quic_port), (Some("secret"), Some(7842)));
     assert_eq!(relay.ca_file, Some(dir.path().join("relay.pem")));
+    assert_eq!((relay.pin, config.relays_from), (Some([0xab; 32]), RelaysFrom::Configured));
     assert!(!format!("{config:?}").contains("secret"));
     let peer = config.peers.first().unwrap();
     assert_eq!((peer.node.to_string().as_str(), peer.addresses.len()), (NODE, 2));
@@ -84,6 +90,8 @@ addresses = ["10.0.0.7:4400", "[fd00::7]:4400"]
 #[test]
 fn every_variable_stands_over_its_key() {
     let peers = format!("{NODE}@10.0.0.7:1,10.0.0.8:2");
+    // As openssl writes it.
+    let colons = ["AB"; 32].join(":");
     let values = [
         ("LINLI_LISTEN", "127.0.0.1:1"),
         ("LINLI_PREFIX_LENGTH", "8"),
@@ -98,6 +106,8 @@ fn every_variable_stands_over_its_key() {
         ("LINLI_RELAYS", "https://a.example http://10.0.0.1:3340"),
         ("LINLI_RELAY_TOKEN", "secret"),
         ("LINLI_RELAY_CA", "/etc/relay.pem"),
+        ("LINLI_RELAY_PIN", colons.as_str()),
+        ("LINLI_RELAYS_FROM", "configured"),
         ("LINLI_PEERS", peers.as_str()),
     ];
     assert!(VARIABLES.iter().map(|(name, _)| name).eq(values.iter().map(|(name, _)| name)));
@@ -110,6 +120,7 @@ fn every_variable_stands_over_its_key() {
     assert_eq!(config.rotate_days, Some(90));
     assert!(config.relay_only);
     assert_eq!(config.mdns, Mdns::Loopback);
+    assert_eq!(config.relays_from, RelaysFrom::Configured);
     assert_eq!(config.desk_lock_minutes, Some(15));
     assert_eq!(config.api, Some("[::1]:5".parse().unwrap()));
     assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
@@ -118,6 +129,7 @@ fn every_variable_stands_over_its_key() {
     for relay in &config.relays {
         assert_eq!(relay.token.as_deref(), Some("secret"));
         assert_eq!(relay.ca_file, Some(PathBuf::from("/etc/relay.pem")));
+        assert_eq!(relay.pin, Some([0xab; 32]));
     }
     assert_eq!(config.peers.first().unwrap().addresses.len(), 2);
     // An empty variable is one that is not set.
@@ -136,6 +148,8 @@ fn a_mistake_in_the_file_names_file_and_line() {
         ("mdns = []", 1, "interfaces"),
         ("relays = [", 1, ""),
         ("[[relays]]\ntoken = \"t\"", 1, "url"),
+        ("[[relays]]\nurl = \"https://r\"\npin = \"ab\"", 3, "64 hexadecimal"),
+        ("relays_from = \"everywhere\"", 1, "everywhere"),
         ("[[peers]]\nnode = \"12\"\naddresses = []", 2, "64 hexadecimal"),
     ];
     for (text, expected, word) in cases {
@@ -158,7 +172,7 @@ fn values_that_make_no_sense_are_refused_with_what_to_write() {
         ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
         ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
         ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),
-        ("relay_only = true", &[], "[[relays]]"),
+        ("relay_only = true\nrelays_from = \"configured\"", &[], "[[relays]]"),
         ("desk_lock_minutes = 481", &[], "1 to 480"),
         ("open_card_after_seconds = 86401", &[], "0 to 86400"),
         ("prefix_length = 24", &[], "listen = "),

@@ -14,7 +14,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -41,11 +41,16 @@ use tokio::{
 struct Fake {
     calls: AtomicUsize,
     meet: Barrier,
+    ill: Mutex<Option<String>>,
 }
 
 impl Fake {
     fn new(together: usize) -> Arc<Self> {
-        Arc::new(Self { calls: AtomicUsize::new(0), meet: Barrier::new(together) })
+        Arc::new(Self {
+            calls: AtomicUsize::new(0),
+            meet: Barrier::new(together),
+            ill: Mutex::default(),
+        })
     }
 
     fn calls(&self) -> usize {
@@ -69,6 +74,15 @@ impl Handler for Fake {
             "status" => Ok(json!({ "unlike": "a status" })),
             other => panic!("{other} should not have come through"),
         }
+    }
+
+    async fn ill(&self) -> Option<String> {
+        self.ill.lock().unwrap().clone()
+    }
+
+    async fn figures(&self) -> Option<String> {
+        let answers = self.ill.lock().unwrap().is_none();
+        answers.then(|| "linli_node_healthy 1\n# EOF\n".to_owned())
     }
 }
 
@@ -262,9 +276,36 @@ async fn the_device_address_asks_for_the_token() {
     assert_eq!(node.fake.calls(), 0);
     let (status, answer) = node.device("/v1/leave", Some(&token), "{\"copies\": 3}").await;
     assert_eq!((status, &answer["waiting_entries"]), (200, &json!(3)));
-    let stream = TcpStream::connect(node.api.unwrap()).await.unwrap();
-    let health = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    assert_eq!(exchange(stream, health).await, (200, json!({ "status": "ok" })));
+}
+
+#[tokio::test]
+async fn health_and_figures_ask_for_no_token_and_answer_this_machine_only() {
+    let node = run(true).await;
+    let get = async |path: &str, host: &str| {
+        let mut stream = TcpStream::connect(node.api.unwrap()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let health = get("/health", "127.0.0.1:4480").await;
+    assert!(
+        health.starts_with("HTTP/1.1 200") && health.ends_with(r#"{"status":"ok"}"#),
+        "{health}"
+    );
+    let figures = get("/metrics", "localhost").await;
+    assert!(figures.contains("content-type: application/openmetrics-text"), "{figures}");
+    assert!(figures.ends_with("# EOF\n"), "{figures}");
+    // A web page that points its own name at this machine is told nothing.
+    for path in ["/health", "/metrics"] {
+        assert!(get(path, "attacker.example").await.starts_with("HTTP/1.1 403"), "{path}");
+    }
+    *node.fake.ill.lock().unwrap() = Some("the disk is full".to_owned());
+    let health = get("/health", "[::1]:1").await;
+    assert!(health.starts_with("HTTP/1.1 503") && health.contains("the disk is full"), "{health}");
+    assert!(get("/metrics", "127.0.0.1").await.starts_with("HTTP/1.1 503"));
+    assert_eq!(node.fake.calls(), 0);
 }
 
 #[tokio::test]
@@ -374,7 +415,8 @@ fn the_specification_describes_every_method_and_code() {
     let page = concat!(
         include_str!("../../docs/spec/control.md"),
         include_str!("../../docs/spec/control-officers.md"),
-        include_str!("../../docs/spec/control-grants.md")
+        include_str!("../../docs/spec/control-grants.md"),
+        include_str!("../../docs/spec/control-courier.md")
     );
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use iroh_relay::server::Server;
 use linli_net::{DialPolicy, EndpointId, Lane, NetHandle, SendError};
-use linli_replica::certificate::{Act, Certificate};
+use linli_replica::certificate::{Act, Certificate, PartyKind};
+use linli_replica::complaints::{Complaints, Of};
+use linli_replica::directory::Node;
 use linli_replica::entry::Urgency;
 use linli_replica::erasure;
 use linli_replica::id::NodeId;
+use linli_replica::relays::{self, RelayTold};
 use linli_replica::replica::{Input, Output, Replica, Save, Saved, Ticket};
 use linli_store::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -29,6 +32,11 @@ pub(crate) struct Carrier {
     pub(crate) gate: Arc<Gate>,
     pub(crate) problem: Option<StoreError>,
     pub(crate) over_quota: u64,
+    pub(crate) complaints: Complaints,
+    /// Where members reach the relay, as they are told.
+    pub(crate) told: Vec<RelayTold>,
+    /// Whether it has said so since it started.
+    published: bool,
     key: SigningKey,
     members: BTreeSet<NodeId>,
     reachable: BTreeSet<EndpointId>,
@@ -54,6 +62,9 @@ impl Carrier {
             gate,
             problem: None,
             over_quota: 0,
+            complaints: Complaints::default(),
+            told: Vec::new(),
+            published: false,
             key,
             members: BTreeSet::new(),
             reachable: BTreeSet::new(),
@@ -67,6 +78,11 @@ impl Carrier {
     /// Says whether a commit is still under way.
     pub(crate) const fn is_storing(&self) -> bool {
         self.in_flight > 0
+    }
+
+    /// How many commits are under way.
+    pub(crate) const fn storing(&self) -> usize {
+        self.in_flight
     }
 
     /// Gives the replica one input and carries all outputs out, in order.
@@ -103,14 +119,18 @@ impl Carrier {
             }
             Output::Directory { .. } => self.gate.update(self.replica.directory()),
             Output::Disconnect { peer, reason } => {
-                tracing::warn!(?peer, %reason, "session ended");
+                if let Some(times) = self.complaints.note(peer, Of::Ended, now()) {
+                    tracing::warn!(?peer, %reason, times, "session ended");
+                }
                 if let Some(endpoint) = endpoint(&peer) {
                     self.net.disconnect(endpoint);
                 }
             }
             Output::Refused { peer, reason } => {
                 self.over_quota += u64::from(reason.is_quota());
-                tracing::warn!(?peer, %reason, "something was refused");
+                if let Some(times) = self.complaints.note(peer, Of::Refused(reason), now()) {
+                    tracing::warn!(?peer, %reason, times, "something was refused");
+                }
             }
             Output::Forked { entry, .. } => {
                 tracing::warn!(log = ?entry.header().log, "a log has two branches");
@@ -121,7 +141,9 @@ impl Carrier {
             | Output::Erase { .. }
             | Output::Receipt { .. }
             | Output::Heartbeat { .. }
-            | Output::Synced { .. } => {}
+            | Output::Synced { .. }
+            | Output::Carried { .. }
+            | Output::Lacks { .. } => {}
         }
     }
 
@@ -183,6 +205,7 @@ impl Carrier {
     pub(crate) fn tick(&mut self, server: &Server) {
         self.feed(Input::Tick);
         self.renew();
+        self.publish();
         self.confirm();
         self.admit(server);
     }
@@ -244,6 +267,32 @@ impl Carrier {
             urgent: false,
         });
         self.confirming = Some(self.replica.last_save());
+    }
+
+    /// Tells members where the relay is, where it is another place than they were told last.
+    pub(crate) fn publish(&mut self) {
+        let (me, directory) = (self.replica.me(), self.replica.directory());
+        let is_carrier = |node: &Node| node.kind == PartyKind::Carrier && !node.expelled;
+        // One attempt at a time.
+        if self.is_storing() || !directory.node(&me).is_some_and(is_carrier) {
+            return;
+        }
+        if relays::published_by(directory, &me).unwrap_or_default() == self.told {
+            return;
+        }
+        // Where another machine runs under the same key, the two would undo each other without end.
+        if std::mem::replace(&mut self.published, true) {
+            return;
+        }
+        let act = relays::notice(me, self.told.clone());
+        let at = relays::next_at(directory, &me, now());
+        let certificate = Certificate::new(directory.community(), at, act).signed(&self.key);
+        self.feed(Input::Authored {
+            pages: Vec::new(),
+            certificates: vec![certificate],
+            records: Vec::new(),
+            urgent: false,
+        });
     }
 
     /// Extends the relay's own certificate, so that it serves on when nobody looks after it.

@@ -42,6 +42,9 @@ pub enum RelayError {
     /// The status page could be read from other machines.
     #[error("the status address {0} can be reached from outside: use 127.0.0.1 or [::1]")]
     StatusNotLoopback(SocketAddr),
+    /// The URL that members would be told is none.
+    #[error("`{0}` is no URL of a relay: write it like https://relay.example:443")]
+    PublicUrl(String),
     /// The relay server does not start.
     #[error(
         "the relay server cannot start: check that its addresses are free and belong to this machine"

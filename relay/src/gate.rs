@@ -10,6 +10,7 @@ use linli_replica::directory::{Directory, NotMember};
 use linli_replica::id::{NodeId, Timestamp};
 
 use crate::clock::now;
+use crate::limits::CONNECTIONS_MAX;
 
 /// How a node stands in the directory.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,25 @@ impl Gate {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Lets a connection of a member in, unless it has too many.
+    fn enter(&self, node: NodeId) -> Access {
+        let mut connections = self.connections();
+        let count = connections.entry(node).or_default();
+        if *count >= CONNECTIONS_MAX {
+            drop(connections);
+            return self
+                .refuse(node, "this node has too many connections at once; try again later");
+        }
+        *count += 1;
+        Access::Allow
+    }
+
+    fn refuse(&self, node: NodeId, reason: &str) -> Access {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(?node, %reason, "the relay refused an endpoint");
+        Access::Deny { reason: Some(reason.to_owned()) }
+    }
+
     fn connections(&self) -> MutexGuard<'_, BTreeMap<NodeId, usize>> {
         self.connected.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,15 +97,8 @@ impl AccessControl for Gate {
     async fn on_connect(&self, request: &ClientRequest) -> Access {
         let node = NodeId(*request.endpoint_id().as_bytes());
         match self.judge(&node, now()) {
-            Ok(()) => {
-                *self.connections().entry(node).or_default() += 1;
-                Access::Allow
-            }
-            Err(reason) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(?node, %reason, "the relay refused an endpoint");
-                Access::Deny { reason: Some(reason.to_string()) }
-            }
+            Ok(()) => self.enter(node),
+            Err(reason) => self.refuse(node, &reason.to_string()),
         }
     }
 

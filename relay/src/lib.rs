@@ -18,16 +18,18 @@ mod error;
 mod gate;
 mod identity;
 pub mod limits;
+mod metrics;
 mod options;
+mod published;
 mod relay;
 mod server;
 mod status;
 mod tls;
 
 pub use error::RelayError;
-pub use options::{Certificate, Https, Options, policy};
+pub use options::{Certificate, Https, Options, policy, rate};
 pub use relay::Relay;
-pub use status::{Held, PeerStatus, Quota, RelayStatus, Status};
+pub use status::{Held, Ill, PeerStatus, Quota, RelayStatus, STATUS_SOCKET, Status, Way};
 pub use tls::{CERTIFICATE_FILE, read_small_file};
 
 /// Runs a relay until `stop` is done. Then everything accepted is durable.

@@ -23,6 +23,18 @@ pub const NODE_TERM_MS: u64 = 365 * DAY_MS;
 /// extension reaches members who are rarely there.
 pub const RENEW_BEFORE_MS: u64 = 60 * DAY_MS;
 
+/// Bytes a second taken from each connection of a member at the relay server: a quarter of a line of 1 Gbit/s, which
+/// four homes share when they all sync for the first time. The carrier's own connection is one of them.
+pub const MEMBER_BYTES_PER_SECOND: u32 = 31_250_000;
+
+/// Connections of one node to the relay server at once: one in use, and some that a lost network left behind and
+/// that have not timed out yet. Each has a rate of its own.
+pub const CONNECTIONS_MAX: usize = 8;
+
+/// Node keys that the relay server remembers as well-formed: three times the nodes of a district. Whom a datagram is
+/// for is its sender's word, so that any number of keys can be named; each remembered takes 100 bytes or so.
+pub const KEYS_CACHED: usize = 16_384;
+
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Bytes of a file with a certificate chain, a TLS key or a passphrase: a chain of four takes 8 KiB.

@@ -59,7 +59,10 @@ struct Arguments {
     /// Network interfaces mDNS is limited to, by name; may be repeated
     #[arg(long, value_name = "NAME")]
     interface: Vec<String>,
-    /// Loopback TCP address of GET /health and GET /status
+    /// The URL under which members reach the relay [default: made of names and addresses]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Loopback TCP address of GET /health, /status and /metrics
     #[arg(long, value_name = "ADDRESS")]
     status: Option<SocketAddr>,
     /// Megabytes (MiB) kept for each member
@@ -68,6 +71,9 @@ struct Arguments {
     /// Megabytes (MiB) kept for the whole community
     #[arg(long, default_value_t = 65_536, value_name = "MIB")]
     community_quota: u32,
+    /// Megabits a second taken from each connection of a member; 0: as many as come
+    #[arg(long, default_value_t = 250, value_name = "MBIT")]
+    member_rate: u32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -84,7 +90,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let asked = std::env::var("RUST_LOG").ok().and_then(|words| words.parse().ok());
-    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    // What others' crates warn of, a member can cause as often as it likes: a line for each packet that is dropped.
+    let own =
+        || Targets::new().with_target("linli", LevelFilter::INFO).with_default(LevelFilter::ERROR);
+    let filter = asked.unwrap_or_else(own);
     let lines = fmt::layer().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(filter).with(lines).init();
     linli_store::harden().context("cannot keep this process's memory to itself")?;
@@ -96,14 +105,7 @@ async fn main() -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    let relay = Relay::start(options(Arguments::parse())?).await?;
-    tracing::info!(
-        node = %relay.node(),
-        url = relay.url(),
-        certificate_sha256 = relay.fingerprint(),
-        "relay started"
-    );
-    relay.serve(stop).await?;
+    Relay::start(options(Arguments::parse())?).await?.serve(stop).await?;
     tracing::info!("relay stopped; everything accepted is stored");
     Ok(())
 }
@@ -127,11 +129,13 @@ fn options(arguments: Arguments) -> anyhow::Result<Options> {
     let https = arguments.https.map(|listen| Https { listen, quic, certificate });
     Ok(Options {
         https,
+        public_url: arguments.public_url,
         listen: arguments.listen,
         prefix_length: arguments.prefix_length,
         mdns,
         status: arguments.status,
         policy: linli_relay::policy(arguments.quota, arguments.community_quota),
+        member_bytes_per_second: linli_relay::rate(arguments.member_rate),
         passphrase,
         ..Options::new(arguments.data, String::new(), arguments.http)
     })

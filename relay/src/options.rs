@@ -8,6 +8,8 @@ use linli_net::Interfaces;
 use linli_replica::replica::Policy;
 use zeroize::Zeroizing;
 
+use crate::limits::MEMBER_BYTES_PER_SECOND;
+
 /// What a relay is started with. Whatever is not named here is never contacted.
 #[derive(Clone)]
 pub struct Options {
@@ -20,6 +22,9 @@ pub struct Options {
     pub http: SocketAddr,
     /// The relay over HTTPS.
     pub https: Option<Https>,
+    /// The URL by which members reach the relay, which they are told; none: it is made of the names and addresses it
+    /// listens on, unless those say nothing to other machines.
+    pub public_url: Option<String>,
     /// UDP address of the carrier's endpoint; none: any free port on all interfaces.
     pub listen: Option<SocketAddr>,
     /// How many leading bits of `listen` are its network's; the carrier's endpoint begins no direct
@@ -27,10 +32,14 @@ pub struct Options {
     pub prefix_length: Option<u8>,
     /// Where the carrier's mDNS works.
     pub mdns: Interfaces,
-    /// Loopback TCP address of `GET /health` and `GET /status`; none: they are not served.
+    /// Loopback TCP address of `GET /health`, `/status` and `/metrics`; none: only the socket in the data
+    /// directory serves them.
     pub status: Option<SocketAddr>,
     /// What is kept for members.
     pub policy: Policy,
+    /// Bytes a second that the relay server takes from each connection of a member; 0: as many as come. Beyond
+    /// them it reads later, and TCP slows the member down.
+    pub member_bytes_per_second: u32,
 }
 
 /// What is kept with quotas in MiB: for each member, and for the whole community.
@@ -44,6 +53,12 @@ pub fn policy(quota_mib: u32, community_mib: u32) -> Policy {
     }
 }
 
+/// Bytes a second of a rate in Mbit/s (10⁶ bits).
+#[must_use]
+pub fn rate(megabits: u32) -> u32 {
+    megabits.saturating_mul(125_000)
+}
+
 impl Options {
     /// A relay over plain HTTP that keeps what [`Policy::CARRIER`] says and has no status page.
     #[must_use]
@@ -53,11 +68,13 @@ impl Options {
             passphrase: Zeroizing::new(passphrase),
             http,
             https: None,
+            public_url: None,
             listen: None,
             prefix_length: None,
             mdns: Interfaces::All,
             status: None,
             policy: Policy::CARRIER,
+            member_bytes_per_second: MEMBER_BYTES_PER_SECOND,
         }
     }
 }
@@ -67,11 +84,13 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("http", &self.http)
             .field("https", &self.https)
+            .field("public_url", &self.public_url)
             .field("listen", &self.listen)
             .field("prefix_length", &self.prefix_length)
             .field("mdns", &self.mdns)
             .field("status", &self.status)
             .field("policy", &self.policy)
+            .field("member_bytes_per_second", &self.member_bytes_per_second)
             .finish_non_exhaustive()
     }
 }

@@ -5,22 +5,24 @@ use std::sync::Arc;
 
 use iroh_relay::server::Server;
 use linli_net::{DialPolicy, NetConfig, NetEvent, NetEvents, RelaySettings, SecretKey};
+use linli_replica::complaints::Of;
 use linli_replica::id::NodeId;
-use linli_replica::replica::{Input, Policy};
-use tokio::net::TcpListener;
+use linli_replica::replica::Input;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::carrier::{Carrier, Stored, endpoint, node_id};
+use crate::clock::now;
 use crate::error::RelayError;
 use crate::gate::Gate;
 use crate::identity::{self, Identity};
 use crate::limits::{QUESTIONS_MAX, STOP_TIMEOUT, TICK};
 use crate::options::Options;
 use crate::server::{self, Relaying};
-use crate::status::{self, Question};
+use crate::status::{self, Facts, Question};
 use crate::tls;
 
 /// A relay that has started and waits to be served.
@@ -29,10 +31,11 @@ pub struct Relay {
     server: Server,
     events: NetEvents,
     stored: mpsc::UnboundedReceiver<Stored>,
-    policy: Policy,
+    facts: Facts,
     status: Option<(TcpListener, SocketAddr)>,
+    socket: Option<UnixListener>,
     url: String,
-    fingerprint: Option<String>,
+    quic_port: Option<u16>,
 }
 
 impl std::fmt::Debug for Relay {
@@ -67,12 +70,17 @@ impl Relay {
         }
         let (sender, stored) = mpsc::unbounded_channel();
         let mut carrier = Carrier::new(replica, store, net, gate, identity.key, sender);
+        carrier.told = relaying.told;
         carrier.warn_where_no_carrier();
         carrier.renew();
         carrier.admit(&relaying.server);
-        let Relaying { server, url, fingerprint, .. } = relaying;
-        let policy = options.policy;
-        Ok(Self { carrier, server, events, stored, policy, status, url, fingerprint })
+        let Relaying { server, url, fingerprint, quic_port, .. } = relaying;
+        // Only the path may be too long for a socket; what matters works without.
+        let socket = status::bind_socket(&options.data)
+            .inspect_err(|error| tracing::warn!(%error, "there is no status socket"))
+            .ok();
+        let facts = Facts { policy: options.policy, fingerprint, since_ms: now().0 };
+        Ok(Self { carrier, server, events, stored, facts, status, socket, url, quic_port })
     }
 
     /// The carrier's node id.
@@ -93,6 +101,12 @@ impl Relay {
         &self.url
     }
 
+    /// The UDP port of address discovery.
+    #[must_use]
+    pub const fn quic_port(&self) -> Option<u16> {
+        self.quic_port
+    }
+
     /// The loopback address of the status pages.
     #[must_use]
     pub fn status_address(&self) -> Option<SocketAddr> {
@@ -102,7 +116,7 @@ impl Relay {
     /// SHA-256 of the self-signed certificate, 64 hex digits.
     #[must_use]
     pub fn fingerprint(&self) -> Option<&str> {
-        self.fingerprint.as_deref()
+        self.facts.fingerprint.as_deref()
     }
 
     /// Serves until `stop` is done. Then nothing more is taken in, what was accepted becomes durable
@@ -116,6 +130,16 @@ impl Relay {
         if let Some((listener, _)) = self.status.take() {
             pages.spawn(status::serve(listener, ask.clone()));
         }
+        if let Some(socket) = self.socket.take() {
+            pages.spawn(status::serve_socket(socket, ask.clone()));
+        }
+        tracing::info!(
+            node = %self.node(),
+            url = self.url,
+            members_are_told = self.carrier.told.first().map(|told| told.url.as_str()),
+            certificate_sha256 = self.fingerprint(),
+            "relay started"
+        );
         let mut service = linli_store::Service::default();
         service.ready("runs");
         let mut tick = tokio::time::interval(TICK);
@@ -133,8 +157,7 @@ impl Relay {
                 }
                 Some(stored) = self.stored.recv() => self.carrier.stored(stored),
                 Some(question) = questions.recv() => {
-                    // Whoever asked may have gone.
-                    let _ = question.send(status::look(&self.carrier, self.policy));
+                    question.answer(&self.carrier, &self.server, &self.facts);
                 }
                 event = self.events.recv() => match event {
                     Some(event) => self.event(event),
@@ -152,13 +175,18 @@ impl Relay {
         let carrier = &mut self.carrier;
         match event {
             NetEvent::Connected { peer, connection_secret, initiator, .. } => {
-                tracing::info!(peer = %peer.fmt_short(), "connected");
-                let (peer, secret) = (node_id(&peer), connection_secret.0);
+                let (name, peer, secret) = (peer.fmt_short(), node_id(&peer), connection_secret.0);
+                if let Some(times) = carrier.complaints.note(peer, Of::Connected, now()) {
+                    tracing::info!(peer = %name, times, "connected");
+                }
                 carrier.feed(Input::Connected { peer, secret, initiator });
             }
             NetEvent::Disconnected { peer, reason, .. } => {
-                tracing::info!(peer = %peer.fmt_short(), %reason, "disconnected");
-                carrier.disconnected(node_id(&peer));
+                let (name, peer) = (peer.fmt_short(), node_id(&peer));
+                if let Some(times) = carrier.complaints.note(peer, Of::Disconnected, now()) {
+                    tracing::info!(peer = %name, %reason, times, "disconnected");
+                }
+                carrier.disconnected(peer);
             }
             NetEvent::Frame { peer, lane, bytes } => carrier.frame(node_id(&peer), lane, bytes),
             NetEvent::Writable { peer, lane } => carrier.writable(node_id(&peer), lane),
@@ -203,11 +231,7 @@ impl Relay {
 
 fn network(options: &Options, identity: &Identity, relaying: &Relaying) -> NetConfig {
     let seed = Zeroizing::new(identity.key.to_bytes());
-    let own = RelaySettings {
-        url: relaying.url.clone(),
-        auth_token: None,
-        quic_port: relaying.quic_port,
-    };
+    let own = RelaySettings { quic_port: relaying.quic_port, ..RelaySettings::new(&relaying.url) };
     NetConfig {
         bind: options.listen,
         prefix_length: options.prefix_length,

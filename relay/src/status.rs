@@ -1,32 +1,55 @@
-//! How the relay stands, and the two pages that say so to this machine.
+//! How the relay stands, and the pages that say so to this machine: at a socket in the data directory, and where
+//! it is wanted at a loopback address.
 
+use std::fs::{self, Permissions};
+use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::HOST;
+use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::uri::Authority;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use linli_net::PeerPath;
-use serde::Serialize;
-use tokio::net::TcpListener;
+use iroh_relay::server::Server;
+use linli_net::{METRICS_TYPE, PeerPath};
+use linli_replica::replica::Policy;
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::carrier::{Carrier, node_id};
 use crate::error::RelayError;
 use crate::limits::ANSWER_TIMEOUT;
+use crate::metrics;
+
+/// The socket in the data directory where the relay says how it stands.
+pub const STATUS_SOCKET: &str = "relay.sock";
 
 /// How a relay stands. Nodes are named by their bare keys, without addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The carrier's node id, 64 hex digits.
     pub node: String,
     /// The community's id, 64 hex digits.
     pub community: String,
+    /// The community's name.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// Since when it runs, by its clock.
+    pub since_ms: u64,
+    /// The relay's clock.
+    pub now_ms: u64,
+    /// When its certificate ends; none where the directory does not know it.
+    pub ends_ms: Option<u64>,
+    /// SHA-256 of the self-signed TLS certificate, 64 hex digits.
+    pub fingerprint: Option<String>,
     /// Whether the relay's own certificate is in force.
     pub admitted: bool,
     /// Whether that certificate names it as a carrier; else members ask it to keep nothing.
@@ -44,7 +67,7 @@ pub struct Status {
 }
 
 /// How the relay server stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayStatus {
     /// Nodes connected to it.
     pub connected: usize,
@@ -53,12 +76,12 @@ pub struct RelayStatus {
 }
 
 /// How a member stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerStatus {
     /// Its node id, 64 hex digits.
     pub node: String,
     /// How it is connected to the carrier: `direct`, `relayed`, or not at all.
-    pub connected: Option<&'static str>,
+    pub connected: Option<Way>,
     /// Whether it is connected to the relay server.
     pub at_relay: bool,
     /// Bytes kept for it, of its quota.
@@ -67,8 +90,18 @@ pub struct PeerStatus {
     pub spaces: usize,
 }
 
+/// How a member is connected to the carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// Without a relay.
+    Direct,
+    /// Through a relay.
+    Relayed,
+}
+
 /// What is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Documents, by their tags.
     pub documents: u64,
@@ -81,7 +114,7 @@ pub struct Held {
 }
 
 /// What may be kept for each sending endpoint, and for all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     /// Bytes of entries.
     pub bytes: u64,
@@ -98,22 +131,83 @@ pub struct Quota {
     pub refused: u64,
 }
 
-/// Asks the driver how it stands.
-pub(crate) type Question = oneshot::Sender<Status>;
+impl Status {
+    /// Says why the relay does not do its work; none where it does.
+    #[must_use]
+    pub const fn ill(&self) -> Option<Ill> {
+        if self.problem.is_some() {
+            Some(Ill::Store)
+        } else if self.held.full {
+            Some(Ill::Full)
+        } else if !self.admitted {
+            Some(Ill::NotAdmitted)
+        } else {
+            None
+        }
+    }
+}
+
+/// Why a relay does not do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ill {
+    /// The store takes nothing; the status says what its problem is.
+    #[error("the store takes nothing: `problem` of GET /status says why")]
+    Store,
+    /// The disk is full.
+    #[error("the disk is full: free some space; alerts are still kept")]
+    Full,
+    /// The directory does not admit the relay.
+    #[error("its certificate has ended, or officers put it out: members refuse it")]
+    NotAdmitted,
+    /// The driver does not answer.
+    #[error("it does not answer in time: it is busy, or hangs")]
+    Silent,
+}
+
+/// Something asked of the driver.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// How it stands.
+    Status(oneshot::Sender<Status>),
+    /// Its figures, as text.
+    Metrics(oneshot::Sender<String>),
+}
+
+impl Question {
+    /// Answers; whoever asked may have gone.
+    pub(crate) fn answer(self, carrier: &Carrier, server: &Server, facts: &Facts) {
+        let status = look(carrier, facts);
+        match self {
+            Self::Status(answer) => drop(answer.send(status)),
+            Self::Metrics(answer) => drop(answer.send(metrics::text(carrier, server, &status))),
+        }
+    }
+}
+
+/// What stays the same while a relay runs.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) policy: Policy,
+    pub(crate) fingerprint: Option<String>,
+    pub(crate) since_ms: u64,
+}
 
 /// Looks at a carrier.
-pub(crate) fn look(carrier: &Carrier, quota: linli_replica::replica::Policy) -> Status {
+fn look(carrier: &Carrier, facts: &Facts) -> Status {
+    let quota = facts.policy;
     let (replica, gate) = (&carrier.replica, &carrier.gate);
     let at_relay = gate.connected();
     let ways = carrier.net.peers();
     let connected = |node| {
         let peer = ways.iter().find(|peer| node_id(&peer.peer) == node);
         peer.and_then(|peer| peer.connected.as_ref()).map(|connection| match connection.path {
-            PeerPath::Relayed(_) => "relayed",
-            PeerPath::Direct(_) | PeerPath::None => "direct",
+            PeerPath::Relayed(_) => Way::Relayed,
+            PeerPath::Direct(_) | PeerPath::None => Way::Direct,
         })
     };
-    let members = gate.members(crate::clock::now());
+    let now = crate::clock::now();
+    let members = gate.members(now);
+    let directory = replica.directory();
     let peers = members.iter().filter(|node| **node != replica.me()).map(|node| PeerStatus {
         node: node.to_string(),
         connected: connected(*node),
@@ -127,9 +221,15 @@ pub(crate) fn look(carrier: &Carrier, quota: linli_replica::replica::Policy) -> 
     };
     Status {
         node: replica.me().to_string(),
-        community: replica.directory().community().to_string(),
+        community: directory.community().to_string(),
+        name: directory.name().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        since_ms: facts.since_ms,
+        now_ms: now.0,
+        ends_ms: directory.node(&replica.me()).map(|node| node.ends.0),
+        fingerprint: facts.fingerprint.clone(),
         admitted: members.contains(&replica.me()),
-        carrier: replica.directory().node(&replica.me()).is_some_and(|node| node.carrier),
+        carrier: directory.node(&replica.me()).is_some_and(|node| node.carrier),
         relay: RelayStatus { connected: at_relay.len(), refused: gate.refused() },
         peers: peers.collect(),
         held: Held {
@@ -161,13 +261,38 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
     Ok((listener, opened))
 }
 
-/// Serves the status pages.
-pub(crate) async fn serve(listener: TcpListener, questions: mpsc::Sender<Question>) {
-    let router = Router::new()
+/// Opens the socket of the status pages in a data directory that this process has to itself; whoever may
+/// enter the directory may ask.
+pub(crate) fn bind_socket(data: &Path) -> io::Result<UnixListener> {
+    let path = data.join(STATUS_SOCKET);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        // What a killed relay left behind.
+        Ok(()) | Err(_) => {}
+    }
+    let socket = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok(socket)
+}
+
+fn pages(questions: mpsc::Sender<Question>) -> Router {
+    Router::new()
         .route("/health", get(health))
         .route("/status", get(status))
-        .layer(from_fn(only_this_machine))
-        .with_state(questions);
+        .route("/metrics", get(figures))
+        .with_state(questions)
+}
+
+/// Serves the status pages at the socket.
+pub(crate) async fn serve_socket(socket: UnixListener, questions: mpsc::Sender<Question>) {
+    if let Err(error) = axum::serve(socket, pages(questions)).await {
+        tracing::warn!(%error, "the status socket ended");
+    }
+}
+
+/// Serves the status pages at the loopback address.
+pub(crate) async fn serve(listener: TcpListener, questions: mpsc::Sender<Question>) {
+    let router = pages(questions).layer(from_fn(only_this_machine));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::warn!(%error, "the status pages ended");
     }
@@ -186,27 +311,42 @@ async fn only_this_machine(request: Request, next: Next) -> Response {
     }
 }
 
-async fn ask(questions: &mpsc::Sender<Question>) -> Option<Status> {
+async fn ask<T>(
+    questions: &mpsc::Sender<Question>,
+    question: impl FnOnce(oneshot::Sender<T>) -> Question,
+) -> Option<T> {
     let (answer, answered) = oneshot::channel();
-    questions.try_send(answer).ok()?;
+    questions.try_send(question(answer)).ok()?;
     timeout(ANSWER_TIMEOUT, answered).await.ok()?.ok()
 }
 
-/// 200 while the driver answers and the store takes entries, else 503; `{"ok": …}`.
+/// 200 while the relay does its work, else 503 with the reason.
 async fn health(State(questions): State<mpsc::Sender<Question>>) -> (StatusCode, Json<Health>) {
-    let status = ask(&questions).await;
-    let ok = status.is_some_and(|status| status.problem.is_none() && !status.held.full);
+    let reason = match ask(&questions, Question::Status).await {
+        Some(status) => status.ill(),
+        None => Some(Ill::Silent),
+    };
+    let ok = reason.is_none();
     let code = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(Health { ok }))
+    (code, Json(Health { ok, reason: reason.map(|ill| ill.to_string()) }))
 }
 
 #[derive(Serialize)]
 struct Health {
     ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+async fn figures(State(questions): State<mpsc::Sender<Question>>) -> Response {
+    match ask(&questions, Question::Metrics).await {
+        Some(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }
 
 async fn status(
     State(questions): State<mpsc::Sender<Question>>,
 ) -> Result<Json<Status>, StatusCode> {
-    ask(&questions).await.map(Json).ok_or(StatusCode::SERVICE_UNAVAILABLE)
+    ask(&questions, Question::Status).await.map(Json).ok_or(StatusCode::SERVICE_UNAVAILABLE)
 }

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use linli_net::Pin;
 use linli_replica::batch::Shelf;
 use linli_store::Store;
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::error::RelayError;
@@ -42,7 +42,9 @@ pub(crate) struct Tls {
     pub(crate) chain: Vec<Vec<u8>>,
     /// The name under which the carrier reaches its own relay.
     pub(crate) host: String,
-    /// SHA-256 of the certificate where it is self-signed, in hex.
+    /// SHA-256 of the relay's own certificate.
+    pub(crate) pin: Pin,
+    /// The same in hex, where the relay signed it itself.
     pub(crate) fingerprint: Option<String>,
 }
 
@@ -67,7 +69,7 @@ pub(crate) fn prepare(https: &Https, store: &Store, data: &Path) -> Result<Tls, 
             let certificate = CertificateDer::from_pem_slice(own.certificate.as_bytes());
             let certificate = certificate.map_err(|_| RelayError::Damaged)?;
             let key = PrivatePkcs8KeyDer::from(own.key.to_vec());
-            let fingerprint = hex::encode(Sha256::digest(&certificate));
+            let fingerprint = hex::encode(linli_net::pin(&certificate));
             write_certificate(data, &own.certificate)?;
             tls(vec![certificate], key.into(), host, Some(fingerprint))
         }
@@ -81,6 +83,7 @@ fn tls(
     fingerprint: Option<String>,
 ) -> Result<Tls, RelayError> {
     let unusable = |error: rustls::Error| RelayError::Tls(error.to_string());
+    let pin = chain.first().map(|own| linli_net::pin(own)).unwrap_or_default();
     let der = chain.iter().map(|certificate| certificate.to_vec()).collect();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let server = ServerConfig::builder_with_provider(provider)
@@ -89,7 +92,7 @@ fn tls(
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(unusable)?;
-    Ok(Tls { server, chain: der, host, fingerprint })
+    Ok(Tls { server, chain: der, host, pin, fingerprint })
 }
 
 /// Returns the certificate kept for these names, or makes one and keeps it.

@@ -2,5 +2,6 @@
 
 pub mod capability;
 pub mod neighbourhood;
+pub mod sight;
 
 pub use capability::{Capability, requires};

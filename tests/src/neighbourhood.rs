@@ -27,6 +27,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 mod acts;
 pub mod community;
+pub mod crooked;
 pub mod disk;
 pub mod forge;
 mod hand_over;
@@ -40,6 +41,7 @@ pub use community::Community;
 pub use node::Node;
 pub use view::View;
 
+use crooked::Crooked;
 use disk::Answer;
 use wire::Wire;
 
@@ -67,6 +69,8 @@ pub struct Neighbourhood {
     pub wire: Wire,
     /// One commit in this many fails; zero for none.
     pub failures: u64,
+    /// Nodes that lie in what they send.
+    pub crooked: BTreeMap<NodeId, Crooked>,
     /// Every choice of chance.
     pub rng: ChaCha8Rng,
     /// How many steps were taken.
@@ -91,6 +95,7 @@ impl Neighbourhood {
             nodes: BTreeMap::new(),
             wire: Wire::default(),
             failures: 0,
+            crooked: BTreeMap::new(),
             rng,
             steps: 0,
         }
@@ -180,7 +185,7 @@ impl Neighbourhood {
             let Some(node) = self.nodes.get_mut(&id) else { continue };
             for output in node.handle(now, input) {
                 match output {
-                    Output::Send { peer, lane, bytes } => self.wire.send(id, peer, lane, bytes),
+                    Output::Send { peer, lane, bytes } => self.send(id, peer, lane, bytes),
                     Output::Disconnect { peer, .. } => {
                         inputs.extend(self.wire.cut(id, peer).into_iter().flatten());
                     }
@@ -193,12 +198,25 @@ impl Neighbourhood {
                     | Output::Forked { .. }
                     | Output::Heartbeat { .. }
                     | Output::Synced { .. }
+                    | Output::Carried { .. }
+                    | Output::Lacks { .. }
                     | Output::Refused { .. }) => {
                         let follow = self.node_mut(id).follow(now, output);
                         inputs.extend(follow.into_iter().map(|input| (id, input)));
                     }
                 }
             }
+        }
+    }
+
+    /// Puts a frame on its way, or what a crooked node makes of it.
+    fn send(&mut self, from: NodeId, to: NodeId, lane: Urgency, bytes: Vec<u8>) {
+        let frames = match self.crooked.get_mut(&from) {
+            Some(crooked) => crooked.twist(to, lane, bytes),
+            None => vec![(to, lane, bytes)],
+        };
+        for (to, lane, bytes) in frames {
+            self.wire.send(from, to, lane, bytes);
         }
     }
 
@@ -307,6 +325,12 @@ impl Neighbourhood {
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.input(id, Input::Tick);
             self.confirm(id);
+        }
+        let late = |(id, crooked): (&NodeId, &mut Crooked)| (*id, crooked.take_late());
+        for (from, frames) in self.crooked.iter_mut().map(late).collect::<Vec<_>>() {
+            for (to, lane, bytes) in frames {
+                self.wire.send(from, to, lane, bytes);
+            }
         }
     }
 

@@ -10,8 +10,12 @@
 mod audit;
 #[path = "neighbourhood/authority.rs"]
 mod authority;
+#[path = "neighbourhood/away.rs"]
+mod away;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
+#[path = "neighbourhood/crooked.rs"]
+mod crooked;
 #[path = "neighbourhood/cuts.rs"]
 mod cuts;
 #[path = "neighbourhood/emergency.rs"]
@@ -20,6 +24,8 @@ mod emergency;
 mod erasure;
 #[path = "neighbourhood/hand_over.rs"]
 mod hand_over;
+#[path = "neighbourhood/heartbeats.rs"]
+mod heartbeats;
 #[path = "neighbourhood/hostile.rs"]
 mod hostile;
 #[path = "neighbourhood/membership.rs"]

@@ -75,4 +75,5 @@ kind-carrier = carrier
 
 service-installed = The service is installed and runs: { $path }
 service-to-begin = The unit is in { $path }. systemd could not be told here. To begin it: `{ $command }`.
+service-to-stop = The unit { $path } is removed, but systemd could not be told, and it may run still. To stop it: `{ $command }`.
 service-removed = The service is removed: { $path }

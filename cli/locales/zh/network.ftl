@@ -75,4 +75,5 @@ kind-carrier = 转送方
 
 service-installed = 服务已安装并运行：{ $path }
 service-to-begin = 服务单元已写入 { $path }，但此处无法通知 systemd。请运行 `{ $command }` 启动。
+service-to-stop = 服务单元 { $path } 已移除，但无法通知 systemd，服务可能仍在运行。请运行 `{ $command }` 停止。
 service-removed = 服务已移除：{ $path }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The name of every check, in the order they are made; also what `--break` takes.
-pub(crate) const CHECKS: [&str; 26] = [
+pub(crate) const CHECKS: [&str; 30] = [
     "network-is-cut-off",
     "numbers-agree",
     "rows-become-elders",
@@ -31,6 +31,10 @@ pub(crate) const CHECKS: [&str; 26] = [
     "carer-reads-nothing-new",
     "erasure-is-proved",
     "stolen-node-is-shut-out",
+    "stick-brings-what-lacked",
+    "stick-is-sealed",
+    "custody-comes-back",
+    "wiped-relay-is-refilled",
 ];
 
 /// One check.

@@ -39,10 +39,12 @@ enum Step {
     Heal,
     Evening,
     Keys,
+    Courier,
+    Relay,
 }
 
 impl Step {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::SetUp,
         Self::Registers,
         Self::Discovery,
@@ -53,6 +55,8 @@ impl Step {
         Self::Heal,
         Self::Evening,
         Self::Keys,
+        Self::Courier,
+        Self::Relay,
     ];
 }
 
@@ -127,6 +131,8 @@ impl<'a> Day<'a> {
                 Step::Heal => self.heal().await?,
                 Step::Evening => self.evening().await?,
                 Step::Keys => self.keys().await?,
+                Step::Courier => self.courier().await?,
+                Step::Relay => self.relay_lost().await?,
                 Step::Kills | Step::Ladder => {}
             }
             if self.checks.made.iter().any(|check| self.spoils(check.name)) {

@@ -195,7 +195,7 @@ impl Day<'_> {
     }
 
     /// Whether a node shows an elder with this text.
-    async fn shows(&self, site: &str, elder: &str, text: &str) -> bool {
+    pub(crate) async fn shows(&self, site: &str, elder: &str, text: &str) -> bool {
         let show = ElderShow { elder: elder.to_owned() };
         let Ok(place) = self.town.at(site) else { return false };
         place.call(&show).await.is_ok_and(|shown| shown.to_string().contains(text))

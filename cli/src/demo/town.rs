@@ -104,8 +104,7 @@ impl Town {
             let said: Vec<String> = BufReader::new(output).lines().collect::<Result<_, _>>()?;
             let status = running.child().wait()?;
             ensure!(status.success(), "init failed: {}", place.last_words());
-            let made: serde_json::Value = serde_json::from_str(&said.concat())?;
-            place.node = made.get("node").and_then(|id| id.as_str()).context("no id")?.to_owned();
+            place.node = node_of(&said.concat())?;
         }
         for place in &self.places {
             let site = if place.site == "hub2" { DESK } else { place.site };
@@ -205,6 +204,17 @@ impl Town {
         Ok((number, shown))
     }
 
+    /// Takes a device away for good, with all it held, and enrols another in its place.
+    pub(crate) async fn replace(&mut self, site: &str) -> Result<()> {
+        let (lab, place) = self.at_mut(site)?;
+        place.kill()?;
+        std::fs::remove_dir_all(&place.data)?;
+        place.node = node_of(&place.ask(lab, &["init", "--label", site])?)?;
+        let place = self.at(site)?;
+        std::fs::write(place.data.join("linli.toml"), self.config(place, site)?)?;
+        self.enrol(site, |there, here| there == here).await.map(drop)
+    }
+
     /// Brings every device home and starts it.
     pub(crate) async fn settle(&mut self) -> Result<()> {
         let hub2 = self.at("hub2")?;
@@ -215,4 +225,11 @@ impl Town {
         }
         Ok(())
     }
+}
+
+/// Reads the id of a new node from what `init` said.
+fn node_of(said: &str) -> Result<String> {
+    let made: serde_json::Value = serde_json::from_str(said)?;
+    let node = made.get("node").and_then(|id| id.as_str());
+    Ok(node.context("no id")?.to_owned())
 }

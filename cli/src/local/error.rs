@@ -121,7 +121,9 @@ pub(super) fn relay(error: RelayError) -> anyhow::Error {
         RelayError::NotEnrolled => (Exit::CONFLICT, Some("relay-not-enrolled")),
         RelayError::NotMember(_) => (Exit::FORBIDDEN, None),
         RelayError::Listen { .. } | RelayError::Server(_) => (Exit::CONFLICT, None),
-        RelayError::StatusNotLoopback(_) | RelayError::Tls(_) => (Exit::USAGE, None),
+        RelayError::StatusNotLoopback(_) | RelayError::PublicUrl(_) | RelayError::Tls(_) => {
+            (Exit::USAGE, None)
+        }
         RelayError::File { .. } => (Exit::NOT_FOUND, None),
         RelayError::Net(_) | RelayError::Damaged | RelayError::ServerEnded => (Exit::FAILED, None),
     };

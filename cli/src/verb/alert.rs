@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{about, who::Parties};
 use crate::{
     context::Context,
-    failure::Exit,
-    output::{Columns, field},
+    failure::{Exit, explained},
+    output::{Columns, complain, field},
 };
 
 mod told;
@@ -72,7 +72,12 @@ impl Alert {
         match self.act {
             Act::Raise(Raise { elder, kind, cause }) => {
                 // Somebody must come: a name that cannot be given is not worth the alert.
-                let acting = context.acting().unwrap_or_default();
+                let acting = context.acting().unwrap_or_else(|error| {
+                    if !context.json {
+                        complain(&explained(&error, &context.text));
+                    }
+                    None
+                });
                 let request = AlertRaise { elder, kind, cause, acting };
                 answered(context, &context.ask(&request).await?)
             }

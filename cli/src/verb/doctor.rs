@@ -10,6 +10,9 @@ use crate::{
     moment,
 };
 
+mod network;
+pub(super) use network::{state, word};
+
 /// A clock before the first release of this program is wrong: 2026-01-01.
 const CLOCK_LEAST_MS: u64 = 1_767_225_600_000;
 
@@ -95,7 +98,11 @@ async fn node(context: &Context) -> Vec<Check> {
     let has_community = status.community.is_some();
     let found = (!has_community).then(|| context.text.say("status-no-community", &[]));
     checks.push(Check { name: "community", ok: has_community, found });
-    let warnings = status.warnings.into_iter();
+    if has_community {
+        checks.extend(network::checks(&status, context));
+    }
+    let went_back = status.went_back.iter().map(|node| super::peers::went_back(context, node));
+    let warnings = status.warnings.into_iter().chain(went_back);
     checks.extend(warnings.map(|found| Check { name: "warning", ok: false, found: Some(found) }));
     checks
 }

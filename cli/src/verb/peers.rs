@@ -1,4 +1,7 @@
-use linli_node::api::network::{Path, PeerRow, Status};
+use linli_node::api::{
+    network::{Path, PeerRow, Status, WentBack},
+    reach::Why,
+};
 
 use super::short;
 use crate::{
@@ -23,13 +26,26 @@ pub(super) fn brief(context: &Context, peers: &[PeerRow]) -> String {
         vec![
             name(peer),
             context.text.word("kind", &peer.kind),
-            path(context, peer.path),
+            path(context, peer),
+            context.zone.show_known(peer.since_ms),
+            why(context, peer),
             context.zone.show_known(peer.last_seen_ms),
             peer.waiting_entries.to_string(),
         ]
     };
-    let columns = Columns(&["peer", "kind", "path", "last-seen", "waiting"]);
+    let columns = Columns(&["peer", "kind", "path", "since", "why", "last-seen", "waiting"]);
     columns.table(&context.text, peers.iter().map(row).collect())
+}
+
+/// A node that holds less than it has said to hold.
+pub(super) fn went_back(context: &Context, node: &WentBack) -> String {
+    let arguments = [
+        ("label", printable(&node.label).into()),
+        ("at", context.zone.show(node.at_ms).into()),
+        ("documents", node.documents.into()),
+        ("missing", node.missing.into()),
+    ];
+    context.text.say("went-back", &arguments)
 }
 
 fn full(context: &Context, peers: &[PeerRow]) -> String {
@@ -40,7 +56,8 @@ fn full(context: &Context, peers: &[PeerRow]) -> String {
             short(&peer.node),
             name(peer),
             text.word("kind", &peer.kind),
-            path(context, peer.path),
+            path(context, peer),
+            why(context, peer),
             peer.address.clone().unwrap_or_else(|| "–".to_owned()),
             context.zone.show_known(peer.since_ms),
             context.zone.show_known(peer.last_seen_ms),
@@ -55,6 +72,7 @@ fn full(context: &Context, peers: &[PeerRow]) -> String {
         "peer",
         "kind",
         "path",
+        "why",
         "address",
         "since",
         "last-seen",
@@ -74,8 +92,19 @@ fn name(peer: &PeerRow) -> String {
     }
 }
 
-fn path(context: &Context, path: Path) -> String {
-    match path {
+/// Why it is reached so, and what was said of it.
+fn why(context: &Context, peer: &PeerRow) -> String {
+    let Some(why) = peer.why else { return "–".to_owned() };
+    let word = super::doctor::word(why, &context.text);
+    match &peer.words {
+        Some(words) if why == Why::Refused => format!("{word}: {}", printable(words)),
+        _ => word,
+    }
+}
+
+fn path(context: &Context, peer: &PeerRow) -> String {
+    match peer.path {
+        Path::Direct if peer.lan => context.text.say("path-lan", &[]),
         Path::Direct => context.text.say("path-direct", &[]),
         Path::Relayed => context.text.say("path-relayed", &[]),
         Path::Away => context.text.say("path-away", &[]),

@@ -13,6 +13,8 @@ use crate::{
     prompt::PASSPHRASE,
 };
 
+mod status;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Relay {
     #[command(subcommand)]
@@ -23,6 +25,7 @@ pub(crate) struct Relay {
 enum Act {
     Join(Join),
     Up(Up),
+    Status(status::Status),
 }
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +48,10 @@ struct Up {
     /// PEM file of the certificate's private key
     #[arg(long, requires = "certificate", value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Loopback TCP address of GET /health and GET /status
+    /// The URL under which members reach the relay [default: made of names and addresses]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Loopback TCP address of GET /health, /status and /metrics
     #[arg(long, value_name = "ADDRESS")]
     status: Option<SocketAddr>,
     /// Megabytes (MiB) kept for each member
@@ -54,6 +60,9 @@ struct Up {
     /// Megabytes (MiB) kept for the whole community
     #[arg(long, default_value_t = 65_536, value_name = "MIB")]
     community_quota: u32,
+    /// Megabits a second taken from each connection of a member; 0: as many as come
+    #[arg(long, default_value_t = 250, value_name = "MBIT")]
+    member_rate: u32,
     /// A file whose first line is the passphrase [default: LINLI_PASSPHRASE, or asked for]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -64,6 +73,7 @@ impl Relay {
         match self.act {
             Act::Join(join) => join.run(context).await,
             Act::Up(up) => up.run(context).await,
+            Act::Status(status) => status.run(context).await,
         }
     }
 
@@ -81,8 +91,10 @@ impl Up {
         logs::begin(&config.log)?;
         let passphrase = PASSPHRASE.get(context, self.passphrase_file.as_deref())?;
         let quotas = [self.quota, self.community_quota];
-        let (http, status) = (self.http, self.status);
-        let options = RelayOptions { http, status, quotas, https: self.https() };
+        let (http, status, member_rate) = (self.http, self.status, self.member_rate);
+        let public_url = self.public_url.clone();
+        let https = self.https();
+        let options = RelayOptions { http, https, public_url, status, quotas, member_rate };
         local::relay(&home.lock()?, config, &passphrase, options, told_to_stop()?).await?;
         Ok(Exit::DONE)
     }

@@ -1,4 +1,7 @@
-use linli_node::api::network::{self, StatusAnswer};
+use linli_node::api::{
+    network::{self, StatusAnswer},
+    reach::RelayRow,
+};
 
 use super::peers;
 use crate::{context::Context, failure::Exit, output::printable};
@@ -68,11 +71,17 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
             ],
         ),
         text.say("status-addresses", &[("addresses", listed(&answer.addresses).into())]),
-        text.say("status-relays", &[("relays", listed(&answer.relays).into())]),
+        text.say("status-relays", &[("relays", relays(context, answer).into())]),
     ];
+    if !answer.reach.public.is_empty() {
+        let addresses = listed(&answer.reach.public);
+        lines.push(text.say("status-public", &[("addresses", addresses.into())]));
+    }
     if answer.requests_waiting > 0 {
         lines.push(text.say("status-requests", &[("waiting", answer.requests_waiting.into())]));
     }
+    let went_back = answer.went_back.iter().map(|node| peers::went_back(context, node));
+    lines.extend(went_back.map(|what| text.say("status-warning", &[("what", what.into())])));
     lines.extend(
         answer
             .warnings
@@ -80,6 +89,16 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
             .map(|warning| text.say("status-warning", &[("what", printable(warning).into())])),
     );
     lines.join("\n")
+}
+
+/// The relays it uses, and how each is.
+fn relays(context: &Context, answer: &StatusAnswer) -> String {
+    let row = |relay: &RelayRow| {
+        let state = super::doctor::state(relay.state, &context.text);
+        let url = printable(&relay.url);
+        context.text.say("status-relay", &[("url", url.into()), ("state", state.into())])
+    };
+    listed(&answer.reach.relays.iter().map(row).collect::<Vec<_>>())
 }
 
 fn listed(items: &[String]) -> String {

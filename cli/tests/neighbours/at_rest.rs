@@ -174,7 +174,8 @@ fn the_keyring_of_a_desktop_opens_the_node() {
     assert!(node.0.wait().unwrap().success());
 }
 
-struct Running(Child);
+/// A process that ends with the test, however that ends.
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -107,11 +107,16 @@ pub(crate) fn id(node: &Desk) -> Value {
     node.ask(&["status"])["node"].clone()
 }
 
+/// Another node, as a node's status has it.
+pub(crate) fn peer<'a>(status: &'a Value, other: &Value) -> Option<&'a Value> {
+    status["peers"].as_array()?.iter().find(|peer| peer["node"] == *other)
+}
+
 /// Waits until one node is connected to the other without a relay and has compared all that both hold.
 pub(crate) fn met(node: &Desk, other: &Desk) {
     let other = id(other);
     node.await_answer(&["status"], |status| {
-        let peer = status["peers"].as_array()?.iter().find(|peer| peer["node"] == other)?;
+        let peer = peer(status, &other)?;
         (peer["path"] == "direct" && peer["synced"] == true).then_some(())
     });
 }
@@ -119,7 +124,7 @@ pub(crate) fn met(node: &Desk, other: &Desk) {
 /// Waits until a node no longer takes the other for connected.
 pub(crate) fn parted(node: &Desk, other: &Value) {
     node.await_answer(&["status"], |status| {
-        let peer = status["peers"].as_array()?.iter().find(|peer| peer["node"] == *other)?;
+        let peer = peer(status, other)?;
         (peer["path"] == "away").then_some(())
     });
 }
@@ -141,6 +146,11 @@ pub(crate) fn elders(node: &Desk) -> BTreeSet<String> {
 /// Waits until a node shows this elder.
 pub(crate) fn sees(node: &Desk, elder: &str) {
     wait("the elder is seen", || elders(node).contains(elder).then_some(()));
+}
+
+/// Waits until a node shows one elder with this telephone number.
+pub(crate) fn finds(node: &Desk, phone: &str) {
+    node.await_answer(&["elder", "list", phone], |page| (page["total"] == 1).then_some(()));
 }
 
 /// What a node can read: by document its name, Automerge heads and view's digest.

@@ -120,6 +120,33 @@ fn the_button_opens_the_card_to_the_duty_desk_and_the_end_of_the_alert_closes_it
     reads(&centre, third, "第一医院");
 }
 
+#[test]
+fn an_alert_that_is_too_long_goes_ahead_of_what_opens_the_card() {
+    let folder = folder();
+    let (centre, hub) = centre_and_hub(folder.path());
+    let elder = add_elder(&hub, "王秀英");
+    sees(&centre, &elder);
+    write(&hub, &elder, "allergies", "青霉素");
+    person(&centre);
+    // Each fits an urgent entry, and both together do not.
+    let cause = "smoke in the kitchen, ".repeat(80);
+    let alert = hub.ask(&["alert", "raise", &elder, "--kind", "smoke", "--cause", &cause]);
+    let alert = alert["alert"].as_str().unwrap();
+    reads(&centre, alert, "青霉素");
+    let shown = centre.ask(&["alert", "show", alert]);
+    let facts: Vec<&str> = shown["view"]["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|entry| entry["body"]["kind"].as_str())
+        .collect();
+    let place = |kind: &str| facts.iter().position(|fact| *fact == kind);
+    assert!(place("raised").is_some() && place("raised") < place("card_given"), "{facts:?}");
+
+    // The hub says each minute that it is there.
+    centre.await_answer(&["alert", "show", alert], |answer| answer["hub_heard_ms"].as_u64());
+}
+
 /// Who has the alert ends it; somebody else is told that it had no effect, and who has it.
 fn ended(centre: &Desk, hub: &Desk, alert: &str) {
     let resolve = ["alert", "resolve", alert, "--outcome", "helped"];

@@ -12,6 +12,7 @@ use linli_tests::{Capability, requires};
 use serde_json::Value;
 
 use crate::{
+    at_rest::Running,
     community::{LOOPBACK, centre, folder},
     site::{Site, finished, plain},
 };
@@ -37,13 +38,13 @@ fn the_manager_hears_that_a_node_runs_lives_and_stops() {
     let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
     let mut up = site.command(&["up"]);
     up.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "4000000");
-    let mut node = up.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut node = Running(up.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     hears(&socket, "READY=1");
     hears(&socket, "WATCHDOG=1");
     hears(&socket, "WATCHDOG=1");
     site.ask(&["stop"]);
     hears(&socket, "STOPPING=1");
-    assert!(node.wait().unwrap().success());
+    assert!(node.0.wait().unwrap().success());
 }
 
 /// What would be installed.
@@ -83,6 +84,10 @@ fn the_units_are_what_systemd_reads_and_leave_little_to_take() {
     let gone = site.run(&["service", "install", "--dry-run", "--credential", "/nowhere/x.cred"]);
     assert_eq!(gone.code, 3, "{gone:?}");
 
+    for text in [&node, &relay, &user] {
+        let places = text.replace("@system-service", "");
+        assert!(!places.contains('@'), "a place that nothing was put in: {text}");
+    }
     if !requires(Capability::Program("systemd-analyze")) {
         return;
     }

@@ -113,6 +113,14 @@ impl Desk {
         run.answer()
     }
 
+    /// Waits until `doctor` finds something; it fails as long as anything is ill.
+    pub(crate) fn await_doctor(&self, look: impl Fn(&Value) -> Option<()>) -> Value {
+        wait("the doctor finds it", || {
+            let found = self.run(&["doctor"]).answer();
+            look(&found).map(|()| found)
+        })
+    }
+
     /// Waits until the answer has what is looked for.
     pub(crate) fn await_answer<T>(&self, words: &[&str], look: impl Fn(&Value) -> Option<T>) -> T {
         let mut last = Value::Null;
@@ -202,11 +210,38 @@ impl Site {
         });
     }
 
+    /// Carries the machine to another network; the node is not running.
+    pub(crate) fn moves_to(&mut self, namespace: &str) {
+        assert!(self.node.is_none(), "the node runs");
+        self.desk.namespace = Some(namespace.to_owned());
+    }
+
+    /// What the node has logged.
+    pub(crate) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log()).unwrap_or_default()).into_owned()
+    }
+
+    /// Starts the node as a relay with these words and waits until it serves.
+    pub(crate) fn relay_up_at(&mut self, words: &[&str]) {
+        let started = |site: &Self| site.log_text().matches("relay started").count();
+        let before = started(self);
+        self.relay_with(words);
+        wait("the relay serves", || {
+            let ended = self.node.as_mut()?.try_wait().unwrap();
+            assert!(ended.is_none(), "the relay ended by itself: {ended:?}");
+            (started(self) > before).then_some(())
+        });
+    }
+
     /// Starts the node as a relay; it answers nobody here, and is ended by [`Self::kill`].
     pub(crate) fn relay_up(&mut self) {
+        self.relay_with(&["--http", "127.0.0.1:0"]);
+    }
+
+    fn relay_with(&mut self, words: &[&str]) {
         assert!(self.node.is_none(), "the relay runs already");
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = self.command(&["relay", "up", "--http", "127.0.0.1:0"]);
+        let mut command = self.command(&[&["relay", "up"], words].concat());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.node = Some(command.spawn().unwrap());
     }

@@ -60,6 +60,18 @@ impl Heard {
         }
     }
 
+    /// Returns when this node last compared with any other; `now` where one is connected, none where it never did.
+    #[must_use]
+    pub fn latest(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.open.is_empty() { self.last.values().max().copied() } else { Some(now) }
+    }
+
+    /// Returns when this node last compared what it holds with another.
+    #[must_use]
+    pub fn at(&self, peer: &NodeId) -> Option<Timestamp> {
+        self.last.get(peer).copied()
+    }
+
     /// Returns the record to be written at a time.
     pub fn record(&mut self, now: Timestamp) -> Record {
         self.last.extend(self.open.iter().map(|peer| (*peer, now)));
@@ -128,10 +140,14 @@ mod tests {
         heard.compared(other, Timestamp(20));
         heard.closed(other, Timestamp(30));
         heard.closed(other, Timestamp(40));
+        assert_eq!(heard.latest(Timestamp(50)), Some(Timestamp(50)), "one is connected");
         let record = heard.due(Timestamp(SAVE_MS)).unwrap();
         assert_eq!(heard.due(Timestamp(2 * SAVE_MS - 1)), None, "written a moment ago");
         let again = Heard::load(&record.value.unwrap());
         assert_eq!(again.last, BTreeMap::from([(one, Timestamp(SAVE_MS)), (other, Timestamp(30))]));
+        assert_eq!(again.latest(Timestamp(2 * SAVE_MS)), Some(Timestamp(SAVE_MS)));
+        assert_eq!((again.at(&other), again.at(&NodeId([3; 32]))), (Some(Timestamp(30)), None));
+        assert_eq!(Heard::default().latest(Timestamp(1)), None);
         assert!(again.open.is_empty(), "no connection outlasts a restart");
         heard.closed(one, Timestamp(3 * SAVE_MS));
         assert!(heard.due(Timestamp(3 * SAVE_MS)).is_some());

@@ -23,7 +23,7 @@ use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
-use crate::authority::{Owner, SpaceCertificate};
+use crate::authority::{Member, Owner, Right, SpaceCertificate};
 use crate::document::Document;
 use crate::identity::{NodeKeys, SealKey};
 use crate::limits::OPEN_DOCUMENTS_MAX;
@@ -42,6 +42,7 @@ mod reading;
 mod receive;
 mod recovery;
 mod removal;
+mod times;
 
 pub use edit::{Acting, Edit};
 pub use error::{CoreError, EditError};
@@ -149,6 +150,8 @@ pub struct Outline {
     pub owner: Option<(Owner, Option<PartyId>)>,
     /// Who has any right in it.
     pub members: Arc<BTreeSet<PartyId>>,
+    /// Those of them who may write.
+    pub writers: Arc<BTreeSet<PartyId>>,
     /// Who lost the right to write, and nothing says how far its writing counts.
     pub uncut: BTreeSet<PartyId>,
     /// The epochs that are written under: who began each, and when by its clock.
@@ -166,11 +169,18 @@ impl Outline {
             member.grants.iter().filter_map(|grant| Some((grant.ends?, *party)))
         });
         let ends: Arc<[(Timestamp, PartyId)]> = grants.collect();
+        let members: Arc<BTreeSet<PartyId>> = Arc::new(state.members.keys().copied().collect());
+        let may_write = |member: &Member| member.grants.iter().any(|g| g.right >= Right::Write);
+        let writers = state.members.iter().filter(|(_, member)| may_write(member));
+        let writers: BTreeSet<PartyId> = writers.map(|(party, _)| *party).collect();
+        // Mostly everybody writes.
+        let writers = if writers == *members { Arc::clone(&members) } else { Arc::new(writers) };
         Self {
             kind: space.kind().to_owned(),
             log: space.own_log(),
             owner: state.owner.map(|owner| (owner, space.holder(&state.title()))),
-            members: Arc::new(state.members.keys().copied().collect()),
+            members,
+            writers,
             uncut: state.uncut().collect(),
             epochs: space.latest_epochs().collect(),
             may_hold_back: space.may_hold_back(),

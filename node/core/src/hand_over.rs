@@ -384,10 +384,11 @@ fn proved(
         return Err(RequestError::OldOfficers);
     }
     // Who asks for what is a party's is that party, unless it is out; and somebody can take it.
-    let out = |party: &PartyId| directory.party(party).is_none_or(|known| known.expelled);
+    let expelled = |party: &PartyId| directory.party(party).map(|known| known.expelled);
     let asks = directory.node(&statement.node).map(|node| node.party);
-    let may = statement.from.is_none_or(|from| Some(from) == asks || out(&from));
-    if !may || parties(over).iter().any(out) {
+    let may = |from| Some(from) == asks || expelled(&from) == Some(true);
+    let takes = |party| expelled(party) == Some(false);
+    if !statement.from.is_none_or(may) || !parties(over).iter().all(takes) {
         return Err(RequestError::Malformed);
     }
     Ok((directory.name().to_owned(), set.clone()))

@@ -9,10 +9,13 @@
 pub mod apart;
 pub mod audit;
 pub mod authority;
+pub mod clocks;
 pub(crate) mod codec;
+pub mod courier;
 pub mod document;
 pub mod engine;
 pub mod hand_over;
+pub mod heartbeat;
 pub mod identity;
 pub mod inbox;
 pub mod kdf;

@@ -4,9 +4,13 @@
 /// tag and signature within an entry, less the length prefix. A larger batch is split.
 pub const PLAINTEXT_BYTES_MAX: usize = (240 << 10) - 4;
 
-/// Bytes to which urgent content is padded at least, so that an alert, its acknowledgement and a
-/// heartbeat look alike. An alert with its wrapped keys takes about 2 KiB.
-pub const URGENT_BYTES_MIN: usize = 4 << 10;
+/// Bytes to which urgent content is padded, and that it never exceeds, so that alerts and what answers
+/// them look alike. An alert that opens a card takes about 3 KiB.
+pub const URGENT_BYTES: usize = 4 << 10;
+
+/// Bytes to which a heartbeat is padded: so many that its frame is as long as that of one urgent entry,
+/// of a log of up to 23.
+pub const HEARTBEAT_BYTES: usize = URGENT_BYTES + 79;
 
 /// Changes or certificates in one entry. One commit makes one change; a merged courier file at most
 /// a few hundred.

@@ -5,6 +5,7 @@
 //! connection (RFC 8446 §7.5), so that a proof is worth nothing on another connection.
 
 use bech32::{Bech32m, Hrp};
+use linli_replica::relays::RelayTold;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -199,6 +200,9 @@ pub enum Message {
         /// Relays of the community, as the configuration writes them.
         #[n(1)]
         relays: Vec<String>,
+        /// The same relays with what else is to be known of them.
+        #[n(2)]
+        told: Option<Vec<RelayTold>>,
     },
     /// More officers must sign; the joiner asks again later with `Resume`.
     #[n(5)]

@@ -3,7 +3,7 @@
 //! Content is framed as length (4 bytes, little endian) ‖ content ‖ zeros up to a bucket. Buckets
 //! are 256 bytes wide up to 4 KiB; above, as wide as the largest power of two in an eighth of the
 //! size. What a carrier learns of a length is then at most its three leading bits, and padding adds
-//! at most an eighth. Urgent content takes at least one fixed size.
+//! at most an eighth. Urgent content has one size, whatever it is.
 
 use chacha20poly1305::aead::{Aead as _, Payload as Sealing};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
@@ -18,12 +18,12 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::identity::SealKey;
-use crate::limits::{PLAINTEXT_BYTES_MAX, URGENT_BYTES_MIN};
+use crate::limits::{PLAINTEXT_BYTES_MAX, URGENT_BYTES};
 use crate::secret::{Plaintext, Secret, draw};
 
 pub(crate) type Kem = hpke::kem::X25519HkdfSha256;
-type Kdf = hpke::kdf::HkdfSha256;
-type InboxAead = hpke::aead::ChaCha20Poly1305;
+pub(crate) type Kdf = hpke::kdf::HkdfSha256;
+pub(crate) type InboxAead = hpke::aead::ChaCha20Poly1305;
 
 const INBOX_INFO: &[u8] = b"linli 1 inbox";
 const PREFIX_BYTES: usize = 4;
@@ -52,6 +52,11 @@ pub enum SealError {
     /// The content exceeds the cap.
     #[error("{0} bytes do not fit one entry; the limit is {PLAINTEXT_BYTES_MAX}: split the batch")]
     TooLarge(usize),
+    /// Urgent content exceeds the one size that it has.
+    #[error(
+        "{0} bytes are more than what is urgent may have; shorten the text, or send it with less haste"
+    )]
+    TooLargeForUrgent(usize),
     /// The recipient's HPKE key is not a usable X25519 key.
     #[error("the recipient's sealing key is not usable; its node must be certified again")]
     BadRecipient,
@@ -259,7 +264,7 @@ pub fn open_from_inbox(entry: &Entry, own: &SealKey) -> Result<Plaintext, OpenEr
     unpad(padded.ok_or(OpenError::Damaged)?)
 }
 
-fn cipher(key: &Secret) -> XChaCha20Poly1305 {
+pub(crate) fn cipher(key: &Secret) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(key.expose().into())
 }
 
@@ -286,23 +291,37 @@ fn header(
     })
 }
 
+/// Says whether content of `bytes` may be sealed as urgent.
+pub(crate) const fn fits_urgent(bytes: usize) -> bool {
+    bytes <= URGENT_BYTES - PREFIX_BYTES
+}
+
 /// Returns the bytes that framed content of `bytes` takes in its bucket.
-fn bucket(bytes: usize, urgency: Urgency) -> usize {
-    let least = if urgency == Urgency::Urgent { URGENT_BYTES_MIN } else { PAD_BUCKET_BYTES };
+fn bucket(bytes: usize) -> usize {
     let step = match (bytes / 8).checked_ilog2() {
         Some(bits) => (1_usize << bits).max(PAD_BUCKET_BYTES),
         None => PAD_BUCKET_BYTES,
     };
-    bytes.next_multiple_of(step).max(least)
+    bytes.next_multiple_of(step).max(PAD_BUCKET_BYTES)
 }
 
 fn pad(content: &[u8], urgency: Urgency) -> Result<Plaintext, SealError> {
-    let too_large = SealError::TooLarge(content.len());
-    if content.len() > PLAINTEXT_BYTES_MAX {
-        return Err(too_large);
+    let bytes = content.len();
+    if bytes > PLAINTEXT_BYTES_MAX {
+        return Err(SealError::TooLarge(bytes));
     }
-    let length = u32::try_from(content.len()).map_err(|_| too_large)?;
-    let size = bucket(PREFIX_BYTES + content.len(), urgency);
+    if urgency != Urgency::Urgent {
+        pad_to(content, bucket(PREFIX_BYTES + bytes))
+    } else if fits_urgent(bytes) {
+        pad_to(content, URGENT_BYTES)
+    } else {
+        Err(SealError::TooLargeForUrgent(bytes))
+    }
+}
+
+/// Frames content in `size` bytes, which have room for it.
+pub(crate) fn pad_to(content: &[u8], size: usize) -> Result<Plaintext, SealError> {
+    let length = u32::try_from(content.len()).map_err(|_| SealError::TooLarge(content.len()))?;
     // Sized once: growing would leave copies of the content behind in memory.
     let mut padded = Zeroizing::new(Vec::with_capacity(size));
     padded.extend_from_slice(&length.to_le_bytes());
@@ -312,7 +331,7 @@ fn pad(content: &[u8], urgency: Urgency) -> Result<Plaintext, SealError> {
 }
 
 /// Takes the content out of its frame. The sealer vouches for the frame; a wrong one is its mistake.
-fn unpad(mut padded: Plaintext) -> Result<Plaintext, OpenError> {
+pub(crate) fn unpad(mut padded: Plaintext) -> Result<Plaintext, OpenError> {
     let (prefix, rest) = padded.split_first_chunk().ok_or(OpenError::Damaged)?;
     let length = usize::try_from(u32::from_le_bytes(*prefix)).map_err(|_| OpenError::Damaged)?;
     let (_, padding) = rest.split_at_checked(length).ok_or(OpenError::Damaged)?;

@@ -1,39 +1,48 @@
 //! The one task that owns the endpoint: it accepts, dials, adopts and replaces connections.
 
 mod dialing;
+mod relays;
 mod settings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use iroh::{
-    Endpoint, EndpointId,
+    Endpoint, EndpointId, RelayConfig, RelayUrl,
     endpoint::{Connection, Incoming, VarInt},
 };
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
 use crate::{
     MEMBER_ALPN,
     config::{Interfaces, NetConfig},
     dial::{Candidate, DialFailure, DialPolicy, Peer, replaces},
-    endpoint::{NetError, bind},
+    endpoint::{NetError, bind, relay_config},
     event::{EventSender, NetEvent, NetEvents, events},
     gate::Gate,
     handle::{Command, NetHandle, Shared},
-    limits::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, HANDSHAKES_MAX, PAIR_STREAMS_MAX, STABLE_AFTER},
+    limits::{
+        CLOSE_TIMEOUT, CONNECT_TIMEOUT, HANDSHAKES_MAX, PAIR_STREAMS_MAX, RELAY_WATCH_INTERVAL,
+        STABLE_AFTER,
+    },
     link::{self, Opened},
     mdns::{self, Found, Wish},
     pairing::{self, PairStream, PairTarget},
+    pins::Pins,
+    probe,
     reason::{DisconnectReason, code},
+    status::PeerPath,
     sync::locked,
 };
+
+use relays::Home;
 
 /// Starts the network and returns its handle and its events.
 ///
@@ -44,15 +53,25 @@ use crate::{
 pub async fn start(config: NetConfig) -> Result<(NetHandle, NetEvents), NetError> {
     let (sender, receiver) = events();
     let gate = Arc::new(Gate::new(config.members.clone(), sender.clone()));
-    let endpoint = bind(&config, gate.clone()).await?;
-    let own_relays = config.relays.iter().filter_map(|relay| relay.url.parse().ok()).collect();
+    let pins = Pins::of(&config.relays);
+    let endpoint = bind(&config, gate.clone(), &pins).await?;
+    let ca = pins.trust(&config.relay_ca_der);
+    let discovering = config.relays.iter().any(|relay| relay.quic_port.is_some());
+    let relays = config.relays.iter().filter_map(|relay| relay_config(relay).ok());
+    let relays: BTreeMap<_, _> = relays.map(|relay| (relay.url.clone(), Arc::new(relay))).collect();
     let shared = Arc::new(Shared {
         gate,
         peers: Mutex::new(BTreeMap::new()),
-        own_relays: Mutex::new(own_relays),
+        pins,
+        own_relays: Mutex::new(relays.keys().cloned().collect()),
+        discovering: AtomicBool::new(discovering),
+        troubles: Mutex::default(),
+        denied: Mutex::default(),
     });
     let (commands, command_receiver) = mpsc::unbounded_channel();
     let (wish, finds) = start_mdns(&config, &endpoint);
+    let mut probing = JoinSet::new();
+    probing.spawn(probe::run(endpoint.clone(), shared.clone(), ca));
     let actor = Actor {
         endpoint: endpoint.clone(),
         me: endpoint.id(),
@@ -62,12 +81,16 @@ pub async fn start(config: NetConfig) -> Result<(NetHandle, NetEvents), NetError
         wish,
         finds,
         policy: config.dial,
+        alone_since: None,
         dials: JoinSet::new(),
         handshakes: JoinSet::new(),
         links: JoinSet::new(),
+        probing,
         next_number: 1,
         pair_streams: Arc::new(Semaphore::new(PAIR_STREAMS_MAX)),
         seekers: Vec::new(),
+        relays,
+        home: Home::default(),
     };
     tokio::spawn(actor.run());
     Ok((NetHandle { endpoint, shared, events: sender, commands }, receiver))
@@ -128,19 +151,27 @@ struct Actor {
     wish: watch::Sender<Wish>,
     finds: Option<mpsc::Receiver<Found>>,
     policy: DialPolicy,
+    /// Since when no carrier is connected.
+    alone_since: Option<Instant>,
     /// Dials under way.
     dials: JoinSet<Work>,
     /// Incoming handshakes under way.
     handshakes: JoinSet<Work>,
     links: JoinSet<Ended>,
+    /// Looks why relays do not answer.
+    probing: JoinSet<()>,
     next_number: u64,
     pair_streams: Arc<Semaphore>,
     seekers: Vec<Seeker>,
+    relays: BTreeMap<RelayUrl, Arc<RelayConfig>>,
+    home: Home,
 }
 
 impl Actor {
     async fn run(mut self) {
         self.members_changed();
+        let mut watch = interval(RELAY_WATCH_INTERVAL);
+        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let done = loop {
             let next_dial = self.dial_due(Instant::now());
             tokio::select! {
@@ -156,6 +187,7 @@ impl Actor {
                 Some(work) = self.dials.join_next() => self.worked(work.unwrap_or(Work::Nothing)),
                 Some(work) = self.handshakes.join_next() => self.worked(work.unwrap_or(Work::Nothing)),
                 Some(Ok(ended)) = self.links.join_next() => self.ended(ended),
+                _ = watch.tick() => self.watch_home_relay().await,
                 found = next_find(&mut self.finds) => self.found(found),
                 () = until(next_dial) => {}
                 () = self.events.closed() => break None,
@@ -178,6 +210,7 @@ impl Actor {
         }
         self.dials.shutdown().await;
         self.handshakes.shutdown().await;
+        self.probing.shutdown().await;
         while let Some(ended) = self.links.join_next().await {
             if let Ok(Ended { peer, number, reason }) = ended {
                 self.events.control(NetEvent::Disconnected { peer, connection: number, reason });
@@ -263,7 +296,7 @@ impl Actor {
         *next_number += 1;
         let (link, running) = link::start(opened, number, events.clone());
         let id = link.peer;
-        tracing::debug!(peer = %id.fmt_short(), connection = number, initiator = link.initiator, "connected");
+        tracing::debug!(peer = %id.fmt_short(), connection = number, initiator = link.initiator, path = link.last_path().word(), "connected");
         peer.link = Some(link);
         peer.not_before = None;
         peer.last_failure = None;
@@ -276,8 +309,10 @@ impl Actor {
         let mut peers = locked(&self.shared.peers);
         let Some(peer) = peers.get_mut(&id) else { return };
         let Some(link) = peer.link.take_if(|link| link.number == number) else { return };
-        if let crate::status::PeerPath::Direct(address) = link.last_path() {
-            peer.learned = Some(address);
+        match link.last_path() {
+            PeerPath::Direct(address) => peer.learned = Some(address),
+            PeerPath::Relayed(url) if reason == DisconnectReason::Silent => self.home.doubt(url),
+            PeerPath::Relayed(_) | PeerPath::None => {}
         }
         let refusal = if let DisconnectReason::RefusedByPeer { words } = &reason {
             Some(words.clone())

@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
 use iroh::{EndpointId, SecretKey};
 
-use crate::dial::DialPolicy;
+use crate::{
+    dial::DialPolicy,
+    endpoint::{NetError, relay_config},
+    pins::Pin,
+};
 
 /// A relay of the community.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,6 +19,23 @@ pub struct RelaySettings {
     pub auth_token: Option<String>,
     /// UDP port where the relay tells this node its public address (QUIC address discovery).
     pub quic_port: Option<u16>,
+    /// SHA-256 of its own certificate, trusted besides what authorities signed.
+    pub pin: Option<Pin>,
+}
+
+impl RelaySettings {
+    /// A relay of which nothing but the URL is known.
+    pub fn new(url: &str) -> Self {
+        Self { url: url.to_owned(), auth_token: None, quic_port: None, pin: None }
+    }
+
+    /// The URL as relays are compared by it.
+    ///
+    /// # Errors
+    /// When it makes no sense.
+    pub fn normal_url(&self) -> Result<String, NetError> {
+        Ok(relay_config(self)?.url.to_string())
+    }
 }
 
 impl fmt::Debug for RelaySettings {
@@ -23,6 +44,7 @@ impl fmt::Debug for RelaySettings {
             .field("url", &self.url)
             .field("has_auth_token", &self.auth_token.is_some())
             .field("quic_port", &self.quic_port)
+            .field("pin", &self.pin.map(hex::encode))
             .finish()
     }
 }

@@ -1,6 +1,12 @@
 //! When a peer is dialled, and what is known about the ways to it. Pure: time is an argument.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    ops::Bound,
+    sync::Arc,
+    time::Duration,
+};
 
 use iroh::{EndpointAddr, EndpointId, RelayUrl};
 use tokio::{task::AbortHandle, time::Instant};
@@ -8,7 +14,7 @@ use tokio::{task::AbortHandle, time::Instant};
 use crate::{
     limits::{
         ADDRESSES_MAX, BACKOFF_FIRST, BACKOFF_MAX, BACKOFF_REFUSED_FIRST, BACKOFF_REFUSED_MAX,
-        SIMULTANEOUS_WINDOW,
+        OTHERS_MAX, SIMULTANEOUS_WINDOW,
     },
     link::{Link, Opened},
     status::PeerPath,
@@ -20,6 +26,15 @@ pub enum DialPolicy {
     /// Every member with a known address, or through the relays.
     #[default]
     Everyone,
+    /// Those this node has to do with, and whoever is near: found on the local network, or at an address or relay that
+    /// the owner told. When none of the carriers has been connected for ten seconds, up to three others besides, so that
+    /// news of the community reach everybody.
+    Related {
+        /// Those this node has to do with.
+        related: BTreeSet<EndpointId>,
+        /// Those that everybody dials.
+        carriers: BTreeSet<EndpointId>,
+    },
     /// Only these.
     Only(BTreeSet<EndpointId>),
     /// Nobody: wait to be dialled.
@@ -27,12 +42,40 @@ pub enum DialPolicy {
 }
 
 impl DialPolicy {
-    pub(crate) fn allows(&self, peer: &EndpointId) -> bool {
+    /// Whether this node dials a peer whoever else is connected.
+    pub(crate) fn allows(&self, id: &EndpointId, peer: &Peer) -> bool {
         match self {
             Self::Everyone => true,
-            Self::Only(peers) => peers.contains(peer),
+            Self::Related { related, carriers } => {
+                related.contains(id) || carriers.contains(id) || peer.is_near()
+            }
+            Self::Only(peers) => peers.contains(id),
             Self::Nobody => false,
         }
+    }
+
+    /// Whether a carrier is missing: none of those that everybody dials is connected.
+    pub(crate) fn lacks_carrier(&self, peers: &BTreeMap<EndpointId, Peer>) -> bool {
+        let Self::Related { carriers, .. } = self else { return false };
+        !carriers.iter().any(|id| peers.get(id).is_some_and(|peer| peer.link.is_some()))
+    }
+
+    /// Which others are dialled for want of a carrier: the nearest in the circle of all ids after one's own that answer:
+    /// links from each node to the next hold the whole community together.
+    pub(crate) fn others(
+        &self,
+        me: &EndpointId,
+        peers: &BTreeMap<EndpointId, Peer>,
+        has_relays: bool,
+    ) -> BTreeSet<EndpointId> {
+        let after = peers.range((Bound::Excluded(*me), Bound::Unbounded)).chain(peers.range(..*me));
+        let mut others: Vec<_> = after
+            .filter(|(id, peer)| !self.allows(id, peer) && (has_relays || peer.learned.is_some()))
+            .map(|(id, peer)| (if peer.link.is_some() { 0 } else { peer.failures }, *id))
+            .collect();
+        // Stable: of those that failed alike the nearest stay first.
+        others.sort_by_key(|(failures, _)| *failures);
+        others.into_iter().take(OTHERS_MAX).map(|(_, id)| id).collect()
     }
 }
 
@@ -104,6 +147,11 @@ impl Peer {
             address = address.with_relay_url(relay.clone());
         }
         address
+    }
+
+    /// On the local network, or where the owner said.
+    fn is_near(&self) -> bool {
+        !self.found.is_empty() || !self.told.is_empty() || !self.relays.is_empty()
     }
 
     /// Every direct address known.
@@ -209,6 +257,51 @@ mod tests {
         let spread: BTreeSet<_> = (0..32_u8).map(|seed| jittered(wait, 3, &[seed])).collect();
         assert!(spread.len() > 16);
         assert!(spread.iter().all(|w| *w >= wait && *w <= wait + wait / 4));
+    }
+
+    fn id(number: u8) -> EndpointId {
+        iroh::SecretKey::from_bytes(&[number; 32]).public()
+    }
+
+    /// Peers in the order of their ids, after one's own.
+    fn circle(me: &EndpointId, peers: &BTreeMap<EndpointId, Peer>) -> Vec<EndpointId> {
+        let after = peers.keys().filter(|id| *id > me);
+        after.chain(peers.keys().filter(|id| *id < me)).copied().collect()
+    }
+
+    #[test]
+    fn those_one_has_to_do_with_and_those_near_are_dialled() {
+        let policy = DialPolicy::Related { related: [id(1)].into(), carriers: [id(2)].into() };
+        let far = Peer::default();
+        assert!(policy.allows(&id(1), &far));
+        assert!(policy.allows(&id(2), &far));
+        assert!(!policy.allows(&id(3), &far));
+        let at = || BTreeSet::from(["10.0.0.7:1".parse::<SocketAddr>().unwrap()]);
+        assert!(policy.allows(&id(3), &Peer { found: at(), ..Peer::default() }));
+        assert!(policy.allows(&id(3), &Peer { told: at(), ..Peer::default() }));
+        let learned = at().pop_first();
+        assert!(!policy.allows(&id(3), &Peer { learned, ..Peer::default() }), "it was near once");
+    }
+
+    #[test]
+    fn for_want_of_a_carrier_the_next_few_that_answer_are_dialled() {
+        let me = id(0);
+        let mut peers: BTreeMap<_, _> = (1..=9).map(|n| (id(n), Peer::default())).collect();
+        let circle = circle(&me, &peers);
+        let policy = DialPolicy::Related { related: [circle[0]].into(), carriers: BTreeSet::new() };
+        let next = |peers: &_, places: [usize; 3]| {
+            assert_eq!(policy.others(&me, peers, true), places.map(|at| circle[at]).into());
+        };
+        next(&peers, [1, 2, 3]);
+        assert_eq!(policy.others(&me, &peers, false), BTreeSet::new(), "there is no way to them");
+        // Who does not answer makes room, until the others do not answer either.
+        peers.get_mut(&circle[2]).unwrap().failures = 1;
+        next(&peers, [1, 3, 4]);
+        for at in [1, 3, 4, 5, 6, 7, 8] {
+            peers.get_mut(&circle[at]).unwrap().failures = 2;
+        }
+        next(&peers, [1, 2, 3]);
+        assert!(policy.lacks_carrier(&peers) && !DialPolicy::Everyone.lacks_carrier(&peers));
     }
 
     #[test]

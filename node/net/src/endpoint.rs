@@ -8,7 +8,6 @@ use iroh::{
     endpoint::{
         BindError, BindOpts, IdleTimeout, PortmapperConfig, QuicTransportConfig, VarInt, presets,
     },
-    tls::CaTlsConfig,
 };
 use iroh_relay::RelayQuicConfig;
 
@@ -17,6 +16,7 @@ use crate::{
     config::{NetConfig, RelaySettings},
     gate::{Gate, GateHook},
     limits::{CONNECTION_WINDOW_BYTES, IDLE_TIMEOUT_MS, PATH_IDLE_TIMEOUT, STREAM_WINDOW_BYTES},
+    pins::Pins,
 };
 
 /// Why the network could not be started or set up.
@@ -62,10 +62,13 @@ pub enum NetError {
 }
 
 /// Binds the endpoint after the configuration.
-pub(crate) async fn bind(config: &NetConfig, gate: Arc<Gate>) -> Result<Endpoint, NetError> {
+pub(crate) async fn bind(
+    config: &NetConfig,
+    gate: Arc<Gate>,
+    pins: &Pins,
+) -> Result<Endpoint, NetError> {
     let relays =
         config.relays.iter().map(relay_config).collect::<Result<Vec<RelayConfig>, NetError>>()?;
-    let extra = config.relay_ca_der.iter().map(|der| der.clone().into());
     let mut net_report = iroh::NetReportConfig::minimal();
     // Without these a node with a relay but no QUIC address discovery never picks its home relay.
     net_report.https_probes = true;
@@ -78,7 +81,7 @@ pub(crate) async fn bind(config: &NetConfig, gate: Arc<Gate>) -> Result<Endpoint
         // Asked only for the host names of configured relays, and only the machine's own name servers.
         .dns_resolver(DnsResolver::builder().with_system_defaults().disable_fallback().build())
         .transport_config(transport())
-        .ca_tls_config(CaTlsConfig::embedded().with_extra_roots(extra))
+        .ca_tls_config(pins.trust(&config.relay_ca_der))
         .hooks(GateHook(gate));
     if config.relay_only {
         builder = builder.clear_ip_transports();
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     fn settings(url: &str) -> RelaySettings {
-        RelaySettings { url: url.to_owned(), auth_token: None, quic_port: None }
+        RelaySettings::new(url)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -23,6 +23,8 @@ use crate::{
     limits::MAX_FRAME_BYTES,
     outbox::PushError,
     pairing::{self, PairError, PairStream, PairTarget},
+    pins::Pins,
+    probe::Troubles,
     status::{PeerStatus, RelayStatus},
     sync::locked,
 };
@@ -55,6 +57,12 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     pub(crate) peers: Mutex<BTreeMap<EndpointId, Peer>>,
     pub(crate) own_relays: Mutex<BTreeSet<RelayUrl>>,
+    /// Whether one of them is to tell this node its public address, over UDP.
+    pub(crate) discovering: AtomicBool,
+    pub(crate) troubles: Mutex<Troubles>,
+    /// What relays said that did not let this node in.
+    pub(crate) denied: Mutex<BTreeMap<RelayUrl, String>>,
+    pub(crate) pins: Pins,
 }
 
 /// What a handle asks of the actor.
@@ -155,12 +163,13 @@ impl NetHandle {
         self.ask(Command::SetDiscoverySecret(secret));
     }
 
-    /// Sets this node's relays.
+    /// Sets this node's relays, and which of their certificates are trusted.
     ///
     /// # Errors
     /// When a relay URL makes no sense; nothing is changed then.
     pub fn set_relays(&self, relays: &[RelaySettings]) -> Result<(), NetError> {
         let configs = relays.iter().map(relay_config).collect::<Result<Vec<_>, _>>()?;
+        self.shared.pins.set(relays);
         self.ask(Command::SetRelays(configs));
         Ok(())
     }

@@ -42,7 +42,7 @@
 //!
 //! **Dialling**: every member in the [`DialPolicy`] with a known way (told by the owner, found by mDNS, learned from the
 //! last connection, or through relays) is dialled, with exponential back-off and jitter; after a refusal with a long one.
-//! New addresses end a back-off, except after a refusal.
+//! New addresses end a back-off, except after a refusal. When the home relay fails, another takes its place within seconds.
 //!
 //! **Pairing** has an ALPN of its own, accepted only while armed ([`NetHandle::offer_pairing`]), and gives both sides a
 //! [`PairStream`].
@@ -63,9 +63,13 @@ mod lane;
 mod limits;
 mod link;
 mod mdns;
+mod metrics;
 mod outbox;
 mod pairing;
+mod pins;
+mod probe;
 mod reason;
+mod report;
 mod status;
 mod sync;
 
@@ -82,8 +86,12 @@ pub use self::{
     handle::{NetHandle, SendError},
     lane::Lane,
     limits::{MAX_FRAME_BYTES, MAX_PAIR_FRAME_BYTES},
+    metrics::{METRICS_TYPE, NetMetrics, ProcessMetrics, exposition, gauge, resident_bytes},
     pairing::{PairError, PairStream, PairTarget, pairing_key_hash},
+    pins::{OtherCertificate, Pin, pin},
+    probe::RelayTrouble,
     reason::{DisconnectReason, code},
+    report::{RelayReport, RelayState, Report},
     status::{ConnectionStatus, PeerPath, PeerStatus, RelayStatus},
 };
 

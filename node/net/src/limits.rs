@@ -59,14 +59,36 @@ pub(crate) const BACKOFF_REFUSED_FIRST: Duration = Duration::from_secs(30);
 /// Longest wait between dials of a peer that refuses this node.
 pub(crate) const BACKOFF_REFUSED_MAX: Duration = Duration::from_secs(600);
 
+/// First look why relays do not answer, after the start: iroh's own look takes some seconds.
+pub(crate) const PROBE_FIRST: Duration = Duration::from_secs(5);
+/// Time between two looks: each costs a relay that works nothing, and one that does not a connection.
+pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+
 /// Incoming handshakes in progress at once; above half of it unproven addresses must prove themselves (QUIC Retry).
 pub(crate) const HANDSHAKES_MAX: usize = 64;
 /// Dials under way at once: a large community after a power cut is dialled in turns of 8 s at most.
 pub(crate) const DIALS_MAX: usize = 32;
+/// Members dialled for want of a carrier although this node has nothing to do with them: with two of three neighbours in
+/// the circle of ids switched off the community still hangs together.
+pub(crate) const OTHERS_MAX: usize = 3;
+/// How long no carrier has been connected when such others are dialled: a dial takes up to 8 s.
+pub(crate) const OTHERS_AFTER: Duration = Duration::from_secs(10);
 /// Addresses kept per peer and source. A home device has a handful.
 pub(crate) const ADDRESSES_MAX: usize = 8;
 /// Bytes of a peer's reason in words that are kept.
 pub(crate) const WORDS_MAX_BYTES: usize = 120;
+
+/// How often the home relay is looked after.
+pub(crate) const RELAY_WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the home relay may be away before relays are compared out of turn: a relay that restarts is back by then.
+pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(3);
+/// Time between comparisons out of turn: one takes up to 5 s.
+pub(crate) const RELAY_COMPARE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long the home relay may be away although relays were compared, before it is set aside: it can be reached and
+/// takes no connection. A comparison takes up to 5 s.
+pub(crate) const RELAY_STUCK: Duration = Duration::from_secs(12);
+/// How long such a relay is set aside.
+pub(crate) const RELAY_ASIDE: Duration = Duration::from_secs(60);
 
 /// How long a node that stops waits until its peers have heard of it.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

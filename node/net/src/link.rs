@@ -266,6 +266,7 @@ async fn watch(link: &Link, events: &EventSender) -> DisconnectReason {
         if *known != path {
             known.clone_from(&path);
             drop(known);
+            tracing::debug!(peer = %link.peer.fmt_short(), connection = link.number, path = path.word(), "takes another path");
             events.control(NetEvent::PathChanged { peer: link.peer, path });
         }
     }

@@ -18,6 +18,15 @@ pub enum PeerPath {
 }
 
 impl PeerPath {
+    /// What kind of way it is: logs name no addresses.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Direct(_) => "direct",
+            Self::Relayed(_) => "relayed",
+            Self::None => "none",
+        }
+    }
+
     /// The path a connection has selected, with its round-trip time.
     pub(crate) fn of(connection: &Connection) -> (Self, Option<Duration>) {
         let paths = connection.paths();

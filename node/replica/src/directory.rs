@@ -4,10 +4,13 @@
 //! reason ([`Refusal`]); what may still count once more signatures arrive is [`Refusal::Pending`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::certificate::{Act, Certificate, OfficerSet, PartyKind, Subject};
 use crate::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
+use crate::reconcile::Item;
 
+mod carried;
 mod evaluate;
 
 /// A party of the community.
@@ -116,6 +119,10 @@ pub enum NotMember {
 pub struct Directory {
     community: CommunityId,
     certificates: BTreeMap<CertificateId, Certificate>,
+    /// The hash of each as it is encoded, by id: what every session compares.
+    digests: Arc<[Item]>,
+    /// Of those that nodes which only carry are told.
+    carried: Arc<[Item]>,
     name: String,
     officers: (CertificateId, OfficerSet),
     line: Vec<CertificateId>,
@@ -148,7 +155,10 @@ impl Directory {
             return Err(NotGenesis);
         }
         let id = genesis.id();
+        let digests: Arc<[Item]> = [(id.0, digest(&genesis))].into();
         Ok(Self {
+            carried: Arc::clone(&digests),
+            digests,
             community: CommunityId(id.0),
             name: name.clone(),
             officers: (id, officers.clone()),
@@ -179,9 +189,30 @@ impl Directory {
             }
         }
         if !changed.is_empty() {
+            self.digest_anew(&changed.iter().copied().collect());
             evaluate::evaluate(self);
         }
         changed
+    }
+
+    /// Returns the hash of each certificate as it is encoded, by id and in order; only of those that nodes
+    /// which only carry are told, where asked so.
+    #[must_use]
+    pub fn digests(&self, for_carriers: bool) -> Arc<[Item]> {
+        Arc::clone(if for_carriers { &self.carried } else { &self.digests })
+    }
+
+    fn digest_anew(&mut self, changed: &BTreeSet<CertificateId>) {
+        let known = |id: &CertificateId| {
+            let at = self.digests.binary_search_by_key(&id.0, |(known, _)| *known).ok()?;
+            self.digests.get(at).filter(|_| !changed.contains(id)).copied()
+        };
+        let item = |(id, held)| known(id).unwrap_or_else(|| (id.0, digest(held)));
+        let digests: Arc<[Item]> = self.certificates.iter().map(item).collect();
+        let both = digests.iter().zip(self.certificates.values());
+        let carried = both.filter(|(_, held)| held.is_for_carriers());
+        self.carried = carried.map(|(item, _)| *item).collect();
+        self.digests = digests;
     }
 
     /// Returns the community's id.
@@ -312,6 +343,11 @@ impl Directory {
     pub fn signed_by(certificate: &Certificate, set: &OfficerSet) -> BTreeSet<OfficerId> {
         evaluate::signers(certificate, set)
     }
+}
+
+/// The hash of a certificate as it is encoded, signatures included.
+fn digest(certificate: &Certificate) -> [u8; 32] {
+    *blake3::hash(&certificate.encode()).as_bytes()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
+use crate::custody::Custody;
 use crate::fingerprint::NAME_BYTES;
 use crate::frontier::{Frontier, Tip};
 use crate::id::{CommunityId, DocTag, LogKey, SpaceTag};
@@ -53,6 +54,9 @@ pub enum Frame {
     /// The last frame of a session.
     #[n(10)]
     Bye(#[n(0)] Bye),
+    /// A signed receipt, in a courier file: no connection proves who gave it.
+    #[n(11)]
+    Custody(#[n(0)] Custody),
 }
 
 /// Who speaks, and what it remembers of the other end.
@@ -90,6 +94,10 @@ pub enum Naming {
     /// The sender no longer shares these.
     #[n(2)]
     Gone,
+    /// A carrier has come to keep these, which the receiver asked about in vain before: they are
+    /// shared from here on.
+    #[n(3)]
+    Kept,
 }
 
 /// Spaces by their names under the session's secret.
@@ -185,15 +193,12 @@ pub struct Pages {
     pub pages: Vec<Vec<ByteVec>>,
 }
 
-/// The sender's word that it holds entries durably.
+/// The sender's word that it holds entries durably; the connection proves the sender.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Receipt {
     /// The documents, each with the logs that the receipt is about.
     #[n(0)]
     pub documents: Vec<Held>,
-    /// Room for a signature; the connection proves the sender meanwhile.
-    #[n(1)]
-    pub signature: Option<ByteArray<64>>,
 }
 
 /// How far one document is held.
@@ -326,7 +331,7 @@ impl Frame {
 
     fn check(&self) -> Result<(), FrameError> {
         let items = match self {
-            Self::Hello(_) | Self::Bye(_) => 0,
+            Self::Hello(_) | Self::Bye(_) | Self::Custody(_) => 0,
             Self::Spaces(Spaces { names, .. }) if !names.len().is_multiple_of(NAME_BYTES) => {
                 return Err(FrameError::Malformed);
             }
@@ -364,7 +369,7 @@ impl Frame {
 }
 
 /// Checks a frontier from outside: bounded, tips in order, each once, none empty.
-fn check(frontier: &Frontier) -> Result<(), FrameError> {
+pub(crate) fn check(frontier: &Frontier) -> Result<(), FrameError> {
     if frontier.0.len() > LOGS_MAX {
         return Err(FrameError::TooMany);
     }

@@ -67,16 +67,37 @@ impl Frontier {
         self.0.get(log).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns what both are sure to hold: of each log the earlier tip, nothing where branches differ.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        let least = |(log, own): (&LogKey, &Vec<Tip>)| {
+            let least = match (own.as_slice(), other.tips(log)) {
+                (own, theirs) if own == theirs => own,
+                ([a], [b]) if a.sequence < b.sequence => own,
+                ([a], [b]) if a.sequence > b.sequence => other.tips(log),
+                _ => return None,
+            };
+            Some((*log, least.to_vec()))
+        };
+        Self(self.0.iter().filter_map(least).collect())
+    }
+
     /// Says whether every tip of `other` is a tip here or stands at or before the one tip here.
     ///
     /// For a forked log only an equal set of tips counts as covered.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        other.0.iter().all(|(log, theirs)| match (self.tips(log), theirs.as_slice()) {
-            (_, []) => true,
-            ([own], [tip]) => own.sequence > tip.sequence || own == tip,
-            (own, theirs) => theirs.iter().all(|tip| own.contains(tip)),
-        })
+        other.0.iter().all(|(log, theirs)| covers(self.tips(log), theirs))
+    }
+}
+
+/// As [`Frontier::covers`], for the tips of one log.
+#[must_use]
+pub fn covers(own: &[Tip], theirs: &[Tip]) -> bool {
+    match (own, theirs) {
+        (_, []) => true,
+        ([own], [tip]) => own.sequence > tip.sequence || own == tip,
+        (own, theirs) => theirs.iter().all(|tip| own.contains(tip)),
     }
 }
 
@@ -120,6 +141,15 @@ mod tests {
         let forked = frontier(&[(1, 5, 50), (1, 5, 51)]);
         assert!(!ours.covers(&forked));
         assert!(forked.covers(&frontier(&[(1, 5, 50)])));
+    }
+
+    #[test]
+    fn what_two_hold_both_is_the_earlier_of_each_log() {
+        let ours = frontier(&[(1, 5, 50), (2, 1, 10), (3, 2, 20), (4, 3, 30)]);
+        let theirs = frontier(&[(1, 4, 40), (2, 1, 10), (3, 2, 21), (5, 1, 1)]);
+        let both = frontier(&[(1, 4, 40), (2, 1, 10)]);
+        assert_eq!(ours.meet(&theirs), both);
+        assert_eq!(theirs.meet(&ours), both);
     }
 
     #[test]

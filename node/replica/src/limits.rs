@@ -89,8 +89,8 @@ pub const FRAME_ITEMS_MAX: usize = FRAME_BYTES_MAX / 16;
 /// document they are 10 MB under way, more than any line holds.
 pub const WANTS_MAX: usize = 1_024;
 
-/// Bytes of a heartbeat's sealed content: the size of a small alert and some more.
-pub const CELL_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a heartbeat's sealed content: with what is around it, as many as an alert takes.
+pub const CELL_BYTES_MAX: usize = 17 << 8;
 
 /// Heartbeats kept in one space: a household's hub and its helpers.
 pub const CELLS_MAX: usize = 64;
@@ -105,6 +105,10 @@ pub const CELLS_RATE_MAX: usize = 256;
 /// Bytes of urgent entries that one peer may have treated as urgent in a second: 64 alerts. More is
 /// taken as what is not urgent.
 pub const URGENT_RATE_BYTES_MAX: usize = 256 << 10;
+
+/// Milliseconds between two lines of the log that say the same of the same member: a member in good order gives cause
+/// for each of them a few times a day.
+pub const COMPLAIN_EVERY_MS: u64 = 60_000;
 
 /// Space names in one frame: 512 KiB.
 pub const FRAME_NAMES_MAX: usize = 32_768;
@@ -160,3 +164,15 @@ pub const ERASE_DOCUMENTS_MAX: usize = 1_024;
 
 /// Orders that one confirmation names: 32 KiB. A node that has carried out more confirms twice.
 pub const CONFIRMED_ORDERS_MAX: usize = 1_024;
+
+/// Documents in one custody receipt: at 115 bytes for a document of one log, as much as a frame is filled
+/// with.
+pub const CUSTODY_DOCUMENTS_MAX: usize = 1_024;
+/// Relays of the community that a node uses: each is asked for its latency every half minute.
+pub const RELAYS_MAX: usize = 8;
+
+/// Relays that one carrier serves: a name in the internet and one at home.
+pub const RELAYS_OF_A_NODE_MAX: usize = 2;
+
+/// Bytes of a relay's URL: a host name takes 253.
+pub const RELAY_URL_BYTES_MAX: usize = 300;

@@ -11,6 +11,8 @@
 //!   not among them are known to differ;
 //! - missing short ids name items here that differ.
 
+use std::sync::{Arc, OnceLock};
+
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
@@ -72,23 +74,49 @@ pub struct Answer {
 #[error("the ranges of a frame are malformed or overlap")]
 pub struct BadRanges;
 
-/// A set at one moment, hashed under a connection's salt.
+/// A key and its digest.
+pub type Item = ([u8; 32], [u8; 32]);
+
+/// A set at one moment, for a connection. Where both ends hold the same it costs no memory of its own: the set is
+/// shared, and the hashes under the connection's salt are kept only where the ends have to narrow down what differs.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     salt: Salt,
-    /// Key and item hash, sorted by key, each key once.
-    items: Vec<([u8; 32], [u8; 32])>,
+    /// Sorted by key, each key once.
+    set: Arc<[Item]>,
+    /// Key and item hash of each, in the same order.
+    hashed: OnceLock<Vec<Item>>,
 }
 
 impl Snapshot {
     /// Takes a set of keys and digests, in any order.
     #[must_use]
     pub fn new(salt: &Salt, set: impl IntoIterator<Item = ([u8; 32], [u8; 32])>) -> Self {
-        let mut items: Vec<_> =
-            set.into_iter().map(|(key, digest)| (key, salt.item(&key, &digest))).collect();
-        items.sort_unstable();
-        items.dedup_by_key(|(key, _)| *key);
-        Self { salt: salt.clone(), items }
+        let mut set: Vec<Item> = set.into_iter().collect();
+        set.sort_unstable();
+        set.dedup_by_key(|(key, _)| *key);
+        Self::of(salt, set.into())
+    }
+
+    /// Takes a set that is sorted by key and holds each key once; it is shared, not copied.
+    #[must_use]
+    pub fn of(salt: &Salt, set: Arc<[Item]>) -> Self {
+        Self { salt: salt.clone(), set, hashed: OnceLock::new() }
+    }
+
+    fn items(&self) -> &[Item] {
+        self.hashed.get_or_init(|| {
+            self.set.iter().map(|(key, digest)| (*key, self.salt.item(key, digest))).collect()
+        })
+    }
+
+    /// The fingerprint of everything.
+    fn whole(&self) -> Claim {
+        let mut sum = Sum::default();
+        for (key, digest) in &*self.set {
+            sum.add(&self.salt.item(key, digest));
+        }
+        Claim::Fingerprint(self.salt.close(&sum).into())
     }
 
     /// Lists the keys under which the same is held as when the set was taken; `digest` says what is
@@ -97,32 +125,29 @@ impl Snapshot {
         &self,
         digest: impl Fn(&[u8; 32]) -> Option<[u8; 32]>,
     ) -> impl Iterator<Item = [u8; 32]> {
-        let same = move |key: &[u8; 32], hash: &[u8; 32]| {
-            digest(key).is_some_and(|digest| self.salt.item(key, &digest) == *hash)
-        };
-        self.items.iter().filter(move |(key, hash)| same(key, hash)).map(|(key, _)| *key)
+        let same = move |(key, kept): &&Item| digest(key).is_some_and(|digest| digest == *kept);
+        self.set.iter().filter(same).map(|(key, _)| *key)
     }
 
     /// Counts the items.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.set.len()
     }
 
     /// Says whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.set.is_empty()
     }
 
     /// Says what opens a reconciliation: the fingerprint of everything.
     #[must_use]
     pub fn opening(&self) -> Range {
-        let claim = self.fingerprint(&self.items);
-        Range { start: Vec::new().into(), end: Vec::new().into(), claim }
+        Range { start: Vec::new().into(), end: Vec::new().into(), claim: self.whole() }
     }
 
-    fn fingerprint(&self, items: &[([u8; 32], [u8; 32])]) -> Claim {
+    fn fingerprint(&self, items: &[Item]) -> Claim {
         let mut sum = Sum::default();
         for (_, hash) in items {
             sum.add(hash);
@@ -136,6 +161,13 @@ impl Snapshot {
     /// The ranges are malformed or overlap.
     pub fn answer(&self, ranges: &[Range]) -> Result<Answer, BadRanges> {
         let mut answer = Answer::default();
+        if let [range] = ranges
+            && range.is_whole()
+            && range.claim == self.whole()
+        {
+            return Ok(answer);
+        }
+        let all = self.items();
         let mut from: &[u8] = &[];
         let mut open = false;
         for range in ranges {
@@ -147,8 +179,8 @@ impl Snapshot {
             from = end;
             open = end.is_empty();
             let low = self.place(start);
-            let high = if open { self.items.len() } else { self.place(end) };
-            let items = self.items.get(low..high).ok_or(BadRanges)?;
+            let high = if open { all.len() } else { self.place(end) };
+            let items = all.get(low..high).ok_or(BadRanges)?;
             self.judge(range, items, &mut answer)?;
         }
         Ok(answer)
@@ -156,15 +188,10 @@ impl Snapshot {
 
     /// The number of items before a bound.
     fn place(&self, bound: &[u8]) -> usize {
-        self.items.partition_point(|(key, _)| key.as_slice() < bound)
+        self.set.partition_point(|(key, _)| key.as_slice() < bound)
     }
 
-    fn judge(
-        &self,
-        range: &Range,
-        items: &[([u8; 32], [u8; 32])],
-        answer: &mut Answer,
-    ) -> Result<(), BadRanges> {
+    fn judge(&self, range: &Range, items: &[Item], answer: &mut Answer) -> Result<(), BadRanges> {
         let say = |claim| Range { start: range.start.clone(), end: range.end.clone(), claim };
         match &range.claim {
             claim @ Claim::Fingerprint(_) if *claim == self.fingerprint(items) => {}
@@ -201,7 +228,7 @@ impl Snapshot {
     }
 
     /// Answers with fingerprints of parts of about equal size.
-    fn split(&self, range: &Range, items: &[([u8; 32], [u8; 32])], answer: &mut Answer) {
+    fn split(&self, range: &Range, items: &[Item], answer: &mut Answer) {
         let parts = (items.len() * 2).div_ceil(RANGE_ITEMS_MAX).clamp(2, RANGE_PARTS_MAX);
         let size = items.len().div_ceil(parts);
         let mut start = range.start.clone();

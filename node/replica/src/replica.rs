@@ -17,13 +17,14 @@ use crate::session::Session;
 
 pub mod api;
 mod backoff;
+mod carried;
 mod cells;
 pub(crate) mod commits;
 mod erase;
 mod quota;
 pub(crate) mod world;
 
-pub use api::{Ending, Input, Output, Policy, Refused, Save, Saved, Ticket};
+pub use api::{Carried, Ending, Input, Output, Policy, Refused, Save, Saved, Ticket};
 use backoff::Backoff;
 use commits::Parcel;
 use world::World;
@@ -100,6 +101,39 @@ impl Replica {
         self.sessions.get(peer).map(Session::status)
     }
 
+    /// Returns the bytes of entries that came from a node and are not durable yet.
+    #[must_use]
+    pub fn pending_bytes(&self, from: &NodeId) -> usize {
+        self.world.commits.bytes_of(from)
+    }
+
+    /// Says whether all that came from a node, certificates included, is durable or was lost.
+    #[must_use]
+    pub fn is_clear_of(&self, from: &NodeId) -> bool {
+        self.world.commits.is_clear_of(from)
+    }
+
+    /// Lists the spaces that this node names to a peer: those it wants, and to a carrier those of the
+    /// inboxes that it has written to.
+    #[must_use]
+    pub fn nameable(&self, peer: &NodeId) -> BTreeSet<SpaceTag> {
+        self.world.nameable(peer, 0)
+    }
+
+    /// Lists the spaces that are shared with a peer, or were when its session ended.
+    #[must_use]
+    pub fn shared_with(&self, peer: &NodeId) -> BTreeSet<SpaceTag> {
+        let session = self.sessions.get(peer).map(|session| &session.shared);
+        let agreed = || self.world.agreements.get(peer).map(|agreement| &agreement.shared);
+        session.or_else(agreed).cloned().unwrap_or_default()
+    }
+
+    /// Says whether this node keeps entries for others.
+    #[must_use]
+    pub const fn carries(&self) -> bool {
+        self.world.policy.carrier
+    }
+
     /// Returns the bytes of sealed entries that a carrier keeps for a sending endpoint.
     #[must_use]
     pub fn carried_bytes(&self, peer: &NodeId) -> u64 {
@@ -148,6 +182,7 @@ impl Replica {
                 let parcel = Parcel { records, relaxed, live, ..Parcel::default() };
                 self.authored(held, pages, parcel, out);
             }
+            Input::Carried { from, frame } => self.world.carried_frame(held, from, frame, out),
             Input::Erase { order, records } => self.erase(order, records),
             Input::Declined(space) => self.declined(&space),
             Input::Want(space) => self.want(space),
@@ -217,8 +252,14 @@ impl Replica {
     fn frame(&mut self, peer: NodeId, held: &dyn Held, bytes: &[u8], outputs: &mut Vec<Output>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         let before = outputs.len();
+        let kept = self.world.kept_in_order.len();
         if let Err(reason) = session.frame(&mut self.world, held, bytes, outputs) {
             return self.end(&peer, reason, outputs);
+        }
+        if self.world.kept_in_order.len() > kept {
+            for session in self.sessions.values_mut().filter(|session| session.awaits()) {
+                session.dirty = true;
+            }
         }
         let cells: Vec<Cell> = outputs
             .iter()
@@ -316,7 +357,7 @@ impl Replica {
         }
         for (peer, session) in &mut self.sessions {
             for id in changed.iter().filter(|id| !sources.contains(&(Some(*peer), **id))) {
-                session.owe_certificate(*id);
+                session.owe_certificate(&self.world, *id);
             }
         }
         self.learn_orders();
@@ -339,6 +380,7 @@ impl Replica {
         }
         for ((document, log), grown) in grown {
             self.world.note_outbox(grown.space);
+            self.world.note_filled(grown.space);
             let urgent = grown.lane == Urgency::Urgent;
             let small = parcel.from.is_none() || grown.bytes <= FORWARD_BYTES_MAX;
             for (peer, session) in &mut self.sessions {
@@ -394,6 +436,7 @@ impl Replica {
         let erased = self.world.index.is_space_erased(&space);
         if !erased && !self.world.wanted.contains_key(&space) {
             self.world.revision += 1;
+            self.world.wanted_through = self.world.revision;
             self.world.wanted.insert(space, self.world.revision);
             self.world.outboxes.remove(&space);
             self.all_dirty();
@@ -422,6 +465,7 @@ impl Replica {
         self.expel(outputs);
         self.retry_erasing();
         self.world.backoffs.iter_mut().for_each(Backoff::tick);
+        self.world.carried_urgent = 0;
         for session in self.sessions.values_mut() {
             session.tick(&mut self.world, now);
         }

@@ -7,23 +7,24 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::entry::Urgency;
-use crate::fingerprint::Salt;
+use crate::fingerprint::{Salt, SpaceName};
 use crate::frame::{ByeReason, Cell, Certificates, Frame, Held as HeldDocument, Hello, Receipt};
 use crate::frontier::Frontier;
 use crate::held::Held;
 use crate::id::{CertificateId, DocTag, LogKey, NodeId, SpaceTag, Timestamp};
 use crate::limits::{
-    CELLS_RATE_MAX, CONTROL_FRAMES_MAX, FRAME_BYTES_FULL, LANE_FRAMES_MAX, REFUSALS_MAX,
+    CELLS_RATE_MAX, CLOCK_SKEW_MS_MAX, CONTROL_FRAMES_MAX, FRAME_BYTES_FULL, LANE_FRAMES_MAX,
+    REFUSALS_MAX,
 };
 use crate::replica::SessionStatus;
 use crate::replica::api::{Ending, Output, Refused};
 use crate::replica::world::{Revision, World};
 
 mod compare;
-mod fetch;
+pub(crate) mod fetch;
 mod inboxes;
 mod naming;
-mod serve;
+pub(crate) mod serve;
 
 pub(crate) use compare::Comparison;
 use fetch::Fetch;
@@ -51,6 +52,12 @@ pub(crate) struct Session {
     named_through: Revision,
     /// Lists of names that were sent and not yet answered.
     asks: usize,
+    /// What this side asked about in vain is to be asked about again.
+    ask_again: bool,
+    /// Names that the peer asked a carrier about in vain, and how many of the spaces that the carrier
+    /// keeps were looked up among them.
+    unmet: BTreeSet<SpaceName>,
+    met_through: usize,
     /// Lists of names sent since the last tick.
     asked_lists: usize,
     /// Lists of names taken, and comparisons begun, by the peer since the last tick.
@@ -104,6 +111,9 @@ impl Session {
             shared: BTreeSet::new(),
             named_through: 0,
             asks: 0,
+            ask_again: false,
+            unmet: BTreeSet::new(),
+            met_through: 0,
             asked_lists: 0,
             demands: 0,
             refusals: 0,
@@ -160,6 +170,8 @@ impl Session {
         match frame {
             Frame::Hello(hello) => self.on_hello(world, hello)?,
             Frame::Bye(_) => return Err(Ending::Goodbye),
+            // Couriers bring these; here the connection proves who speaks.
+            Frame::Custody(_) => return Err(Ending::OutOfTurn),
             // Urgent pages may overtake the other lanes, even the hello.
             Frame::Pages(pages) => self.on_pages(world, held, pages, outputs),
             // So may these; there is nothing yet that they could be about.
@@ -204,6 +216,10 @@ impl Session {
         if !shared || !cell.verify() {
             return Err(Refused::UnknownSpace);
         }
+        // What is dated ahead would keep all that follows from being heard.
+        if cell.counter > world.now.plus_ms(CLOCK_SKEW_MS_MAX).0 {
+            return Err(Refused::Early);
+        }
         world.cells.take(cell, Some(self.peer))
     }
 
@@ -239,9 +255,12 @@ impl Session {
         self.dirty = true;
     }
 
-    pub(crate) fn owe_certificate(&mut self, id: CertificateId) {
-        self.certificates.insert(id);
-        self.dirty = true;
+    pub(crate) fn owe_certificate(&mut self, world: &World, id: CertificateId) {
+        let certificate = world.directory.certificate(&id);
+        if certificate.is_some_and(|certificate| world.tells(&self.peer, certificate)) {
+            self.certificates.insert(id);
+            self.dirty = true;
+        }
     }
 
     pub(crate) fn owe_cell(&mut self, space: SpaceTag, log: LogKey) {
@@ -254,6 +273,7 @@ impl Session {
         self.dirty = false;
         if self.is_open() {
             self.pump_naming(world);
+            self.pump_kept(world);
             self.begin(world);
         }
         for lane in [Urgency::Urgent, Urgency::Normal, Urgency::Bulk] {
@@ -315,7 +335,7 @@ impl Session {
                 documents.push(HeldDocument { document, frontier });
             }
         }
-        let receipt = Receipt { documents, signature: None };
+        let receipt = Receipt { documents };
         (!receipt.documents.is_empty()).then_some(Frame::Receipt(receipt))
     }
 

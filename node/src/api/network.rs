@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::{Reach, Why};
 use super::{Acting, Done, methods};
 
 methods! {
@@ -59,12 +60,32 @@ pub struct StatusAnswer {
     pub addresses: Vec<String>,
     /// The relays it uses.
     pub relays: Vec<String>,
+    /// The network around it.
+    pub reach: Reach,
     /// Bytes of the store on disk.
     pub store_bytes: u64,
     /// The program's version.
     pub version: String,
+    /// Nodes that hold less than they have said to hold.
+    #[serde(default)]
+    pub went_back: Vec<WentBack>,
     /// What an operator should know: a full disk, a wrong clock, no peer for a day.
     pub warnings: Vec<String>,
+}
+
+/// A node that lost or withholds something of what it has said to hold durably.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WentBack {
+    /// Its node id.
+    pub node: String,
+    /// Its device's name.
+    pub label: String,
+    /// When that was last noticed.
+    pub at_ms: u64,
+    /// In how many documents.
+    pub documents: u64,
+    /// In how many of them it is still so.
+    pub missing: u64,
 }
 
 /// A peer of the community.
@@ -80,11 +101,17 @@ pub struct PeerRow {
     pub kind: String,
     /// Direct, relayed or away.
     pub path: Path,
+    /// Whether it was found on the local network.
+    pub lan: bool,
+    /// Why it is reached so; none for a direct way out of the local network.
+    pub why: Option<Why>,
+    /// What the peer, or the machine, said of a way that failed.
+    pub words: Option<String>,
     /// The address or relay in use.
     pub address: Option<String>,
     /// Since when the path is what it is.
     pub since_ms: Option<u64>,
-    /// When it was last heard.
+    /// When it was last heard; before this start of the node, when all was last compared.
     pub last_seen_ms: Option<u64>,
     /// Entries of shared spaces that it is not known to hold.
     pub waiting_entries: u64,

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use super::{Config, ConfigError, LogFormat, Relay, StaticPeer, parse};
+use super::{Config, ConfigError, LogFormat, Relay, RelaysFrom, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 14] = [
+pub const VARIABLES: [(&str, &str); 16] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
     ("LINLI_ROTATE_DAYS", "rotate_days"),
@@ -19,6 +19,8 @@ pub const VARIABLES: [(&str, &str); 14] = [
     ("LINLI_RELAYS", "relays.url"),
     ("LINLI_RELAY_TOKEN", "relays.token"),
     ("LINLI_RELAY_CA", "relays.ca_file"),
+    ("LINLI_RELAY_PIN", "relays.pin"),
+    ("LINLI_RELAYS_FROM", "relays_from"),
     ("LINLI_PEERS", "peers"),
 ];
 
@@ -127,10 +129,22 @@ impl Environment {
                 token: None,
                 quic_port: None,
                 ca_file: None,
+                pin: None,
             };
             config.relays = urls.split_whitespace().map(relay).collect();
         }
+        config.relays_from = match self.text("LINLI_RELAYS_FROM")? {
+            None => config.relays_from,
+            Some("community") => RelaysFrom::Community,
+            Some("configured") => RelaysFrom::Configured,
+            Some(other) => {
+                let what = format!("`{other}` is no source: write community or configured");
+                return Err(wrong("LINLI_RELAYS_FROM", what));
+            }
+        };
         let token = self.text("LINLI_RELAY_TOKEN")?;
+        let pin = self.text("LINLI_RELAY_PIN")?.map(parse::digest).transpose();
+        let pin = pin.map_err(|what| wrong("LINLI_RELAY_PIN", what))?;
         let ca_file = match self.path("LINLI_RELAY_CA") {
             None => None,
             Some(path) => Some(std::path::absolute(path).map_err(|error| {
@@ -140,6 +154,7 @@ impl Environment {
         for relay in &mut config.relays {
             relay.token = relay.token.take().or_else(|| token.map(str::to_owned));
             relay.ca_file = relay.ca_file.take().or_else(|| ca_file.clone());
+            relay.pin = relay.pin.or(pin);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use linli_net::Pin;
 use linli_replica::id::NodeId;
 use serde::{Deserialize, Deserializer, de};
 
@@ -27,6 +28,19 @@ fn line_of(bytes: &[u8], at: usize) -> usize {
 /// Reads a node id: 64 hexadecimal digits.
 pub(super) fn node<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeId, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+/// Reads the SHA-256 of a certificate.
+pub(super) fn pin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pin>, D::Error> {
+    digest(&String::deserialize(deserializer)?).map(Some).map_err(de::Error::custom)
+}
+
+/// Reads 64 hexadecimal digits, colons between them or not.
+pub(super) fn digest(text: &str) -> Result<Pin, String> {
+    let mut pin = Pin::default();
+    hex::decode_to_slice(text.replace(':', ""), &mut pin)
+        .map_err(|_| format!("`{text}` is no fingerprint: write the 64 hexadecimal digits that the relay logs at its start"))?;
+    Ok(pin)
 }
 
 /// Reads `all`, `loopback`, `off`, or the names of interfaces.

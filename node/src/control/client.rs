@@ -119,6 +119,20 @@ impl Client {
         }
     }
 
+    /// Looks at a page, with its HTTP status.
+    ///
+    /// # Errors
+    /// It cannot be reached or understood.
+    pub async fn look(&self, path: &str) -> Result<(u16, Value), ClientError> {
+        let request = Request::get(path)
+            .header(header::HOST, "linli")
+            .body(Full::default())
+            .map_err(|error| ClientError::Request(error.into()))?;
+        let (status, bytes) = exchange(self.open().await?, request).await?;
+        let page = serde_json::from_slice(&bytes).map_err(ClientError::Answer)?;
+        Ok((status.as_u16(), page))
+    }
+
     async fn open(&self) -> Result<UnixStream, ClientError> {
         let opened = UnixStream::connect(&self.socket).await;
         opened.map_err(|source| ClientError::unopened(self.socket.clone(), source))

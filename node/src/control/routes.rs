@@ -9,12 +9,13 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::post,
 };
 use serde_json::{Value, json};
 
 use super::{
     limits::{MAX_REQUEST_BYTES, REQUEST_TIMEOUT},
+    pages,
     token::Token,
 };
 use crate::api::{self, ApiError, Code, Method, care};
@@ -27,6 +28,12 @@ pub trait Handler: Send + Sync + 'static {
         method: String,
         body: Value,
     ) -> impl Future<Output = Result<Value, ApiError>> + Send;
+
+    /// Says why the node does not do its work; none where it does.
+    fn ill(&self) -> impl Future<Output = Option<String>> + Send;
+
+    /// The node's figures in the text format of OpenMetrics; none where it does not answer in time.
+    fn figures(&self) -> impl Future<Output = Option<String>> + Send;
 }
 
 /// The routes of the control socket; those of the device address ask for the token besides.
@@ -38,17 +45,13 @@ pub(super) fn routes<H: Handler>(handler: Arc<H>, token: Option<Token>) -> Route
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_verb)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .with_state(handler);
-    let guarded = match token {
-        None => versioned,
-        Some(token) => versioned.layer(middleware::from_fn_with_state(Arc::new(token), guard)),
-    };
-    Router::new().route("/health", get(health)).merge(guarded)
-}
-
-/// Says that the node answers; needs no token and tells nothing else.
-async fn health() -> Json<Value> {
-    std::future::ready(Json(json!({ "status": "ok" }))).await
+        .with_state(Arc::clone(&handler));
+    match token {
+        None => pages::pages(handler).merge(versioned),
+        Some(token) => pages::pages(handler)
+            .layer(middleware::from_fn(pages::only_this_machine))
+            .merge(versioned.layer(middleware::from_fn_with_state(Arc::new(token), guard))),
+    }
 }
 
 async fn method<H: Handler>(
@@ -112,7 +115,8 @@ async fn nothing_here() -> Refusal {
 }
 
 async fn wrong_verb() -> Refusal {
-    let message = "this path takes another HTTP method: GET for /health, POST for all else";
+    let message =
+        "this path takes another HTTP method: GET for /health and /metrics, POST for all else";
     let error = ApiError::new(Code::BadRequest, message);
     std::future::ready(Refusal { status: StatusCode::METHOD_NOT_ALLOWED, error }).await
 }

@@ -62,18 +62,36 @@ pub(crate) fn raise_cause(
         Some(space) => (space, BTreeSet::new()),
         None => space_for(node, elder)?,
     };
-    if cards::answers_for(node, elder)
-        && let Err(error) = cards::renew(node, elder)
-    {
-        tracing::warn!(%error, "a card could not be written whole");
-    }
     let note = Some(Private::new(elder.to_string()));
-    let (ladder, card) = (Ladder::default(), cards::key(node, elder, space));
-    let fact = match existing {
-        Some(document) => read(node, document)?.raise(cause, what, ladder, note, card),
-        None => AlertFact::Raised { cause, what, ladder, place: None, note, card },
+    let ladder = Ladder::default();
+    let view = existing.map(|document| read(node, document)).transpose()?;
+    let fact = |card| match &view {
+        Some(view) => view.raise(cause.clone(), what, ladder.clone(), note.clone(), card),
+        None => {
+            let (cause, ladder, note) = (cause.clone(), ladder.clone(), note.clone());
+            AlertFact::Raised { cause, what, ladder, place: None, note, card }
+        }
     };
-    saves.extend(facts::add_to(node, space, &name, Urgency::Urgent, person, fact)?.1);
+    let card = cards::key(node, elder, space);
+    let whole = match facts::add_urgent(node, space, &name, person, fact(card.clone())) {
+        // Whatever it is that keeps the card from being opened, somebody must come.
+        Err(_) if card.is_some() => None,
+        whole => whole?,
+    };
+    if let Some(whole) = whole {
+        saves.extend(whole);
+    } else {
+        let (raise, new) = facts::add_to(node, space, &name, Urgency::Urgent, person, fact(None))?;
+        saves.extend(new);
+        // The alert goes first; what opens the card, if it takes more, follows with less haste.
+        if card.is_some() {
+            let given = AlertFact::CardGiven { raise, card };
+            match facts::add_to(node, space, &name, Urgency::Normal, None, given) {
+                Ok((_, new)) => saves.extend(new),
+                Err(error) => tracing::warn!(%error, "an alert goes without what opens the card"),
+            }
+        }
+    }
     let document = begun(node, space, name)?;
     Ok((document, saves))
 }
@@ -232,6 +250,7 @@ pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
         "climb": climb,
         "steps": state.map(|state| state.steps),
         "held_since_ms": state.map(|state| state.held_since.0),
+        "hub_heard_ms": node.heartbeats.of_alert(node.catalogue.get(&document)),
     });
     if let Some(shown) = shown.as_object_mut() {
         shown.extend(elders::named(node, elder(&view)));

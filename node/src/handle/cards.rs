@@ -67,7 +67,7 @@ const fn keeps(kind: PartyKind) -> bool {
 }
 
 /// Whether this party answers for an elder's card: a household does, and a family that owns it.
-pub(crate) fn answers_for(node: &mut Node, elder: Uuid) -> bool {
+fn answers_for(node: &mut Node, elder: Uuid) -> bool {
     match spaces::own_kind(node) {
         Ok(PartyKind::Household) => true,
         Ok(PartyKind::Family) => {
@@ -217,8 +217,8 @@ fn until<'a>(grants: impl Iterator<Item = &'a StandingGrant>, now: Timestamp) ->
 /// What centres, and family, are let into a household's alerts for.
 pub(crate) const DUTY: &str = "duty";
 
-/// Lets family to whom this household's cards are sealed into its alerts, and out again with the last
-/// card: every alert carries the key of the card.
+/// Lets the family, and the owner, of the cards that this party owns or handed over into its alerts, and
+/// out again with the last card: every alert carries the key of the card.
 pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
     let own = node.core.party();
     let mut saves = BTreeSet::new();
@@ -239,7 +239,7 @@ pub(crate) fn match_family(node: &mut Node) -> BTreeSet<Save> {
         if !(owned || before) || state.right(&own, world.now) < Some(Right::Read) {
             continue;
         }
-        for (party, member) in &space.state().members {
+        for (party, member) in &state.members {
             let until = until(member.grants.iter().filter(|g| g.right >= Right::Read), world.now);
             let hears =
                 is_family(world.directory, party) || state.owner == Some(Owner::Party(*party));
@@ -297,7 +297,7 @@ fn rotate(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
 }
 
 /// Brings the epoch of a card that this party keeps up to date, and the sheet of that epoch.
-pub(crate) fn renew(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
+fn renew(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
     let Some(space) = kept(node, elder, Right::Write) else { return Ok(BTreeSet::new()) };
     let Some(card) = read(node, space, elder)? else { return Ok(BTreeSet::new()) };
     let mut saves = rotate(node, elder)?;
@@ -321,6 +321,16 @@ pub(crate) fn renew(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiE
     saves.extend(elders::write(node, space, elder, sheet, None, write)?.0);
     catalogue(node, space, name)?;
     Ok(saves)
+}
+
+/// Writes a card whole for its present epoch, where this party answers for it: the key in an alert opens
+/// nothing else. Nothing that waits for it is held up where it cannot be done.
+pub(crate) fn write_whole(node: &mut Node, elder: Uuid) {
+    if answers_for(node, elder)
+        && let Err(error) = renew(node, elder)
+    {
+        tracing::warn!(%error, "a card could not be written whole");
+    }
 }
 
 /// Reads the card itself; none where nobody wrote one.

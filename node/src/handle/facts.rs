@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use linli_core::engine::{Acting, Authored, Edit};
+use linli_core::engine::{Acting, Authored, CoreError, Edit, EditError};
+use linli_core::seal::SealError;
 use linli_model::author::Author;
 use linli_model::event::{Body, Fact, FactError, FactId, Facts, put_fact};
 use linli_model::time::Timestamp;
@@ -50,12 +51,8 @@ pub(crate) fn add_both<B: Body>(
     let (id, _) = first.text().map_err(invalid)?;
     let second = Fact { after: vec![id], ..Fact::new(at, &author, &facts, second(id)) };
     second.text().map_err(invalid)?;
-    let urgency = Urgency::Urgent;
-    let what = Edit { space, name: &text, urgency, isolated: true, person };
-    let authored = node.core.edit(world, &mut node.rng, what, |doc| {
-        put_fact(doc, &first)?;
-        put_fact(doc, &second).map(drop)
-    })?;
+    let both = [first, second];
+    let authored = seal_or_wait(node, space, &text, Urgency::Urgent, person, &both)?;
     Ok(authored.map(|authored| node.author(authored)).into_iter().collect())
 }
 
@@ -95,6 +92,22 @@ pub(crate) fn write<B: Body>(
     Ok(make(node, space, &name, urgency, person, body)?.1.unwrap_or_default())
 }
 
+/// Adds a fact as an urgent entry; none where it exceeds the one size that those have.
+pub(crate) fn add_urgent<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &Name,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<Option<BTreeSet<Save>>, ApiError> {
+    let text = name.to_string();
+    let (_, fact) = draw_up(node, space, &text, person, body)?;
+    match seal(node, space, &text, Urgency::Urgent, person, &[fact]) {
+        Err(error) if is_too_large(&error) => Ok(None),
+        sealed => Ok(Some(sealed?.map(|authored| node.author(authored)).into_iter().collect())),
+    }
+}
+
 /// Makes a fact of a document, which begins with it where there is none yet; none where it changes
 /// nothing. It is to be given to the node with what else belongs to it.
 pub(crate) fn make<B: Body>(
@@ -105,16 +118,60 @@ pub(crate) fn make<B: Body>(
     person: Option<&Acting>,
     body: B,
 ) -> Result<(FactId, Option<Authored>), ApiError> {
+    let text = name.to_string();
+    let (id, fact) = draw_up(node, space, &text, person, body)?;
+    Ok((id, seal_or_wait(node, space, &text, urgency, person, &[fact])?))
+}
+
+fn draw_up<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &str,
+    person: Option<&Acting>,
+    body: B,
+) -> Result<(FactId, Fact<B>), ApiError> {
     let world = world(&node.replica, &node.store);
     let author = author(node, person)?;
-    let text = name.to_string();
-    let document = node.core.document(world, space, &text)?;
-    let (doc, authors) = document.parts();
+    let (doc, authors) = node.core.document(world, space, name)?.parts();
     let facts = Facts::<B>::read(doc.document(), authors);
     let fact = Fact::new(Timestamp(world.now.0), &author, &facts, body);
     let (id, _) = fact.text().map_err(|error| super::invalid(error.to_string()))?;
-    let what = Edit { space, name: &text, urgency, isolated: true, person };
-    let authored =
-        node.core.edit(world, &mut node.rng, what, |doc| put_fact(doc, &fact).map(drop))?;
-    Ok((id, authored))
+    Ok((id, fact))
+}
+
+/// Seals facts as one entry. What is urgent and exceeds the one size of urgent entries goes as a normal
+/// one: another size would tell what it is.
+fn seal_or_wait<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &str,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    facts: &[Fact<B>],
+) -> Result<Option<Authored>, ApiError> {
+    match seal(node, space, name, urgency, person, facts) {
+        Err(error) if is_too_large(&error) => {
+            Ok(seal(node, space, name, Urgency::Normal, person, facts)?)
+        }
+        sealed => Ok(sealed?),
+    }
+}
+
+fn seal<B: Body>(
+    node: &mut Node,
+    space: SpaceTag,
+    name: &str,
+    urgency: Urgency,
+    person: Option<&Acting>,
+    facts: &[Fact<B>],
+) -> Result<Option<Authored>, EditError<FactError>> {
+    let what = Edit { space, name, urgency, isolated: true, person };
+    let world = world(&node.replica, &node.store);
+    node.core.edit(world, &mut node.rng, what, |doc| {
+        facts.iter().try_for_each(|fact| put_fact(doc, fact).map(drop))
+    })
+}
+
+const fn is_too_large(error: &EditError<FactError>) -> bool {
+    matches!(error, EditError::Core(CoreError::Seal(SealError::TooLargeForUrgent(_))))
 }

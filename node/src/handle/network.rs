@@ -7,15 +7,16 @@ use std::sync::Arc;
 use linli_core::engine::Outline;
 use linli_net::PeerPath;
 use linli_replica::directory::Node as Member;
-use linli_replica::id::{DocTag, LogKey, NodeId, PartyId};
+use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, Timestamp};
 
 use super::{Outcome, now_known};
 use crate::api::network::{
     Backup, DocumentStatus, Documents, Leave, LeaveAnswer, PartyList, PartyRow, Path, PeerRow,
-    Status, StatusAnswer, Stop,
+    Status, StatusAnswer, Stop, WentBack,
 };
 use crate::api::{ApiError, Code, Done};
-use crate::node::{Node, endpoint, now, world};
+use crate::node::{Node, Peer, endpoint, now, world};
+use crate::reach::{self, Around};
 use crate::views;
 
 pub(crate) fn kind(kind: linli_replica::certificate::PartyKind) -> String {
@@ -31,6 +32,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
     let directory = node.replica.directory();
     let own = directory.node(&me);
     let statuses = node.net.peers();
+    let around = Around::of(node);
     let mut peers: Vec<PeerRow> = Vec::new();
     for (id, member) in directory.nodes().filter(|(id, member)| **id != me && !member.expelled) {
         let status = endpoint(id).and_then(|e| statuses.iter().find(|status| status.peer == e));
@@ -48,9 +50,12 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
             party_name: party.and_then(|party| party.name.clone()),
             kind: kind(member.kind),
             path,
+            lan: status.is_some_and(|status| status.on_lan),
+            why: around.why(status),
+            words: reach::words(status),
             address,
             since_ms: seen.since_ms,
-            last_seen_ms: if seen.connected { Some(at.0) } else { seen.last_seen_ms },
+            last_seen_ms: last_seen(node, id, &seen, at),
             waiting_entries: waiting(node, &written, id, member),
             synced: seen.synced && connected.is_some(),
             sent_bytes: connected.map_or(0, |connection| connection.bytes_sent),
@@ -72,18 +77,29 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         entries_held: counts.entries,
         entries_carried: counts.carried,
         entries_withheld: node.core.withheld(),
-        requests_waiting: u64::try_from(
-            node.requests.waiting().count() + node.requests.hand_overs().count(),
-        )
-        .unwrap_or(u64::MAX),
+        requests_waiting: requests_waiting(node),
         alerts_open: node.ladders.open(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
-        relays: node.relays.clone(),
+        relays: node.relays.urls(),
+        reach: around.reach(node),
         store_bytes,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        went_back: went_back(node),
         warnings: warnings(node),
     };
     now_known(answer)
+}
+
+fn requests_waiting(node: &Node) -> u64 {
+    let waiting = node.requests.waiting().count() + node.requests.hand_overs().count();
+    u64::try_from(waiting).unwrap_or(u64::MAX)
+}
+
+fn last_seen(node: &Node, id: &NodeId, seen: &Peer, at: Timestamp) -> Option<u64> {
+    match seen.connected {
+        true => Some(at.0),
+        false => seen.last_seen_ms.or(node.heard.at(id).map(|at| at.0)),
+    }
 }
 
 #[derive(Default)]
@@ -112,6 +128,18 @@ fn count(node: &Node) -> Counts {
         }
     }
     counts
+}
+
+fn went_back(node: &Node) -> Vec<WentBack> {
+    let directory = node.replica.directory();
+    let row = |(id, found): (&NodeId, &crate::receipts::WentBack)| WentBack {
+        node: id.to_string(),
+        label: directory.node(id).map(|member| member.label.clone()).unwrap_or_default(),
+        at_ms: found.at.0,
+        documents: found.documents,
+        missing: found.missing(),
+    };
+    node.receipts.went_back(now()).map(row).collect()
 }
 
 fn warnings(node: &Node) -> Vec<String> {
@@ -174,7 +202,9 @@ fn waiting(node: &Node, own: &[Own], peer: &NodeId, member: &Member) -> u64 {
 
 pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
     let copies = usize::try_from(request.copies.max(1)).unwrap_or(usize::MAX);
-    let peers: Vec<NodeId> = node.replica.directory().nodes().map(|(id, _)| *id).collect();
+    let (directory, at) = (node.replica.directory(), now());
+    let peers = directory.nodes().map(|(id, _)| *id).filter(|id| directory.admits(id, at).is_ok());
+    let peers: Vec<NodeId> = peers.collect();
     let mut waiting_entries = 0;
     for own in own_documents(node) {
         let mut held: Vec<u64> = peers.iter().map(|peer| own.held_by(node, peer)).collect();

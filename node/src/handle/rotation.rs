@@ -336,6 +336,7 @@ mod tests {
             log: LogKey([0; 32]),
             owner: None,
             members: Arc::new([STAYS, GONE].into()),
+            writers: Arc::new([STAYS, GONE].into()),
             uncut: BTreeSet::new(),
             epochs: vec![(HONEST, Timestamp(epoch_at))],
             may_hold_back: false,

@@ -13,6 +13,8 @@ use linli_replica::batch::{Batch, Record, Shelf};
 use linli_replica::certificate::{Act, Certificate};
 use linli_replica::directory::Directory;
 use linli_replica::id::NodeId;
+use linli_replica::limits::RELAYS_MAX;
+use linli_replica::relays::RelayTold;
 use linli_store::Store;
 use minicbor::bytes::ByteVec;
 
@@ -22,6 +24,7 @@ use super::{
 use crate::config::Config;
 use crate::home::Home;
 use crate::node::{endpoint, node_id, now};
+use crate::relays::Relays;
 
 /// How long to look for the inviter on the local network.
 const LOOK: Duration = Duration::from_secs(20);
@@ -113,8 +116,8 @@ pub async fn join(
         return Err(SetupError::AlreadyMember.into());
     }
     let (signing, _) = identity.keys.to_secrets();
-    let net_config =
-        crate::network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
+    let relays = Relays::new(config, &identity.relays, None)?;
+    let net_config = crate::network(config, SecretKey::from_bytes(signing.expose()), &relays)?;
     let (net, events) =
         linli_net::start(NetConfig { discovery_secret: None, ..net_config }).await?;
     let result = async {
@@ -188,8 +191,8 @@ pub(crate) async fn ask_again(
     let genesis = Certificate::decode(&genesis).map_err(|_| SetupError::Damaged)?;
     let id = endpoint(&inviter).ok_or(SetupError::Damaged)?;
     let (signing, _) = identity.keys.to_secrets();
-    let net_config =
-        crate::network(config, SecretKey::from_bytes(signing.expose()), &identity.relays)?;
+    let relays = Relays::new(config, &identity.relays, None)?;
+    let net_config = crate::network(config, SecretKey::from_bytes(signing.expose()), &relays)?;
     let (net, events) =
         linli_net::start(NetConfig { discovery_secret: None, ..net_config }).await?;
     let result = async {
@@ -228,7 +231,7 @@ struct Joined {
     directory: Directory,
     certificates: Vec<Certificate>,
     discovery: [u8; 32],
-    relays: Vec<String>,
+    relays: Vec<RelayTold>,
 }
 
 async fn hear(stream: &mut PairStream, within: Duration) -> Result<Message, JoinError> {
@@ -284,10 +287,11 @@ async fn settle(
                     return Err(JoinError::Protocol);
                 }
             }
-            Message::Enrolled { discovery, relays } => {
+            Message::Enrolled { discovery, relays, told } => {
                 directory.add(certificates.clone());
                 directory.admits(&identity.keys.id(), now()).map_err(|_| JoinError::Protocol)?;
-                return Ok(Joined { directory, certificates, discovery: discovery.into(), relays });
+                let (relays, discovery) = (sound(relays, told), discovery.into());
+                return Ok(Joined { directory, certificates, discovery, relays });
             }
             Message::AwaitingOfficers { signed, needed } => {
                 return Err(JoinError::AwaitingOfficers { signed, needed });
@@ -301,6 +305,13 @@ async fn settle(
             }
         }
     }
+}
+
+/// The relays that make sense; an older inviter knows only their URLs.
+fn sound(urls: Vec<String>, told: Option<Vec<RelayTold>>) -> Vec<RelayTold> {
+    let bare = |url| RelayTold { url, quic_port: None, pin: None };
+    let all = told.unwrap_or_else(|| urls.into_iter().map(bare).collect());
+    all.into_iter().filter(RelayTold::is_sound).take(RELAYS_MAX).collect()
 }
 
 /// Keeps the community, and where the inviter was: the first start after joining dials it.

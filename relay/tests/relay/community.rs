@@ -71,7 +71,7 @@ pub(crate) fn expel(number: u8) -> Certificate {
 
 pub(crate) fn notice(number: u8) -> Certificate {
     let body = b"open on Sundays".to_vec().into();
-    make(Act::Notice { node: node(number), topic: "test".into(), body }, number)
+    make(Act::Notice { node: node(number), topic: "erased".into(), body }, number)
 }
 
 pub(crate) const SPACE: SpaceTag = SpaceTag([7; 32]);
@@ -87,7 +87,8 @@ pub(crate) fn alert(number: u8, bytes: usize) -> Vec<Entry> {
     entries(number, DocTag([9; 32]), Urgency::Urgent, (1, bytes))
 }
 
-fn entries(
+/// A log of sealed entries that a member wrote.
+pub(crate) fn entries(
     number: u8,
     document: DocTag,
     urgency: Urgency,

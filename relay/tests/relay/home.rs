@@ -12,7 +12,7 @@ use linli_store::keyring::{self, Cost};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -65,7 +65,9 @@ pub(crate) fn options(home: &Path) -> Options {
 pub(crate) struct Running {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) url: String,
+    /// Where the pages are; port 0 where no address was asked for.
     pub(crate) status: SocketAddr,
+    pub(crate) quic_port: Option<u16>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), RelayError>>,
 }
@@ -74,12 +76,13 @@ impl Running {
     pub(crate) async fn start(options: Options) -> Self {
         let relay = Relay::start(options).await.unwrap();
         let (addresses, url) = (relay.addresses(), relay.url().to_owned());
-        let status = relay.status_address().unwrap();
+        let status = relay.status_address().unwrap_or_else(|| "127.0.0.1:0".parse().unwrap());
+        let quic_port = relay.quic_port();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(relay.serve(async {
             stopped.await.unwrap();
         }));
-        Self { addresses, url, status, stop, task }
+        Self { addresses, url, status, quic_port, stop, task }
     }
 
     pub(crate) async fn on(home: &TempDir) -> Self {
@@ -116,7 +119,15 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, serde_json::Va
 
 /// Asks for a page under the name of a host.
 pub(crate) async fn ask(address: SocketAddr, host: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    page(TcpStream::connect(address).await.unwrap(), host, path).await
+}
+
+/// Asks for a page over a connection.
+pub(crate) async fn page(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    path: &str,
+) -> (u16, String) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

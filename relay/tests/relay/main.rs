@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that cannot be set up has failed"
 )]
 
@@ -12,8 +13,11 @@ mod carrying;
 mod community;
 mod forwarding;
 mod home;
+mod hostile;
 mod member;
 mod process;
+mod published;
+mod reports;
 mod starting;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ use linli_replica::entry::{Entry, Urgency};
 use linli_replica::frontier::Frontier;
 use linli_replica::id::{CertificateId, DocTag, EntryId, NodeId, Timestamp};
 use linli_replica::index::Index;
+use linli_replica::relays::{self, RelayTold};
 use linli_replica::replica::{Input, Output, Policy, Replica};
 use linli_store::MemoryStore;
 use tokio::sync::{mpsc, watch};
@@ -31,6 +32,8 @@ pub(crate) struct Told {
     pub(crate) refused_by: Vec<(NodeId, String)>,
     /// With whom a comparison has ended.
     pub(crate) synced: BTreeSet<NodeId>,
+    /// Where relays are.
+    pub(crate) relays: Vec<RelayTold>,
     /// End dates of the nodes.
     pub(crate) ends: BTreeMap<NodeId, Timestamp>,
 }
@@ -68,7 +71,7 @@ pub(crate) fn waiting(config: NetConfig) -> NetConfig {
 
 /// An endpoint that has no way but a relay.
 pub(crate) fn behind(url: &str, number: u8, dials: &[u8]) -> NetConfig {
-    let relay = RelaySettings { url: url.to_owned(), auth_token: None, quic_port: None };
+    let relay = RelaySettings::new(url);
     NetConfig { bind: None, relay_only: true, relays: vec![relay], ..config(number, dials) }
 }
 
@@ -175,7 +178,10 @@ impl Run {
             let directory = self.replica.directory();
             let certificates = directory.certificates().map(Certificate::id).collect();
             let ends = directory.nodes().map(|(id, node)| (*id, node.ends)).collect();
+            let relays = relays::relays(directory, now());
+            let relays = relays.into_iter().map(|(_, told)| told).collect();
             self.tell.send_modify(|told| {
+                told.relays = relays;
                 told.certificates = certificates;
                 told.ends = ends;
             });
@@ -217,8 +223,7 @@ impl Run {
     }
 
     fn feed(&mut self, input: Input) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = Timestamp(u64::try_from(since.as_millis()).unwrap());
+        let now = now();
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let mut sent = BTreeSet::new();
@@ -251,6 +256,8 @@ impl Run {
                     | Output::Directory { .. }
                     | Output::Forked { .. }
                     | Output::Heartbeat { .. }
+                    | Output::Carried { .. }
+                    | Output::Lacks { .. }
                     | Output::Refused { .. } => {}
                 }
             }
@@ -277,6 +284,11 @@ impl Run {
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp(u64::try_from(since.as_millis()).unwrap())
 }
 
 const fn urgency(lane: Lane) -> Urgency {

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use linli_replica::replica::Input;
 
@@ -12,13 +13,28 @@ use crate::home::{PASSPHRASE, home};
 use crate::member::Member;
 
 /// A relay in a process of its own; killed when dropped.
-struct Process(Child);
+pub(crate) struct Process {
+    child: Child,
+    /// Its log since it has started.
+    pub(crate) lines: Arc<Mutex<Vec<String>>>,
+}
 
 impl Process {
     fn start(home: &Path, listen: SocketAddr) -> Self {
+        Self::start_at(home, listen, "127.0.0.1:0".parse().unwrap(), &[])
+    }
+
+    /// Starts it with a TCP address of the relay server and further options.
+    pub(crate) fn start_at(
+        home: &Path,
+        listen: SocketAddr,
+        http: SocketAddr,
+        more: &[&str],
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_linli-relay"))
-            .args(["--http", "127.0.0.1:0", "--mdns", "off", "--data"])
+            .args(["--http", &http.to_string(), "--mdns", "off", "--data"])
             .arg(home)
+            .args(more)
             .args(["--listen", &listen.to_string()])
             .env("LINLI_PASSPHRASE", PASSPHRASE)
             .env_remove("RUST_LOG")
@@ -29,26 +45,32 @@ impl Process {
         let started = lines.any(|line| line.unwrap().contains("relay started"));
         assert!(started, "the relay did not start: {:?}", child.wait());
         // Nobody may wait for a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self(child)
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines {
+                kept.lock().unwrap().extend(line.ok());
+            }
+        });
+        Self { child, lines: log }
     }
 
-    fn ends(mut self, signal: &str) -> std::process::ExitStatus {
-        let kill = Command::new("kill").args([signal, &self.0.id().to_string()]).status();
+    pub(crate) fn ends(mut self, signal: &str) -> std::process::ExitStatus {
+        let kill = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
-        self.0.wait().unwrap()
+        self.child.wait().unwrap()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 

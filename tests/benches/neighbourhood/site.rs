@@ -290,11 +290,14 @@ impl Site {
                         }
                         self.tell(What::Synced(self.entries()));
                     }
-                    Output::Directory { .. } | Output::Forked { .. } | Output::Heartbeat { .. } => {
-                    }
+                    Output::Directory { .. }
+                    | Output::Forked { .. }
+                    | Output::Heartbeat { .. }
+                    | Output::Lacks { .. } => {}
                     other @ (Output::Lost { .. }
                     | Output::Erase { .. }
                     | Output::Disconnect { .. }
+                    | Output::Carried { .. }
                     | Output::Refused { .. }) => {
                         unreachable!("nothing goes wrong here: {other:?}")
                     }

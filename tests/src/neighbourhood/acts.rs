@@ -6,10 +6,12 @@ use automerge::transaction::Transactable as _;
 use automerge::{AutoCommit, AutomergeError, ROOT};
 use linli_core::authority::{Grant, Owner, Right};
 use linli_core::engine::{Acting, Authored, Core, CoreError, Edit, EditError, NewSpace, World};
+use linli_core::heartbeat::Heartbeat;
 use linli_model::field::WriteError;
 use linli_model::profile::{self, ProfileField};
 use linli_replica::entry::Urgency;
 use linli_replica::erasure;
+use linli_replica::frame::Cell;
 use linli_replica::id::{DocTag, NodeId, PartyId, SpaceTag};
 use linli_replica::replica::Input;
 use rand_chacha::ChaCha8Rng;
@@ -171,6 +173,28 @@ impl Neighbourhood {
         self.act(id, |core, world, rng| {
             core.edit(world, rng, what, edit).map(Option::unwrap_or_default)
         })
+    }
+
+    /// Seals a heartbeat in an alert space, and gives it to the node's replica. None where an epoch must be
+    /// begun first.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn heartbeat(&mut self, id: NodeId, space: SpaceTag) -> Result<Option<Cell>, CoreError> {
+        let now = self.now;
+        let cell = self
+            .node_mut(id)
+            .with_core(now, |core, world, rng| core.heartbeat(world, rng, space))?;
+        if let Some(cell) = &cell {
+            self.input(id, Input::Heartbeat(cell.clone()));
+        }
+        Ok(cell)
+    }
+
+    /// Lets a node read a heartbeat.
+    pub fn hear(&mut self, id: NodeId, cell: &Cell) -> Option<Heartbeat> {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| core.hear(world, cell))
     }
 
     /// Gives a node's replica entries as though its core had written them.

@@ -97,6 +97,12 @@ impl Disk {
         }
     }
 
+    /// Lists every batch that became durable, in order.
+    #[must_use]
+    pub fn history(&self) -> &[Batch] {
+        &self.history
+    }
+
     /// Returns the index of what is durable.
     #[must_use]
     pub fn index(&self) -> Index {

@@ -9,6 +9,7 @@ use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::directory::Directory;
 use linli_replica::entry::Entry;
+use linli_replica::frame::Cell;
 use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::replica::{Input, Output, Policy, Refused, Replica};
 use rand_chacha::ChaCha8Rng;
@@ -29,6 +30,8 @@ pub struct Told {
     pub own_log_elsewhere: usize,
     /// How many own batches were lost.
     pub lost: usize,
+    /// Heartbeats that arrived, whoever sealed them.
+    pub cells: Vec<Cell>,
 }
 
 /// A node.
@@ -139,7 +142,9 @@ impl Node {
             | Output::Lost { .. }
             | Output::Receipt { .. }
             | Output::Forked { .. }
-            | Output::Heartbeat { .. } => {}
+            | Output::Carried { .. }
+            | Output::Lacks { .. } => {}
+            Output::Heartbeat { cell, .. } => self.told.cells.push(cell),
         }
         Vec::new()
     }

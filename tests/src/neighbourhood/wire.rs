@@ -15,6 +15,25 @@ pub struct Wire {
     links: BTreeSet<(NodeId, NodeId)>,
     ways: BTreeMap<(NodeId, NodeId, Urgency), VecDeque<Vec<u8>>>,
     connections: u64,
+    secrets: BTreeMap<(NodeId, NodeId), [u8; 32]>,
+    watched: BTreeSet<NodeId>,
+    /// Every frame that a watched node sent or was sent, in order.
+    pub seen: Vec<Seen>,
+}
+
+/// A frame that went over the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Who sent it.
+    pub from: NodeId,
+    /// To whom.
+    pub to: NodeId,
+    /// On which lane.
+    pub lane: Urgency,
+    /// The frame.
+    pub bytes: Vec<u8>,
+    /// The secret of the connection.
+    pub secret: [u8; 32],
 }
 
 /// What the two ends of a connection are told.
@@ -32,6 +51,7 @@ impl Wire {
         }
         self.connections += 1;
         let secret = *blake3::hash(&self.connections.to_le_bytes()).as_bytes();
+        self.secrets.insert(link(a, b), secret);
         Some([
             (a, Input::Connected { peer: b, secret, initiator: true }),
             (b, Input::Connected { peer: a, secret, initiator: false }),
@@ -61,9 +81,18 @@ impl Wire {
         self.links.iter().copied()
     }
 
+    /// Keeps what a node says and is told from here on.
+    pub fn watch(&mut self, node: NodeId) {
+        self.watched.insert(node);
+    }
+
     /// Puts a frame on its way, unless the connection is gone.
     pub fn send(&mut self, from: NodeId, to: NodeId, lane: Urgency, bytes: Vec<u8>) {
         if self.is_connected(from, to) {
+            if [from, to].iter().any(|node| self.watched.contains(node)) {
+                let secret = self.secrets.get(&link(from, to)).copied().unwrap_or_default();
+                self.seen.push(Seen { from, to, lane, bytes: bytes.clone(), secret });
+            }
             self.ways.entry((from, to, lane)).or_default().push_back(bytes);
         }
     }

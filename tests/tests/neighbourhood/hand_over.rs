@@ -201,6 +201,37 @@ fn what_the_owner_does_while_the_file_goes_round_is_not_undone() {
 }
 
 #[test]
+fn an_expelled_owner_cannot_hinder_the_officers_by_signing_on() {
+    let mut net = Neighbourhood::new(207);
+    let [hub, centre] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));
+    let [crony, family] = [PartyKind::Provider, PartyKind::Family].map(|kind| net.join(kind));
+    let [household, desk, helper, daughter] = [hub, centre, crony, family].map(|id| net.party(id));
+    let both = [grant(desk, Right::Write, true), grant(helper, Right::Write, true)];
+    let space = net.begin(hub, both.to_vec());
+    net.heal();
+    net.isolate_all();
+    let expelled = net.community.expel(household);
+    net.certify(centre, vec![expelled]);
+    net.settle();
+    let signed = net.signed_hand_over(centre, space, to(daughter)).unwrap();
+    // Somebody who has not heard of the expulsion brings what the thief of the hub signs.
+    net.grant(hub, space, grant(helper, Right::Steward, true)).unwrap();
+    net.connect(hub, crony);
+    net.settle();
+    net.cut(hub, crony);
+    net.connect(crony, centre);
+    net.settle();
+    let brought = |net: &mut Neighbourhood| {
+        let member = net.state(centre, space).members.remove(&helper).unwrap();
+        member.grants.len()
+    };
+    assert_eq!(brought(&mut net), 2, "it has arrived at the centre");
+    net.complete_hand_over(centre, space, signed).unwrap();
+    assert_eq!(net.owner(centre, space), Some(Owner::Party(daughter)));
+    assert_eq!(brought(&mut net), 1, "and is worth nothing");
+}
+
+#[test]
 fn officers_hand_over_what_belonged_to_a_hub_that_is_gone() {
     let mut net = Neighbourhood::new(205);
     let [hub, centre] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));

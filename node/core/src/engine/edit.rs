@@ -5,7 +5,7 @@ use ed25519_dalek::SigningKey;
 use linli_model::author::{Author, Person};
 use linli_model::private::Private;
 use linli_replica::entry::{Entry, Urgency};
-use linli_replica::id::{EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{EntryId, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 use rand_core::CryptoRng;
 
@@ -17,7 +17,7 @@ use crate::document::{Withheld, actor, read_change};
 use crate::limits::CHANGE_BYTES_MAX;
 use crate::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
 use crate::person::{PersonCertificate, PersonError, end};
-use crate::seal::{Place, SealError, seal_page};
+use crate::seal::{Place, SealError, fits_urgent, seal_page};
 use crate::secret::Secret;
 
 /// Bytes of the change of one edit: what fits an entry beside binding, name and stamp.
@@ -149,8 +149,11 @@ impl Core {
         if raw.len() > EDIT_BYTES_MAX || read_change(raw).is_err() {
             return Err(SealError::TooLarge(raw.len()).into());
         }
-        let mut draft = Draft::new(world);
         let content = Content::Changes(vec![raw.to_vec().into()]);
+        if what.urgency == Urgency::Urgent {
+            self.check_urgent(world, what, &content)?;
+        }
+        let mut draft = Draft::new(world);
         self.write(&mut draft, rng, what, content)?;
         let space = self.space_mut(world.directory, what.space)?;
         let urgent = what.urgency == Urgency::Urgent;
@@ -159,6 +162,27 @@ impl Core {
         let mut authored = Authored { records, urgent, ..Authored::default() };
         self.finish(draft, rng, &mut authored)?;
         Ok(authored)
+    }
+
+    /// Refuses what does not fit the one size of urgent entries, wherever in a log it comes.
+    fn check_urgent(
+        &mut self,
+        world: World<'_>,
+        what: Edit<'_>,
+        content: &Content,
+    ) -> Result<(), CoreError> {
+        let space = self.space_mut(world.directory, what.space)?;
+        let (log, key) = (space.own_log(), space.log_key());
+        let (document, previous) = (space.document(what.name), EntryId::default());
+        let place =
+            StampPlace { space: what.space, document, log, sequence: 1, previous, at: world.now };
+        let stamp = what
+            .person
+            .map(|acting| PersonStamp::new(&acting.certificate, &acting.key, &place, content));
+        let binding = Some(Binding::new(self.keys.signing(), &key, what.space));
+        let (name, content) = (Some(what.name.to_owned()), content.clone());
+        let bytes = Payload { at: world.now, binding, name, content, stamp }.encode().len();
+        if fits_urgent(bytes) { Ok(()) } else { Err(SealError::TooLargeForUrgent(bytes).into()) }
     }
 
     pub(super) fn finish(

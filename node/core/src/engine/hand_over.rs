@@ -8,7 +8,7 @@ use rand_core::CryptoRng;
 use super::draft::Draft;
 use super::membership::authority_of;
 use super::{Authored, Core, CoreError, World};
-use crate::authority::{Act, HandOver, Refusal, Right, SpaceCertificate, SpaceState, Under};
+use crate::authority::{Act, HandOver, Owner, Refusal, Right, SpaceCertificate, SpaceState, Under};
 use crate::payload::Content;
 
 impl Core {
@@ -60,13 +60,17 @@ impl Core {
             let held = epoch.filter(|epoch| space.content_key(epoch).is_some());
             let epoch = held.or_else(latest).ok_or(CoreError::NoKey)?;
             let before = fallen(space.state());
+            let owner = space.state().owner;
+            let is_out = |party| world.directory.party(&party).is_some_and(|known| known.expelled);
+            let out = matches!(owner, Some(Owner::Party(party)) if is_out(party));
             space.add(certificate.clone());
             space.judge(world.directory);
             if !space.state().hand_overs.contains_key(&certificate.id()) {
                 return Err(CoreError::Forbidden(Right::Steward));
             }
-            // What the owner gave or took away while the file went round would be undone.
-            if !fallen(space.state()).is_subset(&before) {
+            // What the owner gave or took away while the file went round would be undone; what an expelled
+            // one did is to be.
+            if !out && !fallen(space.state()).is_subset(&before) {
                 return Err(CoreError::Overtaken);
             }
             core.announce(&mut draft, rng, (tag, epoch), certificate)?;

@@ -224,8 +224,9 @@ impl Core {
             match done {
                 Ok(()) => draft.absorb(one),
                 Err(error) => {
-                    let record = before.remove(tag).unwrap_or_default();
-                    self.restore(world, *tag, &record)?;
+                    if let Some(record) = before.remove(tag) {
+                        self.restore(world, *tag, &record)?;
+                    }
                     renewed.failed.insert(*tag, error);
                 }
             }

@@ -179,12 +179,14 @@ fn officers_are_shown_only_what_officers_signed_before() {
     let forged = act(CommunityAct::Enrol { under, party, kind, name }).signed(&key(HUB));
     let told = changed(|wire| wire.known.push(forged.encode().into()));
     let told = told.map(|request| request.known(party).enrolled);
-    assert_ne!(told, Ok(Some((kind, Some("North centre".to_owned())))));
+    assert_eq!(told, Ok(Some((PartyKind::Household, None))));
 
     let node = CENTRE + 10;
     assert_eq!(restated(node, |s| s.from = Some(PartyId(public(CENTRE)))).map(drop), Ok(()));
     let from = restated(node, |s| s.from = Some(PartyId(public(HUB))));
     assert_eq!(from, Err(RequestError::Malformed), "a member hands over what is its own");
+    let from = restated(node, |s| s.from = Some(PartyId([77; 32])));
+    assert_eq!(from, Err(RequestError::Malformed), "nobody knows that it was put out");
     let ask = |to| {
         let (words, drafts) = (("Wang".to_owned(), None), vec![draft(&directory, 2, to)]);
         HandOverRequest::new(&key(node), &directory, words, drafts, Timestamp(5)).map(drop)

@@ -55,14 +55,17 @@ fn lengths_say_little() {
     assert_eq!(length(0, Urgency::Normal), length(252, Urgency::Normal));
     assert_eq!(length(253, Urgency::Normal), 512 + 16);
     assert_eq!(length(0, Urgency::Urgent), length(4_092, Urgency::Urgent));
+    let key = Secret::new([4; 32]);
+    let over = [0; 4_093];
+    let refused = seal_entry(&mut rng(), &place(&log_key(), Urgency::Urgent), EPOCH, &key, &over);
+    assert_eq!(refused.unwrap_err(), SealError::TooLargeForUrgent(4_093));
     for bits in 12..17 {
         let sizes = (1 << bits..2 << bits).step_by(61);
-        let lengths: std::collections::BTreeSet<_> =
-            sizes.map(|size| bucket(size, Urgency::Normal)).collect();
+        let lengths: std::collections::BTreeSet<_> = sizes.map(bucket).collect();
         assert!(lengths.len() <= 9, "sizes up to {} fall into {}", 2 << bits, lengths.len());
     }
     for size in (4..PLAINTEXT_BYTES_MAX).step_by(997) {
-        let padded = bucket(size, Urgency::Normal);
+        let padded = bucket(size);
         assert!(padded >= size && padded.is_multiple_of(PAD_BUCKET_BYTES));
         assert!(padded - size < PAD_BUCKET_BYTES.max(size / 8 + 1));
     }

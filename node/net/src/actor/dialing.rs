@@ -1,14 +1,19 @@
 //! Dialling members that are due.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
 use iroh::{Endpoint, EndpointAddr, EndpointId};
 use tokio::time::{Instant, timeout};
 
 use super::{Actor, Work};
 use crate::{
     MEMBER_ALPN,
-    dial::DialFailure,
+    dial::{DialFailure, Peer},
     event::NetEvent,
-    limits::{CONNECT_TIMEOUT, DIALS_MAX},
+    limits::{CONNECT_TIMEOUT, DIALS_MAX, OTHERS_AFTER},
     link::{self, Opened},
     reason::{DisconnectReason, printable},
     sync::locked,
@@ -18,12 +23,14 @@ impl Actor {
     /// Dials every member that is due and tells when the next will be.
     pub(super) fn dial_due(&mut self, now: Instant) -> Option<Instant> {
         let own_relays = locked(&self.shared.own_relays).clone();
-        let mut peers = locked(&self.shared.peers);
-        let (mut due, mut later) = (Vec::new(), None);
+        let shared = Arc::clone(&self.shared);
+        let mut peers = locked(&shared.peers);
+        let (others, wait) = self.others(now, &peers, !own_relays.is_empty());
+        let (mut due, mut later) = (Vec::new(), wait);
         for (id, peer) in peers.iter_mut() {
             let idle = (peer.link.is_none() || peer.nearer) && peer.dialing.is_none();
-            let wanted = *id != self.me && self.policy.allows(id) && self.shared.gate.is_member(id);
-            if !idle || !wanted {
+            let wanted = *id != self.me && (self.policy.allows(id, peer) || others.contains(id));
+            if !idle || !wanted || !self.shared.gate.is_member(id) {
                 continue;
             }
             match peer.not_before {
@@ -41,6 +48,24 @@ impl Actor {
             }
         }
         later
+    }
+
+    /// Who is dialled for want of a carrier, or when that will be asked again.
+    fn others(
+        &mut self,
+        now: Instant,
+        peers: &BTreeMap<EndpointId, Peer>,
+        has_relays: bool,
+    ) -> (BTreeSet<EndpointId>, Option<Instant>) {
+        if !self.policy.lacks_carrier(peers) {
+            self.alone_since = None;
+            return (BTreeSet::new(), None);
+        }
+        let wait = *self.alone_since.get_or_insert(now) + OTHERS_AFTER;
+        if now < wait {
+            return (BTreeSet::new(), Some(wait));
+        }
+        (self.policy.others(&self.me, peers, has_relays), None)
     }
 
     pub(super) fn dialled(&mut self, id: EndpointId, outcome: Result<Opened, DialFailure>) {

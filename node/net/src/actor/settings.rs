@@ -1,6 +1,6 @@
 //! What the owner and mDNS change while the network runs.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use iroh::EndpointId;
 
@@ -78,20 +78,6 @@ impl Actor {
         if let Some(link) = locked(&self.shared.peers).get(peer).and_then(|peer| peer.link.as_ref())
         {
             link.end(reason);
-        }
-    }
-
-    async fn set_relays(&mut self, relays: Vec<iroh::RelayConfig>) {
-        let urls: BTreeSet<_> = relays.iter().map(|relay| relay.url.clone()).collect();
-        let old = std::mem::replace(&mut *locked(&self.shared.own_relays), urls.clone());
-        for gone in old.difference(&urls) {
-            self.endpoint.remove_relay(gone).await;
-        }
-        for relay in relays {
-            self.endpoint.insert_relay(relay.url.clone(), Arc::new(relay)).await;
-        }
-        for peer in locked(&self.shared.peers).values_mut() {
-            peer.addresses_changed();
         }
     }
 

@@ -6,6 +6,7 @@ use linli_net::{
     DialFailure, DialPolicy, DisconnectReason, NetError, NetEvent, PeerPath, RefusalReason, start,
 };
 
+use crate::relay::{behind, relay};
 use crate::support::{LIMIT, config, id, members, node, node_again, pair, reaches, until};
 
 #[tokio::test]
@@ -199,4 +200,32 @@ async fn the_first_answer_after_silence_ends_the_waits_of_all() {
     a.connected().await;
     until(|| a.status(id(2)).failures == 0).await;
     until(|| a.status(id(2)).dialing).await;
+}
+
+#[tokio::test]
+async fn those_who_are_neither_related_nor_near_are_dialled_for_want_of_a_carrier_only() {
+    let (_server, url) = relay().await;
+    let all = [71, 72, 73, 74];
+    let through = |seed| {
+        let mut config = behind(&url, "key", seed, &all);
+        config.dial = DialPolicy::Nobody;
+        config
+    };
+    let mut me = node(through(71)).await;
+    let [related, carrier, stranger] =
+        [node(through(72)).await, node(through(73)).await, node(through(74)).await];
+    let related_only = DialPolicy::Related { related: members(&[72]), carriers: members(&[73]) };
+    me.net.set_dial_policy(related_only);
+    let known = |id| me.net.peers().iter().any(|peer| peer.peer == id);
+    until(|| [&related, &carrier, &stranger].iter().all(|node| known(node.id()))).await;
+    until(|| {
+        me.status(related.id()).connected.is_some() && me.status(carrier.id()).connected.is_some()
+    })
+    .await;
+    // There is a carrier: whoever else is at the relay is left alone, until there is none.
+    let before = me.status(stranger.id());
+    assert!(before.connected.is_none() && !before.dialing && before.failures == 0, "{before:?}");
+    carrier.net.shutdown().await;
+    until(|| me.status(stranger.id()).connected.is_some()).await;
+    reaches(&mut me, &mut { stranger }).await;
 }

@@ -9,6 +9,7 @@
 )]
 
 mod connect;
+mod failover;
 mod hostile;
 mod lanes;
 mod mdns;

@@ -20,7 +20,7 @@ impl AccessControl for Token {
     }
 }
 
-async fn relay() -> (Server, String) {
+pub(crate) async fn relay() -> (Server, String) {
     let mut relay = RelayConfig::new((Ipv4Addr::LOCALHOST, 0));
     relay.access = Arc::new(Token);
     let mut server = ServerConfig::default();
@@ -30,16 +30,13 @@ async fn relay() -> (Server, String) {
     (server, url)
 }
 
-fn behind(url: &str, token: &str, seed: u8, members: &[u8]) -> NetConfig {
+pub(crate) fn behind(url: &str, token: &str, seed: u8, members: &[u8]) -> NetConfig {
     let mut config = config(seed, members);
     config.bind = None;
     config.relay_only = true;
     config.dial = DialPolicy::Everyone;
-    config.relays = vec![RelaySettings {
-        url: url.to_owned(),
-        auth_token: Some(token.to_owned()),
-        quic_port: None,
-    }];
+    config.relays =
+        vec![RelaySettings { auth_token: Some(token.to_owned()), ..RelaySettings::new(url) }];
     config
 }
 

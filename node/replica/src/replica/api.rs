@@ -1,14 +1,14 @@
 //! What goes into a [`Replica`](super::Replica) and what comes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::batch::{Batch, Erase, Record};
 use crate::certificate::Certificate;
 use crate::directory::NotMember;
 use crate::entry::{Entry, Urgency, VerifiedPage};
-use crate::frame::{Cell, FrameError};
-use crate::frontier::Frontier;
-use crate::id::{CertificateId, DocTag, NodeId, OrderId, SpaceTag};
+use crate::frame::{Cell, Frame, FrameError};
+use crate::frontier::{Frontier, Tip};
+use crate::id::{CertificateId, DocTag, LogKey, NodeId, OrderId, SpaceTag};
 use crate::index::AdmissionRefusal;
 
 /// Numbers the commits of one run; what the shell answers with.
@@ -131,6 +131,14 @@ pub enum Input {
         /// The node's own records.
         records: Vec<Record>,
     },
+    /// A frame out of a courier file whose signature was checked. Certificates, tags to keep and pages
+    /// are looked at; [`Output::Carried`] answers.
+    Carried {
+        /// Who packed the file.
+        from: NodeId,
+        /// The frame.
+        frame: Frame,
+    },
     /// The answer to [`Output::Erase`]: the keyed half has forgotten it, and these records go with it.
     Erase {
         /// The order.
@@ -219,6 +227,17 @@ pub enum Output {
         /// How far, for the logs it speaks of; of others it says nothing.
         frontier: Frontier,
     },
+    /// A peer asks for a log: this is how far it holds it, with what is on its way to its disk.
+    Lacks {
+        /// Who asks.
+        peer: NodeId,
+        /// The document.
+        document: DocTag,
+        /// The log.
+        log: LogKey,
+        /// Its tips there; none where nothing of it is held.
+        after: Vec<Tip>,
+    },
     /// A log has branches: its node wrote two entries at one place, as a restored disk image does.
     Forked {
         /// The document.
@@ -242,6 +261,13 @@ pub enum Output {
         /// the only word where a receipt was lost with an earlier connection.
         alike: Vec<DocTag>,
     },
+    /// What a frame of a courier file brought. What is new is on its way to disk.
+    Carried {
+        /// Who packed the file.
+        from: NodeId,
+        /// What it brought.
+        carried: Carried,
+    },
     /// Close the connection.
     Disconnect {
         /// To whom.
@@ -256,6 +282,23 @@ pub enum Output {
         /// Why.
         reason: Refused,
     },
+}
+
+/// What was taken in of a courier file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// Entries that are new.
+    pub entries: usize,
+    /// Certificates that are new.
+    pub certificates: usize,
+    /// Pages that were held already.
+    pub known: usize,
+    /// Pages whose predecessors are missing: nothing of them is taken.
+    pub gaps: usize,
+    /// Documents of which something was new or known, or could not be continued.
+    pub documents: BTreeSet<DocTag>,
+    /// What was not taken, with the reasons.
+    pub refused: BTreeMap<Refused, u64>,
 }
 
 /// Why a session ends.
@@ -320,6 +363,9 @@ pub enum Refused {
     /// Heartbeats come faster than an honest peer sends them.
     #[error("heartbeats come too fast")]
     TooFast,
+    /// A heartbeat of a time that is yet to come.
+    #[error("a heartbeat is dated ahead; the clock of its hub is wrong")]
+    Early,
     /// Too much of this peer waits to become durable, or the store has failed; it is asked for again.
     #[error("too much waits to become durable, or the store fails; it is asked for again")]
     Congested,

@@ -24,7 +24,7 @@ impl Cells {
         let key = (cell.space, cell.log);
         let known = self.latest.get(&key);
         let is_new = match known {
-            Some((held, _)) => held.counter < cell.counter,
+            Some((held, _)) => from.is_none() || held.counter < cell.counter,
             None => self.latest.range(of_space(&cell.space)).count() < CELLS_MAX,
         };
         if !is_new {

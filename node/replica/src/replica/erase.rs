@@ -59,6 +59,7 @@ impl World {
             held |= self.wanted.remove(space).is_some();
             held |= self.kept.remove(space);
             self.outboxes.remove(space);
+            self.filled.remove(space);
             self.cells.forget(space);
             for agreement in self.agreements.values_mut() {
                 agreement.shared.remove(space);

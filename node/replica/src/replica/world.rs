@@ -9,11 +9,13 @@ use super::commits::Commits;
 use super::erase::Erasing;
 use super::quota::Quotas;
 use crate::batch::Record;
+use crate::certificate::Certificate;
 use crate::directory::Directory;
 use crate::entry::Entry;
 use crate::erasure::Erasures;
-use crate::id::{DocTag, LogKey, NodeId, OrderId, SpaceTag, Timestamp, inbox_tag};
+use crate::id::{CertificateId, DocTag, LogKey, NodeId, OrderId, SpaceTag, Timestamp, inbox_tag};
 use crate::index::Index;
+use crate::limits::{CERTIFICATES_MAX, PENDING_BYTES_MAX};
 use crate::session::Delivered;
 
 /// Counts the changes of what this node names, so that a pair remembers how much was named.
@@ -38,13 +40,21 @@ pub(crate) struct World {
     pub(crate) revision: Revision,
     /// Spaces this node wants, each with the revision that brought it.
     pub(crate) wanted: BTreeMap<SpaceTag, Revision>,
+    /// The revision of the latest of them.
+    pub(crate) wanted_through: Revision,
     /// Inboxes of others that this node has written to; carriers are asked to keep them.
     pub(crate) outboxes: BTreeMap<SpaceTag, Revision>,
     /// Every member's inbox.
     pub(crate) inboxes: BTreeSet<SpaceTag>,
-    /// Spaces this carrier was asked to keep.
+    /// Spaces of which something is held durably, each with the revision that brought it. Only of
+    /// these a carrier is told the tag.
+    pub(crate) filled: BTreeMap<SpaceTag, Revision>,
+    /// Spaces this carrier was asked to keep, and in which order.
     pub(crate) kept: BTreeSet<SpaceTag>,
+    pub(crate) kept_in_order: Vec<SpaceTag>,
     pub(crate) quotas: Quotas,
+    /// Bytes of urgent entries that couriers brought since the last tick.
+    pub(crate) carried_urgent: usize,
     /// Of the store: for urgent entries, and for all else.
     pub(crate) backoffs: [Backoff; 2],
     pub(crate) agreements: BTreeMap<NodeId, Agreement>,
@@ -69,10 +79,14 @@ impl World {
             commits: Commits::default(),
             revision: 1,
             wanted: BTreeMap::from([(inbox_tag(&me), 1)]),
+            wanted_through: 1,
             outboxes: BTreeMap::new(),
             inboxes: BTreeSet::new(),
+            filled: BTreeMap::new(),
             kept: BTreeSet::new(),
+            kept_in_order: Vec::new(),
             quotas: Quotas::default(),
+            carried_urgent: 0,
             backoffs: [Backoff::default(); 2],
             agreements: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -81,6 +95,7 @@ impl World {
             erasing: BTreeMap::new(),
             erased: BTreeMap::new(),
         };
+        world.filled = world.index.spaces().map(|space| (space, 1)).collect();
         for order in world.erasures.learn(&world.directory) {
             world.begin_erasing(&order);
         }
@@ -105,10 +120,38 @@ impl World {
         }
     }
 
+    /// Notes that something of a space is durable. When it is the first, carriers are told of it.
+    pub(crate) fn note_filled(&mut self, space: SpaceTag) {
+        if !self.filled.contains_key(&space) {
+            self.revision += u64::from(self.wanted.contains_key(&space));
+            self.filled.insert(space, self.revision);
+        }
+    }
+
+    /// Says whether there is something of a space to bring to a carrier.
+    pub(crate) fn brings(&self, space: &SpaceTag) -> bool {
+        self.filled.contains_key(space) || self.outboxes.contains_key(space)
+    }
+
+    /// The revision of the latest of what is named to `peer`.
+    pub(crate) fn nameable_through(&self, peer: &NodeId) -> Revision {
+        if self.is_carrier(peer) { self.revision } else { self.wanted_through }
+    }
+
     /// Says whether entries of a space are taken in.
     pub(crate) fn keeps(&self, space: &SpaceTag) -> bool {
         self.wanted.contains_key(space)
             || (self.policy.carrier && (self.kept.contains(space) || self.index.has_space(space)))
+    }
+
+    /// Says whether a certificate is any business of `peer` and of this node.
+    pub(crate) fn tells(&self, peer: &NodeId, certificate: &Certificate) -> bool {
+        !self.only_carriage(peer) || certificate.is_for_carriers()
+    }
+
+    /// Says whether `peer`, or this node, does nothing but carry.
+    pub(crate) fn only_carriage(&self, peer: &NodeId) -> bool {
+        [peer, &self.me].into_iter().any(|node| self.directory.only_carries(node))
     }
 
     /// Says whether the directory lets `peer` carry for others.
@@ -118,12 +161,16 @@ impl World {
 
     /// Lists what is named to `peer`: what came after `since`, or all with zero.
     pub(crate) fn nameable(&self, peer: &NodeId, since: Revision) -> BTreeSet<SpaceTag> {
-        let outboxes = self.is_carrier(peer).then_some(&self.outboxes).into_iter().flatten();
-        let mut names: BTreeSet<SpaceTag> = self
+        let carrier = self.is_carrier(peer);
+        let filled = |space| self.filled.get(space).copied().filter(|_| carrier);
+        let wanted = self
             .wanted
             .iter()
+            .map(|(space, revision)| (space, filled(space).unwrap_or_default().max(*revision)));
+        let outboxes = self.outboxes.iter().filter(|_| carrier).map(|(space, at)| (space, *at));
+        let mut names: BTreeSet<SpaceTag> = wanted
             .chain(outboxes)
-            .filter(|(_, revision)| **revision > since)
+            .filter(|(_, revision)| *revision > since)
             .map(|(space, _)| *space)
             .collect();
         if since == 0 {
@@ -149,8 +196,8 @@ impl World {
             return true;
         }
         let room = self.policy.carrier && self.quotas.adopt(&self.policy, peer, space);
-        if room {
-            self.kept.insert(space);
+        if room && self.kept.insert(space) {
+            self.kept_in_order.push(space);
         }
         room
     }
@@ -167,6 +214,45 @@ impl World {
             return Ok(());
         }
         self.quotas.room(&self.policy, peer, bytes, urgent)
+    }
+
+    /// Says whether a page of `peer` is taken in, of which something or all is urgent.
+    pub(crate) fn takes(
+        &mut self,
+        peer: &NodeId,
+        space: &SpaceTag,
+        bytes: usize,
+        (urgent, throughout): (bool, bool),
+    ) -> Result<(), Refused> {
+        if !self.keeps(space) {
+            return Err(Refused::UnknownSpace);
+        }
+        self.room(peer, space, bytes, throughout)?;
+        // An alert is tried even so.
+        let waits = !urgent && self.backoff(false).waits();
+        if waits || self.commits.bytes_of(peer) + bytes > PENDING_BYTES_MAX {
+            return Err(Refused::Congested);
+        }
+        Ok(())
+    }
+
+    /// Reads a certificate from outside; none where it brings nothing.
+    pub(crate) fn sift(&self, peer: &NodeId, bytes: &[u8]) -> Result<Option<Certificate>, Refused> {
+        let certificate = Certificate::decode(bytes).map_err(|_| Refused::BadCertificate)?;
+        if !self.tells(peer, &certificate) {
+            return Ok(None);
+        }
+        let community = self.directory.community();
+        let ours = certificate.body().community == community
+            || certificate.id() == CertificateId(community.0);
+        let news = match self.directory.certificate(&certificate.id()) {
+            Some(known) => known.clone().merge(&certificate),
+            None => true,
+        };
+        if !ours || self.directory.certificates().count() >= CERTIFICATES_MAX {
+            return Err(Refused::BadCertificate);
+        }
+        Ok(news.then_some(certificate))
     }
 
     /// Counts entries against the quota of who sent them.

@@ -6,16 +6,15 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{Session, frontier_bytes, part};
-use crate::certificate::Certificate;
 use crate::entry::Urgency;
 use crate::frame::{Certificates, Frame, Frontiers, Offer, Ranges};
 use crate::id::{CertificateId, DocTag, Timestamp};
 use crate::limits::{
-    CERTIFICATES_MAX, COMPARE_INTERVAL_MS, DEMANDS_MAX, FRAME_BYTES_FULL, REQUEST_RANGES_MAX,
-    REQUESTS_IN_FLIGHT_MAX, ROUNDS_MAX,
+    COMPARE_INTERVAL_MS, DEMANDS_MAX, FRAME_BYTES_FULL, REQUEST_RANGES_MAX, REQUESTS_IN_FLIGHT_MAX,
+    ROUNDS_MAX,
 };
 use crate::reconcile::{Range, Snapshot};
-use crate::replica::api::{Ending, Output, Refused};
+use crate::replica::api::{Ending, Output};
 use crate::replica::commits::Parcel;
 use crate::replica::world::World;
 
@@ -62,11 +61,8 @@ struct Responder {
 
 impl Snapshots {
     fn take(session: &Session, world: &World) -> Self {
-        let certificates = world
-            .directory
-            .certificates()
-            .map(|c| (c.id().0, *blake3::hash(&c.encode()).as_bytes()));
-        let certificates = Snapshot::new(&session.salt, certificates);
+        let digests = world.directory.digests(world.only_carriage(&session.peer));
+        let certificates = Snapshot::of(&session.salt, digests);
         let compared = session.shared.iter().filter(|space| session.compares(world, space));
         let documents = compared.flat_map(|space| world.index.documents(space));
         let documents =
@@ -263,21 +259,9 @@ impl Session {
     ) {
         let mut parcel = Parcel { from: Some(self.peer), ..Parcel::default() };
         for bytes in list.certificates {
-            let Ok(certificate) = Certificate::decode(&bytes) else {
-                self.refuse(Refused::BadCertificate, outputs);
-                continue;
-            };
-            let community = world.directory.community();
-            let ours = certificate.body().community == community
-                || certificate.id() == CertificateId(community.0);
-            let news = match world.directory.certificate(&certificate.id()) {
-                Some(known) => known.clone().merge(&certificate),
-                None => true,
-            };
-            if !ours || world.directory.certificates().count() >= CERTIFICATES_MAX {
-                self.refuse(Refused::BadCertificate, outputs);
-            } else if news {
-                parcel.certificates.push(certificate);
+            match world.sift(&self.peer, &bytes) {
+                Ok(certificate) => parcel.certificates.extend(certificate),
+                Err(reason) => self.refuse(reason, outputs),
             }
         }
         if !parcel.certificates.is_empty() {

@@ -7,11 +7,9 @@ use crate::entry::{Entry, Page, Urgency, VerifiedPage};
 use crate::frame::{Frame, Frontiers, Offer, Pages, Want, WantLog};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
-use crate::id::{DocTag, LogKey, NodeId, SpaceTag, Timestamp};
+use crate::id::{DocTag, LogKey, NodeId, Timestamp};
 use crate::index::{Admission, Index};
-use crate::limits::{
-    OFFERS_MAX, OVER_QUOTA_MAX, PENDING_BYTES_MAX, URGENT_RATE_BYTES_MAX, WANT_PATIENCE_MS,
-};
+use crate::limits::{OFFERS_MAX, OVER_QUOTA_MAX, URGENT_RATE_BYTES_MAX, WANT_PATIENCE_MS};
 use crate::replica::api::{Output, Refused};
 use crate::replica::commits::Parcel;
 use crate::replica::world::World;
@@ -273,7 +271,7 @@ impl Session {
         let urgent = page.entries().iter().any(is_urgent) && self.is_in_time(bytes);
         let throughout = page.entries().iter().all(is_urgent);
         let live = !self.fetch.asked.contains_key(&key);
-        if let Err(reason) = self.room(world, &space, bytes, (urgent, throughout)) {
+        if let Err(reason) = world.takes(&self.peer, &space, bytes, (urgent, throughout)) {
             if reason.is_quota() {
                 self.fetch.give_up(world, key);
             } else {
@@ -326,30 +324,10 @@ impl Session {
         self.urgent_bytes = self.urgent_bytes.saturating_add(bytes);
         self.urgent_bytes <= URGENT_RATE_BYTES_MAX
     }
-
-    /// Says whether there is room for a page of this peer, of which something or all is urgent.
-    fn room(
-        &self,
-        world: &mut World,
-        space: &SpaceTag,
-        bytes: usize,
-        (urgent, throughout): (bool, bool),
-    ) -> Result<(), Refused> {
-        if !world.keeps(space) {
-            return Err(Refused::UnknownSpace);
-        }
-        world.room(&self.peer, space, bytes, throughout)?;
-        // An alert is tried even so.
-        let waits = !urgent && world.backoff(false).waits();
-        if waits || world.commits.bytes_of(&self.peer) + bytes > PENDING_BYTES_MAX {
-            return Err(Refused::Congested);
-        }
-        Ok(())
-    }
 }
 
 /// Checks a page from the wire: its entries, their chain and the last signature.
-fn verify(page: &[minicbor::bytes::ByteVec]) -> Option<VerifiedPage> {
+pub(crate) fn verify(page: &[minicbor::bytes::ByteVec]) -> Option<VerifiedPage> {
     let entries: Result<Vec<Entry>, _> = page.iter().map(|entry| Entry::decode(entry)).collect();
     Page(entries.ok()?).verify().ok()
 }

@@ -2,14 +2,15 @@
 //!
 //! Where both remember the same spaces of each other, only what has come since is named. Otherwise
 //! one side names all it wants and the other says which of them it shares: the side with fewer
-//! names, never a carrier.
+//! names, never a carrier, unless both are. A carrier remembers what it was asked about in vain, and
+//! says so when somebody else brings it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Session;
 use crate::fingerprint::{NAME_BYTES, SpaceName};
 use crate::frame::{Adopt, Frame, Hello, Naming, Spaces};
-use crate::id::SpaceTag;
+use crate::id::{SpaceTag, inbox_tag};
 use crate::limits::{DEMANDS_MAX, FRAME_NAMES_MAX, FRAME_TAGS_MAX};
 use crate::replica::api::{Ending, Output, Refused};
 use crate::replica::world::{Agreement, World};
@@ -51,17 +52,18 @@ impl Session {
             self.shared = shared;
             self.delivered = delivered;
             self.named_through = named_through;
+            self.ask_again = theirs.carrier;
             self.compare.due = self.initiator;
             return Ok(());
         }
-        let lists = if ours.carrier == theirs.carrier {
-            match ours.spaces.cmp(&theirs.spaces) {
+        let lists = match (ours.carrier, theirs.carrier) {
+            (_, true) => true,
+            (true, false) => false,
+            (false, false) => match ours.spaces.cmp(&theirs.spaces) {
                 std::cmp::Ordering::Less => true,
                 std::cmp::Ordering::Equal => self.initiator,
                 std::cmp::Ordering::Greater => false,
-            }
-        } else {
-            !ours.carrier
+            },
         };
         self.named_through = if lists { 0 } else { world.revision };
         Ok(())
@@ -69,21 +71,30 @@ impl Session {
 
     /// Names what has come since the last list, one list at a time.
     pub(super) fn pump_naming(&mut self, world: &World) {
-        if self.asks > 0 || self.named_through >= world.revision || self.asked_lists >= LISTS_MAX {
+        let news = self.named_through < world.nameable_through(&self.peer);
+        if self.asks > 0 || !(news || self.ask_again) || self.asked_lists >= LISTS_MAX {
             return;
         }
-        let spaces = world.nameable(&self.peer, self.named_through);
+        let mut spaces = world.nameable(&self.peer, self.named_through);
+        if std::mem::take(&mut self.ask_again) {
+            spaces.extend(world.nameable(&self.peer, 0).difference(&self.shared));
+        }
         self.named_through = world.revision;
         if spaces.is_empty() {
             return;
         }
         self.asked_lists += 1;
-        let spaces: Vec<SpaceTag> = spaces.into_iter().collect();
         if world.is_carrier(&self.peer) {
-            for tags in spaces.chunks(FRAME_TAGS_MAX) {
+            // What is shared is kept, but for this node's inbox, which is shared in any case.
+            let own = inbox_tag(&world.me);
+            let new = |space: &SpaceTag| *space == own || !self.shared.contains(space);
+            let brought = spaces.iter().copied().filter(|space| new(space) && world.brings(space));
+            for tags in brought.collect::<Vec<_>>().chunks(FRAME_TAGS_MAX) {
                 self.say(&Frame::Adopt(Adopt { tags: tags.to_vec() }));
             }
+            spaces.retain(|space| *space == own || !self.shared.contains(space));
         }
+        let spaces: Vec<SpaceTag> = spaces.into_iter().collect();
         for tags in spaces.chunks(FRAME_NAMES_MAX) {
             let names: Vec<u8> = tags.iter().flat_map(|tag| self.salt.name(tag)).collect();
             self.asks += 1;
@@ -104,6 +115,9 @@ impl Session {
                 self.demand()?;
                 let found = self.look_up(world.served(&self.peer), spaces);
                 let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
+                if world.policy.carrier {
+                    self.note_unmet(world, spaces, &found);
+                }
                 self.share(world, found);
                 self.say(&Frame::Spaces(Spaces { naming: Naming::Answer, names: names.into() }));
             }
@@ -113,6 +127,19 @@ impl Session {
                 self.share(world, found);
                 self.compare.due |= self.asks == 0;
             }
+            Naming::Kept => {
+                self.demand()?;
+                let found = self.look_up(world.nameable(&self.peer, 0), spaces);
+                let known: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
+                let names = spaces.names.as_chunks().0.iter();
+                let gone: Vec<u8> =
+                    names.filter(|name| !known.contains(*name)).flatten().copied().collect();
+                if !gone.is_empty() {
+                    self.say(&Frame::Spaces(Spaces { naming: Naming::Gone, names: gone.into() }));
+                }
+                self.compare.due |= !found.is_empty();
+                self.share(world, found);
+            }
             Naming::Gone => {
                 for (_, tag) in self.look_up(self.shared.clone(), spaces) {
                     self.shared.remove(&tag);
@@ -120,6 +147,41 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Remembers what the peer asked about in vain.
+    fn note_unmet(&mut self, world: &World, asked: &Spaces, found: &[(SpaceName, SpaceTag)]) {
+        if self.unmet.is_empty() {
+            self.met_through = world.kept_in_order.len();
+        }
+        let met: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
+        let room = FRAME_NAMES_MAX.saturating_sub(self.unmet.len());
+        let names = asked.names.as_chunks().0.iter();
+        self.unmet.extend(names.filter(|name| !met.contains(*name)).take(room));
+        self.unmet.retain(|name| !met.contains(name));
+    }
+
+    /// Says to the peer which of the spaces that it asked about have come to be kept here.
+    pub(super) fn pump_kept(&mut self, world: &World) {
+        if self.unmet.is_empty() || self.asked_lists >= LISTS_MAX {
+            return;
+        }
+        let new = world.kept_in_order.iter().skip(self.met_through).take(LOOKUPS_MAX);
+        let new: BTreeSet<SpaceTag> = new.copied().filter(|space| world.keeps(space)).collect();
+        self.met_through = world.kept_in_order.len().min(self.met_through + LOOKUPS_MAX);
+        let named = new.into_iter().map(|tag| (self.salt.name(&tag), tag));
+        let found: Vec<_> = named.filter(|(name, _)| self.unmet.remove(name)).collect();
+        if !found.is_empty() {
+            let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
+            self.asked_lists += 1;
+            self.share(world, found);
+            self.say(&Frame::Spaces(Spaces { naming: Naming::Kept, names: names.into() }));
+        }
+    }
+
+    /// Says whether the peer waits for a space that somebody may bring.
+    pub(crate) fn awaits(&self) -> bool {
+        !self.unmet.is_empty()
     }
 
     fn share(&mut self, world: &World, found: Vec<(SpaceName, SpaceTag)>) {
@@ -145,6 +207,10 @@ impl Session {
         let mut full = false;
         for space in adopt.tags {
             full |= !world.adopt(space, &self.peer);
+            // Who brings it asks about it itself.
+            if !self.unmet.is_empty() {
+                self.unmet.remove(&self.salt.name(&space));
+            }
         }
         if full {
             self.refuse(Refused::Quota, outputs);
@@ -169,3 +235,6 @@ impl Session {
 
 /// Lists sent between two ticks: well below what a peer takes, whose ticks fall otherwise.
 const LISTS_MAX: usize = DEMANDS_MAX / 8;
+
+/// Spaces looked up at once among the names that a peer asked about in vain.
+const LOOKUPS_MAX: usize = 1_024;

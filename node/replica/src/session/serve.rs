@@ -10,6 +10,7 @@ use crate::frame::{Frame, Pages, Want};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey};
+use crate::index::Index;
 use crate::limits::{
     CURSORS_MAX, FORK_BYTES_MAX, FRAME_BYTES_FULL, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, WANTS_MAX,
 };
@@ -19,15 +20,21 @@ use crate::replica::world::World;
 type Key = (DocTag, LogKey);
 
 /// A page as it goes into a frame, and its bytes.
-type Encoded = (Vec<ByteVec>, usize);
+pub(crate) type Encoded = (Vec<ByteVec>, usize);
 
 #[derive(Debug)]
-struct Cursor {
+pub(crate) struct Cursor {
     /// Everything up to this sequence was sent, or is held by the peer.
     after: u64,
     lane: Urgency,
     /// Pages that were read and wait for the next frame.
-    ready: VecDeque<Encoded>,
+    pub(crate) ready: VecDeque<Encoded>,
+}
+
+impl Cursor {
+    pub(crate) const fn new(after: u64, lane: Urgency) -> Self {
+        Self { after, lane, ready: VecDeque::new() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +59,7 @@ impl Serve {
             }
             None => {
                 queued = true;
-                self.cursors.entry(key).or_insert(Cursor { after, lane, ready: VecDeque::new() })
+                self.cursors.entry(key).or_insert(Cursor::new(after, lane))
             }
         };
         if after < cursor.after {
@@ -107,11 +114,13 @@ impl Session {
                 self.refuse(Refused::NotShared, outputs);
                 continue;
             }
-            match start(world, held, (document, log), &wanted.after) {
+            match start(&world.index, held, (document, log), &wanted.after) {
                 Ok(Some((after, lane))) => self.serve.add((document, log), after, lane),
                 Ok(None) => {}
                 Err(_) => self.refuse(Refused::Store, outputs),
             }
+            let (peer, after) = (self.peer, wanted.after);
+            outputs.push(Output::Lacks { peer, document, log, after });
         }
         Ok(())
     }
@@ -136,7 +145,7 @@ impl Session {
                 self.advance(lane);
                 continue;
             }
-            if cursor.ready.is_empty() && refill(world, held, key, cursor).is_err() {
+            if cursor.ready.is_empty() && refill(&world.index, held, key, cursor).is_err() {
                 self.serve.again = true;
                 self.refuse(Refused::Store, outputs);
                 self.serve.cursors.remove(&key);
@@ -166,19 +175,19 @@ impl Session {
 
 /// Where to begin for a peer that holds `tips` of a log, and on which lane; none where we hold
 /// nothing of it. A peer on a branch that we do not know gets the whole log.
-fn start(
-    world: &World,
+pub(crate) fn start(
+    index: &Index,
     held: &dyn Held,
     (document, log): Key,
     tips: &[Tip],
 ) -> Result<Option<(u64, Urgency)>, HeldError> {
-    let ours = world.index.tips(&document, &log);
+    let ours = index.tips(&document, &log);
     if ours.is_empty() {
         return Ok(None);
     }
     let mut after = tips.iter().map(|tip| tip.sequence).min().unwrap_or_default();
     for tip in tips {
-        if !world.index.has(document, log, *tip, held)? {
+        if !index.has(document, log, *tip, held)? {
             after = 0;
         }
     }
@@ -186,18 +195,18 @@ fn start(
     if ours.len() > 1 {
         after = 0;
     }
-    let lane = world.index.urgency(&document, &log).unwrap_or(Urgency::Bulk);
+    let lane = index.urgency(&document, &log).unwrap_or(Urgency::Bulk);
     Ok(Some((after, lane)))
 }
 
 /// Reads on from a cursor and cuts what was read into pages, each ending in a signature.
-fn refill(
-    world: &World,
+pub(crate) fn refill(
+    index: &Index,
     held: &dyn Held,
     (document, log): Key,
     cursor: &mut Cursor,
 ) -> Result<(), HeldError> {
-    let tips = world.index.tips(&document, &log);
+    let tips = index.tips(&document, &log);
     let last = tips.iter().map(|tip| tip.sequence).max().unwrap_or_default();
     if cursor.after >= last {
         return Ok(());

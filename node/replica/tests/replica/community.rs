@@ -61,6 +61,24 @@ impl Community {
         [self.make(enrol, OFFICER), self.make(certify, number + 100)]
     }
 
+    /// The certificates that make a household's node with these keys a member.
+    pub(crate) fn enrolled(&self, party_key: &SigningKey, node: &SigningKey) -> [Certificate; 2] {
+        let party = PartyId(party_key.verifying_key().to_bytes());
+        let under = self.under();
+        let enrol = Act::Enrol { under, party, kind: PartyKind::Household, name: None };
+        let certify = Act::Node {
+            party,
+            node: NodeId(node.verifying_key().to_bytes()),
+            seal_key: [3; 32].into(),
+            ends: ENDS,
+            label: "box".into(),
+            carrier: false,
+        };
+        let community = CommunityId(self.genesis.id().0);
+        let certify = Certificate::new(community, Timestamp(1), certify).signed(party_key);
+        [self.make(enrol, OFFICER), certify]
+    }
+
     /// Officers who follow the first: the same one and another, both must sign.
     pub(crate) fn officers(&self, kept: Option<Vec<CertificateId>>) -> Certificate {
         let mut officers = vec![OfficerId(public(OFFICER)), OfficerId(public(OFFICER - 1))];
@@ -81,10 +99,20 @@ impl Community {
         self.make(Act::Expel { under: self.under(), subject }, OFFICER)
     }
 
+    /// What a node says at some time.
+    pub(crate) fn says(&self, number: u8, at: u64, act: Act) -> Certificate {
+        let community = CommunityId(self.genesis.id().0);
+        Certificate::new(community, Timestamp(at), act).signed(&key(number))
+    }
+
     pub(crate) fn notice(&self, number: u8, text: &str) -> Certificate {
+        self.notice_of(number, "test", text)
+    }
+
+    pub(crate) fn notice_of(&self, number: u8, topic: &str, text: &str) -> Certificate {
         let act = Act::Notice {
             node: node(number),
-            topic: "test".into(),
+            topic: topic.into(),
             body: text.as_bytes().to_vec().into(),
         };
         self.make(act, number)

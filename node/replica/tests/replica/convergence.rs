@@ -113,9 +113,12 @@ fn a_live_change_passes_a_carrier_at_once() {
         network.connect(end, carrier);
         network.drain();
     }
+    network.write(a, space(7), document(7, 0), Urgency::Normal, 1, 100);
+    network.drain();
+    network.nodes.get_mut(&carrier).unwrap().told.receipts.clear();
     network.write(a, space(7), document(7, 1), Urgency::Urgent, 1, 100);
     network.drain();
-    assert_eq!(network.check_equal(a, b, &[space(7)]), 1);
+    assert_eq!(network.check_equal(a, b, &[space(7)]), 2);
     let from_b = network.nodes[&carrier].told.receipts.iter().filter(|(peer, ..)| *peer == b);
     assert_eq!(from_b.count(), 1, "the receipt comes back");
 }
@@ -189,6 +192,7 @@ fn what_lies_in_an_inbox_goes_to_its_owner_and_to_carriers_only() {
 #[test]
 fn what_an_owner_sealed_to_itself_comes_back_from_a_carrier() {
     let mut network = Network::new(1, &[1, 2], &[9]);
+    network.may_go_back = true;
     let (owner, other, carrier) = (node(1), node(2), node(9));
     let inbox = inbox_tag(&owner);
     network.connect(owner, carrier);
@@ -209,6 +213,7 @@ fn what_an_owner_sealed_to_itself_comes_back_from_a_carrier() {
 #[test]
 fn an_inbox_item_is_offered_again_to_who_has_lost_it() {
     let mut network = Network::new(1, &[1, 2], &[]);
+    network.may_go_back = true;
     let (writer, owner) = (node(1), node(2));
     network.connect(writer, owner);
     network.write(writer, inbox_tag(&owner), document(1, 1), Urgency::Normal, 2, 100);
@@ -342,4 +347,28 @@ fn a_comparison_makes_up_for_a_receipt_that_was_lost_with_its_connection() {
     assert_eq!(own.entries(), 2);
     let last = network.nodes[&a].told.receipts.iter().rfind(|(_, of, _)| *of == document(7, 1));
     assert_eq!(last.unwrap().2, own, "after it was sent and stored");
+}
+
+#[test]
+fn a_carrier_whose_disk_is_lost_asks_for_what_it_has_receipted_and_gets_it() {
+    let mut network = Network::new(5, &[1], &[9]);
+    let (member, carrier) = (node(1), node(9));
+    network.want(member, space(7));
+    for number in 0..5 {
+        network.write(member, space(7), document(7, number), Urgency::Normal, 3, 300);
+    }
+    network.connect(member, carrier);
+    network.settle();
+    assert_eq!(network.check_equal(member, carrier, &[space(7)]), 15);
+    assert_eq!(network.nodes[&member].told.lacks.len(), 5, "all of it was asked for once");
+    network.may_go_back = true;
+    network.nodes.get_mut(&carrier).unwrap().store.logs.clear();
+    network.crash(carrier);
+    network.nodes.get_mut(&member).unwrap().told.lacks.clear();
+    network.connect(member, carrier);
+    network.settle();
+    let lacks = &network.nodes[&member].told.lacks;
+    assert_eq!(lacks.len(), 5);
+    assert!(lacks.iter().all(|(_, after)| after.is_empty()), "{lacks:?}");
+    assert_eq!(network.check_equal(member, carrier, &[space(7)]), 15);
 }

@@ -1,13 +1,16 @@
+use ed25519_dalek::SigningKey;
+use linli_replica::directory::Directory;
 use linli_replica::entry::Urgency;
-use linli_replica::frame::Frame;
+use linli_replica::frame::{Frame, Hello};
 use linli_replica::frontier::{Branch, Tip};
-use linli_replica::id::NodeId;
-use linli_replica::id::{DocTag, EntryId, LogKey};
+use linli_replica::id::{CommunityId, DocTag, EntryId, LogKey, NodeId, Timestamp};
 use linli_replica::index::Index;
-use linli_replica::replica::Input;
+use linli_replica::limits::COMPARE_INTERVAL_MS;
+use linli_replica::replica::{Input, Output, Policy, Replica};
 
-use crate::community::node;
+use crate::community::{Community, node};
 use crate::network::{Network, document, space};
+use crate::store::Store;
 
 const DOCUMENTS: u32 = 2_000;
 
@@ -115,7 +118,57 @@ fn a_hundred_thousand_documents_fit_memory() {
     assert!(grown > 0 && grown < 50_000, "{grown} KiB");
 }
 
-fn resident_kib() -> i64 {
+/// A carrier that has dialled the 400 households of its community; each has said hello and says nothing more.
+fn hellos() -> Replica {
+    let founded = Community::new("North");
+    let mut directory = Directory::new(founded.genesis.clone()).unwrap();
+    directory.add(founded.member(9, true));
+    let key = |kind: u8, number: u32| {
+        let mut seed = [kind; 32];
+        seed[..4].copy_from_slice(&number.to_be_bytes());
+        SigningKey::from_bytes(&seed)
+    };
+    let nodes: Vec<SigningKey> = (0..400).map(|number| key(2, number)).collect();
+    let enrolled =
+        (0..).zip(&nodes).flat_map(|(number, node)| founded.enrolled(&key(1, number), node));
+    directory.add(enrolled.collect::<Vec<_>>());
+    let mut replica = Replica::new(node(9), directory, Index::default(), Policy::CARRIER);
+    let community = CommunityId(founded.genesis.id().0);
+    let agreed = [0; 16].into();
+    let hello = Hello { version: 1, community, agreed, spaces: 0, carrier: false };
+    for node in &nodes {
+        let peer = NodeId(node.verifying_key().to_bytes());
+        let (lane, bytes) = (Urgency::Normal, Frame::Hello(hello).encode());
+        let secret = peer.0;
+        for input in [
+            Input::Connected { peer, secret, initiator: true },
+            Input::Frame { peer, lane, bytes },
+            Input::Writable { peer, lane },
+        ] {
+            replica.handle(Timestamp(1_000), &Store::default(), input);
+        }
+    }
+    replica
+}
+
+/// Whoever dialled compares every few minutes with each connected node; one that does not answer holds up little memory,
+/// however many certificates the community has.
+#[test]
+fn comparisons_that_nobody_answers_cost_little() {
+    let mut replica = hellos();
+    let before = resident_kib();
+    let later = Timestamp(1_001 + COMPARE_INTERVAL_MS);
+    let outputs = replica.handle(later, &Store::default(), Input::Tick);
+    let grown = resident_kib() - before;
+    let ranges = |bytes: &[u8]| matches!(Frame::decode(bytes), Ok(Frame::Ranges(_)));
+    let asked = |o: &&Output| matches!(o, Output::Send { bytes, .. } if ranges(bytes));
+    let asked = outputs.iter().filter(asked).count();
+    println!("400 comparisons of 803 certificates, begun: {grown} KiB");
+    assert_eq!(asked, 400, "each has begun and waits for its answer");
+    assert!(grown < 400 * 16, "{grown} KiB");
+}
+
+pub(crate) fn resident_kib() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

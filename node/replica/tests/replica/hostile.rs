@@ -453,7 +453,7 @@ fn receipts_for_logs_that_nobody_has_leave_nothing_behind() {
         let tips = vec![page[0].tip()];
         let frontier = Frontier([(held, tips.clone()), (invented, tips)].into());
         let documents = vec![Held { document: document(7, 20), frontier }];
-        attack.frame(&Frame::Receipt(Receipt { documents, signature: None }));
+        attack.frame(&Frame::Receipt(Receipt { documents }));
     }
     let told = &attack.network.nodes[&attack.victim].told.receipts;
     let told = told.iter().filter(|(peer, ..)| *peer == attack.attacker);

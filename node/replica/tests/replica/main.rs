@@ -10,9 +10,13 @@
 mod community;
 mod convergence;
 mod cost;
+mod courier;
+mod courier_large;
 mod hostile;
 mod lanes;
+mod naming;
 mod network;
 mod quotas;
+mod relays;
 mod store;
 mod vectors;

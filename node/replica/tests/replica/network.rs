@@ -9,10 +9,10 @@ use linli_replica::certificate::Certificate;
 use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, Header, Page, Suite, Urgency};
 use linli_replica::frame::Frame;
-use linli_replica::frontier::Frontier;
+use linli_replica::frontier::{Frontier, Tip};
 use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag, Timestamp};
 use linli_replica::limits::{FRAME_BYTES_MAX, LANE_FRAMES_MAX};
-use linli_replica::replica::{Ending, Input, Output, Policy, Refused, Replica, Ticket};
+use linli_replica::replica::{Carried, Ending, Input, Output, Policy, Refused, Replica, Ticket};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -42,6 +42,21 @@ pub(crate) struct Told {
     pub(crate) forked: usize,
     pub(crate) erase: Vec<linli_replica::id::OrderId>,
     pub(crate) heartbeats: usize,
+    pub(crate) carried: Carried,
+    pub(crate) lacks: Vec<(DocTag, Vec<Tip>)>,
+    /// How many receipts had come when each connection began.
+    before: BTreeMap<NodeId, usize>,
+}
+
+impl Told {
+    /// A peer that loses nothing holds of a log at least what it said over an earlier connection.
+    fn goes_on(&self, peer: NodeId, document: DocTag, log: LogKey, tips: &[Tip]) {
+        let last = |tips: &[Tip]| tips.iter().map(|tip| tip.sequence).max();
+        let before = self.receipts.iter().take(*self.before.get(&peer).unwrap_or(&0));
+        let before = before.filter(|(by, of, _)| (*by, *of) == (peer, document));
+        let said = before.filter_map(|(.., held)| last(held.tips(&log))).max();
+        assert!(said <= last(tips), "{peer:?} said {said:?} of {document:?} and holds {tips:?}");
+    }
 }
 
 pub(crate) struct Node {
@@ -76,6 +91,8 @@ pub(crate) struct Network {
     pub(crate) checked: usize,
     /// One commit in this many fails; zero for none.
     pub(crate) failures: u64,
+    /// Whether a node may hold less than it said over an earlier connection.
+    pub(crate) may_go_back: bool,
 }
 
 impl Network {
@@ -92,6 +109,7 @@ impl Network {
             bytes: 0,
             checked: 0,
             failures: 0,
+            may_go_back: false,
         };
         let all = members.iter().map(|n| (*n, false)).chain(carriers.iter().map(|n| (*n, true)));
         let certificates: Vec<Certificate> =
@@ -193,8 +211,12 @@ impl Network {
                 }
             }
             Output::Receipt { peer, document, frontier } => {
-                // Honest peers say only what is true.
-                self.nodes.get_mut(&id).unwrap().told.receipts.push((peer, document, frontier));
+                // Honest peers say only what is true, and lose nothing.
+                let told = &mut self.nodes.get_mut(&id).unwrap().told;
+                for (log, tips) in frontier.0.iter().filter(|_| !self.may_go_back) {
+                    told.goes_on(peer, document, *log, tips);
+                }
+                told.receipts.push((peer, document, frontier));
             }
             Output::Disconnect { peer, reason } => {
                 node.told.ended.push((peer, reason));
@@ -214,6 +236,13 @@ impl Network {
             }
             Output::Forked { .. } => node.told.forked += 1,
             Output::Heartbeat { .. } => node.told.heartbeats += 1,
+            Output::Lacks { peer, document, log, after } => {
+                if !self.may_go_back {
+                    node.told.goes_on(peer, document, log, &after);
+                }
+                node.told.lacks.push((document, after));
+            }
+            Output::Carried { carried, .. } => node.told.carried.absorb(carried),
             Output::Directory { .. } => {}
         }
     }
@@ -264,6 +293,8 @@ impl Network {
         self.connections += 1;
         let secret = *blake3::hash(&self.connections.to_le_bytes()).as_bytes();
         for (id, peer, initiator) in [(a, b, true), (b, a, false)] {
+            let told = &mut self.nodes.get_mut(&id).unwrap().told;
+            told.before.insert(peer, told.receipts.len());
             for lane in LANES {
                 self.nodes.get_mut(&id).unwrap().sent.insert((peer, lane), 0);
             }

@@ -98,6 +98,7 @@ fn heartbeats_of_one_node_take_a_bounded_part_of_a_carriers_memory() {
     let mut attack = Liar::new();
     let (honest, carrier) = (node(1), attack.carrier);
     attack.network.want(honest, space(200));
+    attack.network.write(honest, space(200), document(200, 1), Urgency::Normal, 1, 100);
     attack.network.connect(honest, carrier);
     attack.network.settle();
 
@@ -154,6 +155,7 @@ fn heartbeats_of_many_spaces_are_passed_on_without_haste() {
     for number in 1..=5 {
         network.want(a, space(number));
         network.want(b, space(number));
+        network.write(a, space(number), document(number, 1), Urgency::Normal, 1, 100);
     }
     network.connect(a, carrier);
     network.settle();

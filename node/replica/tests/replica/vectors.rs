@@ -8,20 +8,24 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ed25519_dalek::SigningKey;
-use linli_replica::certificate::{Certificate, CertificateError};
+use linli_replica::certificate::{Act, Certificate, CertificateError};
+use linli_replica::courier::CourierError;
+use linli_replica::custody::{Custody, CustodyError, Terms};
 use linli_replica::entry::{Entry, EntryError, Header, Page, PageError, Suite, Urgency};
-use linli_replica::erasure::{Order, OrderError, Terms};
+use linli_replica::erasure::{self, Order, OrderError};
 use linli_replica::frame::{
     Adopt, Bye, ByeReason, Cell, Certificates, Frame, FrameError, Frontiers, Held, Hello, Naming,
     Offer, Pages, Ranges, Receipt, Spaces, Want, WantLog,
 };
 use linli_replica::frontier::{Frontier, Tip};
 use linli_replica::id::{CommunityId, DocTag, EntryId, EpochId, LogKey, SpaceTag, Timestamp};
+use linli_replica::limits::CUSTODY_DOCUMENTS_MAX;
 use linli_replica::reconcile::{Claim, Range};
+use linli_replica::relays::{self, RelayError, RelayTold};
 use linli_replica::request::{Request, RequestError};
 use linli_replica::signed::EnvelopeError;
 
-use crate::community::{Community, OFFICER, key};
+use crate::community::{Community, OFFICER, key, node};
 use crate::network::{document, entry, space};
 
 /// Name → verdict and bytes.
@@ -302,16 +306,77 @@ fn sound_frames() -> Vec<(&'static str, Frame)> {
     vec![
         ("hello", Frame::Hello(hello)),
         ("spaces", Frame::Spaces(Spaces { naming: Naming::Answer, names: vec![4; 32].into() })),
+        ("kept", Frame::Spaces(Spaces { naming: Naming::Kept, names: vec![4; 16].into() })),
         ("adopt", Frame::Adopt(Adopt { tags: vec![SpaceTag([1; 32])] })),
         ("ranges", Frame::Ranges(ranges)),
         ("certificates", Frame::Certificates(Certificates { certificates })),
         ("frontiers", Frame::Frontiers(Frontiers { documents: vec![offer] })),
         ("want", Frame::Want(Want { logs: vec![wanted] })),
         ("pages", Frame::Pages(Pages { pages: vec![vec![one.encode().into()]] })),
-        ("receipt", Frame::Receipt(Receipt { documents: vec![held], signature: None })),
+        ("receipt", Frame::Receipt(Receipt { documents: vec![held.clone()] })),
         ("cell", Frame::Cell(Cell::new(space(7), 3, vec![1; 272], &key(3)))),
         ("bye", Frame::Bye(Bye { reason: ByeReason::Closing })),
+        ("custody", Frame::Custody(custody(vec![held]))),
     ]
+}
+
+/// Node 3 holds documents of space 7.
+fn custody(documents: Vec<Held>) -> Custody {
+    let (community, at, space) = (CommunityId([1; 32]), Timestamp(1_704_067_200_000), space(7));
+    Terms { community, by: node(3), at, space, documents }.sign(&key(3))
+}
+
+#[test]
+fn custody_receipts() {
+    let community = CommunityId([1; 32]);
+    let tip = Tip { sequence: 4, id: EntryId([9; 32]) };
+    let held = |document, tips| Held {
+        document: DocTag([document; 32]),
+        frontier: Frontier([(LogKey([3; 32]), tips)].into()),
+    };
+    let good = custody(vec![held(2, vec![tip])]);
+    let terms = good.verify(community).unwrap();
+    let many = custody(vec![held(2, vec![tip]); CUSTODY_DOCUMENTS_MAX + 1]);
+    assert_eq!(many.verify(community), Err(CustodyError::Malformed));
+    let with = |change: &dyn Fn(&mut Custody)| {
+        let mut custody = good.clone();
+        change(&mut custody);
+        linli_replica::codec::encode(&custody)
+    };
+    let made = [
+        ("receipt", with(&|_| {})),
+        ("nothing-held", with(&|c| *c = custody(Vec::new()))),
+        ("another-node", with(&|c| *c = terms.sign(&key(4)))),
+        (
+            "another-community",
+            with(&|c| {
+                *c = Terms { community: CommunityId([2; 32]), ..terms.clone() }.sign(&key(3));
+            }),
+        ),
+        ("terms-flipped", with(&|c| c.terms[40] ^= 1)),
+        ("signature-flipped", with(&|c| c.signature[63] ^= 1)),
+        ("version-2", with(&|c| c.version = 2)),
+        ("no-tips", with(&|c| *c = custody(vec![held(2, Vec::new())]))),
+        ("terms-truncated", with(&|c| c.terms = c.terms[..c.terms.len() - 1].to_vec().into())),
+    ];
+    check("custody.txt", &made, |bytes| {
+        let custody: Custody = linli_replica::codec::decode(bytes).unwrap();
+        match custody.verify(community) {
+            Ok(_) => "accept".into(),
+            Err(CustodyError::Version(_)) => "Version".into(),
+            Err(error) => format!("{error:?}"),
+        }
+    });
+}
+
+#[test]
+fn courier_files() {
+    check("courier.txt", &crate::courier::vectors(), |bytes| match crate::courier::read(bytes).1 {
+        Ok(()) => "accept".into(),
+        Err(CourierError::Damaged { .. }) => "Damaged".into(),
+        Err(CourierError::Cut { .. }) => "Cut".into(),
+        Err(error) => format!("{error:?}"),
+    });
 }
 
 #[test]
@@ -319,7 +384,7 @@ fn frames() {
     let sound = sound_frames();
     let mut made: Vec<(&str, Vec<u8>)> =
         sound.iter().map(|(name, frame)| (*name, frame.encode())).collect();
-    assert_eq!(made.len(), 11, "every kind of frame");
+    assert_eq!(made.len(), 13, "every kind of frame");
     let tip = |sequence, id| Tip { sequence, id: EntryId([id; 32]) };
     let offers = |tips| {
         let frontier = Frontier([(LogKey([3; 32]), tips)].into());
@@ -381,7 +446,7 @@ fn raw_order(version: u8, terms: &[u8], key: &SigningKey) -> Vec<u8> {
 fn erasure_orders() {
     let community = CommunityId([1; 32]);
     let carrier = key(9);
-    let whole = Terms {
+    let whole = erasure::Terms {
         community,
         space: [2; 32].into(),
         carrier_key: carrier.verifying_key().to_bytes().into(),
@@ -390,7 +455,7 @@ fn erasure_orders() {
     };
     let of = |documents: &[u8]| {
         let documents = Some(documents.iter().map(|tag| DocTag([*tag; 32])).collect());
-        Terms { documents, ..whole.clone() }.sign(&carrier)
+        erasure::Terms { documents, ..whole.clone() }.sign(&carrier)
     };
     let good = whole.sign(&carrier);
     let flipped = |at: usize| {
@@ -400,11 +465,11 @@ fn erasure_orders() {
     };
     let terms = linli_replica::codec::encode(&whole);
     assert_eq!(raw_order(1, &terms, &carrier), good);
-    let elsewhere = Terms { community: CommunityId([3; 32]), ..whole.clone() };
+    let elsewhere = erasure::Terms { community: CommunityId([3; 32]), ..whole.clone() };
     // The neutral point as key and as half of a signature: a check that is not strict takes it of anybody.
     let mut neutral = [0; 32];
     neutral[0] = 1;
-    let mut weak = Terms { carrier_key: neutral.into(), ..whole.clone() }.sign(&carrier);
+    let mut weak = erasure::Terms { carrier_key: neutral.into(), ..whole.clone() }.sign(&carrier);
     let signature = weak.len() - 64;
     weak[signature..].fill(0);
     weak[signature] = 1;
@@ -434,5 +499,49 @@ fn erasure_orders() {
         Err(OrderError::Version(_)) => "version".into(),
         Err(OrderError::OtherCommunity) => "other-community".into(),
         Err(OrderError::BadSignature) => "bad-signature".into(),
+    });
+}
+
+#[test]
+fn notices_of_relays() {
+    let told = |url: &str, quic_port, pin: Option<[u8; 32]>| RelayTold {
+        url: url.into(),
+        quic_port,
+        pin: pin.map(Into::into),
+    };
+    let body = |relays: Vec<RelayTold>| {
+        let act = relays::notice(node(1), relays);
+        let Act::Notice { topic, body, .. } = act else { panic!("{act:?}") };
+        assert_eq!(topic, "relay");
+        body.to_vec()
+    };
+    let full = || told("https://relay.example:443", Some(7842), Some([6; 32]));
+    let plain = || told("http://10.0.0.2:3340", None, None);
+    let good = body(vec![full()]);
+    let mut later = good.clone();
+    later[1] = 2;
+    let of = |url: &str| body(vec![told(url, None, None)]);
+    let made = [
+        ("one", good.clone()),
+        ("two", body(vec![full(), plain()])),
+        ("none", body(Vec::new())),
+        ("longest", of(&format!("https://{}", "a".repeat(292)))),
+        ("three", body(vec![full(), plain(), plain()])),
+        ("too-long", of(&format!("https://{}", "a".repeat(293)))),
+        ("ftp", of("ftp://relay.example")),
+        ("no-host", of("https://")),
+        ("space", of("https://relay .example")),
+        ("letters-beyond-ascii", of("https://网.example")),
+        ("version-2", later),
+        ("truncated", good[..good.len() - 1].to_vec()),
+        ("trailing-byte", [good, vec![0]].concat()),
+        ("empty", Vec::new()),
+    ];
+    check("relay.txt", &made, |bytes| match relays::decode(bytes) {
+        Ok(_) => "accept".into(),
+        Err(RelayError::Malformed) => "malformed".into(),
+        Err(RelayError::Version(_)) => "version".into(),
+        Err(RelayError::TooMany) => "too-many".into(),
+        Err(RelayError::Url) => "url".into(),
     });
 }

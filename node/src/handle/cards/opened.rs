@@ -13,7 +13,7 @@ use linli_replica::id::{DocTag, SpaceTag};
 use linli_replica::replica::Input;
 use uuid::Uuid;
 
-use super::{answers_for, facts, keeps, key, match_family, renew, seen, spaces};
+use super::{answers_for, facts, keeps, key, match_family, seen, spaces, write_whole};
 use crate::catalogue::{Name, Row};
 use crate::handle::alerts;
 use crate::node::{Node, now, world};
@@ -32,11 +32,8 @@ pub(crate) fn noted(node: &mut Node, document: DocTag, view: &AlertView, keys: &
     }
     node.cards.untidy |= !open;
     node.cards.alerts.insert(document, seen);
-    if answers_for(node, elder) {
-        if let Err(error) = renew(node, elder) {
-            tracing::warn!(%error, "a card could not be written for a new epoch");
-        }
-    } else if open && spaces::own_kind(node).is_ok_and(|kind| !keeps(kind)) {
+    write_whole(node, elder);
+    if open && spaces::own_kind(node).is_ok_and(|kind| !keeps(kind)) {
         take_up(node, document, keys);
     }
 }
@@ -128,12 +125,7 @@ fn own(node: &mut Node) {
         owned.contains(&row.space).then_some(elder)
     };
     let elders: Vec<Uuid> = node.catalogue.rows().filter_map(of).collect();
-    for elder in elders {
-        // The key in an alert opens the sheet of the present epoch.
-        if let Err(error) = renew(node, elder) {
-            tracing::warn!(%error, "a card could not be written for a new epoch");
-        }
-    }
+    elders.into_iter().for_each(|elder| write_whole(node, elder));
 }
 
 fn answer(node: &mut Node) {

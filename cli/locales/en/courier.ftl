@@ -1,0 +1,29 @@
+# Courier files, and what went back.
+
+courier-packs = Packing what is missing there
+courier-unpacks = Taking the file in
+courier-nothing = Nothing was packed: all that may go there is known to be there.
+courier-packed = Packed: { $entries } entries of { $documents } documents, { $certificates } certificates, { $receipts } receipts; { $kib } KiB.
+courier-sealed = Only { $label } can open the file.
+courier-for-all = Anybody in the community may carry the file and take it in; whoever finds it reads nothing in it, and sees sizes and tags.
+courier-unpacked =
+    Packed by { $label } at { $at }.
+    New here: { $entries } entries, { $certificates } certificates. { $documents } documents were in it, { $receipts } receipts.
+courier-elsewhere = { $pages } pages are of spaces that this node has no part in.
+courier-gaps = { $pages } pages continue what is missing here: feed an older file first, or have one packed with --whole.
+courier-over-quota = { $pages } pages have no room: what this carrier keeps for whoever packed the file is full.
+courier-not-taken = { $pages } pages or certificates were not taken.
+courier-was-cut = The file was cut off after part { $parts }: what stands before is taken in. Copy it again and feed it again.
+courier-was-damaged = The file is damaged after part { $parts }: what stands before is taken in. Copy it again and feed it again.
+courier-refused-not-one = This is not a courier file.
+courier-refused-version = This courier file was packed by a later version. Update this node, then feed it again.
+courier-refused-other-community = This courier file belongs to another community. Nothing of it was taken.
+courier-refused-not-for-us = This courier file is sealed to another node, or its beginning is damaged. Nothing of it was taken.
+courier-refused-unknown = Whoever packed this courier file is not enrolled here. Nothing of it was taken.
+courier-refused-expelled = Whoever packed this courier file was expelled. Nothing of it was taken.
+courier-refused-ended = The certificate of whoever packed this courier file has ended. Nothing of it was taken.
+courier-refused-damaged = This courier file is damaged at its beginning. Nothing of it was taken: copy it again.
+courier-refused-cut = This courier file is cut off at its beginning. Nothing of it was taken: copy it again.
+courier-refused-no-room = The stick has no room: { $mebibytes } MiB are needed. No file was left on it.
+courier-refused-not-stored = Not all of the file could be stored. What was is kept; make room, then feed the file again.
+went-back = { $label } said that it keeps { $documents } documents safely, and has lost or withholds something of them (noticed { $at }); of { $missing } it is not back yet. It is sent again.

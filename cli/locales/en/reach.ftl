@@ -1,0 +1,70 @@
+# How a relay stands; which way others are reached, and why.
+
+relay-not-running = no relay runs in this data directory: start it with `linli relay up`
+relay-status-node = relay { $node }  linli { $version }  runs since { $since }
+relay-status-community = community { $name }  { $id }; the relay's certificate ends: { $ends }
+relay-status-fingerprint = SHA-256 of its TLS certificate: { $hash }
+relay-well = It does its work.
+relay-ill-store = ! The store takes nothing: { $problem }
+relay-ill-full = ! The disk is full: free some space. Alerts are still kept.
+relay-ill-not-admitted = ! Its certificate has ended, or officers put it out: members refuse it.
+relay-ill-silent = ! It does not answer in time: it is busy, or hangs.
+relay-no-carrier = ! Its certificate does not name it as a carrier: connections are forwarded, but members ask it to keep nothing.
+relay-status-held = keeps: { $entries } entries of { $documents } documents, { $mib } MiB
+relay-status-quota = quota: { $used } of { $all } MiB for the community, { $each } MiB for each member; something was refused in { $refused } s
+relay-status-members = members: { $all }, of them connected directly { $direct }, through a relay { $relayed }, away { $away }; at the relay server { $connected }, refused there { $refused } times
+column-at-relay = at the relay
+column-kept-mib = MiB
+column-share = of its quota
+column-spaces = spaces
+
+path-lan = direct (LAN)
+why-lan = both are on one local network
+why-relay-only = this node is set to use relays only
+why-no-udp = no UDP gets out of this network
+why-hard-nat = the router here gives each destination another address
+why-no-public-address = no relay tells this node its public address
+why-looking = a direct way is being looked for
+why-far-side = the other side's network lets no direct packets in
+why-refused = it refuses this node
+why-no-answer = it does not answer
+why-no-way = no address is known, and no relay can be used
+why-failed = a connection could not be made or kept
+why-dialling = it is being called
+why-waits = this node waits until it calls
+relay-state-connected = connected
+relay-state-ready = answers, not in use
+relay-state-untried = not looked at yet
+relay-state-denied = does not let this node in
+relay-state-no-name = name unknown
+relay-state-no-answer = no answer
+relay-state-not-trusted = not trusted
+relay-state-wrong-time = certificate or clock out of date
+relay-state-no-relay = no relay there
+status-relay = { $url } ({ $state })
+status-public = public address: { $addresses }
+
+check-enrolled = this node is a member
+check-udp = UDP gets out and back
+check-relay = a relay
+check-time = the clock against what others sign
+check-reached = others are reached
+doctor-not-enrolled = The community does not know this node: join it with `linli join CODE`.
+doctor-expelled = Officers put this node out of the community: nobody serves it any more. What it holds stays readable here.
+doctor-ended = This node's certificate has ended. It renews itself when its clock is right; one that was off for too long needs an officer.
+doctor-no-udp = No UDP gets out of this network and back: a firewall or the router drops it. Everything goes through relays, which works and is slower. Allow outgoing UDP for direct connections.
+doctor-relay-expelled = { $url } does not let this node in: officers put it out.
+doctor-relay-ended = { $url } does not let this node in: by its clock the node's certificate has ended. Compare the clocks; else ask an officer.
+doctor-relay-not-enrolled = { $url } does not let this node in: it does not know it as a member. Either it is another community's relay, or it has not heard of this node yet.
+doctor-relay-denied = { $url } does not let this node in. It says: { $words }
+doctor-relay-no-name = The name of { $url } is not known ({ $words }): check its spelling, and this machine's name servers.
+doctor-relay-no-answer = Nobody answers at { $url } ({ $words }): it is off, or a firewall is between.
+doctor-relay-not-trusted = { $url } shows a certificate that this node does not trust ({ $words }): name its relay.cert.pem as `ca_file`, or compare the fingerprint with who runs it.
+doctor-relay-wrong-time = The certificate of { $url } is not valid at the time of this machine's clock: set the clock, or have the certificate renewed.
+doctor-relay-no-relay = What answers at { $url } is no relay ({ $words }): check address and port; a login page of the network does that too.
+doctor-clock-behind = This machine's clock is about { $minutes } min behind what others sign ({ $parties } of them): set it. With one other only, it may be theirs that is wrong.
+doctor-clock-ahead = This machine's clock is about { $minutes } min ahead of what others sign ({ $parties } of them): set it. With one other only, it may be theirs that is wrong.
+doctor-nobody =
+    Nobody was reached for a day or longer; last: { $since }. Why:
+    { $why }
+doctor-nobody-why = { $count } × { $why }

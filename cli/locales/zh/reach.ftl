@@ -1,0 +1,70 @@
+# 中继的状况；以何种途径到达其他节点，以及原因。
+
+relay-not-running = 本数据目录中没有中继在运行：请用 `linli relay up` 启动
+relay-status-node = 中继 { $node }  linli { $version }  自 { $since } 起运行
+relay-status-community = 社区 { $name }  { $id }；中继证书到期：{ $ends }
+relay-status-fingerprint = TLS 证书的 SHA-256：{ $hash }
+relay-well = 工作正常。
+relay-ill-store = ！存储不再接受内容：{ $problem }
+relay-ill-full = ！磁盘已满：请腾出空间。警报仍会保存。
+relay-ill-not-admitted = ！证书已到期，或已被隐私官逐出：成员拒绝与它往来。
+relay-ill-silent = ！未及时应答：正忙，或已停滞。
+relay-no-carrier = ！证书未载明它为转送方：连接仍会转发，但成员不会请它保存任何内容。
+relay-status-held = 保存：{ $documents } 份文档的 { $entries } 条条目，共 { $mib } MiB
+relay-status-quota = 配额：社区已用 { $used } MiB，上限 { $all } MiB；每个成员 { $each } MiB；曾有内容被拒绝的时间共 { $refused } 秒
+relay-status-members = 成员：{ $all } 个，其中直连 { $direct } 个，经中继 { $relayed } 个，不在线 { $away } 个；连到中继服务器的 { $connected } 个，被其拒绝 { $refused } 次
+column-at-relay = 在中继上
+column-kept-mib = MiB
+column-share = 占其配额
+column-spaces = 空间
+
+path-lan = 直连（局域网）
+why-lan = 双方在同一局域网内
+why-relay-only = 本节点设置为只用中继
+why-no-udp = 本网络的 UDP 无法出去
+why-hard-nat = 此处的路由器对每个目的地使用不同地址
+why-no-public-address = 没有中继告知本节点的公网地址
+why-looking = 正在寻找直连途径
+why-far-side = 对方网络不接受直连数据包
+why-refused = 对方拒绝本节点
+why-no-answer = 对方没有应答
+why-no-way = 不知其地址，也没有可用的中继
+why-failed = 连接无法建立或保持
+why-dialling = 正在呼叫
+why-waits = 本节点等待对方呼叫
+relay-state-connected = 已连接
+relay-state-ready = 有应答，未使用
+relay-state-untried = 尚未检查
+relay-state-denied = 不允许本节点进入
+relay-state-no-name = 名称无法解析
+relay-state-no-answer = 没有应答
+relay-state-not-trusted = 不受信任
+relay-state-wrong-time = 证书或时钟过期
+relay-state-no-relay = 该处不是中继
+status-relay = { $url }（{ $state }）
+status-public = 公网地址：{ $addresses }
+
+check-enrolled = 本节点是成员
+check-udp = UDP 可以往返
+check-relay = 中继
+check-time = 时钟与他人签署的时间相符
+check-reached = 能到达其他节点
+doctor-not-enrolled = 社区不认识本节点：请用 `linli join 邀请码` 加入。
+doctor-expelled = 隐私官已将本节点逐出社区：没有节点再为它服务。已持有的内容在此仍可阅读。
+doctor-ended = 本节点的证书已到期。时钟正确时它会自行续期；关机过久则须请隐私官处理。
+doctor-no-udp = 本网络的 UDP 无法往返：被防火墙或路由器丢弃。一切经由中继，可以工作但较慢。要直连，请放行出站 UDP。
+doctor-relay-expelled = { $url } 不允许本节点进入：它已被隐私官逐出。
+doctor-relay-ended = { $url } 不允许本节点进入：按它的时钟，本节点的证书已到期。请核对时钟；否则请联系隐私官。
+doctor-relay-not-enrolled = { $url } 不允许本节点进入：它不认识这个成员。它可能属于另一个社区，或尚未得知本节点。
+doctor-relay-denied = { $url } 不允许本节点进入。它说：{ $words }
+doctor-relay-no-name = 无法解析 { $url } 的名称（{ $words }）：请检查拼写和本机的域名服务器。
+doctor-relay-no-answer = { $url } 没有应答（{ $words }）：它已关闭，或中间有防火墙。
+doctor-relay-not-trusted = { $url } 出示的证书不受本节点信任（{ $words }）：请把它的 relay.cert.pem 设为 `ca_file`，或与其运营者核对指纹。
+doctor-relay-wrong-time = 按本机时钟，{ $url } 的证书此时无效：请校准时钟，或请其更新证书。
+doctor-relay-no-relay = 在 { $url } 应答的不是中继（{ $words }）：请检查地址和端口；网络的登录页面也会如此。
+doctor-clock-behind = 本机时钟比他人（{ $parties } 方）签署的时间慢约 { $minutes } 分钟：请校准。若只有一方，也可能是对方的时钟有误。
+doctor-clock-ahead = 本机时钟比他人（{ $parties } 方）签署的时间快约 { $minutes } 分钟：请校准。若只有一方，也可能是对方的时钟有误。
+doctor-nobody =
+    已有一天或更久没有到达任何节点；上次：{ $since }。原因：
+    { $why }
+doctor-nobody-why = { $count } × { $why }

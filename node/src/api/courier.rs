@@ -1,0 +1,97 @@
+//! Courier files: what others lack, on a stick.
+
+use serde::{Deserialize, Serialize};
+
+use super::methods;
+
+methods! {
+    "courier.pack" CourierPack => CourierPacked;
+    "courier.unpack" CourierUnpack => CourierUnpacked;
+}
+
+/// Packs what a node, or everybody, is not known to hold into a file that does not exist yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CourierPack {
+    /// A node's id or the beginning of it, its device's name, or the name of a party with one node; `all` for
+    /// everybody.
+    #[serde(rename = "for")]
+    pub to: String,
+    /// Where to, an absolute path.
+    pub file: String,
+    /// Whether to pack everything, whatever the node has said to hold.
+    #[serde(default)]
+    pub whole: bool,
+}
+
+/// What was packed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CourierPacked {
+    /// The node it is sealed to; none for everybody.
+    pub node: Option<String>,
+    /// That node's device.
+    pub label: Option<String>,
+    /// Whether there was anything to pack: else no file was written.
+    pub written: bool,
+    /// Documents of which something is in it.
+    pub documents: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of the sealed entries and certificates that the receiver lacks.
+    pub needed_bytes: u64,
+    /// Certificates of the community.
+    pub certificates: u64,
+    /// Receipts that it takes along.
+    pub receipts: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Takes a courier file in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CourierUnpack {
+    /// The file, an absolute path.
+    pub file: String,
+}
+
+/// What a courier file brought. What is counted as new is durable.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CourierUnpacked {
+    /// The node that packed it.
+    pub node: String,
+    /// That node's device.
+    pub label: Option<String>,
+    /// When it was packed, by that node's clock.
+    pub packed_ms: u64,
+    /// Documents of which something was in it, new or known.
+    pub documents: u64,
+    /// Entries that are new here.
+    pub entries: u64,
+    /// Certificates of the community that are new here.
+    pub certificates: u64,
+    /// Receipts of other nodes.
+    pub receipts: u64,
+    /// Pages of spaces that are none of this node's business.
+    pub elsewhere: u64,
+    /// Pages whose predecessors are missing here: another file has to be fed first, or a whole one packed.
+    pub gaps: u64,
+    /// Pages that the packer's quota at this carrier had no room for.
+    pub over_quota: u64,
+    /// Pages and certificates that were not taken for another reason.
+    pub refused: u64,
+    /// How the file ended.
+    pub end: FileEnd,
+    /// How many parts of it were whole.
+    pub parts: u64,
+}
+
+/// How a courier file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileEnd {
+    /// All of it was read.
+    Whole,
+    /// It was cut off: what stood before was taken.
+    Cut,
+    /// It was changed on the way: what stood before was taken.
+    Damaged,
+}

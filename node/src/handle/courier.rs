@@ -1,0 +1,62 @@
+//! Packing what others lack onto a stick, and taking in what a stick brings.
+
+use std::collections::BTreeSet;
+
+use linli_replica::courier::CourierError;
+use linli_replica::directory::NotMember;
+use linli_replica::id::NodeId;
+use linli_replica::replica::Save;
+use serde_json::Value;
+
+use super::{invalid, not_found};
+use crate::api::{ApiError, Code, Detail};
+use crate::node::{Node, now};
+
+mod choice;
+mod pack;
+mod stick;
+mod unpack;
+
+pub(super) use pack::begin as pack;
+pub(super) use unpack::begin as unpack;
+
+type Done = Result<Option<(Value, BTreeSet<Save>)>, ApiError>;
+
+/// Finds the member node that somebody means.
+fn receiver(node: &Node, text: &str) -> Result<NodeId, ApiError> {
+    let (directory, me, at) = (node.replica.directory(), node.core.node(), now());
+    let fits = |id: &NodeId, member: &linli_replica::directory::Node| {
+        let party = directory.party(&member.party).and_then(|party| party.name.as_deref());
+        let by_id = text.len() >= 8 && id.to_string().starts_with(text);
+        by_id || member.label == text || party == Some(text)
+    };
+    let others = directory.nodes().filter(|(id, _)| **id != me && directory.admits(id, at).is_ok());
+    let mut found = others.filter(|(id, member)| fits(id, member)).map(|(id, _)| *id);
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(not_found("no member node has this id or name; see `linli peers`")),
+        (Some(_), Some(_)) => Err(not_found("several nodes fit; give more of the id")),
+    }
+}
+
+/// Says why a file is not taken, in words for whoever holds the stick.
+fn refusal(error: CourierError) -> ApiError {
+    let (code, key) = match error {
+        CourierError::NotCourier => (Code::Invalid, "courier-refused-not-one"),
+        CourierError::Version => (Code::Invalid, "courier-refused-version"),
+        CourierError::OtherCommunity => (Code::Forbidden, "courier-refused-other-community"),
+        CourierError::NotForUs => (Code::Forbidden, "courier-refused-not-for-us"),
+        CourierError::Stranger(NotMember::Unknown) => (Code::Forbidden, "courier-refused-unknown"),
+        CourierError::Stranger(NotMember::Expelled) => {
+            (Code::Forbidden, "courier-refused-expelled")
+        }
+        CourierError::Stranger(NotMember::Ended) => (Code::Forbidden, "courier-refused-ended"),
+        CourierError::Damaged { .. } => (Code::Invalid, "courier-refused-damaged"),
+        CourierError::Cut { .. } => (Code::Invalid, "courier-refused-cut"),
+    };
+    ApiError::new(code, error.to_string()).with(Detail::new(key, &[]))
+}
+
+fn unreadable(error: &std::io::Error) -> ApiError {
+    invalid(format!("the file cannot be read: {error}"))
+}
