@@ -94,11 +94,10 @@ impl Session {
             }
             spaces.retain(|space| *space == own || !self.shared.contains(space));
         }
-        let spaces: Vec<SpaceTag> = spaces.into_iter().collect();
-        for tags in spaces.chunks(FRAME_NAMES_MAX) {
-            let names: Vec<u8> = tags.iter().flat_map(|tag| self.salt.name(tag)).collect();
+        for names in self.salt.names(&spaces).chunks(FRAME_NAMES_MAX) {
             self.asks += 1;
-            self.say(&Frame::Spaces(Spaces { naming: Naming::Ask, names: names.into() }));
+            let names = names.as_flattened().to_vec().into();
+            self.say(&Frame::Spaces(Spaces { naming: Naming::Ask, names }));
         }
     }
 
@@ -132,10 +131,11 @@ impl Session {
                 let found = self.look_up(world.nameable(&self.peer, 0), spaces);
                 let known: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
                 let names = spaces.names.as_chunks().0.iter();
-                let gone: Vec<u8> =
-                    names.filter(|name| !known.contains(*name)).flatten().copied().collect();
+                let gone: BTreeSet<SpaceName> =
+                    names.filter(|name| !known.contains(*name)).copied().collect();
                 if !gone.is_empty() {
-                    self.say(&Frame::Spaces(Spaces { naming: Naming::Gone, names: gone.into() }));
+                    let names = gone.into_iter().flatten().collect::<Vec<u8>>().into();
+                    self.say(&Frame::Spaces(Spaces { naming: Naming::Gone, names }));
                 }
                 self.compare.due |= !found.is_empty();
                 self.share(world, found);
@@ -170,11 +170,12 @@ impl Session {
         let new: BTreeSet<SpaceTag> = new.copied().filter(|space| world.keeps(space)).collect();
         self.met_through = world.kept_in_order.len().min(self.met_through + LOOKUPS_MAX);
         let named = new.into_iter().map(|tag| (self.salt.name(&tag), tag));
-        let found: Vec<_> = named.filter(|(name, _)| self.unmet.remove(name)).collect();
+        let found: BTreeMap<SpaceName, SpaceTag> =
+            named.filter(|(name, _)| self.unmet.remove(name)).collect();
         if !found.is_empty() {
-            let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
+            let names: Vec<u8> = found.keys().flatten().copied().collect();
             self.asked_lists += 1;
-            self.share(world, found);
+            self.share(world, found.into_iter().collect());
             self.say(&Frame::Spaces(Spaces { naming: Naming::Kept, names: names.into() }));
         }
     }
