@@ -61,9 +61,8 @@ impl Cells {
             *counts.entry(peer).or_default() += 1;
         }
         let most = counts.values().max();
-        let of_most = held().filter(|(_, (_, sender))| {
-            sender.is_some_and(|peer| counts.get(&peer) == most)
-        });
+        let of_most =
+            held().filter(|(_, (_, sender))| sender.is_some_and(|peer| counts.get(&peer) == most));
         let (key, (oldest, sender)) = of_most.min_by_key(|(_, (cell, _))| cell.counter)?;
         (*sender != from || oldest.counter < cell.counter).then_some(*key)
     }

@@ -101,11 +101,18 @@ impl Session {
         }
     }
 
-    fn look_up(&self, spaces: BTreeSet<SpaceTag>, names: &Spaces) -> Vec<(SpaceName, SpaceTag)> {
+    /// Finds those of some spaces that a list names, in the order of the names. A carrier has many more of them than
+    /// are named: of the others nothing is kept.
+    fn look_up(
+        &self,
+        spaces: impl IntoIterator<Item = SpaceTag>,
+        names: &Spaces,
+    ) -> Vec<(SpaceName, SpaceTag)> {
         let named: BTreeSet<SpaceName> = names.names.as_chunks().0.iter().copied().collect();
-        let known: BTreeMap<SpaceName, SpaceTag> =
-            spaces.into_iter().map(|tag| (self.salt.name(&tag), tag)).collect();
-        named.into_iter().filter_map(|name| Some((name, *known.get(&name)?))).collect()
+        let all = spaces.into_iter().map(|tag| (self.salt.name(&tag), tag));
+        let found: BTreeMap<SpaceName, SpaceTag> =
+            all.filter(|(name, _)| named.contains(name)).collect();
+        found.into_iter().collect()
     }
 
     pub(super) fn on_spaces(&mut self, world: &World, spaces: &Spaces) -> Result<(), Ending> {

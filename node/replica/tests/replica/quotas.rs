@@ -140,7 +140,9 @@ fn whoever_makes_up_writers_of_a_space_displaces_no_heartbeat_but_its_own() {
     let beat = |attack: &mut Liar, counter: u64| {
         let key = Network::log_key(honest, space(1));
         attack.network.now = Timestamp(counter);
-        attack.network.input(honest, Input::Heartbeat(Cell::new(space(1), counter, vec![1; 272], &key)));
+        attack
+            .network
+            .input(honest, Input::Heartbeat(Cell::new(space(1), counter, vec![1; 272], &key)));
         attack.network.drain();
     };
     let writers = u32::try_from(2 * CELLS_MAX).unwrap();
@@ -384,7 +386,9 @@ fn an_alert_passes_a_full_quota_whatever_stands_beside_it_in_its_log() {
         network.want(id, space(1));
     }
     // There is room for what goes before it, and none for what follows.
-    for (urgency, bytes) in [(Urgency::Normal, 100), (Urgency::Urgent, 4_096), (Urgency::Normal, 9_000)] {
+    for (urgency, bytes) in
+        [(Urgency::Normal, 100), (Urgency::Urgent, 4_096), (Urgency::Normal, 9_000)]
+    {
         network.write(a, space(1), document(1, 1), urgency, 1, bytes);
     }
     network.settle();

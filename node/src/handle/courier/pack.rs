@@ -86,8 +86,7 @@ pub(in crate::handle) fn begin(
     let (writer, first) = Writer::begin(&preamble, &head, node.core.signing_key());
     let (writer, waiting, finished) = (Some(writer), None, false);
     let waits = false;
-    let mut pack =
-        Pack { packer, writer, sealer, out, waiting, finished, waits, recorded, answer };
+    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits, recorded, answer };
     let first = pack.sealed(&first)?;
     pack.write([preamble.encode().to_vec(), first].concat())?;
     Ok(Box::new(pack))
