@@ -159,6 +159,18 @@ fn other_sizes_records_and_names_are_found() {
     assert!(finds(&|sight| sight.record(&key, &[value.as_slice(), b"?"].concat())));
     assert!(finds(&|sight| sight.record(b"space/", &value)));
 
+    // Names in another order than their own.
+    let lists = day.net.wire.seen.iter().filter_map(|seen| match Frame::decode(&seen.bytes) {
+        Ok(Frame::Spaces(list)) if list.names.len() > 16 => Some((list, seen.secret)),
+        _ => None,
+    });
+    let (mut list, secret) = lists.last().unwrap();
+    list.names.rotate_left(16);
+    let bytes = Frame::Spaces(list).encode();
+    assert!(finds(&|sight| {
+        sight.frame(&bytes, &secret);
+    }));
+
     // An urgent entry of another size, a normal one between two buckets.
     let entries = || {
         day.net.wire.seen.iter().filter_map(|seen| {
