@@ -13,8 +13,8 @@ use linli_tests::{Capability, requires};
 use serde_json::{Value, json};
 
 use crate::{
-    community::{LOOPBACK, add_elder, centre, folder},
-    site::Desk,
+    community::{LOOPBACK, add_elder, centre, folder, join},
+    site::{Desk, Site},
 };
 
 /// A small disk, mounted while this lives.
@@ -117,6 +117,35 @@ fn a_full_disk_loses_no_alert_and_hides_no_reading() {
     centre.up();
     assert_eq!(rows_of(&centre, "read").len(), 1);
     assert_eq!(centre.ask(&["alert", "list"])[0]["alert"], alert["alert"]);
+    centre.stop();
+}
+
+#[test]
+fn an_alert_is_stored_where_what_opens_the_card_has_no_room() {
+    if !requires(Capability::Mounts) {
+        return;
+    }
+    let folder = folder();
+    let disk = SmallDisk::at(folder.path().join("hub"));
+    let mut centre = centre(folder.path(), None, LOOPBACK);
+    let mut hub = Site::init(folder.path().join("hub"), None, LOOPBACK);
+    join(&centre, &hub, &["household"]);
+    hub.up();
+    let elder = add_elder(&hub, "王秀英");
+    hub.ask(&["elder", "edit", &elder, "card/allergies", "青霉素"]);
+    let filler = disk.fill("filler");
+    write_until_full(&hub, &elder);
+    // So long that what opens the card follows by itself.
+    let raise = ["alert", "raise", &elder, "--cause", &"x".repeat(2_400)];
+    let alert = hub.ask(&raise);
+    assert_eq!(alert["stored"], true);
+    let given = |hub: &Desk| {
+        let shown = hub.ask(&["alert", "show", alert["alert"].as_str().unwrap()]);
+        shown["view"]["card"]["given"].as_array().unwrap().len()
+    };
+    assert_eq!(given(&hub), 0, "there is no room for it");
+    fs::remove_file(filler).unwrap();
+    hub.stop();
     centre.stop();
 }
 
