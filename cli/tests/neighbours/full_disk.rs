@@ -144,6 +144,10 @@ fn an_alert_is_stored_where_what_opens_the_card_has_no_room() {
         shown["view"]["card"]["given"].as_array().unwrap().len()
     };
     assert_eq!(given(&hub), 0, "there is no room for it");
+    // A stick is a way out for what is there.
+    let stick = folder.path().join("stick");
+    let packed = hub.ask(&["courier", "pack", "--for", "all", "--whole", stick.to_str().unwrap()]);
+    assert_eq!(packed["bytes"], fs::metadata(&stick).unwrap().len());
     fs::remove_file(filler).unwrap();
     hub.stop();
     centre.stop();
