@@ -166,10 +166,11 @@ fn whoever_makes_up_writers_of_a_space_displaces_no_heartbeat_but_its_own() {
     for _ in 0..10 {
         attack.network.settle();
     }
-    let told = attack.network.log.iter().filter_map(|(_, to, _, frame)| match frame {
-        Frame::Cell(cell) if *to == reader => Some(cell.counter),
-        _ => None,
-    });
+    let told = attack.network.log.iter().filter(|(_, to, ..)| *to == reader);
+    let told =
+        told.filter_map(
+            |(.., frame)| if let Frame::Cell(cell) = frame { Some(cell.counter) } else { None },
+        );
     let told: Vec<u64> = told.collect();
     assert_eq!(told.len(), CELLS_MAX);
     assert_eq!(told.iter().filter(|counter| **counter == 10_000).count(), 1, "{told:?}");
