@@ -14,7 +14,7 @@ use crate::held::Held;
 use crate::id::{DocTag, NodeId};
 use crate::index::Admission;
 use crate::limits::URGENT_RATE_BYTES_MAX;
-use crate::session::fetch::verify;
+use crate::session::fetch::{Fresh, verify};
 
 impl World {
     /// Takes one frame of a courier file in, which `from` packed.
@@ -79,7 +79,7 @@ impl World {
         pages: &Pages,
         carried: &mut Carried,
     ) {
-        let mut parcels: BTreeMap<bool, Vec<Entry>> = BTreeMap::new();
+        let mut parcels: BTreeMap<bool, Fresh> = BTreeMap::new();
         for page in &pages.pages {
             let taken = match verify(page) {
                 Some(page) => self.carried_page(held, from, page, &mut parcels, carried),
@@ -89,13 +89,21 @@ impl World {
                 carried.refuse(reason);
             }
         }
-        for (urgent, entries) in parcels {
-            let records = self.usage(&from, &entries);
+        for (urgent, Fresh { entries, bases, mut records }) in parcels {
+            records.extend(self.usage(&from, &entries));
             // What is urgent goes on to the others at once; the rest is announced to them.
             let (relaxed, live) = (!urgent, urgent);
             let from = Some(from);
-            let parcel =
-                Parcel { from, entries, records, urgent, relaxed, live, ..Parcel::default() };
+            let parcel = Parcel {
+                from,
+                bases,
+                entries,
+                records,
+                urgent,
+                relaxed,
+                live,
+                ..Parcel::default()
+            };
             self.commits.push(parcel);
         }
     }
@@ -105,7 +113,7 @@ impl World {
         held: &dyn Held,
         from: NodeId,
         page: VerifiedPage,
-        parcels: &mut BTreeMap<bool, Vec<Entry>>,
+        parcels: &mut BTreeMap<bool, Fresh>,
         carried: &mut Carried,
     ) -> Result<(), Refused> {
         let is_urgent = |entry: &Entry| entry.header().urgency == Urgency::Urgent;
@@ -121,19 +129,22 @@ impl World {
         // What is beyond the rate is taken as if it were not urgent.
         let urgent = urgent && self.carried_urgent <= URGENT_RATE_BYTES_MAX;
         self.takes(&from, &space, bytes, (urgent, throughout))?;
-        match self.index.admit(page, held) {
-            Ok(Admission::Known) => carried.known += 1,
-            Ok(Admission::New(entries) | Admission::Fork(entries)) => {
+        let admitted = self.admit(page, held).map_err(|_| Refused::Store)?;
+        match admitted.admission {
+            Admission::Known => carried.known += 1,
+            Admission::New(entries) | Admission::Fork(entries) => {
                 carried.entries += entries.len();
                 self.carried(&from, &entries);
-                parcels.entry(urgent).or_default().extend(entries);
+                let fresh = parcels.entry(urgent && admitted.base.is_none()).or_default();
+                fresh.entries.extend(entries);
+                fresh.bases.extend(admitted.base);
+                fresh.records.extend(admitted.records);
             }
-            Ok(Admission::Gap) => {
+            Admission::Gap => {
                 // How far it is held is told to whoever packed the file.
                 carried.gaps += 1;
             }
-            Ok(Admission::Refused(reason)) => return Err(Refused::Admission(reason)),
-            Err(_) => return Err(Refused::Store),
+            Admission::Refused(reason) => return Err(Refused::Admission(reason)),
         }
         carried.documents.insert(document);
         Ok(())
