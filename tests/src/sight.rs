@@ -53,11 +53,13 @@ pub enum Item {
     Sums,
     /// What it counts itself.
     Counts,
+    /// What is ordered to be pruned.
+    Prunings,
 }
 
 impl Item {
     /// Every item, in the order of the list.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Community,
         Self::Endpoints,
         Self::Spaces,
@@ -74,6 +76,7 @@ impl Item {
         Self::Erasures,
         Self::Sums,
         Self::Counts,
+        Self::Prunings,
     ];
 }
 
@@ -106,6 +109,10 @@ pub enum Class {
     ErasedSpace,
     /// An order to erase.
     Order,
+    /// The id of a space of which something was ordered to be pruned.
+    PrunedSpace,
+    /// An order to prune.
+    PruneOrder,
 }
 
 /// What the test knows to be true, from everywhere but the carrier.

@@ -128,11 +128,6 @@ impl Index {
         self.orders.notes.get(key).copied()
     }
 
-    /// Lists the notes of all orders.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = (&OrderKey, &Note)> {
-        self.orders.notes.iter()
-    }
-
     /// Writes the note of an order.
     pub(crate) fn set_note(&mut self, key: OrderKey, note: Note) {
         self.orders.notes.insert(key, note);

@@ -145,7 +145,7 @@ impl Fetch {
         let range = (*document, LogKey([0; 32]))..=(*document, LogKey([0xff; 32]));
         let found: Vec<Key> = self.gaps.range(range).map(|(key, _)| *key).collect();
         for key in found {
-            self.again |= self.gaps.remove(&key) == Some(None);
+            self.again |= self.gaps.remove(&key).is_some();
         }
     }
 
@@ -168,8 +168,13 @@ impl Fetch {
     }
 
     pub(super) fn drop_asked(&mut self, world: &mut World) {
-        for key in std::mem::take(&mut self.asked).into_keys() {
+        while let Some((key, _)) = self.asked.pop_first() {
             world.asked.remove(&key);
+            // What else the peer offered of it is looked at again.
+            if self.offers.contains_key(&key) {
+                let [_, slow] = &mut self.fresh;
+                slow.push_back(key);
+            }
         }
     }
 
