@@ -21,6 +21,7 @@ mod carried;
 mod cells;
 pub(crate) mod commits;
 mod erase;
+pub(crate) mod parcels;
 pub(crate) mod prune;
 mod quota;
 pub(crate) mod world;

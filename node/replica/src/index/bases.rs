@@ -32,6 +32,10 @@ impl Index {
     #[must_use]
     pub fn base(&self, document: &DocTag, log: &LogKey) -> Option<Base> {
         let flying = self.flights.get(&(*document, *log)).and_then(|flight| flight.base);
+        // Mostly none does.
+        if self.bases.is_empty() {
+            return flying;
+        }
         let held = || self.bases.get(&(self.space_of(document)?, *document, *log)).copied();
         flying.or_else(held)
     }

@@ -1,12 +1,13 @@
 //! What a courier brings: the same checks, quotas and commits as for what comes over a connection,
 //! without a session.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use minicbor::bytes::ByteVec;
 
 use super::api::{Carried, Output, Refused};
 use super::commits::Parcel;
+use super::parcels::{Fresh, Parcels};
 use super::world::World;
 use crate::entry::{Entry, Urgency, VerifiedPage};
 use crate::frame::{Frame, Pages};
@@ -14,7 +15,7 @@ use crate::held::Held;
 use crate::id::{DocTag, NodeId};
 use crate::index::Admission;
 use crate::limits::URGENT_RATE_BYTES_MAX;
-use crate::session::fetch::{Fresh, verify};
+use crate::session::fetch::verify;
 
 impl World {
     /// Takes one frame of a courier file in, which `from` packed.
@@ -79,7 +80,7 @@ impl World {
         pages: &Pages,
         carried: &mut Carried,
     ) {
-        let mut parcels: BTreeMap<bool, Fresh> = BTreeMap::new();
+        let mut parcels = Parcels::new();
         for page in &pages.pages {
             let taken = match verify(page) {
                 Some(page) => self.carried_page(held, from, page, &mut parcels, carried),
@@ -113,7 +114,7 @@ impl World {
         held: &dyn Held,
         from: NodeId,
         page: VerifiedPage,
-        parcels: &mut BTreeMap<bool, Fresh>,
+        parcels: &mut Parcels<bool>,
         carried: &mut Carried,
     ) -> Result<(), Refused> {
         let is_urgent = |entry: &Entry| entry.header().urgency == Urgency::Urgent;
@@ -135,10 +136,9 @@ impl World {
             Admission::New(entries) | Admission::Fork(entries) => {
                 carried.entries += entries.len();
                 self.carried(&from, &entries);
-                let fresh = parcels.entry(urgent && admitted.base.is_none()).or_default();
-                fresh.entries.extend(entries);
-                fresh.bases.extend(admitted.base);
-                fresh.records.extend(admitted.records);
+                let bases = admitted.base.into_iter().collect();
+                let fresh = Fresh { entries, bases, records: admitted.records };
+                parcels.add(urgent && fresh.bases.is_empty(), fresh);
             }
             Admission::Gap => {
                 // How far it is held is told to whoever packed the file.

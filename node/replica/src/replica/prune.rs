@@ -192,7 +192,7 @@ impl World {
         let community = self.directory.community();
         let since_ms = self.pruning.awake_ms;
         let key = self.index.learn_order(entry, community, since_ms)?;
-        self.pruning.queue.insert((since_ms.saturating_add(PRUNE_DELAY_MS), key));
+        self.look_at(since_ms.saturating_add(PRUNE_DELAY_MS), key);
         self.pruning.ordered.insert(key.1);
         Some(note_record(&key, &self.index.note(&key)?))
     }
@@ -221,8 +221,7 @@ impl World {
             let key = (space, document, PruneId(order));
             self.index.set_note(key, note);
             if !note.done {
-                let due = note.since_ms.saturating_add(PRUNE_DELAY_MS);
-                self.pruning.queue.insert((due, key));
+                self.look_at(note.since_ms.saturating_add(PRUNE_DELAY_MS), key);
             }
         }
         if let Some((space, document, log)) = parts(key, BASE_KEY)
@@ -252,8 +251,8 @@ impl World {
                 return;
             };
             match self.count(&mut work, held, &mut budget) {
-                Ok(true) if self.commit_pruning(&work) => {}
-                Ok(_) => {
+                Ok(true) => self.commit_pruning(&work),
+                Ok(false) => {
                     self.pruning.work = Some(work);
                     return;
                 }
@@ -279,7 +278,14 @@ impl World {
     }
 
     fn look_later(&mut self, key: OrderKey) {
-        self.pruning.queue.insert((self.pruning.awake_ms.saturating_add(PRUNE_RETRY_MS), key));
+        self.look_at(self.pruning.awake_ms.saturating_add(PRUNE_RETRY_MS), key);
+    }
+
+    /// Puts an order in the queue of a carrier. Others keep its note only.
+    fn look_at(&mut self, awake_ms: u64, key: OrderKey) {
+        if self.policy.carrier {
+            self.pruning.queue.insert((awake_ms, key));
+        }
     }
 
     /// Looks at orders whose time has come, until one takes effect.
@@ -430,19 +436,16 @@ impl World {
         Ok(true)
     }
 
-    /// Asks for the commit that carries an order out; says whether it could, or is to be tried again.
-    fn commit_pruning(&mut self, work: &Work) -> bool {
+    /// Asks for the commit that carries an order out, or puts it off.
+    fn commit_pruning(&mut self, work: &Work) {
         let (space, document, _) = work.key;
         let forked = |log| self.index.admitted_tips(&document, log).len() != 1;
         if self.index.is_erased(&space, &document)
             || work.counted.iter().any(|(log, _)| forked(log))
+            // The counts of the space are written anew: no older ones may arrive after them.
+            || !self.commits.is_clear_of_space(&space)
         {
-            self.look_later(work.key);
-            return true;
-        }
-        // The counts of the space are written anew: no older ones may arrive after them.
-        if !self.commits.is_clear_of_space(&space) {
-            return false;
+            return self.look_later(work.key);
         }
         let given = self.quotas.give_back(&space, work.bytes);
         let senders = given.iter().map(|(sender, _)| sender);
@@ -461,7 +464,6 @@ impl World {
         let pruned = Pruned { entries: work.entries, bytes: work.bytes.all() };
         let done = Done { key: work.key, bases, given, pruned };
         self.pruning.commits.insert(self.commits.last_save(), done);
-        true
     }
 
     /// Notes that a commit has become durable; says whether it carried an order out.

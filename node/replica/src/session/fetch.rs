@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Session;
-use crate::batch::{LogBase, Record};
 use crate::entry::{Entry, Page, Urgency, VerifiedPage};
 use crate::frame::{Frame, Frontiers, Offer, Pages, Want, WantLog};
 use crate::frontier::Tip;
@@ -16,6 +15,7 @@ use crate::limits::{
 };
 use crate::replica::api::{Output, Refused};
 use crate::replica::commits::Parcel;
+use crate::replica::parcels::{Fresh, Parcels};
 use crate::replica::prune::Admitted;
 use crate::replica::world::World;
 
@@ -44,16 +44,8 @@ pub(super) struct Fetch {
     gaps_since: Timestamp,
 }
 
-/// Pages of one frame that are committed together: whether urgent, whether just made.
-type Parcels = BTreeMap<(bool, bool), Fresh>;
-
-/// What is new of pages, and what is written with it.
-#[derive(Debug, Default)]
-pub(crate) struct Fresh {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) bases: Vec<LogBase>,
-    pub(crate) records: Vec<Record>,
-}
+/// Pages of one frame, by whether they are urgent and whether they were just made.
+type Sorted = Parcels<(bool, bool)>;
 
 fn has_all(
     index: &Index,
@@ -296,7 +288,7 @@ impl Session {
         pages: Pages,
         outputs: &mut Vec<Output>,
     ) {
-        let mut parcels = Parcels::new();
+        let mut parcels = Sorted::new();
         for page in pages.pages {
             match verify(&page) {
                 Some(page) => self.on_page(world, held, page, &mut parcels, outputs),
@@ -324,7 +316,7 @@ impl Session {
         world: &mut World,
         held: &dyn Held,
         page: VerifiedPage,
-        parcels: &mut Parcels,
+        parcels: &mut Sorted,
         outputs: &mut Vec<Output>,
     ) {
         let Some(last) = page.entries().last() else { return };
@@ -363,11 +355,9 @@ impl Session {
                     outputs.push(Output::Forked { document: key.0, entry });
                 }
                 world.carried(&self.peer, &entries);
+                let fresh = Fresh { entries, bases: base.into_iter().collect(), records };
                 // What begins a log late is never urgent.
-                let fresh = parcels.entry((urgent && base.is_none(), live)).or_default();
-                fresh.entries.extend(entries);
-                fresh.bases.extend(base);
-                fresh.records.extend(records);
+                parcels.add((urgent && fresh.bases.is_empty(), live), fresh);
             }
             Admission::Gap if self.fetch.is_stuck(key, before) => {
                 return self.fetch.give_up_until_ordered(world, key);
