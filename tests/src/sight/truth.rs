@@ -63,7 +63,8 @@ impl Known {
         self.add(Class::Document, [kdf::recovery_tag(&tag).0, prune::document_tag(&tag).0]);
         let index = net.node(id).replica.index();
         let documents = index.documents(&tag).map(|(document, _)| document);
-        let orders = documents.flat_map(|document| index.orders(&tag, &document));
+        let of = |document| index.orders(&tag, &document).collect::<Vec<_>>();
+        let orders = documents.flat_map(of);
         self.add(Class::PruneOrder, orders.map(|order| order.0));
         net.space(id, tag, |space| {
             self.add(Class::Document, [space.authority_document().0]);

@@ -64,7 +64,7 @@ fn an_order_is_checked_without_any_key() {
 
     let refused = |terms: &Terms, by: u8| Order::decode(&terms.sign(&key(by)), COMMUNITY);
     assert_eq!(refused(&terms, 8), Err(PruneError::BadSignature), "another key");
-    let elsewhere = Terms { community: CommunityId([2; 32]), ..terms.clone() };
+    let elsewhere = Terms { community: CommunityId([2; 32]), ..terms };
     assert_eq!(refused(&elsewhere, 9), Err(PruneError::OtherCommunity));
     for (space, document) in
         [(tag, DocTag([3; 32])), (SpaceTag([1; 32]), document_tag(&SpaceTag([1; 32])))]

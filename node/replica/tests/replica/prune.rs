@@ -219,10 +219,12 @@ impl Town {
     fn pages_to(&self, to: u8) -> usize {
         let sent = self.network.log.iter().filter(|(_, other, ..)| *other == node(to));
         let ours = |bytes: &[u8]| Entry::decode(bytes).unwrap().header().document == self.document;
-        let pages = sent.filter_map(|(.., frame)| match frame {
-            Frame::Pages(pages) => Some(pages),
-            _ => None,
-        });
+        let pages =
+            sent.filter_map(
+                |(.., frame)| {
+                    if let Frame::Pages(pages) = frame { Some(pages) } else { None }
+                },
+            );
         pages.filter(|pages| pages.pages.iter().any(|page| ours(&page[0]))).count()
     }
 
@@ -682,6 +684,9 @@ fn a_courier_brings_what_a_pruned_carrier_has() {
     assert_eq!(carry(&mut town, order).entries, 1);
     let beyond = pages(&town, town.document, 1);
     assert_eq!(carry(&mut town, beyond).gaps, 2, "nothing beyond what the order says is hidden");
+    let image = town.held(1, 1)[..19].to_vec();
+    town.fork(3, 1, &image);
+    assert_eq!(town.sequences(3, 1).len(), 0, "nor another entry at the place of the cut");
     assert_eq!(carry(&mut town, late).entries, 14);
     assert_eq!(town.digest(3), town.digest(1));
     town.check(3);
