@@ -53,13 +53,11 @@ pub enum Item {
     Sums,
     /// What it counts itself.
     Counts,
-    /// What is ordered to be pruned.
-    Prunings,
 }
 
 impl Item {
     /// Every item, in the order of the list.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Community,
         Self::Endpoints,
         Self::Spaces,
@@ -76,7 +74,6 @@ impl Item {
         Self::Erasures,
         Self::Sums,
         Self::Counts,
-        Self::Prunings,
     ];
 }
 
@@ -109,10 +106,6 @@ pub enum Class {
     ErasedSpace,
     /// An order to erase.
     Order,
-    /// The id of a space of which something was ordered to be pruned.
-    PrunedSpace,
-    /// An order to prune.
-    PruneOrder,
 }
 
 /// What the test knows to be true, from everywhere but the carrier.

@@ -1,5 +1,4 @@
-//! Entries by `docs/spec/entry.md`, what officers are given by `docs/spec/recovery.md`, and orders by
-//! `docs/spec/prune.md`.
+//! Entries by `docs/spec/entry.md`, and what officers are given by `docs/spec/recovery.md`.
 
 use super::{Allowed, Class, Item, Sight, Value};
 
@@ -51,8 +50,7 @@ impl Sight<'_> {
             length,
         ] = &fields;
         self.number(version, 1..=1, Item::Counts);
-        self.number(suite, 1..=4, Item::Inboxes);
-        let order = *suite == Value::Number(4);
+        self.number(suite, 1..=3, Item::Inboxes);
         let inbox = *suite == Value::Number(2);
         let sealed = *suite == Value::Number(1);
         if inbox {
@@ -65,7 +63,7 @@ impl Sight<'_> {
         self.number(sequence, 1..=1 << 40, Item::Logs);
         let begins = *sequence == Value::Number(1);
         self.of_or_zeros(previous, Class::Entry, 32, begins, Item::Logs);
-        self.of_or_zeros(epoch, Class::Epoch, 32, inbox || order, Item::Epochs);
+        self.of_or_zeros(epoch, Class::Epoch, 32, inbox, Item::Epochs);
         self.number(urgency, 0..=2, Item::Urgency);
         let zeros = matches!(nonce, Value::Bytes(bytes) if bytes.iter().all(|byte| *byte == 0));
         self.random(nonce, 24..=24, Item::Logs);
@@ -89,8 +87,6 @@ impl Sight<'_> {
         }
         if *suite == Value::Number(3) {
             self.split(ciphertext);
-        } else if order {
-            self.prune_order(ciphertext);
         }
     }
 
@@ -103,63 +99,18 @@ impl Sight<'_> {
         }
     }
 
-    /// What stands in an entry that is not sealed: length ‖ content ‖ zeros.
-    fn framed(&mut self, content: &[u8]) -> Option<Value> {
+    /// What an entry of suite 3 holds: length ‖ split ‖ zeros.
+    fn split(&mut self, content: &[u8]) {
+        "shares".clone_into(&mut self.what);
         let framed = content.split_first_chunk::<4>().and_then(|(length, rest)| {
             let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
             rest.split_at_checked(length)
         });
-        let Some((content, padding)) = framed else {
-            self.find("not framed");
-            return None;
-        };
+        let Some((split, padding)) = framed else { return self.find("not framed") };
         if padding.iter().any(|byte| *byte != 0) {
             self.find("something stands in the padding");
         }
-        self.read(content)
-    }
-
-    /// What an entry of suite 4 holds.
-    fn prune_order(&mut self, content: &[u8]) {
-        let item = Item::Prunings;
-        "an order to prune".clone_into(&mut self.what);
-        let Some(order) = self.framed(content) else { return };
-        let Some([version, terms, signature]) = &self.fields(&order, "an order") else { return };
-        self.number(version, 1..=1, item);
-        self.random(signature, 64..=64, item);
-        let Some(terms) = self.bytes(terms, "terms").and_then(|terms| self.read(terms)) else {
-            return;
-        };
-        let Some(fields) = self.fields::<8>(&terms, "terms") else { return };
-        let [community, space, key, document, cuts, checkpoint, withdraws, at] = &fields;
-        self.of(community, &[Class::Community], item);
-        self.of(space, &[Class::PrunedSpace], item);
-        self.random(key, 32..=32, item);
-        self.of(document, &[Class::Document], item);
-        for cut in self.list(cuts, "cuts") {
-            let Some([log, sequence, entry]) = &self.fields(cut, "a cut") else { return };
-            self.of(log, &[Class::Log], item);
-            self.number(sequence, 1..=1 << 40, item);
-            self.of(entry, &[Class::Entry], item);
-        }
-        if *checkpoint != Value::Null {
-            let Some(fields) = self.fields::<4>(checkpoint, "a checkpoint") else { return };
-            let [log, first, last, entry] = &fields;
-            self.of(log, &[Class::Log], item);
-            self.number(first, 1..=1 << 40, item);
-            self.number(last, 1..=1 << 40, item);
-            self.of(entry, &[Class::Entry], item);
-        }
-        for order in self.list(withdraws, "orders") {
-            self.of(order, &[Class::PruneOrder], item);
-        }
-        self.number(at, TIMES, item);
-    }
-
-    /// What an entry of suite 3 holds.
-    fn split(&mut self, content: &[u8]) {
-        "shares".clone_into(&mut self.what);
-        let Some(split) = self.framed(content) else { return };
+        let Some(split) = self.read(split) else { return };
         let Some(fields) = self.fields::<6>(&split, "a split") else { return };
         let [version, officers, threshold, commitment, parents, shares] = &fields;
         self.number(version, 1..=1, Item::Shares);

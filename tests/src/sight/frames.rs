@@ -367,34 +367,8 @@ impl Sight<'_> {
         } else if let Some(order) = key.strip_prefix(b"erased/") {
             self.of(&Value::Bytes(order.to_vec()), &[Class::Order], Item::Erasures);
             self.random(&Value::Bytes(value.to_vec()), 1..=1, Item::Erasures);
-        } else if let Some(rest) = key.strip_prefix(b"prune/") {
-            if let Some(value) = self.about(rest, Class::PruneOrder, value, 32 + 3 * 8 + 1) {
-                self.of(&value, &[Class::Log], Item::Prunings);
-            }
-        } else if let Some(rest) = key.strip_prefix(b"base/") {
-            let Some((sequence, entry)) = value.split_at_checked(8) else {
-                return self.find("its value");
-            };
-            self.random(&Value::Bytes(sequence.to_vec()), 8..=8, Item::Prunings);
-            if let Some(entry) = self.about(rest, Class::Log, entry, 32 + 32) {
-                self.of(&entry, &[Class::Entry], Item::Prunings);
-            }
-        } else if key == b"awake" {
-            self.random(&Value::Bytes(value.to_vec()), 8..=8, Item::Counts);
         } else {
             self.find(format!("a record `{}`", String::from_utf8_lossy(key)));
         }
-    }
-
-    /// A record about the pruning of a document: its key, and the first 32 bytes of its value.
-    fn about(&mut self, key: &[u8], last: Class, value: &[u8], length: usize) -> Option<Value> {
-        let item = Item::Prunings;
-        let (space, rest) = key.split_at_checked(32)?;
-        let (document, rest) = rest.split_at_checked(32)?;
-        self.of(&Value::Bytes(space.to_vec()), &[Class::Space], item);
-        self.of(&Value::Bytes(document.to_vec()), &[Class::Document], item);
-        self.of(&Value::Bytes(rest.to_vec()), &[last], item);
-        self.random(&Value::Bytes(value.to_vec()), length..=length, item);
-        value.get(..32).map(|part| Value::Bytes(part.to_vec()))
     }
 }

@@ -5,7 +5,6 @@ use linli_core::kdf;
 use linli_replica::certificate::PartyKind;
 use linli_replica::erasure::{ORDER_TOPIC, Order};
 use linli_replica::id::{EntryId, NodeId, SpaceTag, inbox_tag};
-use linli_replica::prune;
 
 use super::{Class, Known};
 use crate::neighbourhood::Neighbourhood;
@@ -60,12 +59,7 @@ impl Known {
     /// What the members of a space know of it.
     fn space(&mut self, net: &mut Neighbourhood, id: NodeId, tag: SpaceTag) {
         self.add(Class::Space, [tag.0]);
-        self.add(Class::Document, [kdf::recovery_tag(&tag).0, prune::document_tag(&tag).0]);
-        let index = net.node(id).replica.index();
-        let documents = index.documents(&tag).map(|(document, _)| document);
-        let of = |document| index.orders(&tag, &document).collect::<Vec<_>>();
-        let orders = documents.flat_map(of);
-        self.add(Class::PruneOrder, orders.map(|order| order.0));
+        self.add(Class::Document, [kdf::recovery_tag(&tag).0]);
         net.space(id, tag, |space| {
             self.add(Class::Document, [space.authority_document().0]);
             for (document, name) in space.documents() {
@@ -75,7 +69,7 @@ impl Known {
             for (certificate, body) in space.certificates().iter() {
                 if matches!(body.act(), Some(Act::Epoch(_))) {
                     self.add(Class::Epoch, [certificate.0]);
-                } else if !self.is_shown(&certificate.0) {
+                } else if !self.has(Class::ErasedSpace, &certificate.0) {
                     self.forbid("a certificate of a space", &certificate.0);
                 }
             }
@@ -100,22 +94,6 @@ impl Known {
     /// # Panics
     /// The node is no member of it.
     pub fn erases(&mut self, net: &mut Neighbourhood, id: NodeId, tag: SpaceTag) {
-        self.shows(net, id, tag, Class::ErasedSpace);
-    }
-
-    /// Allows the id of a space to be seen, for something of it is to be pruned.
-    ///
-    /// # Panics
-    /// The node is no member of it.
-    pub fn prunes(&mut self, net: &mut Neighbourhood, id: NodeId, tag: SpaceTag) {
-        self.shows(net, id, tag, Class::PrunedSpace);
-    }
-
-    fn is_shown(&self, space: &[u8]) -> bool {
-        [Class::ErasedSpace, Class::PrunedSpace].iter().any(|class| self.has(*class, space))
-    }
-
-    fn shows(&mut self, net: &mut Neighbourhood, id: NodeId, tag: SpaceTag, class: Class) {
         let genesis: Vec<[u8; 32]> = net.space(id, tag, |space| {
             let all = space.certificates().iter();
             let genesis = all.filter(|(_, body)| matches!(body.act(), Some(Act::Genesis(_))));
@@ -124,6 +102,6 @@ impl Known {
         for id in &genesis {
             self.allow(id);
         }
-        self.add(class, genesis);
+        self.add(Class::ErasedSpace, genesis);
     }
 }

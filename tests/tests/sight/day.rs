@@ -1,19 +1,14 @@
 //! A busy day, with everything that passes a carrier.
 
 use linli_core::authority::Right;
-use linli_core::engine::{Acting, Prunable};
+use linli_core::engine::Acting;
 use linli_core::identity::draw_signing_key;
 use linli_core::person::{PersonCertificate, PersonDetails, end};
 use linli_model::profile::ProfileField;
 use linli_replica::certificate::{Certificate, PartyKind};
 use linli_replica::entry::Urgency;
 use linli_replica::frame::Cell;
-use linli_replica::frontier::Tip;
-use linli_replica::held::Held as _;
-use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
-use linli_replica::limits::PRUNE_DELAY_MS;
-use linli_replica::prune::{Checkpoint, Cut};
-use linli_replica::replica::Input;
+use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
 use linli_tests::neighbourhood::{ENDS, Neighbourhood, grant};
 use linli_tests::sight::{Class, Known};
 
@@ -27,8 +22,6 @@ const SECRETS: [&str; 7] = [
     "household-purpose",
     "the hub burnt",
 ];
-
-const HOUR_MS: u64 = 3_600_000;
 
 pub(crate) struct Day {
     pub(crate) net: Neighbourhood,
@@ -86,7 +79,6 @@ impl Day {
         day.alerts(&homes);
         day.removals(&homes);
         day.evening(&homes);
-        day.pruning(&homes);
         day
     }
 
@@ -202,41 +194,6 @@ impl Day {
             self.net.connect(end, self.carrier);
         }
         self.pause();
-        self.net.heal();
-        self.pause();
-    }
-
-    /// What a log began with is dropped, 90 days after it was ordered; then all meet again.
-    fn pruning(&mut self, homes: &Homes) {
-        let hub = homes.hub;
-        let care = self.spaces(hub)[0];
-        let index = self.net.node(self.carrier).replica.index();
-        let documents = index.documents(&care).map(|(document, _)| document);
-        let long = |(document, log): &(DocTag, LogKey)| matches!(index.tips(document, log)[..], [tip] if tip.sequence > 2);
-        let logs = documents.flat_map(|document| {
-            index.frontier(&document).unwrap().0.into_keys().map(move |log| (document, log))
-        });
-        let (document, log) = logs.into_iter().find(long).unwrap();
-        let last = index.tips(&document, &log)[0];
-        let held = &self.net.node(self.carrier).disk.store;
-        let stays = held.entries(document, log, 1, 1).unwrap()[0].tip();
-        let cuts = vec![Cut { log, sequence: stays.sequence, entry: stays.id }];
-        let Tip { sequence, id: entry } = last;
-        let checkpoint = Some(Checkpoint { log, first: sequence, last: sequence, entry });
-        let prunable = Prunable { document, cuts, checkpoint, withdraws: Vec::new() };
-        self.known.prunes(&mut self.net, hub, care);
-        self.net
-            .act(hub, |core, world, rng| core.order_pruning(world, rng, care, prunable))
-            .unwrap();
-        self.pause();
-        self.net.isolate(self.carrier);
-        for _ in 0..=PRUNE_DELAY_MS / HOUR_MS {
-            self.net.now = self.net.now.plus_ms(HOUR_MS);
-            self.net.input(self.carrier, Input::Tick);
-            self.net.drain();
-        }
-        let base = self.net.node(self.carrier).replica.index().base(&document, &log);
-        assert_eq!(base.unwrap().tip.sequence, 1, "it was carried out");
         self.net.heal();
         self.pause();
     }
