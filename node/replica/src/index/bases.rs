@@ -58,6 +58,13 @@ impl Index {
         }
     }
 
+    /// Sets where a log begins to what it was before, unless that has changed again.
+    pub(crate) fn reset_base(&mut self, key: BaseKey, set: Base, before: Option<Base>) {
+        if self.bases.get(&key) == Some(&set) {
+            self.set_base(key, before);
+        }
+    }
+
     /// Forgets the bases of what is erased, and returns of which logs they were.
     pub(super) fn erase_bases(&mut self, erase: &Erase) -> Vec<BaseKey> {
         let key = |byte| (erase.space, DocTag([byte; 32]), LogKey([byte; 32]));

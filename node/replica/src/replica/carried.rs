@@ -82,7 +82,7 @@ impl World {
     ) {
         let mut parcels = Parcels::new();
         for page in &pages.pages {
-            let taken = match verify(page) {
+            let taken = match verify(page, &self.policy) {
                 Some(page) => self.carried_page(held, from, page, &mut parcels, carried),
                 None => Err(Refused::BadPage),
             };

@@ -84,7 +84,8 @@ struct Work {
 #[derive(Debug)]
 struct Done {
     key: OrderKey,
-    bases: Vec<(BaseKey, Option<Base>)>,
+    /// Where each log is to begin, and began.
+    bases: Vec<(BaseKey, Base, Option<Base>)>,
     given: Vec<(NodeId, Bytes)>,
     pruned: Pruned,
 }
@@ -189,6 +190,9 @@ impl World {
     }
 
     fn learn_prune_order(&mut self, entry: &Entry) -> Option<Record> {
+        if !self.policy.prunes {
+            return None;
+        }
         let community = self.directory.community();
         let since_ms = self.pruning.awake_ms;
         let key = self.index.learn_order(entry, community, since_ms)?;
@@ -216,6 +220,7 @@ impl World {
             return self.goes_with_erasure(&space, &document, own(key.to_vec(), None));
         }
         if let Some((space, document, order)) = parts(key, NOTE_KEY)
+            && self.policy.prunes
             && let Some(note) = read_note(value)
         {
             let key = (space, document, PruneId(order));
@@ -326,7 +331,16 @@ impl World {
         };
         let terms = order.terms();
         let Some(checkpoint) = &terms.checkpoint else { return Ok(Verdict::Nothing) };
-        if self.is_withdrawn(key, held)? {
+        // What is under way may fail, and moves what this one is judged by.
+        let mut commits = self.pruning.commits.values();
+        if commits.any(|done| (done.key.0, done.key.1) == (space, document)) {
+            return Ok(Verdict::Later);
+        }
+        let superseded = |cut: &Cut| {
+            let base = self.index.base(&document, &cut.log);
+            base.is_some_and(|base| cut.sequence <= base.tip.sequence.saturating_add(1))
+        };
+        if terms.cuts.iter().all(superseded) || self.is_withdrawn(key, held)? {
             return Ok(Verdict::Nothing);
         }
         let early = self.now < note.at.plus_ms(PRUNE_DELAY_MS);
@@ -457,7 +471,7 @@ impl World {
             let key = (space, document, *log);
             prune.push(LogBase { space, document, log: *log, tip: base.tip });
             records.push(base_record(&key, base));
-            bases.push((key, self.index.set_base(key, Some(*base))));
+            bases.push((key, *base, self.index.set_base(key, Some(*base))));
         }
         records.extend(self.note_done(&work.key, true));
         self.commits.push_own(Parcel { prune, records, ..Parcel::default() });
@@ -482,8 +496,8 @@ impl World {
         if self.index.is_erased(&space, &document) {
             return;
         }
-        for (key, base) in done.bases {
-            self.index.set_base(key, base);
+        for (key, set, before) in done.bases {
+            self.index.reset_base(key, set, before);
         }
         self.quotas.take_back(&space, &done.given);
         self.note_done(&done.key, false);

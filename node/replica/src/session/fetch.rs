@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Session;
-use crate::entry::{Entry, Page, Urgency, VerifiedPage};
+use crate::entry::{Entry, Page, Suite, Urgency, VerifiedPage};
 use crate::frame::{Frame, Frontiers, Offer, Pages, Want, WantLog};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
@@ -13,7 +13,7 @@ use crate::limits::{
     COMPARE_INTERVAL_MS, GAPS_MAX, OFFERS_MAX, OVER_QUOTA_MAX, URGENT_RATE_BYTES_MAX,
     WANT_PATIENCE_MS,
 };
-use crate::replica::api::{Output, Refused};
+use crate::replica::api::{Output, Policy, Refused};
 use crate::replica::commits::Parcel;
 use crate::replica::parcels::{Fresh, Parcels};
 use crate::replica::prune::Admitted;
@@ -123,6 +123,15 @@ impl Fetch {
         }
     }
 
+    /// Says whether all has come that a peer was asked for of a log, and some of it is a branch that stands
+    /// before what is held here: it is passed over, however often it comes.
+    fn is_passed(&self, index: &Index, key: Key, tip: Tip, held: &dyn Held) -> bool {
+        let Some(tips) = self.asked.get(&key) else { return false };
+        index.base(&key.0, &key.1).is_some()
+            && tips.contains(&tip)
+            && matches!(has_all(index, key, tips, held), Ok(false))
+    }
+
     /// Wants a log no more that the peer cannot give, until an order says where it begins, or for a while.
     fn give_up_until_ordered(&mut self, world: &mut World, key: Key) {
         self.offers.remove(&key);
@@ -163,7 +172,7 @@ impl Fetch {
         while let Some((key, _)) = self.asked.pop_first() {
             world.asked.remove(&key);
             // What else the peer offered of it is looked at again.
-            if self.offers.contains_key(&key) {
+            if world.policy.prunes && self.offers.contains_key(&key) {
                 let [_, slow] = &mut self.fresh;
                 slow.push_back(key);
             }
@@ -290,7 +299,7 @@ impl Session {
     ) {
         let mut parcels = Sorted::new();
         for page in pages.pages {
-            match verify(&page) {
+            match verify(&page, &world.policy) {
                 Some(page) => self.on_page(world, held, page, &mut parcels, outputs),
                 None => self.refuse(Refused::BadPage, outputs),
             }
@@ -348,6 +357,9 @@ impl Session {
                 {
                     self.owe_receipt(key.0, key.1, urgent);
                 }
+                if self.fetch.is_passed(&world.index, key, tip, held) {
+                    return self.fetch.give_up_until_ordered(world, key);
+                }
             }
             Admission::New(entries) | Admission::Fork(entries) => {
                 self.fetch.gaps.remove(&key);
@@ -359,7 +371,7 @@ impl Session {
                 // What begins a log late is never urgent.
                 parcels.add((urgent && fresh.bases.is_empty(), live), fresh);
             }
-            Admission::Gap if self.fetch.is_stuck(key, before) => {
+            Admission::Gap if world.policy.prunes && self.fetch.is_stuck(key, before) => {
                 return self.fetch.give_up_until_ordered(world, key);
             }
             Admission::Gap => {
@@ -386,8 +398,10 @@ impl Session {
     }
 }
 
-/// Checks a page from the wire: its entries, their chain and the last signature.
-pub(crate) fn verify(page: &[minicbor::bytes::ByteVec]) -> Option<VerifiedPage> {
-    let entries: Result<Vec<Entry>, _> = page.iter().map(|entry| Entry::decode(entry)).collect();
-    Page(entries.ok()?).verify().ok()
+/// Checks a page from the wire: its entries, their chain and the last signature. Orders to prune are
+/// nothing known to a node that does not prune.
+pub(crate) fn verify(page: &[minicbor::bytes::ByteVec], policy: &Policy) -> Option<VerifiedPage> {
+    let known = |entry: &Entry| policy.prunes || entry.header().suite != Suite::Prune;
+    let entries = page.iter().map(|entry| Entry::decode(entry).ok().filter(known));
+    Page(entries.collect::<Option<Vec<Entry>>>()?).verify().ok()
 }
