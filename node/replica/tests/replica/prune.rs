@@ -698,7 +698,7 @@ fn a_branch_before_the_base_is_not_asked_for_without_end() {
     town.give(&terms);
     town.leave();
     town.pass(9, DELAY_HOURS + 2);
-    let image = town.held(1, 1)[..15].to_vec();
+    let image = town.held(1, 1)[..18].to_vec();
     town.fork(3, 1, &image);
     town.network.log.clear();
     town.network.connect(node(3), node(9));
