@@ -35,6 +35,10 @@ struct RelayMetrics {
     members_near_quota: Gauge,
     /// Seconds in which something of a member was refused because a quota was used up, of all members.
     quota_refused_seconds: Counter,
+    /// Entries removed since the start by orders to prune.
+    pruned_entries: Counter,
+    /// About how many bytes these took.
+    pruned_bytes: Counter,
     /// 1 where the disk was full when something was last to be stored.
     disk_full: Gauge,
     /// Commits under way.
@@ -57,6 +61,9 @@ pub(crate) fn text(carrier: &Carrier, server: &Server, status: &Status) -> Strin
     let near = status.peers.iter().filter(|peer| peer.bytes / 9 >= status.quota.bytes / 10);
     metrics.members_near_quota.set(count(near.count()));
     metrics.quota_refused_seconds.set(status.quota.refused);
+    let pruned = carrier.replica.pruned();
+    metrics.pruned_entries.set(pruned.entries);
+    metrics.pruned_bytes.set(pruned.bytes);
     metrics.disk_full.set(i64::from(status.held.full));
     metrics.storing.set(count(carrier.storing()));
     let own: [Arc<dyn MetricsGroup>; 3] =

@@ -241,6 +241,17 @@ pub fn clear_page(
     Ok(VerifiedPage::assemble(&header, padded.to_vec(), place.log_key)?)
 }
 
+/// Puts an order to carriers ([`Terms::sign`](linli_replica::prune::Terms::sign)) into an entry of the
+/// space's prune document, a page of its own.
+///
+/// # Errors
+/// The content is too large, or the place contradicts itself.
+pub fn order_page(place: &Place<'_>, order: &[u8]) -> Result<VerifiedPage, SealError> {
+    let padded = pad(order, place.urgency)?;
+    let header = header(place, Suite::Prune, EpochId::default(), [0; 24], padded.len())?;
+    Ok(VerifiedPage::assemble(&header, padded.to_vec(), place.log_key)?)
+}
+
 /// Takes the content out of an entry that is clear to carriers.
 ///
 /// # Errors

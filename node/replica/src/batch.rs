@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::certificate::Certificate;
 use crate::entry::Entry;
-use crate::id::{DocTag, SpaceTag};
+use crate::frontier::Tip;
+use crate::id::{DocTag, LogKey, SpaceTag};
 
 /// One atomic addition to the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
+    /// Logs whose entries here, or that follow, go on from an entry that is not held. Never in an urgent
+    /// batch.
+    pub bases: Vec<LogBase>,
     /// Entries of verified pages, in order within each log.
     pub entries: Vec<Entry>,
     /// Community certificates, or their copies with more signatures.
@@ -16,12 +20,28 @@ pub struct Batch {
     /// What is removed, with every entry of it that is held or comes in this batch. Never in an
     /// urgent batch.
     pub erase: Vec<Erase>,
+    /// Logs of which that entry and all before it are removed; they go on behind it. Never in an urgent
+    /// batch.
+    pub prune: Vec<LogBase>,
     /// The node's own records, sealed by the store under its storage key. Written last.
     pub records: Vec<Record>,
     /// Whether this may use the space reserved for alerts, and goes before others.
     pub urgent: bool,
     /// Whether nobody waits for it, so that the store may gather more before it writes.
     pub relaxed: bool,
+}
+
+/// An entry of a log before which nothing need be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogBase {
+    /// The space.
+    pub space: SpaceTag,
+    /// The document.
+    pub document: DocTag,
+    /// The log.
+    pub log: LogKey,
+    /// The entry.
+    pub tip: Tip,
 }
 
 /// A space, or some documents of it, whose entries are to be removed.
@@ -90,14 +110,17 @@ impl Batch {
         self.entries.is_empty()
             && self.certificates.is_empty()
             && self.erase.is_empty()
+            && self.prune.is_empty()
             && self.records.is_empty()
     }
 
     /// Adds what another batch holds.
     pub fn absorb(&mut self, other: Self) {
+        self.bases.extend(other.bases);
         self.entries.extend(other.entries);
         self.certificates.extend(other.certificates);
         self.erase.extend(other.erase);
+        self.prune.extend(other.prune);
         self.records.extend(other.records);
         self.urgent |= other.urgent;
         self.relaxed &= other.relaxed;

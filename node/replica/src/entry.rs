@@ -34,6 +34,9 @@ pub enum Suite {
     /// officer, in the space's recovery document.
     #[n(3)]
     Recovery,
+    /// Not sealed: an order to carriers, in the space's prune document.
+    #[n(4)]
+    Prune,
 }
 
 /// How soon an entry must travel; also the lane it takes.
@@ -75,7 +78,7 @@ pub struct Header {
     /// The entry before this one; zero at sequence 1.
     #[n(6)]
     pub previous: EntryId,
-    /// The epoch whose content key opens the ciphertext; zero in an inbox.
+    /// The epoch whose content key opens the ciphertext; zero in an inbox and in an order.
     #[n(7)]
     pub epoch: EpochId,
     /// How soon it must travel.
@@ -307,7 +310,7 @@ pub const fn suite_overhead_bytes(suite: Suite) -> usize {
     match suite {
         Suite::Epoch => TAG_BYTES,
         Suite::Inbox => TAG_BYTES + 32,
-        Suite::Recovery => 0,
+        Suite::Recovery | Suite::Prune => 0,
     }
 }
 

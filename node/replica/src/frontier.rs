@@ -43,6 +43,16 @@ impl Branch {
     }
 }
 
+/// Lets the branch of a log go on from an entry that is not held, past what is missing. Does nothing where
+/// the log is forked or reaches further.
+pub fn rebase(branches: &mut Vec<Branch>, tip: Tip) {
+    match branches.as_mut_slice() {
+        [] => branches.push(Branch { tip, urgency: Urgency::Bulk }),
+        [branch] if branch.tip.sequence < tip.sequence => branch.tip = tip,
+        _ => {}
+    }
+}
+
 /// For each log of a document the tips of its branches, in order; one tip unless the log forked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(transparent)]

@@ -87,6 +87,8 @@ id! {
     CertificateId;
     /// An erasure order: the hash of its terms, whoever publishes it.
     OrderId;
+    /// An order to prune: the hash of its terms, in whatever entry it stands.
+    PruneId;
 }
 
 /// The text was not 64 hexadecimal digits.

@@ -13,6 +13,14 @@ use crate::frontier::{Branch, Frontier, Tip, digest};
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey, SpaceTag};
 use crate::limits::{BRANCHES_MAX, ENTRY_BYTES_MAX, LOGS_MAX};
+use crate::prune::Base;
+
+mod bases;
+mod orders;
+
+pub(crate) use bases::BaseKey;
+use orders::Orders;
+pub(crate) use orders::{Note, OrderKey};
 
 /// One branch and the log it is of.
 type LogBranch = (LogKey, Branch);
@@ -30,6 +38,8 @@ struct Document {
 /// What of one log is on its way to disk.
 #[derive(Debug, Clone)]
 struct Flight {
+    /// Where they begin, if what is before is not held.
+    base: Option<Base>,
     tips: Vec<Tip>,
     entries: BTreeSet<(u64, EntryId)>,
 }
@@ -42,6 +52,8 @@ pub struct Index {
     spaces: BTreeMap<DocTag, SpaceNumber>,
     documents: BTreeMap<(SpaceNumber, DocTag), Document>,
     flights: BTreeMap<(DocTag, LogKey), Flight>,
+    bases: BTreeMap<BaseKey, Base>,
+    orders: Orders,
     erased: Erased,
 }
 
@@ -227,15 +239,19 @@ impl Index {
         let mut after: Vec<Tip> = tips.iter().copied().filter(|tip| Some(*tip) != grown).collect();
         after.push(last.tip());
         after.sort_unstable();
-        self.number(space, document);
-        let flight = self
-            .flights
-            .entry((document, log))
-            .or_insert_with(|| Flight { tips: Vec::new(), entries: BTreeSet::new() });
-        flight.tips = after;
-        flight.entries.extend(fresh.iter().map(|entry| (entry.header().sequence, entry.id())));
+        self.depart(space, after, &fresh);
         let continues = grown.is_some() || tips.is_empty();
         Ok(if continues { Admission::New(fresh) } else { Admission::Fork(fresh) })
+    }
+
+    /// Counts entries of one log as on their way to disk, after which it has these tips.
+    fn depart(&mut self, space: SpaceTag, tips: Vec<Tip>, fresh: &[Entry]) {
+        let Some(header) = fresh.first().map(Entry::header) else { return };
+        self.number(space, header.document);
+        let none = || Flight { base: None, tips: Vec::new(), entries: BTreeSet::new() };
+        let flight = self.flights.entry((header.document, header.log)).or_insert_with(none);
+        flight.tips = tips;
+        flight.entries.extend(fresh.iter().map(|entry| (entry.header().sequence, entry.id())));
     }
 
     /// Counts how many entries of a page are known already, and finds the tip that the others
@@ -247,6 +263,17 @@ impl Index {
         held: &dyn Held,
     ) -> Result<Option<(usize, Option<Tip>)>, HeldError> {
         let Some(first) = entries.first() else { return Ok(None) };
+        let (document, log) = (first.header().document, first.header().log);
+        let base = self.base(&document, &log);
+        let passed = base.map_or(0, |base| base.passed(entries));
+        if passed > 0 {
+            let rest = entries.get(passed..).unwrap_or_default();
+            if rest.is_empty() {
+                return Ok(Some((passed, None)));
+            }
+            let known = self.known(rest, tips, held)?;
+            return Ok(known.map(|(count, tip)| (passed + count, tip)));
+        }
         let starts = first.header().sequence == 1;
         if tips.is_empty() {
             return Ok(starts.then_some((0, None)));
@@ -263,7 +290,10 @@ impl Index {
                 return Ok(Some((at + 1, None)));
             }
         }
-        let (document, log) = (first.header().document, first.header().log);
+        if base.is_some_and(|base| base.tip == before) {
+            // Another entry where the log begins here: what it continues is not held.
+            return Ok(Some((entries.len(), None)));
+        }
         let continues = starts || self.has(document, log, before, held)?;
         Ok(continues.then_some((0, None)))
     }
@@ -282,6 +312,10 @@ impl Index {
         let flying = self.flights.get(&(document, log));
         if flying.is_some_and(|flight| flight.entries.contains(&(entry.sequence, entry.id))) {
             return Ok(true);
+        }
+        if let Some(base) = self.base(&document, &log).filter(|b| entry.sequence <= b.tip.sequence)
+        {
+            return Ok(entry.sequence < base.tip.sequence || entry == base.tip);
         }
         let tips = self.tips(&document, &log);
         if tips.contains(&entry) {
@@ -337,6 +371,11 @@ impl Index {
         gone
     }
 
+    /// Forgets where logs begin of what is erased, and the orders about it; returns what was known.
+    pub(crate) fn erase_pruning(&mut self, erase: &Erase) -> (Vec<BaseKey>, Vec<OrderKey>) {
+        (self.erase_bases(erase), self.erase_orders(erase))
+    }
+
     /// Says whether a document of a space is erased, with its space or by itself.
     #[must_use]
     pub fn is_erased(&self, space: &SpaceTag, document: &DocTag) -> bool {
@@ -369,6 +408,7 @@ impl Index {
                 held.map_or_else(Vec::new, |document| document.branches.to_vec())
             });
             for entry in group {
+                self.orders.persisted(&entry.id());
                 let header = entry.header();
                 let previous = Tip { sequence: header.sequence - 1, id: header.previous };
                 let continued =
@@ -401,6 +441,7 @@ impl Index {
     pub fn failed<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
         for entry in entries {
             let document = entry.header().document;
+            self.orders.failed(&entry.id());
             self.flights.remove(&(document, entry.header().log));
             let range = (document, LogKey([0; 32]))..=(document, LogKey([0xff; 32]));
             if self.document(&document).is_none() && self.flights.range(range).next().is_none() {

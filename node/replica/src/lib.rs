@@ -28,6 +28,7 @@ pub mod held;
 pub mod id;
 pub mod index;
 pub mod limits;
+pub mod prune;
 pub mod reconcile;
 pub mod relays;
 pub mod replica;

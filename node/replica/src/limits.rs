@@ -147,6 +147,10 @@ pub const STORE_RETRY_S_MAX: u32 = 60;
 /// for again by the next comparison.
 pub const OVER_QUOTA_MAX: usize = 65_536;
 
+/// Logs remembered of which a peer sent what continues nothing held: 8 MB. What is beyond is not wanted
+/// again before the next comparison.
+pub const GAPS_MAX: usize = 65_536;
+
 /// Time without a page after which a peer's wants are asked of others: 20 seconds.
 pub const WANT_PATIENCE_MS: u64 = 20_000;
 
@@ -177,3 +181,32 @@ pub const RELAYS_OF_A_NODE_MAX: usize = 2;
 
 /// Bytes of a relay's URL: a host name takes 253.
 pub const RELAY_URL_BYTES_MAX: usize = 300;
+
+/// Logs that one prune order cuts: 160 KiB, so that it fits an entry. A document with more is pruned
+/// by several orders.
+pub const PRUNE_LOGS_MAX: usize = 2_048;
+
+/// Entries of one checkpoint: 250 MB of a document, many times what a node opens.
+pub const CHECKPOINT_ENTRIES_MAX: u64 = 1_024;
+
+/// Earlier orders that one prune order takes back.
+pub const PRUNE_WITHDRAWN_MAX: usize = 64;
+
+/// Prune orders of one document that count: two a year for 32 years.
+pub const PRUNE_ORDERS_MAX: usize = 64;
+
+/// Time for which a carrier holds a prune order before it acts on it, and which must have passed since it
+/// was given: 90 days, in which stewards look at the checkpoint and take the order back if it is wrong.
+pub const PRUNE_DELAY_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
+
+/// Time that counts at most between two ticks, so that a clock that is set forth hastens nothing.
+pub const AWAKE_STEP_MS_MAX: u64 = 60 * 60 * 1_000;
+
+/// Time after which a carrier looks again at an order that cannot take effect yet.
+pub const PRUNE_RETRY_MS: u64 = 60 * 60 * 1_000;
+
+/// Prune orders looked at in one tick: each reads an entry for each log.
+pub const PRUNE_LOOKS_MAX: usize = 4;
+
+/// Bytes of entries that are counted in one tick before they are removed.
+pub const PRUNE_BYTES_MAX: usize = 4 << 20;

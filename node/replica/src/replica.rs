@@ -22,12 +22,14 @@ pub(crate) mod cells;
 pub(crate) mod commits;
 mod erase;
 pub(crate) mod parcels;
+pub(crate) mod prune;
 mod quota;
 pub(crate) mod world;
 
 pub use api::{Carried, Ending, Input, Output, Policy, Refused, Save, Saved, Ticket};
 use backoff::Backoff;
 use commits::Parcel;
+pub use prune::Pruned;
 use world::World;
 
 /// A node's part in replication.
@@ -59,12 +61,13 @@ impl Replica {
         Self { world: World::new(me, directory, index, policy), sessions: BTreeMap::new() }
     }
 
-    /// Takes up what a carrier had counted against its senders' quotas, and which orders to erase were
-    /// carried out: the node's own records, as they were committed. Other records are passed over.
+    /// Takes up what a carrier had counted against its senders' quotas, which orders to erase were carried
+    /// out, which orders to prune are held, and which logs begin late: the node's own records, as they were committed. Other records are passed over.
     pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
         for (key, value) in records {
             self.world.quotas.restore(key, value);
             self.world.restore_note(key, value);
+            self.world.restore_pruning(key, value);
         }
     }
 
@@ -153,6 +156,12 @@ impl Replica {
         self.world.quotas.total()
     }
 
+    /// Returns what was removed by orders to prune since the start.
+    #[must_use]
+    pub const fn pruned(&self) -> Pruned {
+        self.world.pruned_so_far()
+    }
+
     /// Takes one input in at time `now` and says what is to be done. `held` is what the store holds
     /// at this moment, with everything that was said to be persisted.
     pub fn handle(&mut self, now: Timestamp, held: &dyn Held, input: Input) -> Vec<Output> {
@@ -194,14 +203,27 @@ impl Replica {
                 }
             }
             Input::Heartbeat(cell) => self.heartbeat(&cell, None),
-            Input::Tick => self.tick(now, out),
+            Input::Tick => {
+                self.tick(now, out);
+                self.world.tick_pruning(held);
+            }
         }
+        self.tell_ordered();
         self.tell_erasing(out);
         self.pump(held, out);
         for (ticket, batch) in self.world.commits.due() {
             out.push(Output::Commit { ticket, batch });
         }
         outputs
+    }
+
+    /// Lets sessions ask again for logs of which an order says where they begin.
+    fn tell_ordered(&mut self) {
+        for document in self.world.take_ordered() {
+            for session in self.sessions.values_mut() {
+                session.ordered(&document);
+            }
+        }
     }
 
     fn pump(&mut self, held: &dyn Held, outputs: &mut Vec<Output>) {
@@ -298,16 +320,23 @@ impl Replica {
             outputs.push(Output::Refused { peer: None, reason });
         };
         for page in pages {
-            match self.world.index.admit(page, held) {
-                Ok(Admission::New(entries)) => parcel.entries.extend(entries),
-                Ok(Admission::Known) => {}
-                Ok(Admission::Refused(reason)) => refuse(Refused::Admission(reason)),
-                Ok(Admission::Fork(entries)) => {
+            let Ok(admitted) = self.world.admit(page, held) else {
+                refuse(Refused::Store);
+                continue;
+            };
+            match admitted.admission {
+                Admission::New(entries) => {
+                    parcel.bases.extend(admitted.base);
+                    parcel.records.extend(admitted.records);
+                    parcel.entries.extend(entries);
+                }
+                Admission::Known => {}
+                Admission::Refused(reason) => refuse(Refused::Admission(reason)),
+                Admission::Fork(entries) => {
                     self.world.index.failed(&entries);
                     refuse(Refused::OwnChain);
                 }
-                Ok(Admission::Gap) => refuse(Refused::OwnChain),
-                Err(_) => refuse(Refused::Store),
+                Admission::Gap => refuse(Refused::OwnChain),
             }
         }
         if sound {
@@ -340,7 +369,14 @@ impl Replica {
             let index = &mut self.world.index;
             // What was on its way when its erasure was ordered is removed by a later commit.
             parcel.entries.retain(|e| !index.is_erased(&e.header().space, &e.header().document));
+            parcel.bases.retain(|base| !index.is_erased(&base.space, &base.document));
+            index.begun(&parcel.bases);
             index.persisted(&parcel.entries);
+            if parcel.save.is_some_and(|save| self.world.pruned(save)) {
+                for session in self.sessions.values_mut() {
+                    session.quota_given_back();
+                }
+            }
             if let Some(save) = parcel.save.filter(|_| !parcel.erase.is_empty()) {
                 self.erased(save);
             }
@@ -407,6 +443,9 @@ impl Replica {
         for parcel in self.world.commits.failed(ticket) {
             self.world.backoff(parcel.urgent).failed();
             self.world.index.failed(&parcel.entries);
+            if let Some(save) = parcel.save {
+                self.world.not_pruned(save);
+            }
             if let Some(from) = parcel.from {
                 self.world.dropped(&from, &parcel.entries);
                 if let Some(session) = self.sessions.get_mut(&from) {

@@ -412,6 +412,11 @@ impl Session {
         self.dirty = true;
     }
 
+    /// An order to prune a document was taken in.
+    pub(crate) fn ordered(&mut self, document: &DocTag) {
+        self.fetch.ordered(document);
+    }
+
     /// Something of what this node kept for others is gone.
     pub(crate) fn quota_given_back(&mut self) {
         self.fetch.over_quota.clear();

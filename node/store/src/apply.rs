@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use linli_replica::audit::{Head, Linker};
-use linli_replica::batch::{Batch, Erase, Record, Shelf};
+use linli_replica::batch::{Batch, Erase, LogBase, Record, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
 use linli_replica::frontier::{Branch, Tip};
@@ -83,13 +83,16 @@ impl<'t> Applier<'t> {
         strict: bool,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StoreError> {
-        let plan = plan(self, &batch.entries, strict)?;
+        let plan = plan(self, &batch.bases, &batch.entries, strict)?;
         self.write_entries(&batch.entries, plan)?;
         for certificate in &batch.certificates {
             self.write_certificate(certificate, rng)?;
         }
         for erase in &batch.erase {
             self.erase(erase)?;
+        }
+        for base in &batch.prune {
+            self.prune(base)?;
         }
         for record in &batch.records {
             self.write_record(record, rng)?;
@@ -208,13 +211,30 @@ impl<'t> Applier<'t> {
         let (first, last) = (rows::chain_row(number, 0), rows::chain_row(number, u32::MAX));
         let (from, _) = rows::entry_rows(&first, 0).ok_or(StoreError::Full)?;
         let (_, to) = rows::entry_rows(&last, 0).ok_or(StoreError::Full)?;
+        self.remove_entries(from..=to)?;
+        self.branches.retain_in::<&ChainRow, _>(&first..=&last, |_, _| false)?;
+        Ok(())
+    }
+
+    /// Removes the entries of a log up to a base. Its branches stay as they are.
+    fn prune(&mut self, base: &LogBase) -> Result<(), StoreError> {
+        let Some(row) = self.load(&ChainId::of_base(base))?.row else { return Ok(()) };
+        let bounds = rows::entry_rows(&row, 0).zip(rows::entry_rows(&row, base.tip.sequence));
+        let ((from, _), (to, _)) = bounds.ok_or(StoreError::Full)?;
+        self.remove_entries(from..to)
+    }
+
+    fn remove_entries(
+        &mut self,
+        range: impl std::ops::RangeBounds<rows::EntryRow>,
+    ) -> Result<(), StoreError> {
+        let bounds = (range.start_bound(), range.end_bound());
         let mut bytes = 0_u64;
-        self.entries.retain_in::<&rows::EntryRow, _>(&from..=&to, |_, entry| {
+        self.entries.retain_in::<&rows::EntryRow, _>(bounds, |_, entry| {
             bytes = bytes.saturating_add(size(entry));
             false
         })?;
         self.entry_bytes = self.entry_bytes.saturating_sub(bytes);
-        self.branches.retain_in::<&ChainRow, _>(&first..=&last, |_, _| false)?;
         Ok(())
     }
 

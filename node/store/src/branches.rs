@@ -37,7 +37,7 @@ impl Branches {
     pub(crate) fn new(snapshot: Snapshot, waiting: &[Numbered]) -> Result<Self, StoreError> {
         let entries: Vec<_> =
             waiting.iter().flat_map(|(_, batch)| batch.entries.iter().cloned()).collect();
-        let changed = plan(&mut &snapshot, &entries, false)?.branches;
+        let changed = plan(&mut &snapshot, &[], &entries, false)?.branches;
         let mut log_keys = BTreeMap::new();
         for row in snapshot.txn.open_table(rows::LOG_KEYS)?.iter()? {
             let (number, key) = row?;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use linli_replica::batch::LogBase;
 use linli_replica::entry::Entry;
-use linli_replica::frontier::{Branch, Tip};
+use linli_replica::frontier::{Branch, Tip, rebase};
 use linli_replica::id::{DocTag, EntryId, LogKey, SpaceTag};
 
 use crate::error::StoreError;
@@ -20,6 +21,10 @@ impl ChainId {
     pub(crate) fn of(entry: &Entry) -> Self {
         let header = entry.header();
         Self { space: header.space, document: header.document, log: header.log }
+    }
+
+    pub(crate) const fn of_base(base: &LogBase) -> Self {
+        Self { space: base.space, document: base.document, log: base.log }
     }
 }
 
@@ -55,14 +60,22 @@ pub(crate) fn groups(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     entries.chunk_by(|a, b| ChainId::of(a) == ChainId::of(b))
 }
 
-/// Plans how `entries` join. With `strict`, an entry whose predecessor is neither held nor in the
-/// batch is a [`StoreError::Gap`]; nothing is changed either way.
+/// Plans how `entries` join, chains going on from `bases` where they are not held as far. With `strict`,
+/// an entry whose predecessor is neither held nor in the batch is a [`StoreError::Gap`]; nothing is
+/// changed either way.
 pub(crate) fn plan(
     held: &mut impl Chains,
+    bases: &[LogBase],
     entries: &[Entry],
     strict: bool,
 ) -> Result<Plan, StoreError> {
     let mut plan = Plan { steps: Vec::with_capacity(entries.len()), branches: BTreeMap::new() };
+    for base in bases {
+        let chain = ChainId::of_base(base);
+        let mut branches = held.branches(&chain)?;
+        rebase(&mut branches, base.tip);
+        plan.branches.insert(chain, branches);
+    }
     let mut fresh: HashSet<EntryId> = HashSet::new();
     for group in groups(entries) {
         let Some(chain) = group.first().map(ChainId::of) else { continue };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use linli_replica::audit::{Head, Linked, Linker};
-use linli_replica::batch::{Batch, Erase, Shelf};
+use linli_replica::batch::{Batch, Erase, LogBase, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::Entry;
 use linli_replica::frontier::{Branch, Tip};
@@ -52,7 +52,7 @@ impl MemoryStore {
     /// [`StoreError::Gap`] where a log would have a hole.
     pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut content = self.content.write().unwrap_or_else(PoisonError::into_inner);
-        let plan = plan(&mut *content, &batch.entries, true)?;
+        let plan = plan(&mut *content, &batch.bases, &batch.entries, true)?;
         for (entry, step) in batch.entries.into_iter().zip(plan.steps) {
             if step != Step::Skip {
                 content.insert(entry);
@@ -71,6 +71,9 @@ impl MemoryStore {
         }
         for erase in &batch.erase {
             content.erase(erase);
+        }
+        for base in &batch.prune {
+            content.prune(base);
         }
         for record in batch.records {
             if record.shelf == Shelf::Audit {
@@ -179,6 +182,14 @@ impl Content {
         self.entries.retain(|_, log| !log.is_empty());
         self.branches.retain(|chain, _| !erase.covers(&chain.space, &chain.document));
         self.documents.retain(|(space, document)| !erase.covers(space, document));
+    }
+
+    fn prune(&mut self, base: &LogBase) {
+        let log = self.entries.get_mut(&(base.document, base.log));
+        let goes = |entry: &Entry| {
+            entry.header().space == base.space && entry.header().sequence <= base.tip.sequence
+        };
+        log.into_iter().for_each(|log| log.retain(|_, entry| !goes(entry)));
     }
 }
 

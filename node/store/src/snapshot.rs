@@ -222,14 +222,14 @@ impl<C: Chains> Chains for Laid<C> {
         let laid: Vec<Entry> = self.chain_entries(chain).into_iter().cloned().collect();
         match &mut self.below {
             Some(below) => {
-                let mut plan = crate::chain::plan(below, &laid, false)?;
+                let mut plan = crate::chain::plan(below, &[], &laid, false)?;
                 match plan.branches.remove(chain) {
                     Some(branches) => Ok(branches),
                     None => below.branches(chain),
                 }
             }
             None => {
-                let mut plan = crate::chain::plan(&mut Nothing, &laid, false)?;
+                let mut plan = crate::chain::plan(&mut Nothing, &[], &laid, false)?;
                 Ok(plan.branches.remove(chain).unwrap_or_default())
             }
         }

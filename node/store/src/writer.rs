@@ -252,7 +252,7 @@ fn complete(
     pending: &[Numbered],
 ) -> Result<Arc<Batch>, StoreError> {
     let strict = laid.below.is_some();
-    match plan(laid, &job.batch.entries, strict) {
+    match plan(laid, &[], &job.batch.entries, strict) {
         Err(StoreError::Gap) => {}
         done => return done.map(|_| Arc::clone(&job.batch)),
     }
@@ -262,7 +262,7 @@ fn complete(
     let mut batch = (*job.batch).clone();
     batch.entries = wanted.filter(|entry| chains.contains(&ChainId::of(entry))).cloned().collect();
     batch.entries.extend(job.batch.entries.iter().cloned());
-    plan(laid, &batch.entries, true)?;
+    plan(laid, &[], &batch.entries, true)?;
     Ok(Arc::new(batch))
 }
 

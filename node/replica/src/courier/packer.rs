@@ -12,6 +12,7 @@ use crate::held::{Held, HeldError};
 use crate::id::{CertificateId, DocTag, LogKey, SpaceTag};
 use crate::index::Index;
 use crate::limits::{FRAME_BYTES_FULL, FRAME_NAMES_MAX, FRAME_TAGS_MAX};
+use crate::prune::document_tag;
 use crate::session::serve::{Cursor, refill, start};
 
 /// What a file is to bring, besides entries.
@@ -57,8 +58,8 @@ pub struct Packer {
     load: Load,
     /// Spaces of what is in the file.
     adopt: Vec<SpaceTag>,
-    /// Urgent logs, the receiver's inbox, normal logs, bulk.
-    queues: [VecDeque<Lacking>; 4],
+    /// Orders to prune, urgent logs, the receiver's inbox, normal logs, bulk.
+    queues: [VecDeque<Lacking>; 5],
     open: Option<(Lacking, Cursor)>,
     packed: Packed,
 }
@@ -73,21 +74,24 @@ impl Packer {
         load: Load,
         documents: impl IntoIterator<Item = (DocTag, Frontier)>,
     ) -> Self {
-        let mut queues: [VecDeque<Lacking>; 4] = Default::default();
+        let mut queues: [VecDeque<Lacking>; 5] = Default::default();
         let mut spaces = BTreeSet::new();
         let mut packed = Packed::default();
         for (document, known) in documents {
             let Some(held) = index.frontier(&document) else { continue };
             let space = index.space_of(&document);
+            // Whoever takes a log that begins late must have the order that says so.
+            let orders = space.is_some_and(|space| document == document_tag(&space));
             let mut lacks = false;
             for (log, tips) in held.0 {
                 let known = known.tips(&log);
                 if covers(known, &tips) {
                     continue;
                 }
-                let [urgent, letters, normal, bulk] = &mut queues;
+                let [first, urgent, letters, normal, bulk] = &mut queues;
                 let is_letter = space.is_some() && space == inbox;
                 let queue = match index.urgency(&document, &log) {
+                    _ if orders => first,
                     Some(Urgency::Urgent) => urgent,
                     Some(Urgency::Normal | Urgency::Bulk) | None if is_letter => letters,
                     Some(Urgency::Normal) => normal,

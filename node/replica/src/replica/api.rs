@@ -43,12 +43,21 @@ pub struct Policy {
     pub community_bytes: u64,
     /// Spaces kept for each sending endpoint.
     pub spaces_max: usize,
+    /// Whether orders to prune are taken in and acted on. Off: nothing gives them yet, and decision 24 says
+    /// what is to be mended before.
+    pub prunes: bool,
 }
 
 impl Policy {
     /// A member's node: keeps only what it wants itself.
-    pub const MEMBER: Self =
-        Self { carrier: false, quota_bytes: 0, urgent_bytes: 0, community_bytes: 0, spaces_max: 0 };
+    pub const MEMBER: Self = Self {
+        carrier: false,
+        quota_bytes: 0,
+        urgent_bytes: 0,
+        community_bytes: 0,
+        spaces_max: 0,
+        prunes: false,
+    };
 
     /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent and 65,536 spaces a
     /// sending endpoint; 64 GiB for the community.
@@ -58,6 +67,7 @@ impl Policy {
         urgent_bytes: 64 << 20,
         community_bytes: 64 << 30,
         spaces_max: 1 << 16,
+        prunes: false,
     };
 }
 

@@ -7,7 +7,7 @@ use minicbor::bytes::ByteVec;
 
 use super::api::{Carried, Output, Refused};
 use super::commits::Parcel;
-use super::parcels::Parcels;
+use super::parcels::{Fresh, Parcels};
 use super::world::World;
 use crate::entry::{Entry, Urgency, VerifiedPage};
 use crate::frame::{Frame, Pages};
@@ -82,7 +82,7 @@ impl World {
     ) {
         let mut parcels = Parcels::new();
         for page in &pages.pages {
-            let taken = match verify(page) {
+            let taken = match verify(page, &self.policy) {
                 Some(page) => self.carried_page(held, from, page, &mut parcels, carried),
                 None => Err(Refused::BadPage),
             };
@@ -90,13 +90,21 @@ impl World {
                 carried.refuse(reason);
             }
         }
-        for (urgent, entries) in parcels {
-            let records = self.usage(&from, &entries);
+        for (urgent, Fresh { entries, bases, mut records }) in parcels {
+            records.extend(self.usage(&from, &entries));
             // What is urgent goes on to the others at once; the rest is announced to them.
             let (relaxed, live) = (!urgent, urgent);
             let from = Some(from);
-            let parcel =
-                Parcel { from, entries, records, urgent, relaxed, live, ..Parcel::default() };
+            let parcel = Parcel {
+                from,
+                bases,
+                entries,
+                records,
+                urgent,
+                relaxed,
+                live,
+                ..Parcel::default()
+            };
             self.commits.push(parcel);
         }
     }
@@ -122,19 +130,21 @@ impl World {
         // What is beyond the rate is taken as if it were not urgent.
         let urgent = urgent && self.carried_urgent <= URGENT_RATE_BYTES_MAX;
         self.takes(&from, &space, bytes, (urgent, throughout))?;
-        match self.index.admit(page, held) {
-            Ok(Admission::Known) => carried.known += 1,
-            Ok(Admission::New(entries) | Admission::Fork(entries)) => {
+        let admitted = self.admit(page, held).map_err(|_| Refused::Store)?;
+        match admitted.admission {
+            Admission::Known => carried.known += 1,
+            Admission::New(entries) | Admission::Fork(entries) => {
                 carried.entries += entries.len();
                 self.carried(&from, &entries);
-                parcels.add(urgent, entries);
+                let bases = admitted.base.into_iter().collect();
+                let fresh = Fresh { entries, bases, records: admitted.records };
+                parcels.add(urgent && fresh.bases.is_empty(), fresh);
             }
-            Ok(Admission::Gap) => {
+            Admission::Gap => {
                 // How far it is held is told to whoever packed the file.
                 carried.gaps += 1;
             }
-            Ok(Admission::Refused(reason)) => return Err(Refused::Admission(reason)),
-            Err(_) => return Err(Refused::Store),
+            Admission::Refused(reason) => return Err(Refused::Admission(reason)),
         }
         carried.documents.insert(document);
         Ok(())

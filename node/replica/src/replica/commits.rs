@@ -8,11 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::api::{Save, Saved, Ticket};
-use super::quota::is_about;
-use crate::batch::{Batch, Erase, Record, Shelf};
+use super::{prune, quota};
+use crate::batch::{Batch, Erase, LogBase, Record, Shelf};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
-use crate::id::{DocTag, LogKey, NodeId};
+use crate::id::{DocTag, LogKey, NodeId, SpaceTag};
 use crate::limits::{
     COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_BYTES_MAX, COMMITS_IN_FLIGHT_MAX,
 };
@@ -24,12 +24,16 @@ pub(crate) struct Parcel {
     pub(crate) from: Option<NodeId>,
     /// What this node's own parcel is called; none for a peer's.
     pub(crate) save: Option<Save>,
+    /// Where logs of the entries begin that continue nothing held.
+    pub(crate) bases: Vec<LogBase>,
     pub(crate) entries: Vec<Entry>,
     /// Bytes of the entries, once it is queued.
     pub(crate) bytes: usize,
     pub(crate) certificates: Vec<Certificate>,
     /// What is removed. Only in this node's own parcels, which are not urgent.
     pub(crate) erase: Vec<Erase>,
+    /// What is removed of logs. Only in this node's own parcels, which are not urgent.
+    pub(crate) prune: Vec<LogBase>,
     pub(crate) records: Vec<Record>,
     pub(crate) urgent: bool,
     /// Whether nobody waits for it: a copy of what a peer has long held, or what follows from one.
@@ -120,7 +124,11 @@ impl Commits {
         let stays = |record: &Record| match record.shelf {
             Shelf::Space => erase.documents.is_some() || record.key != erase.space.as_bytes(),
             Shelf::View | Shelf::Receipt => !of_gone(&record.key),
-            Shelf::Own => erase.documents.is_some() || !is_about(&record.key, &erase.space),
+            Shelf::Own => {
+                let counts =
+                    erase.documents.is_none() && quota::is_about(&record.key, &erase.space);
+                !counts && !prune::is_about(&record.key, erase)
+            }
             Shelf::Pending | Shelf::Audit => true,
         };
         let mut found = Vec::new();
@@ -130,6 +138,7 @@ impl Commits {
                 .into_iter()
                 .partition(|e| erase.covers(&e.header().space, &e.header().document));
             parcel.entries = rest;
+            parcel.bases.retain(|base| !erase.covers(&base.space, &base.document));
             parcel.records.retain(stays);
             if !erased.is_empty() {
                 found.push((parcel.from, erased));
@@ -191,6 +200,12 @@ impl Commits {
     pub(crate) fn is_clear_of(&self, peer: &NodeId) -> bool {
         let all = self.flights.values().flat_map(|flight| &flight.parcels).chain(&self.waiting);
         !all.into_iter().any(|parcel| parcel.from == Some(*peer))
+    }
+
+    /// Says whether no entry of a space waits or is under way.
+    pub(crate) fn is_clear_of_space(&self, space: &SpaceTag) -> bool {
+        let all = self.flights.values().flat_map(|flight| &flight.parcels).chain(&self.waiting);
+        all.flat_map(|parcel| &parcel.entries).all(|entry| entry.header().space != *space)
     }
 
     /// The batches that may go to the shell, the urgent first.
@@ -266,7 +281,8 @@ impl Commits {
         let mut urgent = Logs::new();
         for parcel in self.waiting.iter_mut().rev() {
             let needed = parcel.logs().any(|log| urgent.contains(&log));
-            parcel.urgent |= needed;
+            // What begins a log late is never urgent: what follows waits for it.
+            parcel.urgent |= needed && parcel.bases.is_empty();
             if parcel.urgent {
                 urgent.extend(parcel.logs());
             }
@@ -279,9 +295,11 @@ impl Commits {
         let relaxed = kind != Kind::Urgent && parcels.iter().all(|parcel| parcel.relaxed);
         let mut batch = Batch { urgent: kind == Kind::Urgent, relaxed, ..Batch::default() };
         for parcel in &parcels {
+            batch.bases.extend(parcel.bases.iter().copied());
             batch.entries.extend(parcel.entries.iter().cloned());
             batch.certificates.extend(parcel.certificates.iter().cloned());
             batch.erase.extend(parcel.erase.iter().cloned());
+            batch.prune.extend(parcel.prune.iter().copied());
             batch.records.extend(parcel.records.iter().cloned());
         }
         for save in parcels.iter().filter_map(|parcel| parcel.save) {
@@ -360,7 +378,6 @@ impl Commits {
 mod tests {
     use super::*;
     use crate::entry::tests::chain;
-    use crate::id::SpaceTag;
 
     fn record(value: u8) -> Record {
         Record { shelf: Shelf::Space, key: vec![1], value: Some(vec![value]) }

@@ -33,6 +33,8 @@ pub(crate) struct Erasing {
     told: bool,
     /// The records that go with it, once the shell has said.
     records: Option<Vec<Record>>,
+    /// Records of the pruning of what goes.
+    pruning: Vec<Record>,
     /// Its commit, once it is asked for.
     save: Option<Save>,
 }
@@ -46,6 +48,7 @@ impl World {
     /// Forgets in memory what an order takes away, and takes nothing of it in from here on.
     pub(crate) fn begin_erasing(&mut self, order: &Order) {
         let erase = order.erase().clone();
+        let pruning = self.forget_pruning(&erase);
         let gone = self.index.erase(&erase);
         let mut held = !gone.is_empty();
         for (from, entries) in self.commits.purge(&erase, &gone) {
@@ -68,7 +71,8 @@ impl World {
         for agreement in self.agreements.values_mut() {
             agreement.delivered.retain(|document, _| !gone.contains(document));
         }
-        let erasing = Erasing { erase, gone, held, told: false, records: None, save: None };
+        let erasing =
+            Erasing { erase, gone, held, told: false, records: None, pruning, save: None };
         self.erasing.insert(order.id(), erasing);
     }
 
@@ -79,6 +83,19 @@ impl World {
         self.erased.insert(order, value == [1]);
         if self.erasing.get(&order).is_some_and(|erasing| erasing.gone.is_empty()) {
             self.erasing.remove(&order);
+        }
+    }
+
+    /// Lets a record go with the erasure of what it is about.
+    pub(crate) fn goes_with_erasure(
+        &mut self,
+        space: &SpaceTag,
+        document: &DocTag,
+        record: Record,
+    ) {
+        let mut due = self.erasing.values_mut();
+        if let Some(erasing) = due.find(|erasing| erasing.erase.covers(space, document)) {
+            erasing.pruning.push(record);
         }
     }
 
@@ -155,6 +172,7 @@ impl Replica {
             if erasing.erase.documents.is_none() {
                 records.extend(self.world.quotas.forget(&erasing.erase.space));
             }
+            records.append(&mut erasing.pruning);
             erasing.records = Some(records);
             self.world.commit_erasure(order);
             // There may be room now for what was refused.

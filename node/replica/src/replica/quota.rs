@@ -16,20 +16,24 @@ const KEY: &[u8] = b"carried/";
 
 /// Bytes of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Bytes {
+pub(crate) struct Bytes {
     all: u64,
     /// Those of urgent entries.
     urgent: u64,
 }
 
 impl Bytes {
-    fn of(entry: &Entry) -> Self {
+    pub(crate) const fn all(self) -> u64 {
+        self.all
+    }
+
+    pub(crate) fn of(entry: &Entry) -> Self {
         let all = u64::try_from(entry.size_bytes()).unwrap_or(u64::MAX);
         let urgent = if entry.header().urgency == Urgency::Urgent { all } else { 0 };
         Self { all, urgent }
     }
 
-    const fn plus(self, other: Self) -> Self {
+    pub(crate) const fn plus(self, other: Self) -> Self {
         let all = self.all.saturating_add(other.all);
         Self { all, urgent: self.urgent.saturating_add(other.urgent) }
     }
@@ -155,6 +159,42 @@ impl Quotas {
         records
     }
 
+    /// Gives bytes of a space back, of which nobody remembers who sent what: to each sender in proportion
+    /// to what is counted for it there. Returns who got what.
+    pub(crate) fn give_back(&mut self, space: &SpaceTag, bytes: Bytes) -> Vec<(NodeId, Bytes)> {
+        let senders = self.senders.iter();
+        let counted: Vec<(NodeId, Bytes)> = senders
+            .filter_map(|(name, sender)| Some((*name, *sender.spaces.get(space)?)))
+            .collect();
+        let urgent: Vec<u64> = counted.iter().map(|(_, bytes)| bytes.urgent).collect();
+        let rest: Vec<u64> =
+            counted.iter().map(|(_, bytes)| bytes.all.saturating_sub(bytes.urgent)).collect();
+        let urgent = shares(bytes.urgent, &urgent);
+        let rest = shares(bytes.all.saturating_sub(bytes.urgent), &rest);
+        let parts = urgent.into_iter().zip(rest);
+        let given: Vec<(NodeId, Bytes)> = counted
+            .iter()
+            .zip(parts)
+            .map(|((name, _), (urgent, rest))| (*name, Bytes { all: urgent + rest, urgent }))
+            .filter(|(_, bytes)| bytes.all > 0)
+            .collect();
+        for (name, bytes) in &given {
+            let Some(sender) = self.senders.get_mut(name) else { continue };
+            let Some(kept) = sender.spaces.get_mut(space) else { continue };
+            *kept = kept.minus(*bytes);
+            sender.total = sender.total.minus(*bytes);
+            self.total = self.total.saturating_sub(bytes.all);
+        }
+        given
+    }
+
+    /// Counts again what was given back.
+    pub(crate) fn take_back(&mut self, space: &SpaceTag, given: &[(NodeId, Bytes)]) {
+        for (sender, bytes) in given {
+            self.count(sender, *space, *bytes);
+        }
+    }
+
     /// Takes up a record of an earlier run; others are passed over.
     pub(crate) fn restore(&mut self, key: &[u8], value: &[u8]) {
         let Some((sender, space)) = parts(key) else { return };
@@ -163,6 +203,26 @@ impl Quotas {
         let (all, urgent) = (u64::from_be_bytes(*all), u64::from_be_bytes(*urgent));
         self.count(&sender, space, Bytes { all, urgent });
     }
+}
+
+/// Divides `whole` in proportion to what each has, nobody more than that; what division leaves over goes
+/// to the first who have more.
+fn shares(whole: u64, has: &[u64]) -> Vec<u64> {
+    let all: u128 = has.iter().map(|part| u128::from(*part)).sum();
+    let whole = u128::from(whole).min(all);
+    let share = |part: &u64| {
+        let share = (whole * u128::from(*part)).checked_div(all).unwrap_or_default();
+        u64::try_from(share).unwrap_or(*part)
+    };
+    let mut shares: Vec<u64> = has.iter().map(share).collect();
+    let mut left = whole - shares.iter().map(|share| u128::from(*share)).sum::<u128>();
+    for (share, part) in shares.iter_mut().zip(has) {
+        if left > 0 && *share < *part {
+            *share += 1;
+            left -= 1;
+        }
+    }
+    shares
 }
 
 fn key(sender: &NodeId, space: &SpaceTag) -> Vec<u8> {

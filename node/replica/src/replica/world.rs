@@ -7,6 +7,7 @@ use super::backoff::Backoff;
 use super::cells::Cells;
 use super::commits::Commits;
 use super::erase::Erasing;
+use super::prune::Pruning;
 use super::quota::Quotas;
 use crate::batch::Record;
 use crate::certificate::Certificate;
@@ -61,6 +62,7 @@ pub(crate) struct World {
     /// Which peer was asked for a log.
     pub(crate) asked: BTreeMap<(DocTag, LogKey), NodeId>,
     pub(crate) cells: Cells,
+    pub(crate) pruning: Pruning,
     pub(crate) erasures: Erasures,
     /// Orders to erase that are not carried out yet.
     pub(crate) erasing: BTreeMap<OrderId, Erasing>,
@@ -91,6 +93,7 @@ impl World {
             agreements: BTreeMap::new(),
             asked: BTreeMap::new(),
             cells: Cells::default(),
+            pruning: Pruning::default(),
             erasures: Erasures::default(),
             erasing: BTreeMap::new(),
             erased: BTreeMap::new(),

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Session;
-use crate::entry::{Entry, Page, Urgency, VerifiedPage};
+use crate::entry::{Entry, Page, Suite, Urgency, VerifiedPage};
 use crate::frame::{Frame, Frontiers, Offer, Pages, Want, WantLog};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
-use crate::id::{DocTag, LogKey, NodeId, Timestamp};
+use crate::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 use crate::index::{Admission, Index};
-use crate::limits::{OFFERS_MAX, OVER_QUOTA_MAX, URGENT_RATE_BYTES_MAX, WANT_PATIENCE_MS};
-use crate::replica::api::{Output, Refused};
+use crate::limits::{
+    COMPARE_INTERVAL_MS, GAPS_MAX, OFFERS_MAX, OVER_QUOTA_MAX, URGENT_RATE_BYTES_MAX,
+    WANT_PATIENCE_MS,
+};
+use crate::replica::api::{Output, Policy, Refused};
 use crate::replica::commits::Parcel;
-use crate::replica::parcels::Parcels;
+use crate::replica::parcels::{Fresh, Parcels};
+use crate::replica::prune::Admitted;
 use crate::replica::world::World;
 
 type Key = (DocTag, LogKey);
@@ -33,6 +37,11 @@ pub(super) struct Fetch {
     pub(super) again: bool,
     /// Logs that the quota had no room for: they are not wanted again in this session.
     pub(super) over_quota: BTreeSet<Key>,
+    /// Logs of which a page came that continues nothing held, with the entry that it follows. With none
+    /// they are not wanted any more: asked again, the peer began at the same place.
+    gaps: BTreeMap<Key, Option<EntryId>>,
+    /// When they were last forgotten.
+    gaps_since: Timestamp,
 }
 
 /// Pages of one frame, by whether they are urgent and whether they were just made.
@@ -54,7 +63,7 @@ fn has_all(
 
 impl Fetch {
     fn offer(&mut self, key: Key, tips: Vec<Tip>, urgent: bool) {
-        if self.over_quota.contains(&key) {
+        if self.over_quota.contains(&key) || self.gaps.get(&key) == Some(&None) {
             return;
         }
         if self.offers.len() >= OFFERS_MAX && !self.offers.contains_key(&key) {
@@ -97,12 +106,60 @@ impl Fetch {
         }
     }
 
+    /// Says whether a peer that was asked for a log begins again with the same entry, which continues
+    /// nothing held: it has the log from there on only, and no order is held here that says so.
+    fn is_stuck(&mut self, key: Key, before: Option<EntryId>) -> bool {
+        if !self.asked.contains_key(&key) {
+            return false;
+        }
+        let full = self.gaps.len() >= GAPS_MAX && !self.gaps.contains_key(&key);
+        match self.gaps.get(&key) {
+            Some(known) => *known == before || known.is_none(),
+            None if full => true,
+            None => {
+                self.gaps.insert(key, before);
+                false
+            }
+        }
+    }
+
+    /// Says whether all has come that a peer was asked for of a log, and some of it is a branch that stands
+    /// before what is held here: it is passed over, however often it comes.
+    fn is_passed(&self, index: &Index, key: Key, tip: Tip, held: &dyn Held) -> bool {
+        let Some(tips) = self.asked.get(&key) else { return false };
+        index.base(&key.0, &key.1).is_some()
+            && tips.contains(&tip)
+            && matches!(has_all(index, key, tips, held), Ok(false))
+    }
+
+    /// Wants a log no more that the peer cannot give, until an order says where it begins, or for a while.
+    fn give_up_until_ordered(&mut self, world: &mut World, key: Key) {
+        self.offers.remove(&key);
+        self.release(world, key);
+        if self.gaps.len() < GAPS_MAX || self.gaps.contains_key(&key) {
+            self.gaps.insert(key, None);
+        }
+    }
+
+    /// An order about a document was taken in: its logs are wanted again.
+    pub(super) fn ordered(&mut self, document: &DocTag) {
+        let range = (*document, LogKey([0; 32]))..=(*document, LogKey([0xff; 32]));
+        let found: Vec<Key> = self.gaps.range(range).map(|(key, _)| *key).collect();
+        for key in found {
+            self.again |= self.gaps.remove(&key).is_some();
+        }
+    }
+
     pub(super) fn tick(&mut self, world: &mut World, now: Timestamp) {
         if !self.asked.is_empty() && now.since_ms(self.progress) >= WANT_PATIENCE_MS {
             self.drop_asked(world);
             self.again = true;
         }
         self.unblock();
+        if now.since_ms(self.gaps_since) >= COMPARE_INTERVAL_MS {
+            self.gaps.clear();
+            self.gaps_since = now;
+        }
     }
 
     /// Looks again at logs that another peer was asked for.
@@ -112,8 +169,13 @@ impl Fetch {
     }
 
     pub(super) fn drop_asked(&mut self, world: &mut World) {
-        for key in std::mem::take(&mut self.asked).into_keys() {
+        while let Some((key, _)) = self.asked.pop_first() {
             world.asked.remove(&key);
+            // What else the peer offered of it is looked at again.
+            if world.policy.prunes && self.offers.contains_key(&key) {
+                let [_, slow] = &mut self.fresh;
+                slow.push_back(key);
+            }
         }
     }
 
@@ -122,6 +184,7 @@ impl Fetch {
         self.offers.retain(|(document, _), _| !gone.contains(document));
         self.blocked.retain(|(document, _)| !gone.contains(document));
         self.over_quota.retain(|(document, _)| !gone.contains(document));
+        self.gaps.retain(|(document, _), _| !gone.contains(document));
         self.asked.retain(|key, _| {
             let goes = gone.contains(&key.0);
             if goes {
@@ -236,16 +299,17 @@ impl Session {
     ) {
         let mut parcels = Sorted::new();
         for page in pages.pages {
-            match verify(&page) {
+            match verify(&page, &world.policy) {
                 Some(page) => self.on_page(world, held, page, &mut parcels, outputs),
                 None => self.refuse(Refused::BadPage, outputs),
             }
         }
-        for ((urgent, live), entries) in parcels {
+        for ((urgent, live), Fresh { entries, bases, mut records }) in parcels {
             let from = Some(self.peer);
-            let records = world.usage(&self.peer, &entries);
+            records.extend(world.usage(&self.peer, &entries));
             world.commits.push(Parcel {
                 from,
+                bases,
                 entries,
                 records,
                 urgent,
@@ -266,6 +330,7 @@ impl Session {
     ) {
         let Some(last) = page.entries().last() else { return };
         let (space, tip) = (last.header().space, last.tip());
+        let before = page.entries().first().map(|first| first.header().previous);
         let key = (last.header().document, last.header().log);
         let is_urgent = |entry: &Entry| entry.header().urgency == Urgency::Urgent;
         let bytes: usize = page.entries().iter().map(Entry::size_bytes).sum();
@@ -281,39 +346,45 @@ impl Session {
             }
             return self.refuse(reason, outputs);
         }
-        match world.index.admit(page, held) {
-            Ok(Admission::Known) => {
+        let Ok(Admitted { admission, base, records }) = world.admit(page, held) else {
+            self.fetch.again = true;
+            return self.refuse(Refused::Store, outputs);
+        };
+        let forked = matches!(admission, Admission::Fork(_));
+        match admission {
+            Admission::Known => {
                 if world.index.tips(&key.0, &key.1).iter().any(|held| held.sequence >= tip.sequence)
                 {
                     self.owe_receipt(key.0, key.1, urgent);
                 }
+                if self.fetch.is_passed(&world.index, key, tip, held) {
+                    return self.fetch.give_up_until_ordered(world, key);
+                }
             }
-            Ok(Admission::New(entries)) => {
-                world.carried(&self.peer, &entries);
-                parcels.add((urgent, live), entries);
-            }
-            Ok(Admission::Fork(entries)) => {
-                if let Some(entry) = entries.first().cloned() {
+            Admission::New(entries) | Admission::Fork(entries) => {
+                self.fetch.gaps.remove(&key);
+                if forked && let Some(entry) = entries.first().cloned() {
                     outputs.push(Output::Forked { document: key.0, entry });
                 }
                 world.carried(&self.peer, &entries);
-                parcels.add((urgent, live), entries);
+                let fresh = Fresh { entries, bases: base.into_iter().collect(), records };
+                // What begins a log late is never urgent.
+                parcels.add((urgent && fresh.bases.is_empty(), live), fresh);
             }
-            Ok(Admission::Gap) => {
+            Admission::Gap if world.policy.prunes && self.fetch.is_stuck(key, before) => {
+                return self.fetch.give_up_until_ordered(world, key);
+            }
+            Admission::Gap => {
                 // What is urgent does not wait for the answer to an earlier request.
                 if urgent && self.fetch.asked.remove(&key).is_some() {
                     world.asked.remove(&key);
                 }
                 return self.fetch.offer(key, vec![tip], urgent);
             }
-            Ok(Admission::Refused(reason)) => {
+            Admission::Refused(reason) => {
                 self.fetch.offers.remove(&key);
                 self.fetch.release(world, key);
                 return self.refuse(Refused::Admission(reason), outputs);
-            }
-            Err(_) => {
-                self.fetch.again = true;
-                return self.refuse(Refused::Store, outputs);
             }
         }
         self.fetch.again |= self.fetch.came(world, key, held).is_err();
@@ -327,8 +398,10 @@ impl Session {
     }
 }
 
-/// Checks a page from the wire: its entries, their chain and the last signature.
-pub(crate) fn verify(page: &[minicbor::bytes::ByteVec]) -> Option<VerifiedPage> {
-    let entries: Result<Vec<Entry>, _> = page.iter().map(|entry| Entry::decode(entry)).collect();
-    Page(entries.ok()?).verify().ok()
+/// Checks a page from the wire: its entries, their chain and the last signature. Orders to prune are
+/// nothing known to a node that does not prune.
+pub(crate) fn verify(page: &[minicbor::bytes::ByteVec], policy: &Policy) -> Option<VerifiedPage> {
+    let known = |entry: &Entry| policy.prunes || entry.header().suite != Suite::Prune;
+    let entries = page.iter().map(|entry| Entry::decode(entry).ok().filter(known));
+    Page(entries.collect::<Option<Vec<Entry>>>()?).verify().ok()
 }

@@ -1,6 +1,6 @@
 //! Serving: a cursor for each log that is to be sent, read from the store as the lanes can take it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use minicbor::bytes::ByteVec;
 
@@ -14,6 +14,7 @@ use crate::index::Index;
 use crate::limits::{
     CURSORS_MAX, FORK_BYTES_MAX, FRAME_BYTES_FULL, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, WANTS_MAX,
 };
+use crate::prune::document_tag;
 use crate::replica::api::{Ending, Output, Refused};
 use crate::replica::world::World;
 
@@ -42,6 +43,8 @@ pub(super) struct Serve {
     cursors: BTreeMap<Key, Cursor>,
     /// Keys by lane; one that moved to another lane is skipped.
     queues: [VecDeque<Key>; 3],
+    /// Logs with orders to prune that were sent before logs which begin late.
+    orders: BTreeSet<Key>,
     /// Something was dropped: only a comparison finds it again.
     pub(super) again: bool,
 }
@@ -115,7 +118,13 @@ impl Session {
                 continue;
             }
             match start(&world.index, held, (document, log), &wanted.after) {
-                Ok(Some((after, lane))) => self.serve.add((document, log), after, lane),
+                Ok(Some((after, lane))) => {
+                    let order = order_before(&world.index, (document, log), after);
+                    if let Some(order) = order.filter(|order| self.serve.orders.insert(*order)) {
+                        self.serve.add(order, 0, lane);
+                    }
+                    self.serve.add((document, log), after, lane);
+                }
                 Ok(None) => {}
                 Err(_) => self.refuse(Refused::Store, outputs),
             }
@@ -199,6 +208,15 @@ pub(crate) fn start(
     Ok(Some((after, lane)))
 }
 
+/// The log with the order that says where a log begins, for a peer that holds it up to `after`: it cannot
+/// take it without. None where the log goes on from there.
+pub(crate) fn order_before(index: &Index, (document, log): Key, after: u64) -> Option<Key> {
+    let base = index.base(&document, &log).filter(|base| after < base.tip.sequence)?;
+    let space = index.space_of(&document)?;
+    let note = index.note(&(space, document, base.order))?;
+    Some((document_tag(&space), note.log))
+}
+
 /// Reads on from a cursor and cuts what was read into pages, each ending in a signature.
 pub(crate) fn refill(
     index: &Index,
@@ -208,6 +226,9 @@ pub(crate) fn refill(
 ) -> Result<(), HeldError> {
     let tips = index.tips(&document, &log);
     let last = tips.iter().map(|tip| tip.sequence).max().unwrap_or_default();
+    // What lies before may be missing.
+    let base = index.base(&document, &log).map_or(0, |base| base.tip.sequence);
+    cursor.after = cursor.after.max(base);
     if cursor.after >= last {
         return Ok(());
     }

@@ -92,6 +92,8 @@ pub(crate) struct Network {
     pub(crate) checked: usize,
     /// One commit in this many fails; zero for none.
     pub(crate) failures: u64,
+    /// A document whose pages a node withholds.
+    pub(crate) withheld: Option<(NodeId, DocTag)>,
     /// Whether a node may hold less than it said over an earlier connection.
     pub(crate) may_go_back: bool,
 }
@@ -110,6 +112,7 @@ impl Network {
             bytes: 0,
             checked: 0,
             failures: 0,
+            withheld: None,
             may_go_back: false,
         };
         let all = members.iter().map(|n| (*n, false)).chain(carriers.iter().map(|n| (*n, true)));
@@ -280,11 +283,23 @@ impl Network {
                 holds(entry.header().document, &frontier);
             }
         }
+        let (bytes, frame) = self.without_withheld(id, bytes, frame);
         if self.links.contains(&link(id, peer)) {
             self.bytes += bytes.len();
             self.ways.entry((id, peer)).or_default()[lane_slot(lane)].push_back(bytes);
             self.log.push((id, peer, lane, frame));
         }
+    }
+
+    fn without_withheld(&self, id: NodeId, bytes: Vec<u8>, frame: Frame) -> (Vec<u8>, Frame) {
+        let Frame::Pages(mut pages) = frame else { return (bytes, frame) };
+        let withheld = self.withheld.filter(|(by, _)| *by == id);
+        pages.pages.retain(|page| {
+            let of = Entry::decode(&page[0]).unwrap().header().document;
+            withheld.is_none_or(|(_, document)| of != document)
+        });
+        let frame = Frame::Pages(pages);
+        (frame.encode(), frame)
     }
 
     pub(crate) fn connect(&mut self, a: NodeId, b: NodeId) {

@@ -14,18 +14,26 @@ use linli_replica::index::Index;
 pub(crate) struct Store {
     pub(crate) logs: BTreeMap<(DocTag, LogKey), BTreeMap<(u64, EntryId), Entry>>,
     pub(crate) certificates: BTreeMap<CertificateId, Certificate>,
+    /// Where logs begin whose beginning was never held, or was removed.
+    pub(crate) bases: BTreeMap<(DocTag, LogKey), Tip>,
     pub(crate) records: BTreeMap<(Shelf, Vec<u8>), Vec<u8>>,
     pub(crate) broken: bool,
 }
 
 impl Store {
     pub(crate) fn commit(&mut self, batch: Batch) {
+        assert!(!batch.urgent || batch.bases.is_empty() && batch.prune.is_empty());
+        for base in batch.bases {
+            self.bases.insert((base.document, base.log), base.tip);
+        }
         for entry in batch.entries {
             let header = entry.header();
             let log = self.logs.entry((header.document, header.log)).or_default();
             let previous = (header.sequence - 1, header.previous);
+            let base = self.bases.get(&(header.document, header.log));
+            let begins = base.is_some_and(|base| (base.sequence, base.id) == previous);
             assert!(
-                header.sequence == 1 || log.contains_key(&previous),
+                header.sequence == 1 || begins || log.contains_key(&previous),
                 "a hole in a chain: sequence {} has no predecessor",
                 header.sequence
             );
@@ -40,6 +48,13 @@ impl Store {
             for log in self.logs.values_mut() {
                 log.retain(|_, e| !erase.covers(&e.header().space, &e.header().document));
             }
+        }
+        for base in batch.prune {
+            let key = (base.document, base.log);
+            let log = self.logs.get_mut(&key).unwrap();
+            log.retain(|(sequence, _), _| *sequence > base.tip.sequence);
+            assert!(log.values().next().is_some_and(|e| e.header().previous == base.tip.id));
+            self.bases.insert(key, base.tip);
         }
         for record in batch.records {
             let key = (record.shelf, record.key);
@@ -68,7 +83,9 @@ impl Store {
         for ((document, log), entries) in &self.logs {
             let continued: BTreeSet<EntryId> =
                 entries.values().map(|entry| entry.header().previous).collect();
-            for entry in entries.values().filter(|entry| !continued.contains(&entry.id())) {
+            let base = self.bases.get(&(*document, *log)).map_or(0, |base| base.sequence);
+            let ends = entries.values().filter(|entry| !continued.contains(&entry.id()));
+            for entry in ends.filter(|entry| entry.header().sequence > base) {
                 let mut branch = Branch::of(entry);
                 let mut before = entries.values().find(|e| e.id() == entry.header().previous);
                 while let Some(entry) = before {

@@ -48,7 +48,7 @@ fn read(file: &str) -> Vectors {
 }
 
 /// Compares a file with what the code makes and says. With `LINLI_WRITE_VECTORS` it is written.
-fn check(file: &str, made: &[(&str, Vec<u8>)], verdict: impl Fn(&[u8]) -> String) {
+pub(crate) fn check(file: &str, made: &[(&str, Vec<u8>)], verdict: impl Fn(&[u8]) -> String) {
     if option_env!("LINLI_WRITE_VECTORS").is_some() {
         let mut text = String::from("# name verdict bytes; see docs/spec\n");
         for (name, bytes) in made {
@@ -125,10 +125,14 @@ fn entries() {
         (h.suite, h.epoch, h.nonce) = (Suite::Inbox, EpochId::default(), [0; 24].into());
     };
     let recovery = |h: &mut Header| (h.suite, h.nonce) = (Suite::Recovery, [0; 24].into());
+    let prune = |h: &mut Header| {
+        (h.suite, h.epoch, h.nonce) = (Suite::Prune, EpochId::default(), [0; 24].into());
+    };
     let made = [
         ("first", good.clone()),
         ("inbox", with(&inbox, 304)),
         ("recovery", with(&recovery, 256)),
+        ("prune", with(&prune, 512)),
         ("urgent", with(&|h| h.urgency = Urgency::Urgent, 272)),
         ("later", with(&|h| (h.sequence, h.previous) = (9, EntryId([8; 32])), 528)),
         ("version-2", with(&|h| h.version = 2, 272)),
@@ -139,7 +143,8 @@ fn entries() {
         ("no-content", with(&|_| {}, 16)),
         ("inbox-padded-as-epoch", with(&inbox, 272)),
         ("recovery-padded-as-epoch", with(&recovery, 272)),
-        ("suite-4", raw_suite(4)),
+        ("prune-padded-as-epoch", with(&prune, 272)),
+        ("suite-5", raw_suite(5)),
         ("length-differs", with(&|h| h.length = 528, 272)),
         ("truncated", good[..good.len() - 1].to_vec()),
         ("trailing-byte", [good.clone(), vec![0]].concat()),
@@ -431,9 +436,9 @@ fn frames() {
 }
 
 /// The CBOR of an order from any parts.
-fn raw_order(version: u8, terms: &[u8], key: &SigningKey) -> Vec<u8> {
-    let id = blake3::derive_key("linli 1 erase order", terms);
-    let message = [b"linli 1 erase order".as_slice(), &id].concat();
+pub(crate) fn raw_order(context: &str, version: u8, terms: &[u8], key: &SigningKey) -> Vec<u8> {
+    let id = blake3::derive_key(context, terms);
+    let message = [context.as_bytes(), &id].concat();
     let signature = ed25519_dalek::Signer::sign(key, &message).to_bytes();
     let mut bytes = Vec::new();
     let mut encoder = minicbor::Encoder::new(&mut bytes);
@@ -441,6 +446,8 @@ fn raw_order(version: u8, terms: &[u8], key: &SigningKey) -> Vec<u8> {
     encoder.bytes(&signature).unwrap();
     bytes
 }
+
+const ERASE: &str = "linli 1 erase order";
 
 #[test]
 fn erasure_orders() {
@@ -464,7 +471,7 @@ fn erasure_orders() {
         bytes
     };
     let terms = linli_replica::codec::encode(&whole);
-    assert_eq!(raw_order(1, &terms, &carrier), good);
+    assert_eq!(raw_order(ERASE, 1, &terms, &carrier), good);
     let elsewhere = erasure::Terms { community: CommunityId([3; 32]), ..whole.clone() };
     // The neutral point as key and as half of a signature: a check that is not strict takes it of anybody.
     let mut neutral = [0; 32];
@@ -484,8 +491,8 @@ fn erasure_orders() {
         ("no-documents", of(&[])),
         ("documents-unsorted", of(&[5, 4])),
         ("document-twice", of(&[4, 4])),
-        ("version-2", raw_order(2, &terms, &carrier)),
-        ("terms-truncated", raw_order(1, &terms[..terms.len() - 1], &carrier)),
+        ("version-2", raw_order(ERASE, 2, &terms, &carrier)),
+        ("terms-truncated", raw_order(ERASE, 1, &terms[..terms.len() - 1], &carrier)),
         ("truncated", good[..good.len() - 1].to_vec()),
         ("trailing-byte", [good.clone(), vec![0]].concat()),
         ("empty", Vec::new()),

@@ -1,7 +1,7 @@
 //! What every kind of store must do: the same cases for the store on disk and the one in memory.
 
 use linli_replica::audit::{Head, Linked, Linker};
-use linli_replica::batch::{Batch, Erase, Record, Shelf};
+use linli_replica::batch::{Batch, Erase, LogBase, Record, Shelf};
 use linli_replica::certificate::Certificate;
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::frontier::{Branch, Tip};
@@ -336,6 +336,76 @@ fn a_space_is_erased_and_nothing_else() {
         assert_eq!(store.log(c, 0, usize::MAX).len(), 4, "the other space goes on");
         store.put(urgent(6), &a.chain(2, 0), vec![]);
         assert_eq!(store.log(a, 0, usize::MAX).len(), 2, "the store itself refuses nothing");
+    });
+}
+
+/// Where a log goes on from the entry at a place of a chain.
+fn after(log: &Log, chain: &[Entry], sequence: usize) -> Vec<LogBase> {
+    let tip = chain[sequence - 1].tip();
+    vec![LogBase { space: log.space, document: log.document, log: log.log(), tip }]
+}
+
+#[test]
+fn a_log_is_pruned_and_goes_on() {
+    on_every_store(|store, urgent| {
+        let (log, other, twin) = (Log::new(1, 1, 1), Log::new(1, 1, 2), Log::new(2, 1, 1));
+        let (chain, kept) = (log.chain(9, 0), other.chain(3, 0));
+        store.put(urgent(0), &chain[..7], vec![]);
+        store.put(urgent(1), &kept, vec![]);
+        store.put(urgent(2), &twin.chain(2, 0), vec![]);
+        let (branches, before) = (store.branches(), store.stats());
+        let records = vec![record(Shelf::Own, b"base", Some(b"1"))];
+        let prune = after(&log, &chain, 4);
+        let batch = Batch { prune, records, ..Batch::default() };
+        store.commit(batch.clone()).unwrap();
+        store.commit(batch).unwrap();
+        let held = |after| {
+            let entries = store.log(&log, after, usize::MAX).into_iter();
+            entries.filter(|entry| entry.header().space == log.space).collect::<Vec<_>>()
+        };
+        assert_eq!(held(0), chain[4..7]);
+        assert_eq!(store.log(&other, 0, usize::MAX), kept, "the other log stays");
+        assert_eq!(store.log(&twin, 0, usize::MAX).len(), 5, "and the key's log in another space");
+        assert_eq!(store.branches(), branches, "nothing shows in what is held");
+        assert_eq!(store.stats().entries, before.entries - 4);
+        let gone: usize = chain[..4].iter().map(|entry| entry.encode().len()).sum();
+        assert_eq!(store.stats().entry_bytes, before.entry_bytes - gone as u64);
+        assert_eq!(store.record(Shelf::Own, b"base"), Some(b"1".to_vec()));
+        // What is before it cannot be continued in another way, what is behind it can.
+        let batch = Batch { entries: log.branch(2, 4, 1), ..Batch::default() };
+        assert!(matches!(store.commit(batch), Err(StoreError::Gap)));
+        store.put(urgent(3), &chain[7..], vec![]);
+        store.put(urgent(4), &log.branch(6, 8, 2), vec![]);
+        assert_eq!(held(4).len(), 7);
+        assert_eq!(store.branches().len(), branches.len() + 1);
+    });
+}
+
+#[test]
+fn a_log_begins_late_and_keeps_what_it_held() {
+    on_every_store(|store, urgent| {
+        let log = Log::new(1, 1, 1);
+        let chain = log.chain(9, 0);
+        for held in [0, 3] {
+            let log = Log::new(1, 10 + u8::try_from(held).unwrap(), 1);
+            let chain = log.chain(9, 0);
+            store.put(urgent(0), &chain[..held], vec![]);
+            let bases = after(&log, &chain, 5);
+            let gap = Batch { entries: chain[5..8].to_vec(), ..Batch::default() };
+            assert!(matches!(store.commit(gap.clone()), Err(StoreError::Gap)));
+            store.commit(Batch { bases, ..gap }).unwrap();
+            let whole = [&chain[..held], &chain[5..8]].concat();
+            assert_eq!(store.log(&log, 0, usize::MAX), whole);
+            store.put(urgent(1), &chain[8..], vec![]);
+            let of = |branch: &&(_, DocTag, _, Branch)| branch.1 == log.document;
+            let tips: Vec<Tip> = store.branches().iter().filter(of).map(|b| b.3.tip).collect();
+            assert_eq!(tips, [chain[8].tip()], "one branch");
+        }
+        // A base within what is held changes nothing.
+        store.put(urgent(2), &chain, vec![]);
+        let bases = after(&log, &chain, 5);
+        store.commit(Batch { bases, entries: chain.clone(), ..Batch::default() }).unwrap();
+        assert_eq!(store.log(&log, 0, usize::MAX), chain);
     });
 }
 

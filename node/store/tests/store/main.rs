@@ -13,5 +13,6 @@ mod erase;
 mod full_disk;
 mod keyring;
 mod opening;
+mod prune;
 mod support;
 mod torn_writes;

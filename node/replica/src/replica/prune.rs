@@ -1,0 +1,511 @@
+//! Orders to prune: taken note of by everybody, carried out by nodes that do nothing but carry.
+//!
+//! ```text
+//! order admitted ─→ its note, in the commit of its entry ─→ 90 days awake ─→ looked at
+//!    checkpoint held, logs as ordered ─→ entries counted, a few MiB a tick
+//!    ─→ one commit: entries removed, where the logs begin, quotas, the note that it is done
+//! ```
+//!
+//! Time is counted while this node is awake, from tick to tick, and no more than an hour at once: a
+//! clock that is set forth hastens nothing, one that is set back delays by what it was set back.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::api::Save;
+use super::commits::Parcel;
+use super::quota::Bytes;
+use super::world::World;
+use crate::batch::{Erase, LogBase, Record, Shelf};
+use crate::entry::{Entry, VerifiedPage};
+use crate::frontier::Tip;
+use crate::held::{Held, HeldError};
+use crate::id::{DocTag, EntryId, LogKey, NodeId, PruneId, SpaceTag, Timestamp};
+use crate::index::{Admission, BaseKey, Note, OrderKey};
+use crate::limits::{
+    AWAKE_STEP_MS_MAX, PAGE_BYTES_MAX, PRUNE_BYTES_MAX, PRUNE_DELAY_MS, PRUNE_LOOKS_MAX,
+    PRUNE_RETRY_MS,
+};
+use crate::prune::{Base, Checkpoint, Cut, Terms};
+
+/// What the names of notes of orders begin with, on the node's own shelf: then space, document, order.
+const NOTE_KEY: &[u8] = b"prune/";
+/// What the names of records of where logs begin start with: then space, document, log.
+const BASE_KEY: &[u8] = b"base/";
+/// The record of how long this node was awake.
+const AWAKE_KEY: &[u8] = b"awake";
+
+/// What was removed since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Entries.
+    pub entries: u64,
+    /// About how many bytes they took.
+    pub bytes: u64,
+}
+
+/// A page that was looked at, and what is to be written with what is new of it.
+pub(crate) struct Admitted {
+    pub(crate) admission: Admission,
+    /// Where its log begins, if it continues nothing that is held.
+    pub(crate) base: Option<LogBase>,
+    pub(crate) records: Vec<Record>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Pruning {
+    /// How long this node was awake while orders waited.
+    awake_ms: u64,
+    saved_ms: u64,
+    ticked: Option<Timestamp>,
+    /// Orders that are not done, each with when it is to be looked at, in time awake.
+    queue: BTreeSet<(u64, OrderKey)>,
+    /// The order whose entries are being counted.
+    work: Option<Work>,
+    commits: BTreeMap<Save, Done>,
+    pruned: Pruned,
+    /// Documents of which an order was taken in, until the sessions are told.
+    ordered: BTreeSet<DocTag>,
+}
+
+/// An order that takes effect.
+#[derive(Debug)]
+struct Work {
+    key: OrderKey,
+    /// Logs that are still to be counted, and where they are to begin.
+    logs: VecDeque<(LogKey, Base)>,
+    /// Up to where the first of them was counted.
+    after: u64,
+    counted: Vec<(LogKey, Base)>,
+    entries: u64,
+    bytes: Bytes,
+}
+
+/// An order whose commit is under way, and what is taken back if it fails.
+#[derive(Debug)]
+struct Done {
+    key: OrderKey,
+    /// Where each log is to begin, and began.
+    bases: Vec<(BaseKey, Base, Option<Base>)>,
+    given: Vec<(NodeId, Bytes)>,
+    pruned: Pruned,
+}
+
+enum Verdict {
+    /// There is nothing to do, and never will be.
+    Nothing,
+    Later,
+    Due(Work),
+}
+
+fn own(key: Vec<u8>, value: Option<Vec<u8>>) -> Record {
+    Record { shelf: Shelf::Own, key, value }
+}
+
+fn name(kind: &[u8], space: &SpaceTag, document: &DocTag, last: &[u8; 32]) -> Vec<u8> {
+    [kind, space.as_bytes(), document.as_bytes(), last].concat()
+}
+
+fn note_name((space, document, order): &OrderKey) -> Vec<u8> {
+    name(NOTE_KEY, space, document, order.as_bytes())
+}
+
+fn base_name((space, document, log): &BaseKey) -> Vec<u8> {
+    name(BASE_KEY, space, document, log.as_bytes())
+}
+
+fn note_record(key: &OrderKey, note: &Note) -> Record {
+    let numbers = [note.sequence, note.at.0, note.since_ms].map(u64::to_be_bytes).concat();
+    let value = [note.log.as_bytes(), numbers.as_slice(), &[u8::from(note.done)]].concat();
+    own(note_name(key), Some(value))
+}
+
+fn base_record(key: &BaseKey, base: &Base) -> Record {
+    let sequence = base.tip.sequence.to_be_bytes();
+    let value = [&sequence[..], base.tip.id.as_bytes(), base.order.as_bytes()].concat();
+    own(base_name(key), Some(value))
+}
+
+/// Reads space, document and what else a record is about.
+fn parts(key: &[u8], kind: &[u8]) -> Option<(SpaceTag, DocTag, [u8; 32])> {
+    let (space, rest) = key.strip_prefix(kind)?.split_first_chunk()?;
+    let (document, rest) = rest.split_first_chunk()?;
+    Some((SpaceTag(*space), DocTag(*document), rest.try_into().ok()?))
+}
+
+fn read_note(value: &[u8]) -> Option<Note> {
+    let (log, rest) = value.split_first_chunk()?;
+    let (numbers, [done]) = rest.as_chunks::<8>() else { return None };
+    let [sequence, at, since] = numbers else { return None };
+    let [sequence, at, since_ms] = [sequence, at, since].map(|bytes| u64::from_be_bytes(*bytes));
+    Some(Note { log: LogKey(*log), sequence, at: Timestamp(at), since_ms, done: *done == 1 })
+}
+
+fn read_base(value: &[u8]) -> Option<Base> {
+    let (sequence, rest) = value.split_first_chunk()?;
+    let (id, order) = rest.split_first_chunk()?;
+    let tip = Tip { sequence: u64::from_be_bytes(*sequence), id: EntryId(*id) };
+    Some(Base { tip, order: PruneId(order.try_into().ok()?) })
+}
+
+/// Says whether a record is about the pruning of something that is erased.
+pub(crate) fn is_about(key: &[u8], erase: &Erase) -> bool {
+    [NOTE_KEY, BASE_KEY]
+        .iter()
+        .filter_map(|kind| parts(key, kind))
+        .any(|(space, document, _)| erase.covers(&space, &document))
+}
+
+impl World {
+    /// Admits a page: what is new of it continues what is held, or begins where an order held here
+    /// cuts its log. Takes note of orders in it.
+    pub(crate) fn admit(
+        &mut self,
+        page: VerifiedPage,
+        held: &dyn Held,
+    ) -> Result<Admitted, HeldError> {
+        let first = page.entries().first().filter(|entry| {
+            let header = entry.header();
+            header.sequence > 1
+                && self.index.orders(&header.space, &header.document).next().is_some()
+        });
+        let again = first.cloned().map(|first| (first, page.clone()));
+        let mut admission = self.index.admit(page, held)?;
+        let (mut base, mut records) = (None, Vec::new());
+        if admission == Admission::Gap
+            && let Some((first, page)) = again
+            && let Some(cut) = self.index.cut_at(&first, held)?
+        {
+            let header = first.header();
+            let (space, document, log) = (header.space, header.document, header.log);
+            admission = self.index.admit_from(page, cut);
+            if matches!(admission, Admission::New(_)) {
+                base = Some(LogBase { space, document, log, tip: cut.tip });
+                records.push(base_record(&(space, document, log), &cut));
+            }
+        }
+        if let Admission::New(entries) | Admission::Fork(entries) = &admission {
+            records.extend(entries.iter().filter_map(|entry| self.learn_prune_order(entry)));
+        }
+        Ok(Admitted { admission, base, records })
+    }
+
+    fn learn_prune_order(&mut self, entry: &Entry) -> Option<Record> {
+        if !self.policy.prunes {
+            return None;
+        }
+        let community = self.directory.community();
+        let since_ms = self.pruning.awake_ms;
+        let key = self.index.learn_order(entry, community, since_ms)?;
+        self.look_at(since_ms.saturating_add(PRUNE_DELAY_MS), key);
+        self.pruning.ordered.insert(key.1);
+        Some(note_record(&key, &self.index.note(&key)?))
+    }
+
+    /// Takes the documents of which an order was taken in.
+    pub(crate) fn take_ordered(&mut self) -> BTreeSet<DocTag> {
+        std::mem::take(&mut self.pruning.ordered)
+    }
+
+    /// Takes up a record of an earlier run; others are passed over.
+    pub(crate) fn restore_pruning(&mut self, key: &[u8], value: &[u8]) {
+        if key == AWAKE_KEY
+            && let Ok(bytes) = value.try_into()
+        {
+            self.pruning.awake_ms = u64::from_be_bytes(bytes);
+            self.pruning.saved_ms = self.pruning.awake_ms;
+        }
+        if let Some((space, document, _)) = parts(key, NOTE_KEY).or_else(|| parts(key, BASE_KEY))
+            && self.index.is_erased(&space, &document)
+        {
+            return self.goes_with_erasure(&space, &document, own(key.to_vec(), None));
+        }
+        if let Some((space, document, order)) = parts(key, NOTE_KEY)
+            && self.policy.prunes
+            && let Some(note) = read_note(value)
+        {
+            let key = (space, document, PruneId(order));
+            self.index.set_note(key, note);
+            if !note.done {
+                self.look_at(note.since_ms.saturating_add(PRUNE_DELAY_MS), key);
+            }
+        }
+        if let Some((space, document, log)) = parts(key, BASE_KEY)
+            && let Some(base) = read_base(value)
+        {
+            self.index.set_base((space, document, LogKey(log)), Some(base));
+        }
+    }
+
+    /// Forgets what is known of the pruning of something that is erased; returns the records to remove.
+    pub(crate) fn forget_pruning(&mut self, erase: &Erase) -> Vec<Record> {
+        let (bases, orders) = self.index.erase_pruning(erase);
+        let bases = bases.iter().map(|key| own(base_name(key), None));
+        bases.chain(orders.iter().map(|key| own(note_name(key), None))).collect()
+    }
+
+    /// Looks at what is due, and goes on with what takes effect. Only at a node that does nothing but
+    /// carry: members keep their history.
+    pub(crate) fn tick_pruning(&mut self, held: &dyn Held) {
+        if !self.policy.carrier || !self.directory.only_carries(&self.me) {
+            return;
+        }
+        self.count_awake();
+        let mut budget = PRUNE_BYTES_MAX;
+        for _ in 0..PRUNE_LOOKS_MAX {
+            let Some(mut work) = self.pruning.work.take().or_else(|| self.next_due(held)) else {
+                return;
+            };
+            match self.count(&mut work, held, &mut budget) {
+                Ok(true) => self.commit_pruning(&work),
+                Ok(false) => {
+                    self.pruning.work = Some(work);
+                    return;
+                }
+                Err(_) => return self.look_later(work.key),
+            }
+        }
+    }
+
+    /// Counts the time since the last tick, where orders wait.
+    fn count_awake(&mut self) {
+        let now = self.now;
+        let last = self.pruning.ticked.replace(now).unwrap_or(now);
+        let Pruning { awake_ms, saved_ms, queue, .. } = &mut self.pruning;
+        if queue.is_empty() {
+            return;
+        }
+        *awake_ms = awake_ms.saturating_add(now.since_ms(last).min(AWAKE_STEP_MS_MAX));
+        if *awake_ms - *saved_ms >= AWAKE_STEP_MS_MAX {
+            *saved_ms = *awake_ms;
+            let records = vec![own(AWAKE_KEY.to_vec(), Some(awake_ms.to_be_bytes().to_vec()))];
+            self.commits.push_own(Parcel { records, ..Parcel::default() });
+        }
+    }
+
+    fn look_later(&mut self, key: OrderKey) {
+        self.look_at(self.pruning.awake_ms.saturating_add(PRUNE_RETRY_MS), key);
+    }
+
+    /// Puts an order in the queue of a carrier. Others keep its note only.
+    fn look_at(&mut self, awake_ms: u64, key: OrderKey) {
+        if self.policy.carrier {
+            self.pruning.queue.insert((awake_ms, key));
+        }
+    }
+
+    /// Looks at orders whose time has come, until one takes effect.
+    fn next_due(&mut self, held: &dyn Held) -> Option<Work> {
+        for _ in 0..PRUNE_LOOKS_MAX {
+            let (at, key) = *self.pruning.queue.first()?;
+            if at > self.pruning.awake_ms {
+                return None;
+            }
+            self.pruning.queue.pop_first();
+            match self.judge(&key, held) {
+                Ok(Verdict::Due(work)) => return Some(work),
+                Ok(Verdict::Nothing) => {
+                    if let Some(done) = self.note_done(&key, true) {
+                        let records = vec![done];
+                        self.commits.push_own(Parcel { records, ..Parcel::default() });
+                    }
+                }
+                Ok(Verdict::Later) | Err(_) => self.look_later(key),
+            }
+        }
+        None
+    }
+
+    fn note_done(&mut self, key: &OrderKey, done: bool) -> Option<Record> {
+        let note = Note { done, ..self.index.note(key)? };
+        self.index.set_note(*key, note);
+        Some(note_record(key, &note))
+    }
+
+    fn judge(&self, key: &OrderKey, held: &dyn Held) -> Result<Verdict, HeldError> {
+        let (space, document, id) = *key;
+        let Some(note) = self.index.note(key).filter(|note| !note.done) else {
+            return Ok(Verdict::Nothing);
+        };
+        let Some(order) = self.index.order(&space, &document, &id, held)? else {
+            return Ok(Verdict::Later);
+        };
+        let terms = order.terms();
+        let Some(checkpoint) = &terms.checkpoint else { return Ok(Verdict::Nothing) };
+        // What is under way may fail, and moves what this one is judged by.
+        let mut commits = self.pruning.commits.values();
+        if commits.any(|done| (done.key.0, done.key.1) == (space, document)) {
+            return Ok(Verdict::Later);
+        }
+        let superseded = |cut: &Cut| {
+            let base = self.index.base(&document, &cut.log);
+            base.is_some_and(|base| cut.sequence <= base.tip.sequence.saturating_add(1))
+        };
+        if terms.cuts.iter().all(superseded) || self.is_withdrawn(key, held)? {
+            return Ok(Verdict::Nothing);
+        }
+        let early = self.now < note.at.plus_ms(PRUNE_DELAY_MS);
+        let elsewhere = self.index.space_of(&document) != Some(space);
+        if early || elsewhere || self.wanted.contains_key(&space) {
+            return Ok(Verdict::Later);
+        }
+        if !self.stands(&document, checkpoint, held)? || !self.leaves_checkpoints(terms) {
+            return Ok(Verdict::Later);
+        }
+        let mut logs = VecDeque::new();
+        for cut in &terms.cuts {
+            logs.extend(self.base_of(&document, cut, id, held)?.map(|base| (cut.log, base)));
+        }
+        if logs.is_empty() {
+            return Ok(Verdict::Nothing);
+        }
+        let (counted, bytes) = (Vec::new(), Bytes::default());
+        Ok(Verdict::Due(Work { key: *key, logs, after: 0, counted, entries: 0, bytes }))
+    }
+
+    fn is_withdrawn(
+        &self,
+        (space, document, id): &OrderKey,
+        held: &dyn Held,
+    ) -> Result<bool, HeldError> {
+        for other in self.index.orders(space, document) {
+            let order = self.index.order(space, document, &other, held)?;
+            if order.is_some_and(|order| order.terms().withdraws.binary_search(id).is_ok()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Says whether a checkpoint's entries are held, all of them, in a log that is not forked.
+    fn stands(
+        &self,
+        document: &DocTag,
+        checkpoint: &Checkpoint,
+        held: &dyn Held,
+    ) -> Result<bool, HeldError> {
+        let Checkpoint { log, first, last, entry } = *checkpoint;
+        let tips = self.index.admitted_tips(document, &log);
+        let whole = self.index.base(document, &log).is_none_or(|b| b.tip.sequence < first);
+        let last = Tip { sequence: last, id: entry };
+        Ok(tips.len() == 1 && whole && self.index.has(*document, log, last, held)?)
+    }
+
+    /// Says whether an order cuts every log again that begins late here: the checkpoints that stood for
+    /// those may go with this one.
+    fn leaves_checkpoints(&self, terms: &Terms) -> bool {
+        let again = |(log, base): (LogKey, Base)| {
+            terms.cut(&log).is_some_and(|cut| cut.sequence > base.tip.sequence)
+        };
+        self.index.bases(&terms.document).all(again)
+    }
+
+    /// Returns where a log is to begin by its cut. None where nothing of it goes: it is forked, is not
+    /// held as far, or begins there already.
+    fn base_of(
+        &self,
+        document: &DocTag,
+        cut: &Cut,
+        order: PruneId,
+        held: &dyn Held,
+    ) -> Result<Option<Base>, HeldError> {
+        let forked = self.index.admitted_tips(document, &cut.log).len() != 1;
+        let begins = self.index.base(document, &cut.log).map_or(0, |base| base.tip.sequence);
+        if forked || cut.sequence <= begins.saturating_add(1) {
+            return Ok(None);
+        }
+        let stays = held.entries(*document, cut.log, cut.sequence - 1, 1)?;
+        let stays = stays.first().filter(|entry| entry.tip() == cut.tip());
+        Ok(stays.map(|entry| {
+            let tip = Tip { sequence: cut.sequence - 1, id: entry.header().previous };
+            Base { tip, order }
+        }))
+    }
+
+    /// Counts what goes, as far as the budget reaches; says whether all is counted.
+    fn count(
+        &self,
+        work: &mut Work,
+        held: &dyn Held,
+        budget: &mut usize,
+    ) -> Result<bool, HeldError> {
+        let (_, document, _) = work.key;
+        while let Some((log, base)) = work.logs.front().copied() {
+            if *budget == 0 {
+                return Ok(false);
+            }
+            let entries = held.entries(document, log, work.after, PAGE_BYTES_MAX)?;
+            let goes = |entry: &&Entry| entry.header().sequence <= base.tip.sequence;
+            let going: Vec<&Entry> = entries.iter().take_while(goes).collect();
+            for entry in &going {
+                *budget = budget.saturating_sub(entry.size_bytes());
+                work.bytes = work.bytes.plus(Bytes::of(entry));
+                work.entries += 1;
+                work.after = entry.header().sequence;
+            }
+            if going.len() < entries.len() || entries.is_empty() {
+                work.counted.extend(work.logs.pop_front());
+                work.after = 0;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Asks for the commit that carries an order out, or puts it off.
+    fn commit_pruning(&mut self, work: &Work) {
+        let (space, document, _) = work.key;
+        let forked = |log| self.index.admitted_tips(&document, log).len() != 1;
+        if self.index.is_erased(&space, &document)
+            || work.counted.iter().any(|(log, _)| forked(log))
+            // The counts of the space are written anew: no older ones may arrive after them.
+            || !self.commits.is_clear_of_space(&space)
+        {
+            return self.look_later(work.key);
+        }
+        let given = self.quotas.give_back(&space, work.bytes);
+        let senders = given.iter().map(|(sender, _)| sender);
+        let mut records: Vec<Record> = senders
+            .flat_map(|sender| self.quotas.records(sender, &BTreeSet::from([space])))
+            .collect();
+        let (mut prune, mut bases) = (Vec::new(), Vec::new());
+        for (log, base) in &work.counted {
+            let key = (space, document, *log);
+            prune.push(LogBase { space, document, log: *log, tip: base.tip });
+            records.push(base_record(&key, base));
+            bases.push((key, *base, self.index.set_base(key, Some(*base))));
+        }
+        records.extend(self.note_done(&work.key, true));
+        self.commits.push_own(Parcel { prune, records, ..Parcel::default() });
+        let pruned = Pruned { entries: work.entries, bytes: work.bytes.all() };
+        let done = Done { key: work.key, bases, given, pruned };
+        self.pruning.commits.insert(self.commits.last_save(), done);
+    }
+
+    /// Notes that a commit has become durable; says whether it carried an order out.
+    pub(crate) fn pruned(&mut self, save: Save) -> bool {
+        let Some(done) = self.pruning.commits.remove(&save) else { return false };
+        let Pruned { entries, bytes } = &mut self.pruning.pruned;
+        *entries = entries.saturating_add(done.pruned.entries);
+        *bytes = bytes.saturating_add(done.pruned.bytes);
+        true
+    }
+
+    /// Takes back what a commit would have done that was lost.
+    pub(crate) fn not_pruned(&mut self, save: Save) {
+        let Some(done) = self.pruning.commits.remove(&save) else { return };
+        let (space, document, _) = done.key;
+        if self.index.is_erased(&space, &document) {
+            return;
+        }
+        for (key, set, before) in done.bases {
+            self.index.reset_base(key, set, before);
+        }
+        self.quotas.take_back(&space, &done.given);
+        self.note_done(&done.key, false);
+        self.look_later(done.key);
+    }
+
+    /// What was removed by orders to prune since the start.
+    pub(crate) const fn pruned_so_far(&self) -> Pruned {
+        self.pruning.pruned
+    }
+}
