@@ -125,6 +125,10 @@ whats! {
     BackedUp = 32 "backed-up";
     /// The store was restored from a backup.
     Restored = 33 "restored";
+    /// It was signed that a checkpoint stands for what carriers may drop.
+    Pruned = 34 "pruned";
+    /// A checkpoint was found that contradicts what is held.
+    WrongCheckpoint = 35 "wrong-checkpoint";
     /// A person, or somebody at the node, read a record.
     Read = 40 "read";
     /// A person, or somebody at the node, saw a list.
@@ -406,6 +410,10 @@ impl AuditRecord {
             Act::Refuse { entries } => {
                 record.count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
                 What::Refused
+            }
+            Act::Prune(prune) => {
+                record.detail = Some(hex::encode(prune.entry.as_bytes()));
+                What::Pruned
             }
         };
         Some(record)

@@ -19,17 +19,19 @@ use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, VerifiedPage};
 use linli_replica::frontier::Tip;
 use linli_replica::held::Held;
-use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
 use crate::authority::{Member, Owner, Right, SpaceCertificate};
+use crate::checkpoint::Checkpoint;
 use crate::document::Document;
 use crate::identity::{NodeKeys, SealKey};
 use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
 use crate::space::{BadSpaceRecord, Kept, Space};
 
+mod checkpoint;
 mod draft;
 mod edit;
 mod erase;
@@ -121,6 +123,10 @@ pub struct Core {
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
     /// Documents that were opened and hold what a person signed after their end.
     signed_late: BTreeSet<(SpaceTag, DocTag)>,
+    /// Checkpoints, by their last part, that agreed with everything they stand for.
+    sound: BTreeSet<EntryId>,
+    /// Checkpoints that contradict what is held, in the documents that were opened since the start.
+    wrong: BTreeMap<(SpaceTag, DocTag), Vec<Checkpoint>>,
     uses: u64,
 }
 
@@ -237,6 +243,8 @@ impl Core {
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             signed_late: BTreeSet::new(),
+            sound: BTreeSet::new(),
+            wrong: BTreeMap::new(),
             uses: 0,
         };
         for (shelf, key, value) in records {

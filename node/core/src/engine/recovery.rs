@@ -343,7 +343,7 @@ fn authority(
                     Some(Content::Certificates(_) | Content::Recovery(_)) => {
                         return Ok(Some(document));
                     }
-                    Some(Content::Changes(_)) => continue 'documents,
+                    Some(Content::Changes(_) | Content::Checkpoint(_)) => continue 'documents,
                     None => {}
                 }
             }
@@ -405,7 +405,8 @@ fn epoch_act(certificates: &SpaceCertificates, epoch: EpochId) -> Option<&crate:
             | Act::HandOver(_)
             | Act::Cut { .. }
             | Act::Admit { .. }
-            | Act::Refuse { .. },
+            | Act::Refuse { .. }
+            | Act::Prune(_),
         )
         | None => None,
     }

@@ -24,6 +24,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
             cuts: BTreeMap::new(),
             admitted: BTreeSet::new(),
             refused_entries: BTreeSet::new(),
+            prunes: BTreeMap::new(),
             refused: self.refused.clone(),
             waiting: self.graph.waiting.clone(),
             dead: BTreeMap::new(),
@@ -34,6 +35,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
         self.tell_members(&mut state);
         self.tell_epochs(&mut state);
         self.tell_cuts(&mut state);
+        self.tell_prunes(&mut state);
         state
     }
 
@@ -92,6 +94,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 Some(Act::Cut { party, .. }) => {
                     self.overruled(place, None).or_else(|| self.groundless(place, *party))
                 }
+                Some(Act::Prune(_)) => self.retracted(place),
                 Some(Act::Genesis(_) | Act::Grant(_) | Act::Epoch(_)) | None => continue,
             };
             if let Some(overruling) = overruling.and_then(|removal| self.graph.id(removal)) {
@@ -134,7 +137,8 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     | Act::Epoch(_)
                     | Act::Cut { .. }
                     | Act::Admit { .. }
-                    | Act::Refuse { .. },
+                    | Act::Refuse { .. }
+                    | Act::Prune(_),
                 )
                 | None => continue,
             };
@@ -230,7 +234,8 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     | Act::Grant(_)
                     | Act::Revoke(_)
                     | Act::Epoch(_)
-                    | Act::HandOver(_),
+                    | Act::HandOver(_)
+                    | Act::Prune(_),
                 )
                 | None => {}
             }
