@@ -1,5 +1,5 @@
-//! Checkpoints: written on demand and where a document has grown, signed for where they agree with what is
-//! held, listed, and told where they are wrong.
+//! Checkpoints: written on demand and where a document has grown, signed for on demand where they agree with
+//! what is held, listed, and told where they are wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -214,8 +214,8 @@ const fn flaw_word(flaw: Flaw) -> &'static str {
     }
 }
 
-/// Goes on through the spaces, some at a time: writes checkpoints of what has grown, and signs for those of
-/// others that agree. What is wrong goes into the audit.
+/// Goes on through the spaces, some at a time: writes checkpoints of what has grown. What is wrong goes into the
+/// audit. Signing for one is somebody's decision.
 pub(crate) fn sweep(node: &mut Node) {
     tell(node);
     let at = now();
@@ -252,30 +252,19 @@ fn in_background(node: &mut Node, space: SpaceTag, at: Timestamp) -> Result<bool
         return Ok(false);
     }
     let own = node.core.party();
-    let look = |document: &DocTag, state: &SpaceState| {
-        let first = match state.owner {
-            Some(Owner::Party(party)) => party == own,
-            Some(Owner::Community) | None => true,
-        };
-        let waits = state.prunes.iter().any(|(prune, signed)| {
-            prune.document == *document && !signed.is_reached() && !signed.parties.contains(&own)
-        });
-        (first, waits)
-    };
+    let world = world(&node.replica, &node.store);
+    let others = |state: &SpaceState| matches!(state.owner, Some(Owner::Party(p)) if p != own);
+    let first = node.core.glance(world, space, |s| !others(s.state()))?;
     let (mut answer, mut saves) = (CheckpointAnswer::default(), BTreeSet::new());
     for (document, entries) in grown {
-        let world = world(&node.replica, &node.store);
-        let (first, waits) = node.core.glance(world, space, |s| look(&document, s.state()))?;
         let seen = node.checkpoints.seen.get(&document).copied().unwrap_or(0);
-        let grows = entries >= seen.saturating_add(GROWN_ENTRIES);
-        if !grows && !waits {
+        if entries < seen.saturating_add(GROWN_ENTRIES) {
             continue;
         }
         node.checkpoints.seen.insert(document, entries);
-        if grows && is_due(node, (space, document), entries, first)? {
+        if is_due(node, (space, document), entries, first)? {
             write(node, (space, document), &mut answer, &mut saves);
         }
-        sign(node, (space, document), &mut answer, &mut saves);
     }
     Ok(answer != CheckpointAnswer::default())
 }

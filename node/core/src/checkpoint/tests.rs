@@ -319,9 +319,12 @@ fn numbers_beyond_the_limits_are_refused_before_anything_is_taken() {
         (0..count).map(|index| Upto { log: log(index), sequence: 1, ..upto }).collect::<Vec<_>>()
     };
     let rows = |sequence| vec![Upto { sequence, ..upto }];
-    assert!(read(&Manifest { frontier: logs(400), ..good.clone() }));
-    assert!(read(&Manifest { frontier: rows(1 << 16), ..good.clone() }));
-    assert!(read(&Manifest { inflated: good.bytes * 64, ..good.clone() }));
+    let fits = [
+        Manifest { frontier: logs(400), ..good.clone() },
+        Manifest { frontier: rows(1 << 16), ..good.clone() },
+        Manifest { inflated: good.bytes * 64, ..good.clone() },
+    ];
+    assert!(fits.iter().all(read));
     let bad = [
         Manifest { version: 2, ..good.clone() },
         Manifest { parts: 0, ..good.clone() },
@@ -333,7 +336,7 @@ fn numbers_beyond_the_limits_are_refused_before_anything_is_taken() {
         Manifest { frontier: logs(401), ..good.clone() },
         Manifest { frontier: vec![upto, upto], ..good.clone() },
         Manifest { frontier: rows(0), ..good.clone() },
-        Manifest { frontier: rows((1 << 16) + 1), ..good.clone() },
+        Manifest { frontier: rows((1 << 16) + 1), ..good },
     ];
     for (which, manifest) in bad.iter().enumerate() {
         assert!(!read(manifest), "the one numbered {which}");
@@ -410,7 +413,7 @@ fn a_large_checkpoint_takes_several_parts() {
             judged(
                 0,
                 sequence,
-                EntryId([sequence as u8; 32]),
+                EntryId([u8::try_from(sequence).unwrap(); 32]),
                 Timestamp(sequence),
                 None,
                 vec![change],

@@ -146,7 +146,7 @@ fn terms_that_contradict_themselves_are_refused() {
         Prune { cuts: Vec::new(), ..good.clone() },
         Prune { first: 0, ..good.clone() },
         Prune { first: 6, ..good.clone() },
-        Prune { last: 4 + 64, ..good.clone() },
+        Prune { last: 4 + 64, ..good },
     ];
     for (which, prune) in bad.into_iter().enumerate() {
         assert_eq!(sign(prune), Err(SpaceCertificateError::Malformed), "the one numbered {which}");
