@@ -18,6 +18,8 @@ mod chance;
 mod checkpoints;
 #[path = "neighbourhood/crooked.rs"]
 mod crooked;
+#[path = "neighbourhood/crowded.rs"]
+mod crowded;
 #[path = "neighbourhood/cuts.rs"]
 mod cuts;
 #[path = "neighbourhood/emergency.rs"]

@@ -40,6 +40,18 @@ fn unpack(node: &Desk, file: &Path) -> Value {
     taken
 }
 
+/// What is told of a file.
+fn list(node: &Desk, file: &Path) -> Value {
+    node.ask(&["courier", "list", file.to_str().unwrap()])
+}
+
+/// What the audit says of files: which node's, and how many entries.
+fn recorded(node: &Desk, what: &str) -> Vec<(Value, Value)> {
+    let page = node.ask(&["keys", "audit", "--limit", "1000"]);
+    let rows = page["rows"].as_array().unwrap().iter().filter(|row| row["what"] == what);
+    rows.map(|row| (row["node"].clone(), row["count"].clone())).collect()
+}
+
 /// Why a file is refused, and the exit code.
 fn refused(node: &Desk, file: &Path) -> (i32, String) {
     let run = node.run(&["courier", "unpack", file.to_str().unwrap()]);
@@ -66,6 +78,37 @@ fn photo(folder: &TempDir, mebibytes: usize) -> PathBuf {
     blake3::Hasher::new().update(b"photo").finalize_xof().fill(&mut content);
     fs::write(&file, content).unwrap();
     file
+}
+
+#[test]
+fn a_look_at_a_file_tells_whose_it_is_and_takes_nothing_in() {
+    let folder = folder();
+    let at = stick(&folder);
+    let (mut centre, mut hub) = centre_and_hub(folder.path());
+    let [at_centre, at_hub] = [id(&centre), id(&hub)];
+    centre.stop();
+    let elder = add_elder(&hub, "王秀英");
+    let file = at("file");
+    let packed = pack(&hub, "centre", &file);
+    // Only its receiver sees into it.
+    let foreign = list(&hub, &file);
+    assert_eq!((&foreign["sealed"], &foreign["node"]), (&json!(true), &Value::Null));
+    assert_eq!((&foreign["bytes"], &foreign["entries"]), (&packed["bytes"], &json!(0)));
+    assert_eq!(recorded(&hub, "packed"), [(at_centre, packed["entries"].clone())]);
+    hub.stop();
+
+    centre.up();
+    let listed = list(&centre, &file);
+    assert_eq!((&listed["node"], &listed["label"]), (&at_hub, &json!("hub")));
+    assert_eq!((&listed["end"], &listed["parts"]), (&json!("whole"), &foreign["parts"]));
+    for number in ["entries", "certificates", "receipts", "bytes"] {
+        assert_eq!(listed[number], packed[number], "{number}");
+    }
+    assert!(!elders(&centre).contains(&elder), "nothing was taken in");
+    let taken = unpack(&centre, &file);
+    assert!(elders(&centre).contains(&elder));
+    assert_eq!(recorded(&centre, "unpacked"), [(at_hub, taken["entries"].clone())]);
+    centre.stop();
 }
 
 #[test]

@@ -20,13 +20,13 @@ const PHONE: &str = "13800000000";
 const FAR: &str = "\"off\"\nrelay_only = true";
 
 /// Where a relay is, and goes on being when it is made anew.
-struct Place {
+pub(crate) struct Place {
     http: String,
     status: String,
 }
 
 impl Place {
-    fn draw() -> Self {
+    pub(crate) fn draw() -> Self {
         // Both at once, lest the second be the first again.
         let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [http, status] = ports.map(|port| port.local_addr().unwrap().to_string());
@@ -38,31 +38,44 @@ impl Place {
     }
 
     /// Makes a relay and lets it join.
-    fn relay(&self, folder: &Path, name: &str, centre: &Desk) -> Site {
+    pub(crate) fn relay(&self, folder: &Path, name: &str, centre: &Desk) -> Site {
         let mut relay = Site::init(folder.join(name), None, LOOPBACK);
         join(centre, &relay, &["carrier", "--name", name]);
         self.up(&mut relay);
         relay
     }
 
-    fn up(&self, relay: &mut Site) {
+    pub(crate) fn up(&self, relay: &mut Site) {
         let url = self.url();
         let words = ["--http", &self.http, "--public-url", &url, "--status", &self.status];
         relay.relay_up_at(&words);
     }
 
-    /// How many entries the relay keeps.
-    fn entries(&self) -> u64 {
+    /// What the relay answers, and with which code.
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.status).unwrap();
         let host = &self.status;
-        write!(stream, "GET /status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
-            .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status: Value = serde_json::from_str(body).unwrap();
-        status["held"]["entries"].as_u64().unwrap()
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let code = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (code, serde_json::from_str(body).unwrap())
     }
+
+    /// How many entries the relay keeps.
+    pub(crate) fn entries(&self) -> u64 {
+        self.get("/status").1["held"]["entries"].as_u64().unwrap()
+    }
+}
+
+/// Waits until the relay that the node is connected with keeps all that the node has for others.
+pub(crate) fn handed_over(node: &Desk) {
+    node.await_answer(&["status"], |status| {
+        let keeps = |peer: &&Value| peer["kind"] == "carrier" && peer["path"] != "away";
+        let carrier = status["peers"].as_array()?.iter().find(keeps)?;
+        (carrier["waiting_entries"] == 0).then_some(())
+    });
 }
 
 /// Waits until one node reaches the other through this relay.
@@ -128,11 +141,7 @@ fn a_relay_is_killed_and_wiped_and_nothing_is_lost() {
     near.stop();
     parted(&hub, &centre_id);
     let carried = add_elder(&hub, "刘凤英");
-    hub.await_answer(&["status"], |status| {
-        let waits = |peer: &&Value| peer["kind"] == "carrier" && peer["path"] != "away";
-        let carrier = status["peers"].as_array()?.iter().find(waits)?;
-        (carrier["waiting_entries"] == 0).then_some(())
-    });
+    handed_over(&hub);
     hub.stop();
     centre.up();
     sees(&centre, &carried);

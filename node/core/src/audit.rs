@@ -125,10 +125,14 @@ whats! {
     BackedUp = 32 "backed-up";
     /// The store was restored from a backup.
     Restored = 33 "restored";
+    /// A courier file was packed: for which node, or for all.
+    Packed = 34 "packed";
+    /// A courier file was taken in: whose, and how many entries were new.
+    Unpacked = 35 "unpacked";
     /// It was signed that a checkpoint stands for what carriers may drop.
-    Pruned = 34 "pruned";
+    Pruned = 36 "pruned";
     /// A checkpoint was found that contradicts what is held.
-    WrongCheckpoint = 35 "wrong-checkpoint";
+    WrongCheckpoint = 37 "wrong-checkpoint";
     /// A person, or somebody at the node, read a record.
     Read = 40 "read";
     /// A person, or somebody at the node, saw a list.

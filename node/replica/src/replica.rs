@@ -18,9 +18,10 @@ use crate::session::Session;
 pub mod api;
 mod backoff;
 mod carried;
-mod cells;
+pub(crate) mod cells;
 pub(crate) mod commits;
 mod erase;
+pub(crate) mod parcels;
 mod quota;
 pub(crate) mod world;
 

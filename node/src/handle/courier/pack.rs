@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use linli_core::audit::{AuditRecord, What};
 use linli_core::courier::Sealer;
 use linli_replica::courier::{Head, Packer, Preamble, Writer, chunk};
 use linli_replica::id::NodeId;
@@ -31,6 +32,8 @@ struct Pack {
     waiting: Option<Vec<u8>>,
     finished: bool,
     waits: bool,
+    /// That it was packed, for whom, and by whom; written when it is.
+    record: AuditRecord,
     answer: CourierPacked,
 }
 
@@ -67,6 +70,8 @@ pub(in crate::handle) fn begin(
         return Ok(Box::new(Nothing(answer)));
     }
     let out = Outgoing::create(Path::new(&request.file)).map_err(unwritten)?;
+    let acted = node.record_of(What::Packed);
+    let record = AuditRecord { node: peer, ..acted };
     let sealer = peer.map(|peer| sealer(node, &peer)).transpose()?;
     let clear = Preamble { encapped: None };
     let preamble = sealer.as_ref().map_or(clear, Sealer::preamble);
@@ -80,7 +85,8 @@ pub(in crate::handle) fn begin(
     };
     let (writer, first) = Writer::begin(&preamble, &head, node.core.signing_key());
     let (writer, waiting, finished) = (Some(writer), None, false);
-    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits: false, answer };
+    let waits = false;
+    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits, record, answer };
     let first = pack.sealed(&first)?;
     pack.write([preamble.encode().to_vec(), first].concat())?;
     Ok(Box::new(pack))
@@ -128,7 +134,7 @@ impl Work for Pack {
 }
 
 impl Pack {
-    fn some(&mut self, node: &Node) -> Done {
+    fn some(&mut self, node: &mut Node) -> Done {
         for _ in 0..FRAMES_AT_ONCE {
             if let Some(bytes) = self.waiting.take() {
                 self.write(bytes)?;
@@ -136,7 +142,7 @@ impl Pack {
                     return Ok(None);
                 }
             }
-            let Some(mut writer) = self.writer.take() else { return self.finish() };
+            let Some(mut writer) = self.writer.take() else { return self.finish(node) };
             let (index, directory) = (node.replica.index(), node.replica.directory());
             let frame = self.packer.next(index, directory, node.store.as_ref());
             let frame = frame.map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
@@ -167,7 +173,7 @@ impl Pack {
         Ok(())
     }
 
-    fn finish(&mut self) -> Done {
+    fn finish(&mut self, node: &mut Node) -> Done {
         self.finished = self.finished || self.out.finish();
         let Some(written) = self.finished.then(|| self.out.written()).flatten() else {
             self.waits = true;
@@ -183,6 +189,8 @@ impl Pack {
             bytes: written.map_err(unwritten)?,
             ..self.answer.clone()
         };
+        // Not waited for: from a full disk what lacks elsewhere is to leave all the same.
+        node.note(&AuditRecord { count: answer.entries, ..self.record.clone() });
         Ok(Some((json(&answer)?, BTreeSet::new())))
     }
 }
