@@ -68,8 +68,6 @@ pub(crate) struct Node {
     /// Entries of this node's that are held back, by space.
     pub(crate) own_held_back: BTreeMap<SpaceTag, u64>,
     pub(crate) sweep: crate::handle::rotation::Sweep,
-    /// Where it is on its way through the documents that have grown.
-    pub(crate) checkpoints: crate::handle::checkpoints::Sweep,
     pub(crate) service: linli_store::Service,
     /// Pieces of data of others that were refused, since the start.
     pub(crate) refused: u64,
@@ -195,7 +193,6 @@ impl Node {
             undecided: BTreeSet::new(),
             own_held_back: BTreeMap::new(),
             sweep: crate::handle::rotation::Sweep::default(),
-            checkpoints: crate::handle::checkpoints::Sweep::default(),
             service: linli_store::Service::default(),
             refused: 0,
             complaints: Complaints::default(),

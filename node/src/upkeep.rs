@@ -15,7 +15,6 @@ pub(crate) fn tick(node: &mut Node) {
     crate::heartbeats::tick(node);
     crate::handle::orders::hand_over(node);
     crate::handle::rotation::sweep(node);
-    crate::handle::checkpoints::sweep(node);
     let mut records = node.receipts.take_unsaved();
     records.extend(node.heard.due(now()));
     if !records.is_empty() {

@@ -33,7 +33,6 @@ act-backed-up = backup made
 act-restored = restored from a backup
 act-packed = courier file packed
 act-unpacked = courier file taken in
-act-pruned = signed for a checkpoint
 act-wrong-checkpoint = wrong checkpoint found
 act-read = read
 act-listed = list seen

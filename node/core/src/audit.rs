@@ -129,10 +129,8 @@ whats! {
     Packed = 34 "packed";
     /// A courier file was taken in: whose, and how many entries were new.
     Unpacked = 35 "unpacked";
-    /// It was signed that a checkpoint stands for what carriers may drop.
-    Pruned = 36 "pruned";
     /// A checkpoint was found that contradicts what is held.
-    WrongCheckpoint = 37 "wrong-checkpoint";
+    WrongCheckpoint = 36 "wrong-checkpoint";
     /// A person, or somebody at the node, read a record.
     Read = 40 "read";
     /// A person, or somebody at the node, saw a list.
@@ -414,10 +412,6 @@ impl AuditRecord {
             Act::Refuse { entries } => {
                 record.count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
                 What::Refused
-            }
-            Act::Prune(prune) => {
-                record.detail = Some(hex::encode(prune.entry.as_bytes()));
-                What::Pruned
             }
         };
         Some(record)

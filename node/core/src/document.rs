@@ -6,8 +6,6 @@ use automerge::{ActorId, AutoCommit, Change, ChangeHash};
 use linli_model::author::{Author, Authors};
 use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 
-use crate::checkpoint::Checkpoint;
-
 mod change;
 mod run;
 
@@ -90,7 +88,6 @@ pub struct Document {
     doc: AutoCommit,
     authors: AuthorIndex,
     withheld: Vec<WithheldEntry>,
-    checkpoints: Vec<Checkpoint>,
     own: Option<ChangeHash>,
     stuck: bool,
 }
@@ -126,7 +123,6 @@ impl Document {
         entries: Vec<Judged>,
         mut withheld: Vec<WithheldEntry>,
         own: LogKey,
-        checkpoints: Vec<Checkpoint>,
     ) -> Self {
         let (mut doc, run) = apply(document, entries, &mut withheld);
         let own_actor = actor(own, document);
@@ -143,13 +139,7 @@ impl Document {
         withheld.sort();
         let stuck = withheld.iter().any(|entry| entry.log == own);
         doc.set_actor(own_actor);
-        Self { doc, authors, withheld, checkpoints, own: last, stuck }
-    }
-
-    /// Lists the checkpoints that stewards wrote, and what comparing them with what is held showed.
-    #[must_use]
-    pub fn checkpoints(&self) -> &[Checkpoint] {
-        &self.checkpoints
+        Self { doc, authors, withheld, own: last, stuck }
     }
 
     /// Says whether an entry of this node's own log is not shown. What is written after it in that

@@ -19,7 +19,7 @@ use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, VerifiedPage};
 use linli_replica::frontier::Tip;
 use linli_replica::held::Held;
-use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
@@ -124,9 +124,7 @@ pub struct Core {
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
     /// Documents that were opened and hold what a person signed after their end.
     signed_late: BTreeSet<(SpaceTag, DocTag)>,
-    /// Checkpoints, by their last part, that agreed with everything they stand for.
-    sound: BTreeSet<EntryId>,
-    /// Checkpoints that contradict what is held, in the documents that were opened since the start.
+    /// Checkpoints that contradicted what is held when they were last compared, since the start.
     wrong: BTreeMap<(SpaceTag, DocTag), Vec<Checkpoint>>,
     uses: u64,
 }
@@ -244,7 +242,6 @@ impl Core {
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             signed_late: BTreeSet::new(),
-            sound: BTreeSet::new(),
             wrong: BTreeMap::new(),
             uses: 0,
         };

@@ -124,5 +124,11 @@ pub const CHECKPOINT_INFLATION_MAX: usize = 64;
 /// Entries that one checkpoint stands for. A month of readings at three-minute intervals has 14,880.
 pub const CHECKPOINT_ROWS_MAX: usize = 1 << 16;
 
-/// People in one checkpoint whose signatures it states: each costs one or two signatures to check.
+/// Changes in one checkpoint, of all entries together. Mostly an entry has one.
+pub const CHECKPOINT_CHANGES_MAX: usize = CHECKPOINT_ROWS_MAX;
+
+/// Checkpoints of one node in one document that are compared: those that say they reach furthest.
+pub const CHECKPOINTS_COMPARED_MAX: usize = 4;
+
+/// People in one checkpoint whose certificates it states.
 pub const CHECKPOINT_PEOPLE_MAX: usize = 1 << 10;

@@ -1,8 +1,8 @@
-//! Checkpoints of documents: made, signed for, and compared with what is held.
+//! Checkpoints of documents: made, and compared with what is held.
 
 use serde::{Deserialize, Serialize};
 
-use super::grants::{NodeRef, PartyRef};
+use super::grants::NodeRef;
 use super::{Acting, methods};
 
 methods! {
@@ -10,7 +10,7 @@ methods! {
     "keys.checkpoints" CheckpointList => Vec<CheckpointRow>;
 }
 
-/// Writes checkpoints, and signs for those that agree with what is held, some spaces at a time.
+/// Writes checkpoints, some spaces at a time.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct KeysCheckpoint {
     /// One elder's spaces; all where it is not given.
@@ -32,8 +32,6 @@ pub struct CheckpointAnswer {
     pub seen: u64,
     /// Checkpoints written.
     pub made: u64,
-    /// Checkpoints that this party signed for: they stand for what carriers may drop.
-    pub signed: u64,
     /// Documents left as they are: a member may not read what is older, or they are too large.
     pub left: u64,
     /// Documents that could not be looked at or written to.
@@ -42,10 +40,10 @@ pub struct CheckpointAnswer {
     pub next: Option<String>,
 }
 
-/// Lists the checkpoints of documents, and what comparing them with what is held showed.
+/// Compares the checkpoints of documents with what is held, and lists them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CheckpointList {
-    /// One elder's; otherwise those that are wrong, of the documents that were opened since the start.
+    /// One elder's; otherwise nothing is compared, and those are listed that were found wrong since the start.
     pub elder: Option<String>,
 }
 
@@ -70,8 +68,4 @@ pub struct CheckpointRow {
     pub unknown: u64,
     /// What is wrong: `unreadable`, `unbound`, `bad_change`, `other_entry`, `other_changes` or `other_author`.
     pub flaw: Option<String>,
-    /// The parties that signed for it.
-    pub signed: Vec<PartyRef>,
-    /// Whether enough of them have: stewards of two parties, or the only one.
-    pub agreed: bool,
 }

@@ -306,7 +306,7 @@ fn in_background(
 }
 
 /// Of a party's nodes the one of lowest id is the first to do what each of them could.
-pub(super) fn is_first_node(node: &Node, at: Timestamp) -> bool {
+fn is_first_node(node: &Node, at: Timestamp) -> bool {
     let mut nodes = node.replica.directory().nodes_of(node.core.party(), at).map(|(id, _)| *id);
     nodes.all(|id| node.core.node() <= id)
 }

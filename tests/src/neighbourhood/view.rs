@@ -114,7 +114,8 @@ impl Neighbourhood {
     pub fn checkpoints(&mut self, id: NodeId, space: SpaceTag, name: &str) -> Vec<Checkpoint> {
         let now = self.now;
         self.node_mut(id).with_core(now, |core, world, _| {
-            core.document(world, space, name).expect("a member shows it").checkpoints().to_vec()
+            let document = core.space(world, space).expect("a member shows it").document(name);
+            core.checkpoints(world, space, document).expect("a member shows it")
         })
     }
 

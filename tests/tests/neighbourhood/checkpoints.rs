@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use linli_core::authority::{Agreement, Right};
+use linli_core::authority::Right;
 use linli_core::checkpoint::{Checkpoint, Finding, Flaw, Manifest};
 use linli_core::engine::{CoreError, NewSpace};
 use linli_core::payload::Content;
@@ -45,19 +45,6 @@ fn make(net: &mut Neighbourhood, id: NodeId, space: SpaceTag) -> Result<bool, Co
     })?;
     net.drain();
     Ok(made)
-}
-
-/// Lets a node sign for a checkpoint of the profile; says whether it did.
-fn agree(net: &mut Neighbourhood, id: NodeId, space: SpaceTag) -> Result<bool, CoreError> {
-    let mut signed = false;
-    net.act(id, |core, world, rng| {
-        let document = core.space(world, space)?.document(PROFILE);
-        let authored = core.agree(world, rng, space, document)?;
-        signed = authored.is_some();
-        Ok::<_, CoreError>(authored.unwrap_or_default())
-    })?;
-    net.drain();
-    Ok(signed)
 }
 
 fn seen(net: &mut Neighbourhood, id: NodeId, space: SpaceTag) -> Vec<Checkpoint> {
@@ -173,8 +160,11 @@ fn a_steward_who_lies_is_refused_and_reported_and_another_one_replaces_it() {
     let before = view(&mut net, a, space);
     lie(&mut net, b, space, victim);
     for id in [a, b, c] {
+        // Both say that they reach as far.
+        let mut found = findings(&mut net, id, space);
+        found.sort();
         let wrong = (b, Finding::Wrong(Flaw::OtherEntry));
-        assert_eq!(findings(&mut net, id, space), [(b, Finding::Agrees), wrong], "{id:?}");
+        assert_eq!(found, [(b, Finding::Agrees), wrong], "{id:?}");
         assert_eq!(view(&mut net, id, space), before, "{id:?}");
         let reported = net.node(id).core.wrong_checkpoints().map(|(.., found)| found.node);
         assert_eq!(reported.collect::<Vec<_>>(), [b], "{id:?}");
@@ -265,49 +255,6 @@ fn only_a_steward_makes_one_and_what_does_not_count_is_not_in_it() {
     let checkpoint = &seen(&mut net, a, space)[0];
     assert_eq!(checkpoint.finding, Finding::Agrees);
     assert!(checkpoint.manifest.frontier.iter().all(|upto| upto.log != forger.log_id()));
-}
-
-#[test]
-fn stewards_of_two_parties_sign_for_what_each_has_compared() {
-    let (mut net, [a, b, c], space) = street(306);
-    assert!(!agree(&mut net, a, space).unwrap(), "there is no checkpoint");
-    assert_eq!(agree(&mut net, c, space), Err(CoreError::Forbidden(Right::Steward)));
-    assert!(make(&mut net, b, space).unwrap());
-    net.heal();
-    assert!(agree(&mut net, b, space).unwrap());
-    assert!(!agree(&mut net, b, space).unwrap(), "once");
-    net.heal();
-    let reached = |net: &mut Neighbourhood, id| {
-        let state = net.state(id, space);
-        state.prunes.values().map(Agreement::is_reached).collect::<Vec<_>>()
-    };
-    assert_eq!(reached(&mut net, c), [false]);
-    assert!(agree(&mut net, a, space).unwrap());
-    net.heal();
-    for id in [a, b, c] {
-        assert_eq!(reached(&mut net, id), [true]);
-    }
-}
-
-#[test]
-fn a_steward_does_not_sign_for_what_it_has_not_or_what_is_wrong() {
-    let (mut net, [a, b, c], space) = street(307);
-    net.isolate(a);
-    net.set(c, space, ProfileField::Health, "unseen by a").unwrap();
-    net.settle();
-    let victim = written(&mut net, c, space)[1].id();
-    assert!(make(&mut net, b, space).unwrap());
-    net.heal();
-    net.set(c, space, ProfileField::Health, "later").unwrap();
-    net.heal();
-    lie(&mut net, b, space, victim);
-    // The liar's own core would not sign for it either; a writes for the honest one.
-    assert!(agree(&mut net, a, space).unwrap());
-    net.heal();
-    let state = net.state(c, space);
-    let wrong: Vec<EntryId> = net.node(a).core.wrong_checkpoints().map(|(.., w)| w.entry).collect();
-    assert_eq!(wrong.len(), 1);
-    assert!(state.prunes.keys().all(|prune| !wrong.contains(&prune.entry)));
 }
 
 #[test]

@@ -34,7 +34,6 @@ impl Checkpoint {
             sum.total = answer.total;
             sum.seen += answer.seen;
             sum.made += answer.made;
-            sum.signed += answer.signed;
             sum.left += answer.left;
             sum.failed += answer.failed;
             if answer.next.is_none() {
@@ -46,7 +45,6 @@ impl Checkpoint {
             let arguments = [
                 ("seen", sum.seen.into()),
                 ("made", sum.made.into()),
-                ("signed", sum.signed.into()),
                 ("left", sum.left.into()),
                 ("failed", sum.failed.into()),
             ];

@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Checkpoints {
-    /// The elder's id or name, or a part that fits one only [default: those that are wrong, of all]
+    /// The elder's id or name, or a part that fits one only [default: those found wrong since the start]
     elder: Option<String>,
 }
 
@@ -31,19 +31,9 @@ fn table(context: &Context, rows: &[CheckpointRow]) -> String {
             context.zone.show(row.at_ms),
             row.entries.to_string(),
             found(context, row),
-            signed(context, row),
         ]
     };
-    let columns = [
-        "id",
-        "document",
-        "data",
-        "written-by",
-        "signed-at",
-        "entries",
-        "compared",
-        "signed-for-by",
-    ];
+    let columns = ["id", "document", "data", "written-by", "signed-at", "entries", "compared"];
     Columns(&columns).table(&context.text, rows.iter().map(row).collect())
 }
 
@@ -54,14 +44,5 @@ fn found(context: &Context, row: &CheckpointRow) -> String {
         (Some(flaw), _) => format!("{word}: {}", context.text.word("flaw", flaw)),
         (None, 0) => word,
         (None, unknown) => format!("{word} ({unknown})"),
-    }
-}
-
-/// Who signed for it, and whether that is enough.
-fn signed(context: &Context, row: &CheckpointRow) -> String {
-    let parties: Vec<String> = row.signed.iter().map(|by| party(context, by)).collect();
-    match row.agreed {
-        true => format!("{}; {}", parties.join(", "), context.text.say("checkpoint-agreed", &[])),
-        false => parties.join(", "),
     }
 }

@@ -11,7 +11,6 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use super::epoch::Epoch;
-use super::prune::Prune;
 use crate::kdf::{self, DocumentSecret};
 use crate::limits::{CODE_BYTES_MAX, CUT_LOGS_MAX, HEADS_MAX, PARENTS_MAX};
 
@@ -207,9 +206,6 @@ pub enum Act {
         #[n(0)]
         entries: Vec<EntryId>,
     },
-    /// Says that a checkpoint stands for what carriers may drop.
-    #[n(10)]
-    Prune(#[n(0)] Prune),
 }
 
 /// By what authority a signer acts.
@@ -506,7 +502,6 @@ impl Act {
             Self::Admit { entries } | Self::Refuse { entries } => {
                 crate::codec::is_ascending(entries)
             }
-            Self::Prune(prune) => prune.is_sound(),
         }
     }
 }

@@ -13,7 +13,6 @@ use super::set::SpaceCertificates;
 use super::state::{Community, Death, Refusal, SpaceState};
 use crate::limits::DELEGATION_MAX;
 
-mod agree;
 mod report;
 mod title;
 
@@ -104,8 +103,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 | Act::Epoch(_)
                 | Act::Cut { .. }
                 | Act::Admit { .. }
-                | Act::Refuse { .. }
-                | Act::Prune(_),
+                | Act::Refuse { .. },
             )
             | None => {}
         }
@@ -150,8 +148,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
             | Act::HandOver(_)
             | Act::Epoch(_)
             | Act::Admit { .. }
-            | Act::Refuse { .. }
-            | Act::Prune(_) => {}
+            | Act::Refuse { .. } => {}
         }
         Ok(authority)
     }

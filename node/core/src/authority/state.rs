@@ -11,7 +11,6 @@ use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 
 use super::certificate::{CutPoint, Genesis, Owner, Right, SpaceId, Under};
 use super::epoch::Epoch;
-use super::prune::{Agreement, Prune};
 use super::set::SpaceCertificates;
 
 /// What the rules of a space ask of the community.
@@ -245,8 +244,6 @@ pub struct SpaceState {
     pub admitted: BTreeSet<EntryId>,
     /// Entries of which a steward said that they stay held back, and none let count.
     pub refused_entries: BTreeSet<EntryId>,
-    /// What stewards said that checkpoints stand for, and who.
-    pub prunes: BTreeMap<Prune, Agreement>,
     /// Certificates that do not count, with the reason.
     pub refused: BTreeMap<CertificateId, Refusal>,
     /// Certificates that cite others which are not here yet, with those.
@@ -254,8 +251,7 @@ pub struct SpaceState {
     /// Grants that counted and were ended.
     pub dead: BTreeMap<CertificateId, Death>,
     /// Removals, cuts, admissions and refusals of stewards whom the owner removed meanwhile, and cuts
-    /// that follow only such removals; each with the owner's removal. What a steward signed of a
-    /// checkpoint, where anybody removed it without having seen that. The same of whoever had been
+    /// that follow only such removals; each with the owner's removal. The same of whoever had been
     /// the owner until a hand-over, and hand-overs that another outranks; each with the hand-over.
     pub void: BTreeMap<CertificateId, CertificateId>,
 }

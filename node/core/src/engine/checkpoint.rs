@@ -1,19 +1,22 @@
 //! Checkpoints of documents: made by stewards, compared by everybody who holds what they stand for.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::ChangeHash;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, EntryId, LogKey, SpaceTag};
+use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::open::Reading;
 use super::{Authored, Core, CoreError, Edit, World};
-use crate::authority::{Act, Prune, Right};
-use crate::checkpoint::{Checkpoint, Covered, Finding, Row, Whole, check, join};
+use crate::authority::Right;
+use crate::checkpoint::{
+    Checkpoint, Covered, Finding, Found, HeldLog, Room, Row, Whole, check, join, open,
+};
 use crate::document::{Judged, apply};
-use crate::limits::CUT_LOGS_MAX;
+use crate::limits::{CHECKPOINTS_COMPARED_MAX, CUT_LOGS_MAX};
 use crate::payload::Binding;
 use crate::space::Space;
 
@@ -23,7 +26,8 @@ const OPENED_BY_KEY: &str = "emergency";
 
 impl Core {
     /// Writes a checkpoint of a document: what of it counts and could be opened, from the first entry of each
-    /// log to the last before something else. None where that is nothing beyond the latest sound one.
+    /// log to the last before something else. None where that is nothing beyond the
+    /// one that reaches furthest of those that agree with what is held.
     ///
     /// # Errors
     /// This party is no steward there; members read from now on or the space is opened by its latest key
@@ -50,37 +54,37 @@ impl Core {
         self.unstick(world, rng, what)?;
         let Some(whole) = self.whole_of(world, tag, document)? else { return Ok(None) };
         let parts = whole.parts().ok_or(CoreError::TooLargeToCheckpoint)?;
-        let mut draft = Draft::new(world);
-        let epoch = self.writable_epoch(&mut draft, rng, tag)?;
-        self.tie(&mut draft, rng, epoch, tag)?;
-        for part in parts {
-            self.write_under(&mut draft, rng, epoch, what, part)?;
-        }
-        let record = self.space_mut(world.directory, tag)?.record();
-        let mut authored = Authored { records: vec![record], ..Authored::default() };
-        self.finish(draft, rng, &mut authored)?;
-        self.open.remove(&document);
-        Ok(Some(authored))
+        self.whole(world, tag, |core| {
+            let mut draft = Draft::new(world);
+            let epoch = core.writable_epoch(&mut draft, rng, tag)?;
+            core.tie(&mut draft, rng, epoch, tag)?;
+            for part in parts {
+                core.write_under(&mut draft, rng, epoch, what, part)?;
+            }
+            let record = core.space_mut(world.directory, tag)?.record();
+            let mut authored = Authored { records: vec![record], ..Authored::default() };
+            core.finish(draft, rng, &mut authored)?;
+            core.open.remove(&document);
+            Ok(Some(authored))
+        })
     }
 
-    /// Puts together what a checkpoint is to hold; none where the latest sound one has it all.
+    /// Puts together what a checkpoint is to hold; none where the furthest sound one has it all.
     fn whole_of(
         &mut self,
         world: World<'_>,
         tag: SpaceTag,
         document: DocTag,
     ) -> Result<Option<Whole>, CoreError> {
-        let had: BTreeMap<LogKey, u64> = self
-            .open(world, tag, document)?
-            .checkpoints()
-            .iter()
-            .filter(|checkpoint| checkpoint.finding == Finding::Agrees)
-            .max_by_key(|checkpoint| (checkpoint.at, checkpoint.entry))
-            .map(|latest| latest.manifest.frontier.iter().map(|u| (u.log, u.sequence)).collect())
-            .unwrap_or_default();
         let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
         let reading = Reading::new(world, space, &held);
+        // In order: the last one reaches furthest.
+        let found = reading.checkpoints(world, space);
+        let sound = found.iter().rfind(|checkpoint| checkpoint.finding == Finding::Agrees);
+        let had: BTreeMap<LogKey, u64> = sound
+            .map(|latest| latest.manifest.frontier.iter().map(|u| (u.log, u.sequence)).collect())
+            .unwrap_or_default();
         let whole = whole(document, space, reading);
         Ok(whole.filter(|whole| {
             let news = |log: &Covered| {
@@ -91,65 +95,32 @@ impl Core {
         }))
     }
 
-    /// Signs that a checkpoint stands for what it covers: the one that another steward has signed for, else
-    /// the latest. Only one that agrees with everything it stands for, all of which is held here and counts.
-    /// None where there is no such, or this party has signed for it.
+    /// Lists the checkpoints of a document that stewards wrote, compared with what is held, from the one that
+    /// reaches least to the one that reaches furthest; of each node those few that say they reach furthest.
+    /// Remembers which are wrong. This is work: a document is opened without it.
     ///
     /// # Errors
-    /// This party is no steward there, or the store cannot be read.
-    pub fn agree(
+    /// This node is no member of the space, or the store cannot be read.
+    pub fn checkpoints(
         &mut self,
         world: World<'_>,
-        rng: &mut impl CryptoRng,
         tag: SpaceTag,
         document: DocTag,
-    ) -> Result<Option<Authored>, CoreError> {
-        let party = self.party;
+    ) -> Result<Vec<Checkpoint>, CoreError> {
+        let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
-        if space.state().right(&party, world.now) < Some(Right::Steward) {
-            return Err(CoreError::Forbidden(Right::Steward));
-        }
-        // What has no name holds no record.
-        if space.name_of(&document).is_none() {
-            return Ok(None);
-        }
-        let sound = |checkpoint: &Checkpoint| {
-            (checkpoint.finding == Finding::Agrees).then(|| checkpoint.terms(document))
-        };
-        let found = self.open(world, tag, document)?.checkpoints().iter().rev();
-        let sound: Vec<Prune> = found.filter_map(sound).collect();
-        let space = self.space_mut(world.directory, tag)?;
-        let signed = |prune: &Prune| space.state().prunes.get(prune).map(|signed| &signed.parties);
-        let waits = |prune: &&Prune| signed(prune).is_some_and(|by| !by.is_empty());
-        let Some(prune) = sound.iter().find(waits).or(sound.first()) else { return Ok(None) };
-        if signed(prune).is_some_and(|by| by.contains(&party)) {
-            return Ok(None);
-        }
-        let act = Act::Prune(prune.clone());
-        self.whole(world, tag, |core| {
-            let mut draft = Draft::new(world);
-            let certificate = core.act(world, tag, act)?;
-            core.publish(&mut draft, rng, tag, vec![certificate])?;
-            core.published(draft, rng, tag).map(Some)
-        })
-    }
-
-    /// Remembers the checkpoints of a document that are wrong.
-    pub(super) fn note_checkpoints(
-        &mut self,
-        place: (SpaceTag, DocTag),
-        checkpoints: &[Checkpoint],
-    ) {
-        let wrong = checkpoints.iter().filter(|c| matches!(c.finding, Finding::Wrong(_)));
+        let found = Reading::new(world, space, &held).checkpoints(world, space);
+        let wrong = found.iter().filter(|c| matches!(c.finding, Finding::Wrong(_)));
         let wrong: Vec<Checkpoint> = wrong.cloned().collect();
-        if wrong.is_empty() {
-            self.wrong.remove(&place);
-        } else {
-            self.wrong.insert(place, wrong);
-        }
+        let place = (tag, document);
+        match wrong.is_empty() {
+            true => self.wrong.remove(&place),
+            false => self.wrong.insert(place, wrong),
+        };
+        Ok(found)
     }
 
-    /// Lists the checkpoints that contradict what is held, of the documents that were opened since the start.
+    /// Lists the checkpoints that contradicted what was held when they were last compared, since the start.
     pub fn wrong_checkpoints(&self) -> impl Iterator<Item = (SpaceTag, DocTag, &Checkpoint)> {
         let of = |((space, document), list): (&(SpaceTag, DocTag), _)| (*space, *document, list);
         let all = self.wrong.iter().map(of);
@@ -160,44 +131,33 @@ impl Core {
 }
 
 impl Reading {
-    /// Finds the checkpoints that stewards wrote, and compares them with what is held. `sound` remembers those
-    /// that agreed with everything: they are not compared again.
-    pub(super) fn checkpoints(
-        &self,
-        world: World<'_>,
-        space: &Space,
-        document: DocTag,
-        sound: &mut BTreeSet<EntryId>,
-    ) -> Vec<Checkpoint> {
-        let mut checkpoints = Vec::new();
-        let mut held = None;
+    /// Finds the checkpoints that stewards wrote and compares them with what is held, of each node those few
+    /// that reach furthest; in order of how far they reach.
+    fn checkpoints(&self, world: World<'_>, space: &Space) -> Vec<Checkpoint> {
+        let mut by_node: BTreeMap<(PartyId, NodeId), Vec<(LogKey, Found<'_>)>> = BTreeMap::new();
         for (log, forked, entries) in self.judged() {
             let writer =
                 space.writer(&log).and_then(|id| Some((id, world.directory.node(&id)?.party)));
             let Some((node, party)) = writer.filter(|_| !forked) else { continue };
-            let Some(member) = space.state().members.get(&party) else { continue };
             // Whoever writes under a content key is not thereby somebody whose checkpoint counts.
-            let steward = |at| member.right_when_signed(at) >= Some(Right::Steward);
-            let counting = entries.filter(|e| e.standing.is_ok() && steward(e.at));
+            if space.state().right(&party, world.now) < Some(Right::Steward) {
+                continue;
+            }
+            let counting = entries.filter(|e| e.standing.is_ok());
             let parts = counting.map(|e| (e.sequence, e.entry, e.at, e.part.as_deref()));
-            for found in join(parts) {
-                let finding = if !found.is_whole() {
-                    Finding::Incomplete
-                } else if sound.contains(&found.entry) {
-                    Finding::Agrees
-                } else {
-                    let held = held.get_or_insert_with(|| self.held());
-                    let whole = Whole::open(found.manifest, &found.bytes(), space.tag(), document);
-                    match whole.and_then(|whole| check(&whole, held)) {
-                        Ok(0) => Finding::Agrees,
-                        Ok(unknown) => Finding::Unknown(unknown),
-                        Err(flaw) => Finding::Wrong(flaw),
-                    }
-                };
-                if finding == Finding::Agrees {
-                    sound.insert(found.entry);
-                }
-                let (first, last, entry, at) = (found.first, found.last, found.entry, found.at);
+            let found = join(parts).into_iter().map(|found| (log, found));
+            by_node.entry((party, node)).or_default().extend(found);
+        }
+        if by_node.values().all(Vec::is_empty) {
+            return Vec::new();
+        }
+        let held = self.held();
+        let mut checkpoints = Vec::new();
+        for ((party, node), mut all) in by_node {
+            all.sort_by_key(|(_, found)| Reverse((found.manifest.covered(), found.entry)));
+            for (log, found) in all.into_iter().take(CHECKPOINTS_COMPARED_MAX) {
+                let finding = compare(&found, space.tag(), &held);
+                let Found { first, last, entry, at, .. } = found;
                 let manifest = found.manifest.clone();
                 checkpoints.push(Checkpoint {
                     log,
@@ -212,8 +172,21 @@ impl Reading {
                 });
             }
         }
-        checkpoints.sort_by_key(|checkpoint| (checkpoint.at, checkpoint.entry));
+        checkpoints.sort_by_key(|checkpoint| (checkpoint.covered(), checkpoint.entry));
         checkpoints
+    }
+}
+
+/// Compares a checkpoint with what is held.
+fn compare(found: &Found<'_>, space: SpaceTag, held: &BTreeMap<LogKey, HeldLog<'_>>) -> Finding {
+    if !found.is_whole() {
+        return Finding::Incomplete;
+    }
+    let stated = open(found.manifest, &found.bytes(), space);
+    match stated.and_then(|stated| check(&stated, held)) {
+        Ok(0) => Finding::Agrees,
+        Ok(unknown) => Finding::Unknown(unknown),
+        Err(flaw) => Finding::Wrong(flaw),
     }
 }
 
@@ -226,11 +199,10 @@ fn is_open_to_all(world: World<'_>, space: &Space) -> bool {
 }
 
 /// Takes of each log what a checkpoint may stand for: from its first entry on as long as each counts and
-/// builds on nothing but what is taken, too. Nothing of a log that forked.
+/// builds on nothing but what is taken, too, and as there is room. Nothing of a log that forked.
 fn whole(document: DocTag, space: &Space, reading: Reading) -> Option<Whole> {
     let mut entries = BTreeMap::new();
-    for (log, forked, judged) in reading.judged().filter(|(_, forked, _)| !forked) {
-        debug_assert!(!forked);
+    for (log, _, judged) in reading.judged().filter(|(_, forked, _)| !forked) {
         entries.insert(log, judged.cloned().collect::<Vec<Judged>>());
     }
     // A certificate names so many logs; what is most work goes first.
@@ -243,6 +215,7 @@ fn whole(document: DocTag, space: &Space, reading: Reading) -> Option<Whole> {
     let (_, run) = apply(document, entries.into_values().flatten().collect(), &mut Vec::new());
     let mut taken: BTreeSet<ChangeHash> = BTreeSet::new();
     let mut logs: BTreeMap<LogKey, Covered> = BTreeMap::new();
+    let mut room = Room::default();
     for entry in run {
         let known = |dep: &ChangeHash| {
             taken.contains(dep) || entry.changes.iter().any(|change| change.hash() == *dep)
@@ -254,6 +227,9 @@ fn whole(document: DocTag, space: &Space, reading: Reading) -> Option<Whole> {
         }) else {
             continue;
         };
+        if !room.take(&entry) {
+            break;
+        }
         taken.extend(entry.changes.iter().map(automerge::Change::hash));
         let Judged { entry, at, certificate, changes, .. } = entry;
         log.rows.push(Row { entry, at, certificate, changes });

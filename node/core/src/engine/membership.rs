@@ -443,8 +443,7 @@ fn sign(
         | Act::HandOver(_)
         | Act::Cut { .. }
         | Act::Admit { .. }
-        | Act::Refuse { .. }
-        | Act::Prune(_) => Right::Steward,
+        | Act::Refuse { .. } => Right::Steward,
     };
     let under =
         space.state().authority(&party, right, world.now).ok_or(CoreError::Forbidden(right))?;

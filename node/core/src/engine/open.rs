@@ -66,10 +66,8 @@ impl Core {
         tag: DocTag,
     ) -> Result<Document, CoreError> {
         let held = self.held_logs(world, space, tag)?;
-        let mut sound = std::mem::take(&mut self.sound);
         let space = self.space_mut(world.directory, space)?;
         let reading = Reading::new(world, space, &held);
-        let checkpoints = reading.checkpoints(world, space, tag, &mut sound);
         let (entries, withheld) = reading.finish(&space.state().admitted);
         let own = space.own_log();
         let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
@@ -80,9 +78,7 @@ impl Core {
             true => self.signed_late.insert(place),
             false => self.signed_late.remove(&place),
         };
-        self.sound = sound;
-        self.note_checkpoints(place, &checkpoints);
-        Ok(Document::build(tag, entries, withheld, own, checkpoints))
+        Ok(Document::build(tag, entries, withheld, own))
     }
 
     /// Reads every log of a document, and whose it is.

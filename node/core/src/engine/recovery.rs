@@ -405,8 +405,7 @@ fn epoch_act(certificates: &SpaceCertificates, epoch: EpochId) -> Option<&crate:
             | Act::HandOver(_)
             | Act::Cut { .. }
             | Act::Admit { .. }
-            | Act::Refuse { .. }
-            | Act::Prune(_),
+            | Act::Refuse { .. },
         )
         | None => None,
     }

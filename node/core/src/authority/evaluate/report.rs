@@ -24,7 +24,6 @@ impl<'a, C: Community> Evaluation<'a, C> {
             cuts: BTreeMap::new(),
             admitted: BTreeSet::new(),
             refused_entries: BTreeSet::new(),
-            prunes: BTreeMap::new(),
             refused: self.refused.clone(),
             waiting: self.graph.waiting.clone(),
             dead: BTreeMap::new(),
@@ -35,7 +34,6 @@ impl<'a, C: Community> Evaluation<'a, C> {
         self.tell_members(&mut state);
         self.tell_epochs(&mut state);
         self.tell_cuts(&mut state);
-        self.tell_prunes(&mut state);
         state
     }
 
@@ -94,7 +92,6 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 Some(Act::Cut { party, .. }) => {
                     self.overruled(place, None).or_else(|| self.groundless(place, *party))
                 }
-                Some(Act::Prune(_)) => self.retracted(place),
                 Some(Act::Genesis(_) | Act::Grant(_) | Act::Epoch(_)) | None => continue,
             };
             if let Some(overruling) = overruling.and_then(|removal| self.graph.id(removal)) {
@@ -137,8 +134,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     | Act::Epoch(_)
                     | Act::Cut { .. }
                     | Act::Admit { .. }
-                    | Act::Refuse { .. }
-                    | Act::Prune(_),
+                    | Act::Refuse { .. },
                 )
                 | None => continue,
             };
@@ -234,8 +230,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     | Act::Grant(_)
                     | Act::Revoke(_)
                     | Act::Epoch(_)
-                    | Act::HandOver(_)
-                    | Act::Prune(_),
+                    | Act::HandOver(_),
                 )
                 | None => {}
             }
