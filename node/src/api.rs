@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub mod audit;
 pub mod cards;
 pub mod care;
+pub mod checkpoints;
 pub mod courier;
 pub mod datamap;
 pub mod erasure;
@@ -34,6 +35,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         recovery::NAMES,
         erasure::NAMES,
         grants::NAMES,
+        checkpoints::NAMES,
         hand_over::NAMES,
         datamap::NAMES,
         courier::NAMES,

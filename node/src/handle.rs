@@ -17,6 +17,7 @@ use crate::node::Node;
 pub(crate) mod alerts;
 mod audit;
 pub(crate) mod cards;
+pub(crate) mod checkpoints;
 pub(crate) mod consents;
 pub(crate) mod courier;
 mod datamap;
@@ -150,6 +151,8 @@ fn authority(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErr
         "keys.revoke" => answer(node, body, exposure::revoke),
         "keys.exposure" => reading(node, body, What::Listed, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
+        "keys.checkpoint" => answer(node, body, checkpoints::make),
+        "keys.checkpoints" => reading(node, body, What::Listed, checkpoints::list),
         "keys.hand-over" => answer(node, body, hand_over::begin),
         "keys.datamap" => Ok(Reply::Work(datamap::begin(node, &read(body)?))),
         "keys.held.list" => reading(node, body, What::Listed, held::list),
@@ -265,11 +268,14 @@ impl From<CoreError> for ApiError {
             CoreError::Forbidden(_)
             | CoreError::NodeEnded
             | CoreError::NoCarrierKey(_)
+            | CoreError::NotForAll
             | CoreError::Person(PersonError::Ended) => Code::Forbidden,
             CoreError::Overtaken => Code::Conflict,
             CoreError::NoKey => Code::Waits,
             CoreError::ForkedLog => Code::Conflict,
-            CoreError::Seal(_) | CoreError::TooMany(_) => Code::Invalid,
+            CoreError::Seal(_) | CoreError::TooMany(_) | CoreError::TooLargeToCheckpoint => {
+                Code::Invalid
+            }
             CoreError::Held(_)
             | CoreError::Record(_)
             | CoreError::Certificate(_)

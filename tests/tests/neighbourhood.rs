@@ -14,6 +14,8 @@ mod authority;
 mod away;
 #[path = "neighbourhood/chance.rs"]
 mod chance;
+#[path = "neighbourhood/checkpoints.rs"]
+mod checkpoints;
 #[path = "neighbourhood/crooked.rs"]
 mod crooked;
 #[path = "neighbourhood/crowded.rs"]

@@ -33,6 +33,7 @@ act-backed-up = backup made
 act-restored = restored from a backup
 act-packed = courier file packed
 act-unpacked = courier file taken in
+act-wrong-checkpoint = wrong checkpoint found
 act-read = read
 act-listed = list seen
 act-exported = audit exported

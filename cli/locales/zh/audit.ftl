@@ -33,6 +33,7 @@ act-backed-up = 制作备份
 act-restored = 从备份恢复
 act-packed = 打包信使文件
 act-unpacked = 读入信使文件
+act-wrong-checkpoint = 发现错误的检查点
 act-read = 读取
 act-listed = 查看列表
 act-exported = 导出审计

@@ -5,6 +5,8 @@ use clap::Subcommand;
 use crate::{context::Context, failure::Exit};
 
 mod audit;
+mod checkpoint;
+mod checkpoints;
 mod consent;
 mod datamap;
 mod erase;
@@ -55,6 +57,8 @@ enum Act {
     Rotate(rotate::Rotate),
     HandOver(hand_over::HandOver),
     Held(held::Held),
+    Checkpoint(checkpoint::Checkpoint),
+    Checkpoints(checkpoints::Checkpoints),
     Recover(recover::Recover),
     RecoverShare(recover_share::RecoverShare),
     Recoveries(recoveries::Recoveries),
@@ -82,6 +86,8 @@ impl Keys {
             Act::Rotate(verb) => verb.run(context).await,
             Act::HandOver(verb) => verb.run(context).await,
             Act::Held(verb) => verb.run(context).await,
+            Act::Checkpoint(verb) => verb.run(context).await,
+            Act::Checkpoints(verb) => verb.run(context).await,
             Act::Recover(verb) => verb.run(context).await,
             Act::RecoverShare(verb) => verb.run(context),
             Act::Recoveries(verb) => verb.run(context).await,

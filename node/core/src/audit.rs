@@ -129,6 +129,8 @@ whats! {
     Packed = 34 "packed";
     /// A courier file was taken in: whose, and how many entries were new.
     Unpacked = 35 "unpacked";
+    /// A checkpoint was found that contradicts what is held.
+    WrongCheckpoint = 36 "wrong-checkpoint";
     /// A person, or somebody at the node, read a record.
     Read = 40 "read";
     /// A person, or somebody at the node, saw a list.

@@ -10,7 +10,7 @@ mod change;
 mod run;
 
 pub(crate) use change::read_change;
-pub(crate) use run::Judged;
+pub(crate) use run::{Judged, apply};
 
 const ACTOR_CONTEXT: &str = "linli 1 automerge actor";
 
@@ -124,7 +124,7 @@ impl Document {
         mut withheld: Vec<WithheldEntry>,
         own: LogKey,
     ) -> Self {
-        let (mut doc, run) = run::apply(document, entries, &mut withheld);
+        let (mut doc, run) = apply(document, entries, &mut withheld);
         let own_actor = actor(own, document);
         let mut authors = AuthorIndex::default();
         let mut last = None;

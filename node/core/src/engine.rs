@@ -24,12 +24,14 @@ use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
 use crate::authority::{Member, Owner, Right, SpaceCertificate};
+use crate::checkpoint::Checkpoint;
 use crate::document::Document;
 use crate::identity::{NodeKeys, SealKey};
 use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
 use crate::space::{BadSpaceRecord, Kept, Space};
 
+mod checkpoint;
 mod draft;
 mod edit;
 mod erase;
@@ -122,6 +124,8 @@ pub struct Core {
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
     /// Documents that were opened and hold what a person signed after their end.
     signed_late: BTreeSet<(SpaceTag, DocTag)>,
+    /// Checkpoints that contradicted what is held when they were last compared, since the start.
+    wrong: BTreeMap<(SpaceTag, DocTag), Vec<Checkpoint>>,
     uses: u64,
 }
 
@@ -238,6 +242,7 @@ impl Core {
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             signed_late: BTreeSet::new(),
+            wrong: BTreeMap::new(),
             uses: 0,
         };
         for (shelf, key, value) in records {

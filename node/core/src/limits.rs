@@ -104,3 +104,31 @@ pub const WORDS_BYTES_MAX: usize = 1 << 10;
 
 /// How long a recovery request is good for: 30 days, for officers who are seldom at their desks.
 pub const REQUEST_TERM_MS: u64 = 30 * 24 * 3_600_000;
+
+/// Bytes of a checkpoint in one entry: beside them fit the manifest, of [`CUT_LOGS_MAX`] logs at most, and
+/// what the first entry of a log says.
+pub const CHECKPOINT_PART_BYTES_MAX: usize = 192 << 10;
+
+/// Entries that one checkpoint takes.
+pub const CHECKPOINT_PARTS_MAX: u32 = 64;
+
+/// Bytes of a checkpoint as it is sealed, in all its parts: 12 MiB.
+pub const CHECKPOINT_BYTES_MAX: usize = CHECKPOINT_PARTS_MAX as usize * CHECKPOINT_PART_BYTES_MAX;
+
+/// Bytes of a checkpoint once it is inflated: what Automerge takes in at a time.
+pub const CHECKPOINT_INFLATED_BYTES_MAX: usize = 16 << 20;
+
+/// How many times its sealed size a checkpoint may take once it is inflated.
+pub const CHECKPOINT_INFLATION_MAX: usize = 64;
+
+/// Entries that one checkpoint stands for. A month of readings at three-minute intervals has 14,880.
+pub const CHECKPOINT_ROWS_MAX: usize = 1 << 16;
+
+/// Changes in one checkpoint, of all entries together. Mostly an entry has one.
+pub const CHECKPOINT_CHANGES_MAX: usize = CHECKPOINT_ROWS_MAX;
+
+/// Checkpoints of one node in one document that are compared: those that say they reach furthest.
+pub const CHECKPOINTS_COMPARED_MAX: usize = 4;
+
+/// People in one checkpoint whose certificates it states.
+pub const CHECKPOINT_PEOPLE_MAX: usize = 1 << 10;

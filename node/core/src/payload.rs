@@ -38,13 +38,13 @@ pub enum Content {
     /// Certificates of the space, in the reserved document that holds them.
     #[n(1)]
     Certificates(#[n(0)] Vec<ByteVec>),
+    /// A part of a checkpoint: its bytes, in the first part behind the manifest.
+    #[n(2)]
+    Checkpoint(#[n(0)] Vec<ByteVec>),
     /// Records of recoveries, in the same document.
     #[n(3)]
     Recovery(#[n(0)] Vec<ByteVec>),
 }
-
-/// The number that a checkpoint's content is to have.
-const CHECKPOINT: u32 = 2;
 
 /// Node and log key sign each other: neither can claim the other alone.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -99,9 +99,6 @@ pub enum PayloadError {
     /// A later format.
     #[error("this entry's content has format version {0}; update this node to read it")]
     Version(u8),
-    /// A checkpoint.
-    #[error("this entry is a checkpoint, which this version does not take in; update this node")]
-    Checkpoint,
     /// The binding does not hold.
     #[error("this log is not proved to be the node's that it names")]
     BadBinding,
@@ -161,13 +158,7 @@ impl Payload {
             return Err(PayloadError::Version(version));
         }
         let wire: Wire = codec::decode(bytes).map_err(|_| PayloadError::Malformed)?;
-        let content = match codec::decode::<Content>(&wire.content) {
-            Ok(content) => content,
-            Err(_) if kind(&wire.content) == Some(CHECKPOINT) => {
-                return Err(PayloadError::Checkpoint);
-            }
-            Err(_) => return Err(PayloadError::Malformed),
-        };
+        let content: Content = codec::decode(&wire.content).map_err(|_| PayloadError::Malformed)?;
         let named = wire.name.as_ref().is_none_or(|name| name.len() <= NAME_BYTES_MAX);
         if !named || content.items().len() > BATCH_ITEMS_MAX {
             return Err(PayloadError::Malformed);
@@ -186,19 +177,20 @@ impl std::fmt::Debug for Payload {
     }
 }
 
-/// Reads the number of a content that begins each: `[number, [fields]]`.
-fn kind(content: &[u8]) -> Option<u32> {
-    let mut decoder = minicbor::Decoder::new(content);
-    decoder.array().ok()?;
-    decoder.u32().ok()
-}
-
 impl Content {
-    /// Returns the changes, certificates or records.
+    /// Returns the changes, certificates, records, or what a part of a checkpoint is made of.
     #[must_use]
     pub fn items(&self) -> &[ByteVec] {
-        let (Self::Changes(items) | Self::Certificates(items) | Self::Recovery(items)) = self;
+        let (Self::Changes(items)
+        | Self::Certificates(items)
+        | Self::Checkpoint(items)
+        | Self::Recovery(items)) = self;
         items
+    }
+
+    /// Says whether it belongs into a document that has a name: not into the one of the certificates.
+    pub(crate) const fn is_of_document(&self) -> bool {
+        matches!(self, Self::Changes(_) | Self::Checkpoint(_))
     }
 
     /// Hashes the content into `hasher`: its kind, then each item behind its length.
@@ -206,6 +198,7 @@ impl Content {
         let kind: &[u8] = match self {
             Self::Changes(_) => b"changes",
             Self::Certificates(_) => b"certificates",
+            Self::Checkpoint(_) => b"checkpoint",
             Self::Recovery(_) => b"recovery",
         };
         hasher.update(kind);
@@ -221,6 +214,7 @@ impl std::fmt::Debug for Content {
         let kind = match self {
             Self::Changes(_) => "Changes",
             Self::Certificates(_) => "Certificates",
+            Self::Checkpoint(_) => "Checkpoint",
             Self::Recovery(_) => "Recovery",
         };
         write!(f, "{kind}({})", self.items().len())

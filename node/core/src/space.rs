@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::SigningKey;
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::directory::Directory;
-use linli_replica::entry::Entry;
 use linli_replica::id::{
-    CertificateId, DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp,
+    CertificateId, DocTag, EntryId, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp,
 };
 use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 use minicbor::bytes::ByteVec;
@@ -409,19 +408,14 @@ impl Space {
         out
     }
 
-    /// Says whether an entry by a node of `party`, signed at `at`, counts as that party's word.
-    /// `within` says whether it is the entry of a cut's point, or before it in the same branch.
+    /// Says whether an entry counts as its party's word. `within` says whether it is the entry of a cut's
+    /// point, or before it in the same branch.
     pub(crate) fn counts(
         &self,
-        party: &PartyId,
-        entry: &Entry,
-        at: Timestamp,
+        written: &Written,
         within: impl Fn(&CutPoint) -> bool,
     ) -> Result<(), Withheld> {
-        let header = entry.header();
-        let (log, document, sequence) = (header.log, header.document, header.sequence);
-        let written = Written { party: *party, log, document, sequence, entry: entry.id(), at };
-        match self.state.verdict(&written, within) {
+        match self.state.verdict(written, within) {
             Verdict::Counts | Verdict::Uncut => Ok(()),
             Verdict::NoRight => Err(Withheld::NoRight),
             Verdict::Ended => Err(Withheld::Ended),
@@ -529,7 +523,7 @@ impl Space {
     }
 
     /// Says whether a node's own certificate had ended when it signed an entry.
-    pub(crate) fn ended(&self, ends: Timestamp, entry: &Entry, at: Timestamp) -> bool {
-        at > ends.plus_ms(CLOCK_SKEW_MS_MAX) && !self.state.admitted.contains(&entry.id())
+    pub(crate) fn ended(&self, ends: Timestamp, entry: EntryId, at: Timestamp) -> bool {
+        at > ends.plus_ms(CLOCK_SKEW_MS_MAX) && !self.state.admitted.contains(&entry)
     }
 }

@@ -114,7 +114,7 @@ const fn reason(withheld: Withheld) -> Option<&'static str> {
     }
 }
 
-fn by(node: &Node, id: Option<NodeId>) -> NodeRef {
+pub(super) fn by(node: &Node, id: Option<NodeId>) -> NodeRef {
     let member = id.and_then(|id| node.replica.directory().node(&id));
     NodeRef {
         node: id.map(|id| id.to_string()).unwrap_or_default(),

@@ -154,6 +154,12 @@ fn warnings(node: &Node) -> Vec<String> {
             "{held_back} entries written here are held back, because this party was removed; `linli keys held list` says which"
         ));
     }
+    let wrong = node.core.wrong_checkpoints().count();
+    if wrong > 0 {
+        warnings.push(format!(
+            "checkpoints that contradict what is held here: {wrong}; `linli keys checkpoints` says which"
+        ));
+    }
     if node.store.stats().is_ok_and(|stats| stats.full) {
         warnings.push("the disk is full: free some space; alerts still go out".to_owned());
     }

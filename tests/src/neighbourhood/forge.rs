@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use linli_core::authority::EpochKey;
 use linli_core::identity::log_key;
 use linli_core::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
-use linli_core::seal::{Place, seal_entry};
+use linli_core::seal::{Place, open_entry, seal_entry};
 use linli_core::secret::Secret;
 use linli_core::space::Space;
 use linli_replica::batch::Shelf;
@@ -141,6 +141,13 @@ impl Forger {
         self.sequence += 1;
         self.previous = entry.id();
         entry
+    }
+
+    /// Reads what an entry holds that is sealed under the same key.
+    #[must_use]
+    pub fn open(&self, entry: &Entry) -> Option<Payload> {
+        let content = open_entry(entry, |_| Some(self.content_key.clone())).ok()?;
+        Payload::decode(&content).ok()
     }
 
     /// Makes one change to a document of this actor's, as bytes.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use automerge::ChangeHash;
 use linli_core::authority::SpaceState;
+use linli_core::checkpoint::Checkpoint;
 use linli_core::document::{AuthorIndex, WithheldEntry};
 use linli_core::engine::CoreError;
 use linli_core::space::Space;
@@ -103,6 +104,18 @@ impl Neighbourhood {
         self.node_mut(id).with_core(now, |core, world, _| {
             let (doc, authors) = core.document(world, space, name)?.parts();
             Ok(read(doc.document(), authors))
+        })
+    }
+
+    /// Lists the checkpoints of a document, as a node finds them.
+    ///
+    /// # Panics
+    /// The node does not show it.
+    pub fn checkpoints(&mut self, id: NodeId, space: SpaceTag, name: &str) -> Vec<Checkpoint> {
+        let now = self.now;
+        self.node_mut(id).with_core(now, |core, world, _| {
+            let document = core.space(world, space).expect("a member shows it").document(name);
+            core.checkpoints(world, space, document).expect("a member shows it")
         })
     }
 

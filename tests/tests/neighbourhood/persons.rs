@@ -12,7 +12,12 @@ use linli_replica::certificate::{Certificate, PartyKind};
 use linli_replica::id::{CommunityId, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_tests::neighbourhood::{BEGIN, ENDS, Neighbourhood, grant};
 
-fn person(net: &mut Neighbourhood, signer: &SigningKey, party: PartyId, ends: Timestamp) -> Acting {
+pub(crate) fn person(
+    net: &mut Neighbourhood,
+    signer: &SigningKey,
+    party: PartyId,
+    ends: Timestamp,
+) -> Acting {
     let key = draw_signing_key(&mut net.rng);
     let details = PersonDetails {
         key: key.verifying_key().to_bytes(),

@@ -8,6 +8,9 @@ use linli_model::author::Author;
 use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 
 use super::{Withheld, WithheldEntry, actor};
+use crate::checkpoint::Part;
+use crate::payload::Binding;
+use crate::person::PersonCertificate;
 
 /// An entry whose changes could be read, and whether they count.
 #[derive(Debug, Clone)]
@@ -19,7 +22,13 @@ pub(crate) struct Judged {
     pub(crate) at: Timestamp,
     /// Whose word it is, or why it is nobody's.
     pub(crate) standing: Result<Author, Withheld>,
+    /// Who the log says it is, where this entry says so.
+    pub(crate) binding: Option<Binding>,
+    /// The person who signed it.
+    pub(crate) certificate: Option<Arc<PersonCertificate>>,
     pub(crate) changes: Arc<[Change]>,
+    /// What it holds of a checkpoint.
+    pub(crate) part: Option<Arc<Part>>,
 }
 
 impl Judged {
@@ -33,7 +42,7 @@ impl Judged {
 /// it with the entries applied, in causal order.
 ///
 /// A change that does not count is applied where one that counts builds on it.
-pub(super) fn apply(
+pub(crate) fn apply(
     document: DocTag,
     entries: Vec<Judged>,
     withheld: &mut Vec<WithheldEntry>,

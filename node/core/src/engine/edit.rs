@@ -88,7 +88,7 @@ impl Core {
     }
 
     /// Refuses what every member would withhold.
-    fn may_write(&mut self, world: World<'_>, what: Edit<'_>) -> Result<(), CoreError> {
+    pub(super) fn may_write(&mut self, world: World<'_>, what: Edit<'_>) -> Result<(), CoreError> {
         let party = self.party;
         if world.index.is_space_erased(&what.space) {
             return Err(CoreError::Erased);
@@ -115,7 +115,7 @@ impl Core {
 
     /// Starts a fresh log where the present one was cut, before this party was let in again, or where
     /// an entry of it does not count: what follows there might not either.
-    fn unstick(
+    pub(super) fn unstick(
         &mut self,
         world: World<'_>,
         rng: &mut impl CryptoRng,
@@ -214,7 +214,7 @@ impl Core {
         content: Content,
     ) -> Result<(), CoreError> {
         let epoch = self.writable_epoch(draft, rng, what.space)?;
-        if matches!(content, Content::Changes(_)) {
+        if content.is_of_document() {
             self.tie(draft, rng, epoch, what.space)?;
         }
         self.write_under(draft, rng, epoch, what, content)
@@ -222,7 +222,7 @@ impl Core {
 
     /// Ties what is written to certificates of this node's that are not known to be durable, the
     /// epoch's perhaps: by continuing their log, so that both become durable or neither does.
-    fn tie(
+    pub(super) fn tie(
         &mut self,
         draft: &mut Draft<'_>,
         rng: &mut impl CryptoRng,
@@ -250,9 +250,9 @@ impl Core {
         let world = draft.world();
         let signing = self.keys.signing().clone();
         let space = self.space_mut(world.directory, what.space)?;
-        let document = match &content {
-            Content::Changes(_) => space.document(what.name),
-            Content::Certificates(_) | Content::Recovery(_) => space.authority_document(),
+        let document = match content.is_of_document() {
+            true => space.document(what.name),
+            false => space.authority_document(),
         };
         let content_key = space.content_key(&epoch).ok_or(CoreError::NoKey)?;
         let key = space.log_key();
@@ -269,7 +269,7 @@ impl Core {
         let payload = Payload {
             at: world.now,
             binding: first.then(|| Binding::new(&signing, &key, what.space)),
-            name: (first && matches!(content, Content::Changes(_))).then(|| what.name.to_owned()),
+            name: (first && content.is_of_document()).then(|| what.name.to_owned()),
             content,
             stamp,
         };
@@ -282,16 +282,12 @@ impl Core {
     }
 }
 
-/// Checks the stamp of an entry and returns the person. Of an entry that a steward admitted, the
-/// person's end date is not asked.
-pub(super) fn person_of(
-    world: World<'_>,
+/// Returns the certificate of the person who stamped an entry, once the stamp is theirs.
+pub(super) fn signer(
     payload: &Payload,
     entry: &Entry,
-    writer: NodeId,
-    admitted: bool,
-) -> Result<Person, Withheld> {
-    let stamp = payload.stamp.as_ref().ok_or(Withheld::BadStamp)?;
+) -> Result<Option<PersonCertificate>, Withheld> {
+    let Some(stamp) = &payload.stamp else { return Ok(None) };
     let header = entry.header();
     let place = StampPlace {
         space: header.space,
@@ -301,10 +297,17 @@ pub(super) fn person_of(
         previous: header.previous,
         at: payload.at,
     };
-    let certificate = stamp.verify(&place, &payload.content).map_err(|_| Withheld::BadStamp)?;
-    let party = world.directory.node(&writer).ok_or(Withheld::UnknownAuthor)?.party;
-    let at = if admitted { Timestamp::default() } else { payload.at };
-    person_of_party(world, &certificate, party, at).map_err(|error| match error {
+    stamp.verify(&place, &payload.content).map(Some).map_err(|_| Withheld::BadStamp)
+}
+
+/// Returns the person whom a certificate names, where they acted for the party at a time.
+pub(super) fn person_of(
+    world: World<'_>,
+    certificate: &PersonCertificate,
+    party: PartyId,
+    at: Timestamp,
+) -> Result<Person, Withheld> {
+    person_of_party(world, certificate, party, at).map_err(|error| match error {
         PersonError::Ended => Withheld::PersonEnded,
         PersonError::Envelope(_)
         | PersonError::Malformed
@@ -312,7 +315,7 @@ pub(super) fn person_of(
         | PersonError::Unsigned
         | PersonError::NotSteward => Withheld::BadStamp,
     })?;
-    person_in(&certificate).ok_or(Withheld::BadStamp)
+    person_in(certificate).ok_or(Withheld::BadStamp)
 }
 
 /// Checks that a person acts for a party at a time.

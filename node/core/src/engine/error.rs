@@ -56,6 +56,12 @@ pub enum CoreError {
     /// The key that signs orders to carriers is at the node that began the space.
     #[error("the key that orders the erasure is kept at another node; give the order there")]
     NoCarrierKey(NodeId),
+    /// Whoever is given the present key may not read all that the document held.
+    #[error("not everybody who reads there may read what is older: a checkpoint would show it")]
+    NotForAll,
+    /// A document exceeds what a checkpoint takes.
+    #[error("the document is too large for a checkpoint")]
+    TooLargeToCheckpoint,
     /// The store cannot be read.
     #[error(transparent)]
     Held(#[from] HeldError),

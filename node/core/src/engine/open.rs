@@ -2,19 +2,26 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use linli_model::author::Author;
 use linli_replica::entry::Entry;
-use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag};
+use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag, Timestamp};
 
 use super::receive::introduce;
 use super::{Core, CoreError, Unsettled, World};
-use crate::authority::CutPoint;
+use crate::authority::Written;
+use crate::checkpoint::{HeldLog, Part};
 use crate::document::{Document, Judged, Withheld, WithheldEntry, read_change};
 use crate::limits::OPEN_READ_BYTES;
-use crate::payload::{Content, Payload};
+use crate::payload::{Binding, Content, Payload};
+use crate::person::PersonCertificate;
 use crate::seal::{OpenError, open_entry};
 use crate::space::Space;
+
+mod chain;
+
+pub(super) use chain::{Chain, Cuts};
 
 impl Core {
     /// Opens a document by its name, or returns the open one.
@@ -58,6 +65,29 @@ impl Core {
         space: SpaceTag,
         tag: DocTag,
     ) -> Result<Document, CoreError> {
+        let held = self.held_logs(world, space, tag)?;
+        let space = self.space_mut(world.directory, space)?;
+        let reading = Reading::new(world, space, &held);
+        let (entries, withheld) = reading.finish(&space.state().admitted);
+        let own = space.own_log();
+        let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
+        let place = (space.tag(), tag);
+        let is_late = withheld.iter().any(|entry| late(&entry.reason))
+            || entries.iter().any(|entry| entry.standing.as_ref().is_err_and(late));
+        match is_late {
+            true => self.signed_late.insert(place),
+            false => self.signed_late.remove(&place),
+        };
+        Ok(Document::build(tag, entries, withheld, own))
+    }
+
+    /// Reads every log of a document, and whose it is.
+    pub(super) fn held_logs(
+        &mut self,
+        world: World<'_>,
+        space: SpaceTag,
+        tag: DocTag,
+    ) -> Result<BTreeMap<LogKey, Vec<Entry>>, CoreError> {
         let mut logs: BTreeMap<LogKey, Vec<Entry>> = BTreeMap::new();
         for log in world.index.frontier(&tag).unwrap_or_default().0.into_keys() {
             logs.insert(log, read_log(world, tag, log)?);
@@ -70,26 +100,19 @@ impl Core {
             }
         }
         let space = self.space_mut(world.directory, space)?;
-        let mut reading = Reading::default();
-        for (log, entries) in logs {
+        let mut bound = false;
+        for (log, entries) in &logs {
             if let Some(first) = entries.first()
-                && space.writer(&log).is_none()
+                && space.writer(log).is_none()
             {
-                introduce(space, first);
+                bound |= introduce(space, first);
             }
-            reading.log(world, space, log, &entries);
         }
-        let (entries, withheld) = reading.finish(&space.state().admitted);
-        let own = space.own_log();
-        let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
-        let place = (space.tag(), tag);
-        let is_late = withheld.iter().any(|entry| late(&entry.reason))
-            || entries.iter().any(|entry| entry.standing.as_ref().is_err_and(late));
-        match is_late {
-            true => self.signed_late.insert(place),
-            false => self.signed_late.remove(&place),
-        };
-        Ok(Document::build(tag, entries, withheld, own))
+        // What was opened before may look different.
+        if bound {
+            self.open.clear();
+        }
+        Ok(logs)
     }
 }
 
@@ -120,8 +143,23 @@ pub(super) fn payload(space: &Space, entry: &Entry) -> Result<Payload, Withheld>
     Payload::decode(&plaintext).map_err(|_| Withheld::Damaged)
 }
 
+/// An entry that could be opened.
+struct Piece {
+    document: DocTag,
+    log: LogKey,
+    sequence: u64,
+    entry: EntryId,
+    at: Timestamp,
+    binding: Option<Binding>,
+    changes: Arc<[automerge::Change]>,
+    part: Option<Arc<Part>>,
+    /// Who signed it, or why the signature is worth nothing.
+    person: Result<Option<Arc<PersonCertificate>>, Withheld>,
+}
+
+/// The entries of a document, opened and judged.
 #[derive(Default)]
-struct Reading {
+pub(super) struct Reading {
     /// Entries that could be read, by log and in sequence.
     entries: BTreeMap<LogKey, Vec<(EntryId, Judged)>>,
     /// The branch that stands of each log with several.
@@ -130,13 +168,26 @@ struct Reading {
 }
 
 impl Reading {
+    /// Opens and judges the entries of each log.
+    pub(super) fn new(
+        world: World<'_>,
+        space: &Space,
+        held: &BTreeMap<LogKey, Vec<Entry>>,
+    ) -> Self {
+        let mut reading = Self::default();
+        for (log, entries) in held {
+            reading.log(world, space, *log, entries);
+        }
+        reading
+    }
+
     fn log(&mut self, world: World<'_>, space: &Space, log: LogKey, entries: &[Entry]) {
         let chain = Chain::new(entries);
         let cuts = Cuts::new(world, space, log, &chain);
         let mut judged = Vec::with_capacity(entries.len());
         for entry in entries {
-            match judge(world, space, entry, &cuts) {
-                Ok(entry_judged) => judged.push((entry.id(), entry_judged)),
+            match open_piece(space, entry) {
+                Ok(piece) => judged.push((entry.id(), judge(world, space, piece, &cuts))),
                 Err(reason) => {
                     let (node, sequence) = (space.writer(&log), entry.header().sequence);
                     let (entry, at) = (entry.id(), None);
@@ -150,9 +201,36 @@ impl Reading {
         self.entries.insert(log, judged);
     }
 
+    /// Lists the entries that could be read, by log and in sequence, and says of each log whether it forked.
+    pub(super) fn judged(
+        &self,
+    ) -> impl Iterator<Item = (LogKey, bool, impl Iterator<Item = &Judged>)> {
+        self.entries.iter().map(|(log, entries)| {
+            (*log, self.forked.contains_key(log), entries.iter().map(|(_, judged)| judged))
+        })
+    }
+
+    /// Lists all entries by log and place, those that could not be opened too.
+    pub(super) fn held(&self) -> BTreeMap<LogKey, HeldLog<'_>> {
+        let mut held: BTreeMap<LogKey, HeldLog<'_>> = BTreeMap::new();
+        let opened = self
+            .entries
+            .values()
+            .flatten()
+            .map(|(id, judged)| (judged.log, judged.sequence, *id, Some(judged)));
+        let closed = self.withheld.iter().map(|e| (e.log, e.sequence, e.entry, None));
+        for (log, sequence, entry, judged) in opened.chain(closed) {
+            held.entry(log).or_default().entry(sequence).or_default().push((entry, judged));
+        }
+        held
+    }
+
     /// Leaves one branch of each forked log. Past the fork only that of it counts on which others built or
     /// which a steward admitted: its author has said two things in one place.
-    fn finish(mut self, admitted: &BTreeSet<EntryId>) -> (Vec<Judged>, Vec<WithheldEntry>) {
+    pub(super) fn finish(
+        mut self,
+        admitted: &BTreeSet<EntryId>,
+    ) -> (Vec<Judged>, Vec<WithheldEntry>) {
         let standing: BTreeMap<LogKey, Standing> = self
             .forked
             .iter()
@@ -239,110 +317,65 @@ struct Standing {
     frozen: BTreeSet<EntryId>,
 }
 
-/// How the entries of one log follow each other.
-pub(super) struct Chain {
-    before: BTreeMap<EntryId, (u64, EntryId)>,
-    after: BTreeMap<EntryId, Vec<EntryId>>,
-}
-
-impl Chain {
-    pub(super) fn new(entries: &[Entry]) -> Self {
-        let mut chain = Self { before: BTreeMap::new(), after: BTreeMap::new() };
-        for entry in entries {
-            let header = entry.header();
-            chain.before.insert(entry.id(), (header.sequence, header.previous));
-            chain.after.entry(header.previous).or_default().push(entry.id());
-        }
-        chain
-    }
-
-    /// Returns the last entry that all branches have before them, with its place; none where there is none.
-    pub(super) fn trunk(&self) -> Option<(u64, EntryId)> {
-        let (mut at, mut last) = (EntryId::default(), None);
-        while let Some([only]) = self.after.get(&at).map(Vec::as_slice) {
-            at = *only;
-            last = self.before.get(&at).map(|(sequence, _)| (*sequence, at));
-        }
-        last
-    }
-
-    fn is_forked(&self) -> bool {
-        self.after.values().any(|branches| branches.len() > 1)
-    }
-
-    fn descendants(&self, from: EntryId) -> Vec<EntryId> {
-        let mut found = vec![from];
-        let mut next = 0;
-        while let Some(id) = found.get(next).copied() {
-            found.extend(self.after.get(&id).into_iter().flatten().copied());
-            next += 1;
-        }
-        found
-    }
-
-    /// Lists an entry and those before it; none where it is not held.
-    fn path(&self, mut at: EntryId) -> Option<BTreeSet<EntryId>> {
-        self.before.get(&at)?;
-        let mut path = BTreeSet::new();
-        while let Some((_, previous)) = self.before.get(&at) {
-            path.insert(at);
-            at = *previous;
-        }
-        Some(path)
-    }
-}
-
-/// The entries of one log up to each point at which its party is cut.
-#[derive(Default)]
-pub(super) struct Cuts(BTreeMap<EntryId, BTreeSet<EntryId>>);
-
-impl Cuts {
-    pub(super) fn new(world: World<'_>, space: &Space, log: LogKey, chain: &Chain) -> Self {
-        let writer = space.writer(&log).and_then(|node| world.directory.node(&node));
-        let cuts = writer.and_then(|writer| space.state().cuts.get(&writer.party));
-        let points = cuts.into_iter().flatten().flat_map(|cut| cut.logs.values());
-        let points = points.filter(|point| point.log == log);
-        Self(points.filter_map(|point| Some((point.entry, chain.path(point.entry)?))).collect())
-    }
-
-    /// Says whether an entry is a point's or before it. While the point's entry has not come, every
-    /// branch may be the one it is on.
-    pub(super) fn within(&self, point: &CutPoint, entry: EntryId) -> bool {
-        self.0.get(&point.entry).is_none_or(|path| path.contains(&entry))
-    }
-}
-
-/// Decrypts one entry and judges whether it counts.
-fn judge(world: World<'_>, space: &Space, entry: &Entry, cuts: &Cuts) -> Result<Judged, Withheld> {
+/// Decrypts one entry and reads what it holds.
+fn open_piece(space: &Space, entry: &Entry) -> Result<Piece, Withheld> {
     let header = entry.header();
     let payload = payload(space, entry)?;
-    let Content::Changes(raw) = &payload.content else { return Err(Withheld::Damaged) };
-    let changes = raw.iter().map(|bytes| read_change(bytes)).collect::<Result<_, _>>()?;
-    let (log, sequence, node) = (header.log, header.sequence, space.writer(&header.log));
-    let standing = word_of(world, space, entry, &payload, cuts);
-    Ok(Judged { log, sequence, node, entry: entry.id(), at: payload.at, standing, changes })
+    let (changes, part) = match &payload.content {
+        Content::Changes(raw) => {
+            (raw.iter().map(|bytes| read_change(bytes)).collect::<Result<_, _>>()?, None)
+        }
+        Content::Checkpoint(items) => {
+            let part = Part::read(items).ok_or(Withheld::Damaged)?;
+            (Vec::new(), Some(Arc::new(part)))
+        }
+        Content::Certificates(_) | Content::Recovery(_) => return Err(Withheld::Damaged),
+    };
+    let person = super::edit::signer(&payload, entry).map(|signer| signer.map(Arc::new));
+    Ok(Piece {
+        document: header.document,
+        log: header.log,
+        sequence: header.sequence,
+        entry: entry.id(),
+        at: payload.at,
+        binding: payload.binding,
+        changes: changes.into(),
+        part,
+        person,
+    })
+}
+
+/// Judges whether an entry counts.
+fn judge(world: World<'_>, space: &Space, piece: Piece, cuts: &Cuts) -> Judged {
+    let node = space.writer(&piece.log);
+    let standing = word_of(world, space, &piece, cuts);
+    let Piece { log, sequence, entry, at, binding, changes, part, person, .. } = piece;
+    let certificate = person.ok().flatten();
+    Judged { log, sequence, node, entry, at, standing, binding, certificate, changes, part }
 }
 
 /// Says whose word an entry is.
 fn word_of(
     world: World<'_>,
     space: &Space,
-    entry: &Entry,
-    payload: &Payload,
+    piece: &Piece,
     cuts: &Cuts,
 ) -> Result<Author, Withheld> {
-    let writer = space.writer(&entry.header().log).ok_or(Withheld::Unbound)?;
+    let writer = space.writer(&piece.log).ok_or(Withheld::Unbound)?;
     let node = world.directory.node(&writer).ok_or(Withheld::UnknownAuthor)?;
     let author = author(world, writer).ok_or(Withheld::UnknownAuthor)?;
-    if space.ended(node.ends, entry, payload.at) {
+    if space.ended(node.ends, piece.entry, piece.at) {
         return Err(Withheld::Ended);
     }
-    space.counts(&node.party, entry, payload.at, |point| cuts.within(point, entry.id()))?;
-    let person = match &payload.stamp {
+    let Piece { log, document, sequence, entry, at, .. } = *piece;
+    let written = Written { party: node.party, log, document, sequence, entry, at };
+    space.counts(&written, |point| cuts.within(point, entry))?;
+    let person = match piece.person.clone()? {
         None => None,
-        Some(_) => {
-            let admitted = space.state().admitted.contains(&entry.id());
-            Some(super::edit::person_of(world, payload, entry, writer, admitted)?)
+        Some(certificate) => {
+            let admitted = space.state().admitted.contains(&piece.entry);
+            let at = if admitted { Timestamp::default() } else { piece.at };
+            Some(super::edit::person_of(world, &certificate, node.party, at)?)
         }
     };
     Ok(Author { person, ..author })

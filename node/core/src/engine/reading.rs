@@ -10,7 +10,7 @@ use linli_replica::id::{
 
 use super::open::{Chain, Cuts, payload, read_log};
 use super::{Core, CoreError, World};
-use crate::authority::{Right, StandingGrant};
+use crate::authority::{Right, StandingGrant, Written};
 use crate::document::{Withheld, read_change};
 use crate::payload::Content;
 use crate::space::Space;
@@ -115,9 +115,10 @@ impl Core {
                 let cuts = Cuts::new(world, space, log, &Chain::new(&entries));
                 // A cut does not ask when an entry was written.
                 let held = entries.iter().filter(|entry| {
-                    let counts = space.counts(&party, entry, Timestamp(0), |point| {
-                        cuts.within(point, entry.id())
-                    });
+                    let (sequence, entry) = (entry.header().sequence, entry.id());
+                    let at = Timestamp(0);
+                    let written = Written { party, log, document, sequence, entry, at };
+                    let counts = space.counts(&written, |point| cuts.within(point, entry));
                     counts == Err(Withheld::PastCut)
                 });
                 past += u64::try_from(held.count()).unwrap_or(u64::MAX);

@@ -343,7 +343,7 @@ fn authority(
                     Some(Content::Certificates(_) | Content::Recovery(_)) => {
                         return Ok(Some(document));
                     }
-                    Some(Content::Changes(_)) => continue 'documents,
+                    Some(Content::Changes(_) | Content::Checkpoint(_)) => continue 'documents,
                     None => {}
                 }
             }

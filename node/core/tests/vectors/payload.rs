@@ -52,6 +52,10 @@ fn made() -> Vec<Value> {
         content: Content::Certificates(vec![vec![5].into()]),
         ..payload()
     };
+    let part = Payload {
+        content: Content::Checkpoint(vec![vec![6].into(), vec![7].into()]),
+        ..certificates.clone()
+    };
     // [1, at, null, null, the content [2, [bytes]] as bytes, null]
     let checkpoint = vec![0x86, 1, 1, 0xf6, 0xf6, 0x44, 0x82, 2, 0x81, 0x40, 0xf6];
     let vectors = [
@@ -60,7 +64,8 @@ fn made() -> Vec<Value> {
         ("a later version", later, "Version(2)"),
         ("cut short", good[..good.len() - 1].to_vec(), "Malformed"),
         ("something follows", [good.as_slice(), &[0]].concat(), "Malformed"),
-        ("a checkpoint", checkpoint, "Checkpoint"),
+        ("a part of a checkpoint", part.encode().to_vec(), "Ok"),
+        ("a checkpoint that is no list", checkpoint, "Malformed"),
         ("bound to another log", other_log.encode().to_vec(), "BadBinding"),
         ("stamped for other content", other_content.encode().to_vec(), "BadStamp"),
     ];

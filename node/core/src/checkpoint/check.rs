@@ -1,0 +1,78 @@
+//! Comparing a checkpoint with what is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::{Change, ChangeHash};
+use linli_replica::id::{EntryId, LogKey};
+
+use super::{Flaw, StatedLog, StatedRow};
+use crate::document::Judged;
+
+/// The entries of one log that are held, by place; several in one where the log forked. Those that could not
+/// be opened have nothing to compare but their ids.
+pub(crate) type HeldLog<'a> = BTreeMap<u64, Vec<(EntryId, Option<&'a Judged>)>>;
+
+/// Compares every row with the entry that is held in its place, by its bytes. Says how many rows nothing is
+/// known of: the entry is not held, or does not count here.
+///
+/// # Errors
+/// A row contradicts an entry that is held, or one that is held builds on what no row has.
+pub(crate) fn check(
+    stated: &[StatedLog],
+    held: &BTreeMap<LogKey, HeldLog<'_>>,
+) -> Result<usize, Flaw> {
+    let (mut unknown, nothing) = (0, HeldLog::new());
+    let mut same: Vec<&Judged> = Vec::new();
+    for log in stated {
+        let places = held.get(&log.log).unwrap_or(&nothing);
+        let twice = is_bound_twice(places);
+        for (row, sequence) in log.rows.iter().zip(1_u64..) {
+            let known = match places.get(&sequence).map_or(&[][..], Vec::as_slice) {
+                [] => None,
+                several if several.iter().all(|(entry, _)| *entry != row.entry) => {
+                    return Err(Flaw::OtherEntry);
+                }
+                [(_, Some(judged))] if !twice => {
+                    agrees(log, row, judged)?;
+                    judged.standing.is_ok().then_some(*judged)
+                }
+                // Its author said two things: nothing is to rest on either.
+                _ => None,
+            };
+            unknown += usize::from(known.is_none());
+            same.extend(known);
+        }
+    }
+    if unknown == 0 && !is_closed(&same) {
+        return Err(Flaw::BadChange);
+    }
+    Ok(unknown)
+}
+
+/// Says whether a log's first entry says that it is another node's than an entry in another document did.
+fn is_bound_twice(places: &HeldLog<'_>) -> bool {
+    let first = places.get(&1).into_iter().flatten().filter_map(|(_, judged)| *judged);
+    let other = |judged: &Judged| {
+        judged.binding.as_ref().is_some_and(|binding| Some(binding.node) != judged.node)
+    };
+    first.into_iter().any(other)
+}
+
+fn agrees(log: &StatedLog, row: &StatedRow, judged: &Judged) -> Result<(), Flaw> {
+    let raw = judged.changes.iter().map(Change::raw_bytes);
+    if !row.changes.iter().map(Vec::as_slice).eq(raw) {
+        return Err(Flaw::OtherChanges);
+    }
+    let certificate = judged.certificate.as_ref().map(|person| person.encode());
+    let same = judged.node.is_none_or(|node| node == log.binding.node)
+        && judged.at == row.at
+        && certificate.as_deref() == row.certificate.as_deref();
+    if same { Ok(()) } else { Err(Flaw::OtherAuthor) }
+}
+
+/// Says whether all that these entries build on is among them.
+fn is_closed(entries: &[&Judged]) -> bool {
+    let changes = || entries.iter().flat_map(|entry| entry.changes.iter());
+    let hashes: BTreeSet<ChangeHash> = changes().map(Change::hash).collect();
+    changes().flat_map(Change::deps).all(|dep| hashes.contains(dep))
+}

@@ -1,0 +1,196 @@
+//! Checkpoints: written on demand, compared on demand with what is held, and told where they are wrong.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use linli_core::audit::{AuditRecord, What};
+use linli_core::checkpoint::{Checkpoint, Finding, Flaw};
+use linli_core::engine::CoreError;
+use linli_replica::id::{DocTag, EntryId, SpaceTag};
+use linli_replica::replica::Save;
+
+use super::held::by;
+use super::{Outcome, elders, invalid, now_known, spaces};
+use crate::api::ApiError;
+use crate::api::checkpoints::{CheckpointAnswer, CheckpointList, CheckpointRow, KeysCheckpoint};
+use crate::node::{Node, now, world};
+
+/// Spaces looked at by one request: an alert waits for no longer turn of the driver.
+const SPACES_AT_ONCE: u64 = 8;
+
+/// Entries of a document for which somebody who asks gets a checkpoint: of fewer it saves nothing, for
+/// each is sealed by itself and a checkpoint says whose each log is.
+const WORTH_ENTRIES: u64 = 16;
+
+pub(crate) fn make(node: &mut Node, request: KeysCheckpoint) -> Outcome<CheckpointAnswer> {
+    node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let after = match &request.after {
+        None => Bound::Unbounded,
+        Some(tag) => {
+            Bound::Excluded(tag.parse::<SpaceTag>().map_err(|_| invalid("`after` is no space"))?)
+        }
+    };
+    let all: BTreeSet<SpaceTag> = match &request.elder {
+        None => node.core.spaces().collect(),
+        Some(elder) => {
+            let elder = elders::find(node, elder)?;
+            spaces::about(node, elder)?.into_iter().map(|(space, _)| space).collect()
+        }
+    };
+    let limit = usize::try_from(request.limit.clamp(1, SPACES_AT_ONCE)).unwrap_or(usize::MAX);
+    let page: Vec<SpaceTag> = all.range((after, Bound::Unbounded)).take(limit).copied().collect();
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let next = page.last().filter(|last| all.last() != Some(last)).map(ToString::to_string);
+    let (total, seen) = (count(all.len()), count(page.len()));
+    let mut answer = CheckpointAnswer { total, seen, next, ..CheckpointAnswer::default() };
+    let mut saves = BTreeSet::new();
+    for space in page {
+        if !is_steward(node, space)? {
+            continue;
+        }
+        for (document, entries) in documents(node, space) {
+            if entries >= WORTH_ENTRIES {
+                write(node, (space, document), &mut answer, &mut saves);
+            }
+        }
+    }
+    Ok((answer, saves))
+}
+
+/// Lists the documents of a space that hold records, with their entries.
+fn documents(node: &Node, space: SpaceTag) -> Vec<(DocTag, u64)> {
+    let index = node.replica.index();
+    let entries = |document: &DocTag| index.frontier(document).map_or(0, |f| f.entries());
+    index.documents(&space).map(|(document, _)| (document, entries(&document))).collect()
+}
+
+fn is_steward(node: &mut Node, space: SpaceTag) -> Result<bool, ApiError> {
+    let own = node.core.party();
+    let world = world(&node.replica, &node.store);
+    Ok(node.core.glance(world, space, |s| spaces::is_steward(s.state(), &own, world.now))?)
+}
+
+/// Writes a checkpoint of a document where there is anything new for it.
+fn write(
+    node: &mut Node,
+    (space, document): (SpaceTag, DocTag),
+    answer: &mut CheckpointAnswer,
+    saves: &mut BTreeSet<Save>,
+) {
+    let world = world(&node.replica, &node.store);
+    match node.core.checkpoint(world, &mut node.rng, space, document) {
+        Ok(None) => {}
+        Ok(Some(authored)) => {
+            saves.insert(node.author(authored));
+            answer.made += 1;
+        }
+        Err(CoreError::NotForAll | CoreError::TooLargeToCheckpoint) => answer.left += 1,
+        Err(error) => failed(answer, space, &error),
+    }
+}
+
+fn failed(answer: &mut CheckpointAnswer, space: SpaceTag, error: &CoreError) {
+    tracing::warn!(%error, ?space, "a document could not be looked at for a checkpoint");
+    answer.failed += 1;
+}
+
+pub(crate) fn list(node: &mut Node, request: CheckpointList) -> Outcome<Vec<CheckpointRow>> {
+    let mut all: Vec<(SpaceTag, DocTag, Checkpoint)> = Vec::new();
+    match &request.elder {
+        None => {
+            let wrong = node.core.wrong_checkpoints();
+            all.extend(wrong.map(|(space, document, found)| (space, document, found.clone())));
+        }
+        Some(elder) => {
+            let elder = elders::find(node, elder)?;
+            for (space, _) in spaces::about(node, elder)? {
+                for (document, _) in documents(node, space) {
+                    let found = compare(node, (space, document)).unwrap_or_else(|error| {
+                        tracing::warn!(%error, ?space, "checkpoints could not be compared");
+                        Vec::new()
+                    });
+                    all.extend(found.into_iter().map(|found| (space, document, found)));
+                }
+            }
+        }
+    }
+    // A space may be gone that was there when they were compared.
+    let rows = all
+        .iter()
+        .filter_map(|(space, document, found)| row(node, (*space, *document), found).ok());
+    let mut rows: Vec<CheckpointRow> = rows.collect();
+    rows.sort_by(|a, b| {
+        (&a.document, a.entries, &a.entry).cmp(&(&b.document, b.entries, &b.entry))
+    });
+    now_known(rows)
+}
+
+/// Compares the checkpoints of a document with what is held, and puts those that turn out to be wrong into
+/// the audit.
+fn compare(
+    node: &mut Node,
+    (space, document): (SpaceTag, DocTag),
+) -> Result<Vec<Checkpoint>, CoreError> {
+    let world = world(&node.replica, &node.store);
+    // What has no name holds no record.
+    if node.core.space(world, space)?.name_of(&document).is_none() {
+        return Ok(Vec::new());
+    }
+    let known: BTreeSet<EntryId> =
+        node.core.wrong_checkpoints().map(|(.., found)| found.entry).collect();
+    let found = node.core.checkpoints(world, space, document)?;
+    let wrong = found.iter().filter(|found| matches!(found.finding, Finding::Wrong(_)));
+    for wrong in wrong.filter(|found| !known.contains(&found.entry)) {
+        let record = AuditRecord {
+            space: Some(space),
+            party: Some(wrong.party),
+            detail: Some(wrong.entry.to_string()),
+            ..AuditRecord::new(&mut node.rng, now(), What::WrongCheckpoint)
+        };
+        node.note(&record);
+    }
+    Ok(found)
+}
+
+fn row(
+    node: &mut Node,
+    (space, document): (SpaceTag, DocTag),
+    found: &Checkpoint,
+) -> Result<CheckpointRow, CoreError> {
+    let world = world(&node.replica, &node.store);
+    let held = node.core.space(world, space)?;
+    let name = held.name_of(&document).unwrap_or_default().to_owned();
+    let scope = held.kind().to_owned();
+    let (finding, unknown, flaw) = words(found.finding);
+    Ok(CheckpointRow {
+        entry: found.entry.to_string(),
+        document: name,
+        scope,
+        by: by(node, Some(found.node)),
+        at_ms: found.at.0,
+        entries: found.covered(),
+        finding: finding.to_owned(),
+        unknown,
+        flaw: flaw.map(str::to_owned),
+    })
+}
+
+fn words(finding: Finding) -> (&'static str, u64, Option<&'static str>) {
+    match finding {
+        Finding::Agrees => ("agrees", 0, None),
+        Finding::Incomplete => ("incomplete", 0, None),
+        Finding::Unknown(rows) => ("unknown", u64::try_from(rows).unwrap_or(u64::MAX), None),
+        Finding::Wrong(flaw) => ("wrong", 0, Some(flaw_word(flaw))),
+    }
+}
+
+const fn flaw_word(flaw: Flaw) -> &'static str {
+    match flaw {
+        Flaw::Unreadable => "unreadable",
+        Flaw::Unbound => "unbound",
+        Flaw::BadChange => "bad_change",
+        Flaw::OtherEntry => "other_entry",
+        Flaw::OtherChanges => "other_changes",
+        Flaw::OtherAuthor => "other_author",
+    }
+}
