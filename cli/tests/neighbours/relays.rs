@@ -20,13 +20,13 @@ const PHONE: &str = "13800000000";
 const FAR: &str = "\"off\"\nrelay_only = true";
 
 /// Where a relay is, and goes on being when it is made anew.
-struct Place {
+pub(crate) struct Place {
     http: String,
     status: String,
 }
 
 impl Place {
-    fn draw() -> Self {
+    pub(crate) fn draw() -> Self {
         // Both at once, lest the second be the first again.
         let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [http, status] = ports.map(|port| port.local_addr().unwrap().to_string());
@@ -38,14 +38,14 @@ impl Place {
     }
 
     /// Makes a relay and lets it join.
-    fn relay(&self, folder: &Path, name: &str, centre: &Desk) -> Site {
+    pub(crate) fn relay(&self, folder: &Path, name: &str, centre: &Desk) -> Site {
         let mut relay = Site::init(folder.join(name), None, LOOPBACK);
         join(centre, &relay, &["carrier", "--name", name]);
         self.up(&mut relay);
         relay
     }
 
-    fn up(&self, relay: &mut Site) {
+    pub(crate) fn up(&self, relay: &mut Site) {
         let url = self.url();
         let words = ["--http", &self.http, "--public-url", &url, "--status", &self.status];
         relay.relay_up_at(&words);
@@ -53,6 +53,11 @@ impl Place {
 
     /// How many entries the relay keeps.
     fn entries(&self) -> u64 {
+        self.status()["held"]["entries"].as_u64().unwrap()
+    }
+
+    /// How the relay stands.
+    pub(crate) fn status(&self) -> Value {
         let mut stream = TcpStream::connect(&self.status).unwrap();
         let host = &self.status;
         write!(stream, "GET /status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
@@ -60,8 +65,7 @@ impl Place {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status: Value = serde_json::from_str(body).unwrap();
-        status["held"]["entries"].as_u64().unwrap()
+        serde_json::from_str(body).unwrap()
     }
 }
 

@@ -104,3 +104,6 @@ pub const WORDS_BYTES_MAX: usize = 1 << 10;
 
 /// How long a recovery request is good for: 30 days, for officers who are seldom at their desks.
 pub const REQUEST_TERM_MS: u64 = 30 * 24 * 3_600_000;
+
+/// Bytes of a file that is kept as a blob: a scanned document of a hundred pages, or ten photos of a telephone.
+pub const FILE_BYTES_MAX: u64 = 50 << 20;

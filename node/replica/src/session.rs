@@ -20,12 +20,14 @@ use crate::replica::SessionStatus;
 use crate::replica::api::{Ending, Output, Refused};
 use crate::replica::world::{Revision, World};
 
+mod blobs;
 mod compare;
 pub(crate) mod fetch;
 mod inboxes;
 mod naming;
 pub(crate) mod serve;
 
+use blobs::Blobs;
 pub(crate) use compare::Comparison;
 use fetch::Fetch;
 pub(crate) use inboxes::Delivered;
@@ -81,6 +83,7 @@ pub(crate) struct Session {
     delivered: Delivered,
     fetch: Fetch,
     serve: Serve,
+    blobs: Blobs,
 }
 
 const fn slot(lane: Urgency) -> usize {
@@ -130,6 +133,7 @@ impl Session {
             delivered: Delivered::new(),
             fetch: Fetch::default(),
             serve: Serve::default(),
+            blobs: Blobs::default(),
         };
         session.own = session.hello(world);
         session.say(&Frame::Hello(session.own));
@@ -183,6 +187,7 @@ impl Session {
             Frame::Certificates(list) => self.on_certificates(world, list, outputs),
             Frame::Frontiers(frontiers) => self.on_frontiers(world, held, frontiers, outputs),
             Frame::Want(want) => self.on_want(world, held, want, outputs)?,
+            Frame::Blobs(blobs) => self.on_blobs(world, blobs, outputs)?,
             Frame::Receipt(receipt) => {
                 for HeldDocument { document, mut frontier } in receipt.documents {
                     // A peer may name logs without end; only those held here are of interest.
@@ -245,6 +250,7 @@ impl Session {
         self.told_blameless = false;
         self.dirty = true;
         self.fetch.tick(world, now);
+        self.tick_blobs(world, now);
         self.tick_compare(world, now);
     }
 
@@ -286,6 +292,7 @@ impl Session {
             }
         }
         if self.is_open() {
+            self.read_parts(world, outputs);
             self.settle(world, outputs);
         }
     }
@@ -316,9 +323,10 @@ impl Session {
                 .or_else(|| self.next_ranges())
                 .or_else(|| self.next_frontiers(world))
                 .or_else(|| self.next_want(world, held, false)),
-            Urgency::Bulk => None,
+            Urgency::Bulk => self.next_blob_word(world),
         };
         let frame = frame.or_else(|| self.next_pages(world, held, lane, outputs));
+        let frame = frame.or_else(|| (lane == Urgency::Bulk).then(|| self.next_part()).flatten());
         frame.map(|frame| frame.encode())
     }
 
@@ -389,6 +397,7 @@ impl Session {
     /// Gives back what was asked of the peer: it is gone.
     pub(crate) fn abandon(&mut self, world: &mut World) {
         self.fetch.drop_asked(world);
+        self.release_blob(world);
     }
 
     /// Drops what was to be said and fetched of documents that are erased.

@@ -12,7 +12,7 @@ use super::quota::is_about;
 use crate::batch::{Batch, Erase, Record, Shelf};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
-use crate::id::{DocTag, LogKey, NodeId};
+use crate::id::{BlobId, DocTag, LogKey, NodeId};
 use crate::limits::{
     COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_BYTES_MAX, COMMITS_IN_FLIGHT_MAX,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Parcel {
     /// What is removed. Only in this node's own parcels, which are not urgent.
     pub(crate) erase: Vec<Erase>,
     pub(crate) records: Vec<Record>,
+    /// Blobs that the records make held.
+    pub(crate) blobs: Vec<BlobId>,
     pub(crate) urgent: bool,
     /// Whether nobody waits for it: a copy of what a peer has long held, or what follows from one.
     pub(crate) relaxed: bool,

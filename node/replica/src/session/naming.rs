@@ -49,6 +49,7 @@ impl Session {
             && let Some(Agreement { shared, delivered, named_through }) = remembered
         {
             self.owe_cells_of(world, shared.iter().copied());
+            self.owe_sums_of(shared.iter().copied());
             self.shared = shared;
             self.delivered = delivered;
             self.named_through = named_through;
@@ -102,8 +103,12 @@ impl Session {
         }
     }
 
-    fn look_up(&self, spaces: BTreeSet<SpaceTag>, names: &Spaces) -> Vec<(SpaceName, SpaceTag)> {
-        let named: BTreeSet<SpaceName> = names.names.as_chunks().0.iter().copied().collect();
+    pub(super) fn look_up(
+        &self,
+        spaces: BTreeSet<SpaceTag>,
+        names: impl Iterator<Item = SpaceName>,
+    ) -> Vec<(SpaceName, SpaceTag)> {
+        let named: BTreeSet<SpaceName> = names.collect();
         let known: BTreeMap<SpaceName, SpaceTag> =
             spaces.into_iter().map(|tag| (self.salt.name(&tag), tag)).collect();
         named.into_iter().filter_map(|name| Some((name, *known.get(&name)?))).collect()
@@ -113,7 +118,7 @@ impl Session {
         match spaces.naming {
             Naming::Ask => {
                 self.demand()?;
-                let found = self.look_up(world.served(&self.peer), spaces);
+                let found = self.look_up(world.served(&self.peer), names_in(spaces));
                 let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
                 if world.policy.carrier {
                     self.note_unmet(world, spaces, &found);
@@ -123,13 +128,13 @@ impl Session {
             }
             Naming::Answer => {
                 self.asks = self.asks.checked_sub(1).ok_or(Ending::OutOfTurn)?;
-                let found = self.look_up(world.nameable(&self.peer, 0), spaces);
+                let found = self.look_up(world.nameable(&self.peer, 0), names_in(spaces));
                 self.share(world, found);
                 self.compare.due |= self.asks == 0;
             }
             Naming::Kept => {
                 self.demand()?;
-                let found = self.look_up(world.nameable(&self.peer, 0), spaces);
+                let found = self.look_up(world.nameable(&self.peer, 0), names_in(spaces));
                 let known: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
                 let names = spaces.names.as_chunks().0.iter();
                 let gone: Vec<u8> =
@@ -141,7 +146,7 @@ impl Session {
                 self.share(world, found);
             }
             Naming::Gone => {
-                for (_, tag) in self.look_up(self.shared.clone(), spaces) {
+                for (_, tag) in self.look_up(self.shared.clone(), names_in(spaces)) {
                     self.shared.remove(&tag);
                 }
             }
@@ -187,6 +192,7 @@ impl Session {
     fn share(&mut self, world: &World, found: Vec<(SpaceName, SpaceTag)>) {
         let tags: Vec<SpaceTag> = found.into_iter().map(|(_, tag)| tag).collect();
         self.owe_cells_of(world, tags.iter().copied());
+        self.owe_sums_of(tags.iter().copied());
         self.shared.extend(tags);
     }
 
@@ -233,8 +239,12 @@ impl Session {
     }
 }
 
+fn names_in(spaces: &Spaces) -> impl Iterator<Item = SpaceName> {
+    spaces.names.as_chunks().0.iter().copied()
+}
+
 /// Lists sent between two ticks: well below what a peer takes, whose ticks fall otherwise.
-const LISTS_MAX: usize = DEMANDS_MAX / 8;
+pub(super) const LISTS_MAX: usize = DEMANDS_MAX / 8;
 
 /// Spaces looked up at once among the names that a peer asked about in vain.
 const LOOKUPS_MAX: usize = 1_024;
