@@ -17,7 +17,7 @@
 //!   fold over the facts that checks author, role and legality; what is refused or superseded stays in the view with
 //!   the [`event::Reason`].
 //!
-//! Files beside a document are an [`attachment`]: what they are is a fact, their bytes are elsewhere.
+//! What a file beside a document is, and the key of it, is a fact ([`order::OrderFact::Attached`]); its sealed bytes are a blob.
 //!
 //! [`readings`] lie between: a key is the whole content of an observation, so a repeated upload is the same key.
 //!

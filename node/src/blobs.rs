@@ -117,8 +117,9 @@ pub(crate) fn tick(node: &mut Node) {
 }
 
 fn remove_idle(node: &mut Node, at: Timestamp) {
-    let named: BTreeSet<BlobId> = node.named.all().map(|blob| blob.id).collect();
     let wanted: BTreeSet<SpaceTag> = node.replica.wanted().collect();
+    let named = node.named.all().filter(|blob| wanted.contains(&blob.space));
+    let named: BTreeSet<BlobId> = named.map(|blob| blob.id).collect();
     let carries = node.replica.carries();
     // What is kept for others is named by documents that cannot be read here.
     let own = |blob: &&Blob| !carries || wanted.contains(&blob.space);

@@ -178,6 +178,7 @@ impl Session {
             Frame::Custody(_) => return Err(Ending::OutOfTurn),
             // Urgent pages may overtake the other lanes, even the hello.
             Frame::Pages(pages) => self.on_pages(world, held, pages, outputs),
+            Frame::Blobs(blobs) => self.on_blobs(world, blobs, outputs)?,
             // So may these; there is nothing yet that they could be about.
             Frame::Receipt(_) | Frame::Cell(_) if self.hello.is_none() => {}
             _ if self.hello.is_none() => return Err(Ending::OutOfTurn),
@@ -187,7 +188,6 @@ impl Session {
             Frame::Certificates(list) => self.on_certificates(world, list, outputs),
             Frame::Frontiers(frontiers) => self.on_frontiers(world, held, frontiers, outputs),
             Frame::Want(want) => self.on_want(world, held, want, outputs)?,
-            Frame::Blobs(blobs) => self.on_blobs(world, blobs, outputs)?,
             Frame::Receipt(receipt) => {
                 for HeldDocument { document, mut frontier } in receipt.documents {
                     // A peer may name logs without end; only those held here are of interest.

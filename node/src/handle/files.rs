@@ -93,12 +93,12 @@ pub(super) fn add(node: &mut Node, request: OrderPhotoAdd) -> Result<Box<dyn Wor
     };
     let (answer, sealed) = sync_channel(1);
     let length = meta.len();
-    std::thread::spawn(move || {
+    beside(move || {
         let sealed = seal(&key, file, length, &mut draft).map_err(ApiError::from);
         let sealed = sealed.and_then(|()| draft.finish().map_err(|error| stored(&error)));
         // Whoever asked may have gone; the blob is removed at the next start.
         let _ = answer.send(sealed);
-    });
+    })?;
     Ok(Box::new(Adding { space, document, person, file: of, sealed, waits: false }))
 }
 
@@ -172,6 +172,12 @@ impl Work for Adding {
     fn waits(&self) -> bool {
         self.waits
     }
+}
+
+/// Works on a file beside the driver.
+fn beside(work: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {
+    let thread = std::thread::Builder::new().name("file".to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| ApiError::new(Code::Internal, error.to_string()))
 }
 
 fn stopped() -> ApiError {
@@ -258,10 +264,10 @@ pub(super) fn save(
     let sealed = node.blobs.bytes(&blob).map_err(|error| stored(&error))?;
     let path = PathBuf::from(&request.path);
     let (answer, opened) = sync_channel(1);
-    std::thread::spawn(move || {
+    beside(move || {
         // Whoever asked may have gone.
         let _ = answer.send(write_out(&key, sealed, blob.size, &path));
-    });
+    })?;
     let elder = view.request.as_ref().map(|request| request.elder);
     let save = node.read_by_somebody(What::Read, OrderPhotoSave::NAME, elder, 1, asked);
     Ok(Box::new(Saving { row, saves: BTreeSet::from([save]), opened, waits: false }))

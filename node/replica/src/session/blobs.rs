@@ -19,10 +19,12 @@ use crate::replica::world::World;
 
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
-    /// Spaces whose fingerprints are to be told, whose lists are to be asked for, and to be given.
+    /// Spaces whose fingerprints are to be told, and whose lists are to be given.
     sums: BTreeSet<SpaceTag>,
-    asks: BTreeSet<SpaceTag>,
     lists: BTreeSet<SpaceTag>,
+    /// Fingerprints that the peer told: of spaces, and of names that are not shared yet, for lanes overtake each other.
+    told: BTreeMap<SpaceTag, [u8; 16]>,
+    unplaced: BTreeMap<SpaceName, [u8; 16]>,
     /// Blobs to be told of.
     telling: BTreeSet<BlobId>,
     /// Words said since the last tick that cost the peer a look at every shared space.
@@ -51,11 +53,29 @@ struct Fetching {
     progress: Timestamp,
 }
 
+/// No fingerprint is this one.
+const NO_SUM: [u8; 16] = [0; 16];
+
 const WINDOW_BYTES: u64 = BLOB_WINDOW * BLOB_PART_BYTES as u64;
 
 impl Session {
+    /// Owes the fingerprints of spaces that have come to be shared.
     pub(super) fn owe_sums_of(&mut self, spaces: impl Iterator<Item = SpaceTag>) {
-        self.blobs.sums.extend(spaces);
+        for space in spaces {
+            self.blobs.sums.insert(space);
+            if !self.blobs.unplaced.is_empty()
+                && let Some(sum) = self.blobs.unplaced.remove(&self.salt.name(&space))
+            {
+                self.blobs.told.insert(space, sum);
+            }
+        }
+    }
+
+    /// Notes the fingerprint of a space that is not shared yet.
+    fn note_unplaced(&mut self, name: SpaceName, sum: [u8; 16]) {
+        if self.blobs.unplaced.len() < BLOBS_IN_A_LIST_MAX {
+            self.blobs.unplaced.insert(name, sum);
+        }
     }
 
     /// Owes word of a blob that has come to be held.
@@ -105,9 +125,10 @@ impl Session {
                 let known: BTreeMap<SpaceName, SpaceTag> =
                     self.look_up(self.shared.clone(), names).into_iter().collect();
                 for BlobSum { space, sum } in sums {
-                    let space = known.get(&*space);
-                    let differs = |space: &&SpaceTag| self.sum(world, space) != *sum;
-                    self.blobs.asks.extend(space.filter(differs));
+                    match known.get(&*space) {
+                        Some(space) => drop(self.blobs.told.insert(*space, *sum)),
+                        None => self.note_unplaced(*space, *sum),
+                    }
                 }
             }
             Word::Ask(names) => {
@@ -147,9 +168,9 @@ impl Session {
         let known: BTreeMap<SpaceName, SpaceTag> =
             self.look_up(self.shared.clone(), names).into_iter().collect();
         for of in spaces {
-            let space = known.get(&*of.space).filter(|space| !world.inboxes.contains(*space));
-            let Some(space) = space.copied() else {
-                self.refuse(Refused::NotShared, outputs);
+            let Some(space) = known.get(&*of.space).copied() else {
+                // It is asked about once it is shared.
+                self.note_unplaced(*of.space, NO_SUM);
                 continue;
             };
             for BlobOffer { blob: id, document, size } in of.blobs {
@@ -164,6 +185,9 @@ impl Session {
     fn on_offer(&mut self, world: &mut World, blob: Blob) -> Result<(), Refused> {
         if !blob.is_sized() {
             return Err(Refused::BadBlob);
+        }
+        if world.inboxes.contains(&blob.space) {
+            return Err(Refused::UnknownSpace);
         }
         let held = world.blobs.held(&blob.id).is_some();
         if held || world.index.is_erased(&blob.space, &blob.document) {
@@ -286,13 +310,11 @@ impl Session {
     }
 
     pub(super) fn next_part(&mut self) -> Option<Frame> {
-        let part = self.blobs.ready.pop_front()?;
-        self.dirty |= !self.blobs.wants.is_empty();
-        Some(part)
+        self.blobs.ready.pop_front()
     }
 
     fn next_list(&mut self, world: &World) -> Option<Word> {
-        self.next_ask().or_else(|| self.next_held(world)).or_else(|| self.next_sums(world))
+        self.next_ask(world).or_else(|| self.next_held(world)).or_else(|| self.next_sums(world))
     }
 
     fn next_sums(&mut self, world: &World) -> Option<Word> {
@@ -307,11 +329,13 @@ impl Session {
         (!sums.is_empty()).then_some(Word::Sums(sums))
     }
 
-    fn next_ask(&mut self) -> Option<Word> {
+    fn next_ask(&mut self, world: &World) -> Option<Word> {
         let mut names = Vec::new();
         while names.len() < BLOBS_IN_A_LIST_MAX {
-            let Some(space) = self.blobs.asks.pop_first() else { break };
-            names.push(self.salt.name(&space));
+            let Some((space, sum)) = self.blobs.told.pop_first() else { break };
+            if self.shares(&space) && self.sum(world, &space) != sum {
+                names.push(self.salt.name(&space));
+            }
         }
         (!names.is_empty()).then(|| Word::Ask(names.concat().into()))
     }
