@@ -207,6 +207,10 @@ impl Body for AlertFact {
         }
     }
 
+    fn is_note(&self) -> bool {
+        matches!(self, Self::Delivered { .. } | Self::CardRead { .. })
+    }
+
     fn shown(&self) -> Self {
         let mut shown = self.clone();
         if let Self::Raised { card, .. } | Self::CardGiven { card, .. } = &mut shown {

@@ -51,6 +51,11 @@ pub trait Body: Clone + std::fmt::Debug + Serialize + DeserializeOwned {
     /// The facts this one cannot be judged without.
     fn builds_on(&self) -> Vec<FactId>;
 
+    /// Whether nothing is judged by who had seen it: that a node has an alert.
+    fn is_note(&self) -> bool {
+        false
+    }
+
     /// The fact as views show it: without keys.
     fn shown(&self) -> Self {
         self.clone()
@@ -90,6 +95,19 @@ impl<B: Body> Fact<B> {
     /// A fact of an author who has seen `facts`.
     pub fn new(at: Timestamp, author: &Author, facts: &Facts<B>, body: B) -> Self {
         Self { at, node: author.node, person: author.person.clone(), after: facts.heads(), body }
+    }
+
+    /// The fact again, naming fewer of the `facts` that its author had seen: first only what [`Facts::weighty_heads`]
+    /// are, then the last half of those. None where it names none.
+    #[must_use]
+    pub fn shorter(&self, facts: &Facts<B>) -> Option<Self> {
+        let weighty = facts.weighty_heads();
+        let after = if weighty.len() < self.after.len() {
+            weighty
+        } else {
+            self.after.get(self.after.len().div_ceil(2)..)?.to_vec()
+        };
+        (after.len() < self.after.len()).then(|| Self { after, ..self.clone() })
     }
 
     /// The text that is stored, and its id.
@@ -235,6 +253,27 @@ impl<B: Body> Facts<B> {
     pub fn heads(&self) -> Vec<FactId> {
         let mut heads: Vec<FactId> = self.known.iter().map(|k| k.id).collect();
         let named: BTreeSet<FactId> = self.known.iter().flat_map(order::names).collect();
+        heads.retain(|id| !named.contains(id));
+        heads.drain(..heads.len().saturating_sub(AFTER_MAX));
+        heads
+    }
+
+    /// The facts that are no notes ([`Body::is_note`]) and that no other such fact names, directly or through
+    /// notes: whoever names them has seen all that facts are judged by. At most [`AFTER_MAX`], the last ones.
+    pub fn weighty_heads(&self) -> Vec<FactId> {
+        let by_id: BTreeMap<FactId, &Known<B>> = self.known.iter().map(|k| (k.id, k)).collect();
+        let weighty = || self.known.iter().filter(|known| !known.fact.body.is_note());
+        let mut path: Vec<FactId> = weighty().flat_map(order::names).collect();
+        let mut named = BTreeSet::new();
+        while let Some(id) = path.pop() {
+            let note = by_id.get(&id).filter(|known| known.fact.body.is_note());
+            if named.insert(id)
+                && let Some(note) = note
+            {
+                path.extend(order::names(note));
+            }
+        }
+        let mut heads: Vec<FactId> = weighty().map(|known| known.id).collect();
         heads.retain(|id| !named.contains(id));
         heads.drain(..heads.len().saturating_sub(AFTER_MAX));
         heads

@@ -24,6 +24,8 @@ const KEPT: &[u8] = b"courier/custody/";
 const GROWN_MAX: usize = 65_536;
 /// Receipts of others that are passed on.
 const KEPT_MAX: usize = 1_024;
+/// Bytes of them: one as large as an honest node makes takes 128 KiB, most take a few hundred bytes.
+const KEPT_BYTES_MAX: usize = 16 << 20;
 /// What was told in a comparison is durable at the other end within this long.
 const MARGIN_MS: u64 = 10 * 60 * 1_000;
 
@@ -187,12 +189,14 @@ impl Courier {
         }
         let mut records = vec![record(KEPT, &key, Some(codec::encode(&(now, &custody))))];
         self.kept.insert(key, (now, custody));
-        if self.kept.len() > KEPT_MAX {
+        let mut bytes: usize = self.kept.values().map(|(_, custody)| custody.terms.len()).sum();
+        while self.kept.len() > KEPT_MAX || bytes > KEPT_BYTES_MAX {
             let oldest = self.kept.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| *key);
-            if let Some(key) = oldest {
-                self.kept.remove(&key);
-                records.push(record(KEPT, &key, None));
-            }
+            let Some((key, (_, gone))) = oldest.and_then(|key| self.kept.remove_entry(&key)) else {
+                break;
+            };
+            bytes = bytes.saturating_sub(gone.terms.len());
+            records.push(record(KEPT, &key, None));
         }
         records
     }
@@ -212,5 +216,33 @@ impl Trip {
         let (names, _) = named.names.as_chunks::<NAME_BYTES>();
         let names: BTreeSet<_> = names.iter().collect();
         spaces.into_iter().filter(|space| names.contains(&salt.name(space))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn custody(number: u8, bytes: usize) -> Custody {
+        Custody { version: 1, terms: vec![number; bytes].into(), signature: [0; 64].into() }
+    }
+
+    #[test]
+    fn receipts_of_others_take_a_bounded_part_of_the_disk_and_the_oldest_go() {
+        let mut courier = Courier::default();
+        let mut stored: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        let each = KEPT_BYTES_MAX / 16 - 1;
+        for number in 0..40 {
+            for record in courier.keep(custody(number, each), Timestamp(number.into())) {
+                match record.value {
+                    Some(value) => drop(stored.insert(record.key, value)),
+                    None => drop(stored.remove(&record.key)),
+                }
+            }
+        }
+        let bytes: usize = stored.values().map(Vec::len).sum();
+        assert!(bytes <= KEPT_BYTES_MAX + KEPT_BYTES_MAX / 16, "{bytes} bytes are stored");
+        let kept: BTreeSet<u8> = courier.kept_since(None).map(|kept| kept.terms[0]).collect();
+        assert_eq!(kept, (24..40).collect());
     }
 }

@@ -136,6 +136,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.card" => opening(node, body, cards::of_alert),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
+        "courier.list" => courier::list(read(body)?).map(Reply::Work),
         "courier.pack" => courier::pack(node, read(body)?).map(Reply::Work),
         "courier.unpack" => courier::unpack(node, read(body)?).map(Reply::Work),
         "audit.list" => audit::list(node, body),

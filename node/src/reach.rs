@@ -136,6 +136,7 @@ fn row(relay: &RelayReport) -> RelayRow {
         Of::Trouble(RelayTrouble::NotTrusted { what }) => {
             (RelayState::NotTrusted, Some(what.clone()))
         }
+        Of::Trouble(RelayTrouble::WrongPin) => (RelayState::WrongPin, None),
         Of::Trouble(RelayTrouble::WrongTime) => (RelayState::WrongTime, None),
         Of::Trouble(RelayTrouble::NoRelay { what }) => (RelayState::NoRelay, Some(what.clone())),
     };

@@ -16,6 +16,8 @@ mod away;
 mod chance;
 #[path = "neighbourhood/crooked.rs"]
 mod crooked;
+#[path = "neighbourhood/crowded.rs"]
+mod crowded;
 #[path = "neighbourhood/cuts.rs"]
 mod cuts;
 #[path = "neighbourhood/emergency.rs"]

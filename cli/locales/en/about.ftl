@@ -70,6 +70,7 @@ about-alert-refuse-card = Keep the emergency card closed to an alert of others
 about-courier = What others lack, on a stick
 about-courier-pack = Pack what a node, or everybody, is not known to hold
 about-courier-unpack = Take in what a stick brings
+about-courier-list = Say what a file on a stick is: whose, from when, how much
 about-leave = Ask whether all that was written here is held by others
 about-backup = Write a consistent copy of the store
 about-restore = Make a data directory from a backup

@@ -70,6 +70,7 @@ about-alert-refuse-card = 不向他人发起的警报打开急救卡
 about-courier = 用 U 盘带去他人缺少的内容
 about-courier-pack = 打包某个节点或所有人缺少的内容
 about-courier-unpack = 读入 U 盘带来的内容
+about-courier-list = 说明存储盘上的文件：来自谁、何时打包、有多少内容
 about-leave = 查询本节点写下的内容是否已由他人持有
 about-backup = 写出存储的一致副本
 about-restore = 从备份恢复数据目录

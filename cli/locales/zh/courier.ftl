@@ -6,6 +6,12 @@ courier-nothing = 没有打包任何内容:可以送去的,对方都已持有。
 courier-packed = 已打包:{ $documents } 份文档的 { $entries } 条记录,{ $certificates } 份证书,{ $receipts } 份回执;共 { $kib } KiB。
 courier-sealed = 只有 { $label } 能打开此文件。
 courier-for-all = 社区中任何人都可以携带并读入此文件;拾到者读不到内容,只能看到大小和标签。
+courier-listed = 由 { $label } 于 { $at } 打包:{ $entries } 条记录,{ $certificates } 份证书,{ $receipts } 份回执;共 { $kib } KiB。没有读入任何内容。
+courier-listed-sealed = 此文件仅供本节点打开。
+courier-listed-for-all = 此文件面向整个社区。
+courier-listed-foreign = 此文件是给其他节点的:{ $kib } KiB,共 { $parts } 部分。在这里看不到更多。
+courier-listed-cut = 文件在第 { $parts } 部分之后被截断。请重新复制。
+courier-listed-damaged = 文件在第 { $parts } 部分之后已损坏。请重新复制。
 courier-unpacked =
     由 { $label } 于 { $at } 打包。
     新增:{ $entries } 条记录,{ $certificates } 份证书。文件中有 { $documents } 份文档,{ $receipts } 份回执。

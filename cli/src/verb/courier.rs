@@ -2,7 +2,7 @@ use std::path::{PathBuf, absolute};
 
 use clap::Subcommand;
 use linli_node::api::courier::{
-    CourierPack, CourierPacked, CourierUnpack, CourierUnpacked, FileEnd,
+    CourierList, CourierListed, CourierPack, CourierPacked, CourierUnpack, CourierUnpacked, FileEnd,
 };
 
 use super::short;
@@ -34,6 +34,10 @@ enum Act {
         /// The file on the stick
         file: PathBuf,
     },
+    List {
+        /// The file on the stick
+        file: PathBuf,
+    },
 }
 
 impl Courier {
@@ -45,6 +49,11 @@ impl Courier {
                 let answer = context.ask(&CourierPack { to, file, whole }).await?;
                 drop(spinner);
                 context.show(&answer, || packed(context, &answer))
+            }
+            Act::List { file } => {
+                let file = absolute(&file)?.display().to_string();
+                let answer = context.ask(&CourierList { file }).await?;
+                context.show(&answer, || listed(context, &answer))
             }
             Act::Unpack { file } => {
                 let file = absolute(&file)?.display().to_string();
@@ -80,6 +89,35 @@ fn packed(context: &Context, answer: &CourierPacked) -> String {
         None => text.say("courier-for-all", &[]),
     };
     format!("{brings}\n{whom}")
+}
+
+fn listed(context: &Context, answer: &CourierListed) -> String {
+    let text = &context.text;
+    let size = [("kib", answer.bytes.div_ceil(1024).into()), ("parts", answer.parts.into())];
+    let (Some(node), Some(at)) = (&answer.node, answer.packed_ms) else {
+        return text.say("courier-listed-foreign", &size);
+    };
+    let label = answer.label.as_deref().map_or_else(|| short(node), printable);
+    let whom = match answer.sealed {
+        true => text.say("courier-listed-sealed", &[]),
+        false => text.say("courier-listed-for-all", &[]),
+    };
+    let numbers = [
+        ("label", label.into()),
+        ("at", context.zone.show(at).into()),
+        ("entries", answer.entries.into()),
+        ("certificates", answer.certificates.into()),
+        ("receipts", answer.receipts.into()),
+        ("kib", answer.bytes.div_ceil(1024).into()),
+    ];
+    let mut lines = vec![text.say("courier-listed", &numbers), whom];
+    let parts = [("parts", answer.parts.into())];
+    match answer.end {
+        Some(FileEnd::Cut) => lines.push(text.say("courier-listed-cut", &parts)),
+        Some(FileEnd::Damaged) => lines.push(text.say("courier-listed-damaged", &parts)),
+        Some(FileEnd::Whole) | None => {}
+    }
+    lines.join("\n")
 }
 
 fn unpacked(context: &Context, answer: &CourierUnpacked) -> String {

@@ -40,6 +40,18 @@ fn unpack(node: &Desk, file: &Path) -> Value {
     taken
 }
 
+/// What is told of a file.
+fn list(node: &Desk, file: &Path) -> Value {
+    node.ask(&["courier", "list", file.to_str().unwrap()])
+}
+
+/// What the audit says of files: which node's, and how many entries.
+fn recorded(node: &Desk, what: &str) -> Vec<(Value, Value)> {
+    let page = node.ask(&["keys", "audit", "--limit", "1000"]);
+    let rows = page["rows"].as_array().unwrap().iter().filter(|row| row["what"] == what);
+    rows.map(|row| (row["node"].clone(), row["count"].clone())).collect()
+}
+
 /// Why a file is refused, and the exit code.
 fn refused(node: &Desk, file: &Path) -> (i32, String) {
     let run = node.run(&["courier", "unpack", file.to_str().unwrap()]);
@@ -96,12 +108,24 @@ fn a_stick_brings_what_lacked_and_custody_comes_back() {
         assert!(!bytes.windows(told.len()).any(|found| found == told), "{told:?} is in the file");
     }
     assert_eq!(waiting(&hub, &at_centre), before, "a stick may be lost");
+    let foreign = list(&hub, &first);
+    assert_eq!((&foreign["sealed"], &foreign["node"]), (&json!(true), &Value::Null));
+    assert_eq!((&foreign["bytes"], &foreign["entries"]), (&packed["bytes"], &json!(0)));
+    assert_eq!(recorded(&hub, "packed"), [(at_centre.clone(), json!(1))]);
     let written = documents(&hub);
     hub.stop();
 
     centre.up();
+    let listed = list(&centre, &first);
+    assert_eq!((&listed["node"], &listed["label"]), (&at_hub, &json!("hub")));
+    assert_eq!((&listed["end"], &listed["parts"]), (&json!("whole"), &foreign["parts"]));
+    for number in ["entries", "certificates", "receipts", "bytes"] {
+        assert_eq!(listed[number], packed[number], "{number}");
+    }
+    assert!(!elders(&centre).contains(&elder), "nothing was taken in");
     let taken = unpack(&centre, &first);
     assert_eq!((&taken["node"], &taken["label"]), (&at_hub, &json!("hub")));
+    assert_eq!(recorded(&centre, "unpacked"), [(at_hub.clone(), taken["entries"].clone())]);
     assert_eq!(
         (&taken["gaps"], &taken["refused"], &taken["elsewhere"]),
         (&json!(0), &json!(0), &json!(0))

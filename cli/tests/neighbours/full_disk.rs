@@ -13,8 +13,9 @@ use linli_tests::{Capability, requires};
 use serde_json::{Value, json};
 
 use crate::{
-    community::{LOOPBACK, add_elder, centre, folder},
-    site::Desk,
+    community::{LOOPBACK, add_elder, centre, folder, id, join, sees},
+    relays::{Place, handed_over},
+    site::{Desk, Site},
 };
 
 /// A small disk, mounted while this lives.
@@ -166,4 +167,63 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     centre.up();
     listed(&centre);
     centre.stop();
+}
+
+#[test]
+fn a_relay_with_a_full_disk_keeps_alerts_and_once_there_is_room_the_rest() {
+    if !requires(Capability::Mounts) {
+        return;
+    }
+    let folder = folder();
+    let mut centre = centre(folder.path(), None, LOOPBACK);
+    let disk = SmallDisk::at(folder.path().join("relay"));
+    let place = Place::draw();
+    let mut relay = place.relay(folder.path(), "relay", &centre);
+    let mut hub = Site::init(folder.path().join("hub"), None, LOOPBACK);
+    join(&centre, &hub, &["household"]);
+    hub.up();
+    let elder = add_elder(&hub, "王秀英");
+    sees(&centre, &elder);
+    handed_over(&hub);
+    centre.stop();
+
+    let filler = disk.fill("filler");
+    let full = || place.get("/status").1["held"]["full"] == true;
+    for n in 0.. {
+        assert!(n < 1_000, "the relay's disk does not fill up");
+        let note = format!("{n} {}", "x".repeat(16_000));
+        hub.ask(&["elder", "edit", &elder, "note", &note]);
+        if full() {
+            break;
+        }
+    }
+    let (code, health) = place.get("/health");
+    assert_eq!((code, &health["ok"]), (503, &false.into()), "{health}");
+    let (alert, keeper) = (hub.ask(&["alert", "raise", &elder]), id(&relay));
+    hub.await_answer(&["documents"], |rows| {
+        let is_kept = |row: &Value| {
+            let of_alert = row["name"]
+                .as_str()
+                .is_some_and(|name| alert["alert"].as_str().is_some_and(|id| name.contains(id)));
+            of_alert && row["held_by"].as_array().is_some_and(|held| held.contains(&keeper))
+        };
+        rows.as_array()?.iter().any(is_kept).then_some(())
+    });
+
+    // A power cut, and the disk is as full as before.
+    relay.kill();
+    place.up(&mut relay);
+    hub.stop();
+    centre.up();
+    centre.await_answer(&["alert", "list"], |list| {
+        (list[0]["alert"] == alert["alert"]).then_some(())
+    });
+    centre.stop();
+
+    fs::remove_file(filler).unwrap();
+    hub.up();
+    handed_over(&hub);
+    assert!(!full());
+    assert_eq!(place.get("/health").0, 200);
+    relay.kill();
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     community::{add_elder, agree, centre, finds, folder, id, join, met, peer, sees},
     lab::{Lab, Nat},
-    site::Site,
+    site::{Site, wait},
 };
 
 /// The mDNS of nodes with a network card, and a log that tells of connections.
@@ -135,12 +135,16 @@ fn lab_hole_punching_moves_to_a_direct_path() {
     homes.exchange("王秀英");
     homes.met("direct");
     agree(&homes.centre, &homes.hub);
-    // One connection, which began through the relay: it was moved, not made anew.
+    // One connection, which began through the relay: it was moved, not made anew. The log tells of it a moment after
+    // the status does.
     let centre = id(&homes.centre);
-    let centre = centre.as_str().unwrap();
-    let of_centre = |line: &String| line.contains(&format!("peer={}", &centre[..10]));
-    let log: Vec<String> =
-        homes.hub.log_text().lines().map(str::to_owned).filter(of_centre).collect();
+    let of_centre = format!("peer={}", &centre.as_str().unwrap()[..10]);
+    let log = wait("the log tells of the direct path", || {
+        let log = homes.hub.log_text();
+        let log: Vec<String> =
+            log.lines().filter(|line| line.contains(&of_centre)).map(str::to_owned).collect();
+        log.iter().any(|line| line.contains("takes another path")).then_some(log)
+    });
     let moved = log.iter().rposition(|line| line.contains("takes another path")).unwrap();
     assert!(log[moved].contains("path=\"direct\""), "{log:#?}");
     let before = &log[..moved];

@@ -127,8 +127,8 @@ fn a_photo_goes_through_a_relay_that_is_killed_while_nobody_else_is_there() {
     let [(_, more)] = blobs(&relay, "part")[..] else { panic!("it was not in the middle") };
     assert!(more > came);
     provider.up();
-    wait("the relay holds it", || (place.status()["held"]["blobs"] == 1).then_some(()));
-    assert_eq!(place.status()["held"]["blob_bytes"], sealed);
+    wait("the relay holds it", || (place.get("/status").1["held"]["blobs"] == 1).then_some(()));
+    assert_eq!(place.get("/status").1["held"]["blob_bytes"], sealed);
     provider.stop();
 
     // The provider is away: centre and hub have it of the relay.

@@ -51,22 +51,31 @@ impl Place {
         relay.relay_up_at(&words);
     }
 
-    /// How many entries the relay keeps.
-    fn entries(&self) -> u64 {
-        self.status()["held"]["entries"].as_u64().unwrap()
-    }
-
-    /// How the relay stands.
-    pub(crate) fn status(&self) -> Value {
+    /// What the relay answers, and with which code.
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.status).unwrap();
         let host = &self.status;
-        write!(stream, "GET /status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
-            .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let code = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (code, serde_json::from_str(body).unwrap())
     }
+
+    /// How many entries the relay keeps.
+    pub(crate) fn entries(&self) -> u64 {
+        self.get("/status").1["held"]["entries"].as_u64().unwrap()
+    }
+}
+
+/// Waits until the relay that the node is connected with keeps all that the node has for others.
+pub(crate) fn handed_over(node: &Desk) {
+    node.await_answer(&["status"], |status| {
+        let keeps = |peer: &&Value| peer["kind"] == "carrier" && peer["path"] != "away";
+        let carrier = status["peers"].as_array()?.iter().find(keeps)?;
+        (carrier["waiting_entries"] == 0).then_some(())
+    });
 }
 
 /// Waits until one node reaches the other through this relay.
@@ -132,11 +141,7 @@ fn a_relay_is_killed_and_wiped_and_nothing_is_lost() {
     near.stop();
     parted(&hub, &centre_id);
     let carried = add_elder(&hub, "刘凤英");
-    hub.await_answer(&["status"], |status| {
-        let waits = |peer: &&Value| peer["kind"] == "carrier" && peer["path"] != "away";
-        let carrier = status["peers"].as_array()?.iter().find(waits)?;
-        (carrier["waiting_entries"] == 0).then_some(())
-    });
+    handed_over(&hub);
     hub.stop();
     centre.up();
     sees(&centre, &carried);

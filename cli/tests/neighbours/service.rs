@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     at_rest::Running,
-    community::{LOOPBACK, centre, folder},
+    community::{LOOPBACK, centre, folder, join},
     site::{Site, finished, plain},
 };
 
@@ -45,6 +45,26 @@ fn the_manager_hears_that_a_node_runs_lives_and_stops() {
     site.ask(&["stop"]);
     hears(&socket, "STOPPING=1");
     assert!(node.0.wait().unwrap().success());
+}
+
+#[test]
+fn the_manager_hears_that_a_relay_runs_lives_and_stops() {
+    let folder = folder();
+    let mut site = centre(folder.path(), None, LOOPBACK);
+    let relay = Site::init(folder.path().join("relay"), None, LOOPBACK);
+    join(&site, &relay, &["carrier", "--name", "relay"]);
+    let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    let mut up = relay.command(&["relay", "up", "--http", "127.0.0.1:0"]);
+    up.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "4000000");
+    let mut up = Running(up.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    hears(&socket, "READY=1");
+    hears(&socket, "WATCHDOG=1");
+    hears(&socket, "WATCHDOG=1");
+    let process = up.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    hears(&socket, "STOPPING=1");
+    assert!(up.0.wait().unwrap().success());
+    site.stop();
 }
 
 /// What would be installed.

@@ -125,6 +125,10 @@ whats! {
     BackedUp = 32 "backed-up";
     /// The store was restored from a backup.
     Restored = 33 "restored";
+    /// A courier file was packed: for which node, or for all.
+    Packed = 34 "packed";
+    /// A courier file was taken in: whose, and how many entries were new.
+    Unpacked = 35 "unpacked";
     /// A person, or somebody at the node, read a record.
     Read = 40 "read";
     /// A person, or somebody at the node, saw a list.

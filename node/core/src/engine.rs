@@ -34,6 +34,7 @@ mod draft;
 mod edit;
 mod erase;
 mod error;
+mod fact;
 mod hand_over;
 mod membership;
 mod open;

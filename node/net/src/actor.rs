@@ -23,7 +23,7 @@ use tokio::{
 use crate::{
     MEMBER_ALPN,
     config::{Interfaces, NetConfig},
-    dial::{Candidate, DialFailure, DialPolicy, Peer, replaces},
+    dial::{Candidate, DialFailure, DialPolicy, Peer, Want, replaces},
     endpoint::{NetError, bind, relay_config},
     event::{EventSender, NetEvent, NetEvents, events},
     gate::Gate,
@@ -81,7 +81,7 @@ pub async fn start(config: NetConfig) -> Result<(NetHandle, NetEvents), NetError
         wish,
         finds,
         policy: config.dial,
-        alone_since: None,
+        want: Want::default(),
         dials: JoinSet::new(),
         handshakes: JoinSet::new(),
         links: JoinSet::new(),
@@ -151,8 +151,7 @@ struct Actor {
     wish: watch::Sender<Wish>,
     finds: Option<mpsc::Receiver<Found>>,
     policy: DialPolicy,
-    /// Since when no carrier is connected.
-    alone_since: Option<Instant>,
+    want: Want,
     /// Dials under way.
     dials: JoinSet<Work>,
     /// Incoming handshakes under way.

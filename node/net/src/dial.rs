@@ -14,7 +14,7 @@ use tokio::{task::AbortHandle, time::Instant};
 use crate::{
     limits::{
         ADDRESSES_MAX, BACKOFF_FIRST, BACKOFF_MAX, BACKOFF_REFUSED_FIRST, BACKOFF_REFUSED_MAX,
-        OTHERS_MAX, SIMULTANEOUS_WINDOW,
+        CARRIER_HELD, OTHERS_AFTER, OTHERS_MAX, SIMULTANEOUS_WINDOW,
     },
     link::{Link, Opened},
     status::PeerPath,
@@ -27,8 +27,8 @@ pub enum DialPolicy {
     #[default]
     Everyone,
     /// Those this node has to do with, and whoever is near: found on the local network, or at an address or relay that
-    /// the owner told. When none of the carriers has been connected for ten seconds, up to three others besides, so that
-    /// news of the community reach everybody.
+    /// the owner told. Where for ten seconds no carrier has been connected, or none for as long as thirty seconds at a
+    /// time, up to three others besides, so that news of the community reach everybody.
     Related {
         /// Those this node has to do with.
         related: BTreeSet<EndpointId>,
@@ -54,10 +54,14 @@ impl DialPolicy {
         }
     }
 
-    /// Whether a carrier is missing: none of those that everybody dials is connected.
-    pub(crate) fn lacks_carrier(&self, peers: &BTreeMap<EndpointId, Peer>) -> bool {
-        let Self::Related { carriers, .. } = self else { return false };
-        !carriers.iter().any(|id| peers.get(id).is_some_and(|peer| peer.link.is_some()))
+    /// How well this node is connected to those that everybody dials; `age` is that of a peer's connection.
+    pub(crate) fn carried(&self, age: impl Fn(&EndpointId) -> Option<Duration>) -> Carried {
+        let Self::Related { carriers, .. } = self else { return Carried::Well };
+        match carriers.iter().filter_map(age).max() {
+            None => Carried::Not,
+            Some(age) if age < CARRIER_HELD => Carried::Perhaps,
+            Some(_) => Carried::Well,
+        }
     }
 
     /// Which others are dialled for want of a carrier: the nearest in the circle of all ids after one's own that answer:
@@ -76,6 +80,39 @@ impl DialPolicy {
         // Stable: of those that failed alike the nearest stay first.
         others.sort_by_key(|(failures, _)| *failures);
         others.into_iter().take(OTHERS_MAX).map(|(_, id)| id).collect()
+    }
+}
+
+/// How well a node is connected to carriers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// To none.
+    Not,
+    /// To one, and it has yet to be seen whether it lasts.
+    Perhaps,
+    /// To one that has held, or none is needed.
+    Well,
+}
+
+/// The want of a carrier.
+#[derive(Debug, Default)]
+pub(crate) struct Want {
+    since: Option<Instant>,
+}
+
+impl Want {
+    /// When others are dialled besides; none while there is no want. A connection that does not last ends it no more
+    /// than none at all.
+    pub(crate) fn until(&mut self, carried: Carried, now: Instant) -> Option<Instant> {
+        let patience = match carried {
+            Carried::Not => OTHERS_AFTER,
+            Carried::Perhaps => OTHERS_AFTER + CARRIER_HELD,
+            Carried::Well => {
+                self.since = None;
+                return None;
+            }
+        };
+        Some(*self.since.get_or_insert(now) + patience)
     }
 }
 
@@ -301,7 +338,32 @@ mod tests {
             peers.get_mut(&circle[at]).unwrap().failures = 2;
         }
         next(&peers, [1, 2, 3]);
-        assert!(policy.lacks_carrier(&peers) && !DialPolicy::Everyone.lacks_carrier(&peers));
+    }
+
+    /// After how many seconds of a minute others are dialled first, where a carrier drops each connection after `held`
+    /// seconds and is away for `away`.
+    fn dials_others(held: u64, away: u64) -> Option<u64> {
+        let (carrier, start) = (id(1), Instant::now());
+        let policy = DialPolicy::Related { related: BTreeSet::new(), carriers: [carrier].into() };
+        let mut want = Want::default();
+        (0..60).find(|second| {
+            let age = second % (held + away);
+            let age = (age < held).then(|| Duration::from_secs(age));
+            let carried = policy.carried(|_| age);
+            let now = start + Duration::from_secs(*second);
+            want.until(carried, now).is_some_and(|at| at <= now)
+        })
+    }
+
+    #[test]
+    fn a_carrier_that_drops_each_connection_keeps_nobody_from_the_others() {
+        assert_eq!(dials_others(0, 1), Some(10), "there is none");
+        assert_eq!(dials_others(1, 1), Some(11));
+        assert_eq!(dials_others(8, 4), Some(10));
+        assert_eq!(dials_others(60, 0), None, "one that holds is not doubted");
+        assert_eq!(dials_others(35, 9), None, "nor is one that was away for a moment");
+        let mut want = Want::default();
+        assert_eq!(want.until(DialPolicy::Everyone.carried(|_| None), Instant::now()), None);
     }
 
     #[test]

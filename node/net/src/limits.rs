@@ -73,6 +73,9 @@ pub(crate) const DIALS_MAX: usize = 32;
 pub(crate) const OTHERS_MAX: usize = 3;
 /// How long no carrier has been connected when such others are dialled: a dial takes up to 8 s.
 pub(crate) const OTHERS_AFTER: Duration = Duration::from_secs(10);
+/// How long a connection to a carrier lasts before it counts: one that drops each connection after a comparison or
+/// before keeps nobody from the others.
+pub(crate) const CARRIER_HELD: Duration = Duration::from_secs(30);
 /// Addresses kept per peer and source. A home device has a handful.
 pub(crate) const ADDRESSES_MAX: usize = 8;
 /// Bytes of a peer's reason in words that are kept.

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::{
     handle::Shared,
     limits::{CONNECT_TIMEOUT, PROBE_FIRST, PROBE_INTERVAL},
+    pins::OtherCertificate,
     reason::printable,
     report::{RelayState, relay_reports},
     sync::locked,
@@ -40,6 +41,9 @@ pub enum RelayTrouble {
         /// What is wrong with it.
         what: String,
     },
+    /// It shows another certificate than the one whose pin this node was told.
+    #[error("{}", OtherCertificate)]
+    WrongPin,
     /// Its certificate is not valid at this time, by this machine's clock.
     #[error("its certificate is not valid at this time, by this machine's clock")]
     WrongTime,
@@ -140,7 +144,9 @@ fn trouble(error: &ConnectError) -> RelayTrouble {
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. },
         )) => RelayTrouble::WrongTime,
-        // Of the pinned ones the other error is `OtherCertificate`.
+        Some(rustls::Error::Other(other)) if other.0.is::<OtherCertificate>() => {
+            RelayTrouble::WrongPin
+        }
         Some(rustls::Error::InvalidCertificate(_) | rustls::Error::Other(_)) => {
             RelayTrouble::NotTrusted { what }
         }

@@ -60,6 +60,14 @@ impl Salt {
         first(blake3::keyed_hash(&self.names, space.as_bytes()).as_bytes())
     }
 
+    /// Names spaces, in the order of their names: that of the tags would tell something of them.
+    #[must_use]
+    pub fn names<'a>(&self, spaces: impl IntoIterator<Item = &'a SpaceTag>) -> Vec<SpaceName> {
+        let mut names: Vec<SpaceName> = spaces.into_iter().map(|tag| self.name(tag)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Hashes an ordered list of spaces, to compare what two ends remember of each other.
     #[must_use]
     pub fn agreement<'a>(&self, spaces: impl IntoIterator<Item = &'a SpaceTag>) -> SpaceName {

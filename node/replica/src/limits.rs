@@ -92,7 +92,8 @@ pub const WANTS_MAX: usize = 1_024;
 /// Bytes of a heartbeat's sealed content: with what is around it, as many as an alert takes.
 pub const CELL_BYTES_MAX: usize = 17 << 8;
 
-/// Heartbeats kept in one space: a household's hub and its helpers.
+/// Heartbeats kept in one space: a household's hub and its helpers. Where more say so, the oldest of whoever sent most
+/// gives way.
 pub const CELLS_MAX: usize = 64;
 
 /// Heartbeats kept for one sending peer: 4 MiB. A centre passes on those of 545 hubs.

@@ -22,6 +22,7 @@ mod carried;
 mod cells;
 pub(crate) mod commits;
 mod erase;
+pub(crate) mod parcels;
 mod quota;
 pub(crate) mod world;
 

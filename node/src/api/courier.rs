@@ -1,10 +1,12 @@
 //! Courier files: what others lack, on a stick.
 
+use linli_replica::courier::CourierError;
 use serde::{Deserialize, Serialize};
 
 use super::methods;
 
 methods! {
+    "courier.list" CourierList => CourierListed;
     "courier.pack" CourierPack => CourierPacked;
     "courier.unpack" CourierUnpack => CourierUnpacked;
 }
@@ -44,6 +46,38 @@ pub struct CourierPacked {
     pub receipts: u64,
     /// Bytes of the file.
     pub bytes: u64,
+}
+
+/// Looks at a courier file, and takes nothing of it in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CourierList {
+    /// The file, an absolute path.
+    pub file: String,
+}
+
+/// What a courier file is, as far as this node can see.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CourierListed {
+    /// Whether it is sealed to one node: else it is for all.
+    pub sealed: bool,
+    /// The node that packed it; none where it is sealed to another node.
+    pub node: Option<String>,
+    /// That node's device.
+    pub label: Option<String>,
+    /// When it was packed, by that node's clock.
+    pub packed_ms: Option<u64>,
+    /// Entries in it.
+    pub entries: u64,
+    /// Certificates of the community in it.
+    pub certificates: u64,
+    /// Receipts in it.
+    pub receipts: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// How many parts of it are whole; of one that is sealed to another node, how many there are.
+    pub parts: u64,
+    /// How it ends; none where it is sealed to another node.
+    pub end: Option<FileEnd>,
 }
 
 /// Takes a courier file in.
@@ -94,4 +128,14 @@ pub enum FileEnd {
     Cut,
     /// It was changed on the way: what stood before was taken.
     Damaged,
+}
+
+impl FileEnd {
+    pub(crate) const fn of(end: Result<(), CourierError>) -> Self {
+        match end {
+            Ok(()) => Self::Whole,
+            Err(CourierError::Cut { .. }) => Self::Cut,
+            Err(_) => Self::Damaged,
+        }
+    }
 }

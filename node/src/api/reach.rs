@@ -67,6 +67,8 @@ pub enum RelayState {
     NoAnswer,
     /// Its certificate is signed by nobody this node trusts.
     NotTrusted,
+    /// It shows another certificate than the one whose pin this node was told.
+    WrongPin,
     /// Its certificate is not valid at the time this machine's clock shows.
     WrongTime,
     /// Something answers there that is no relay.

@@ -83,12 +83,12 @@ pub(crate) fn raise_cause(
     } else {
         let (raise, new) = facts::add_to(node, space, &name, Urgency::Urgent, person, fact(None))?;
         saves.extend(new);
-        // The alert goes first; what opens the card, if it takes more, follows with less haste.
+        // The alert goes first; what opens the card, if it takes more, follows with less haste. Whoever raised it is
+        // answered when the alert is stored: on a full disk that is all there is room for.
         if card.is_some() {
             let given = AlertFact::CardGiven { raise, card };
-            match facts::add_to(node, space, &name, Urgency::Normal, None, given) {
-                Ok((_, new)) => saves.extend(new),
-                Err(error) => tracing::warn!(%error, "an alert goes without what opens the card"),
+            if let Err(error) = facts::add_to(node, space, &name, Urgency::Normal, None, given) {
+                tracing::warn!(%error, "an alert goes without what opens the card");
             }
         }
     }

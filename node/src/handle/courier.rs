@@ -13,10 +13,12 @@ use crate::api::{ApiError, Code, Detail};
 use crate::node::{Node, now};
 
 mod choice;
+mod list;
 mod pack;
 mod stick;
 mod unpack;
 
+pub(super) use list::begin as list;
 pub(super) use pack::begin as pack;
 pub(super) use unpack::begin as unpack;
 

@@ -51,8 +51,17 @@ pub(crate) fn add_both<B: Body>(
     let (id, _) = first.text().map_err(invalid)?;
     let second = Fact { after: vec![id], ..Fact::new(at, &author, &facts, second(id)) };
     second.text().map_err(invalid)?;
-    let both = [first, second];
-    let authored = seal_or_wait(node, space, &text, Urgency::Urgent, person, &both)?;
+    let mut both = |urgency| {
+        let what = Edit { space, name: &text, urgency, isolated: true, person };
+        let world = crate::node::world(&node.replica, &node.store);
+        node.core.edit(world, &mut node.rng, what, |doc| {
+            [&first, &second].into_iter().try_for_each(|fact| put_fact(doc, fact).map(drop))
+        })
+    };
+    let authored = match both(Urgency::Urgent) {
+        Err(error) if is_too_large(&error) => both(Urgency::Normal),
+        sealed => sealed,
+    }?;
     Ok(authored.map(|authored| node.author(authored)).into_iter().collect())
 }
 
@@ -100,16 +109,17 @@ pub(crate) fn add_urgent<B: Body>(
     person: Option<&Acting>,
     body: B,
 ) -> Result<Option<BTreeSet<Save>>, ApiError> {
-    let text = name.to_string();
-    let (_, fact) = draw_up(node, space, &text, person, body)?;
-    match seal(node, space, &text, Urgency::Urgent, person, &[fact]) {
+    match seal(node, space, &name.to_string(), Urgency::Urgent, person, body)? {
         Err(error) if is_too_large(&error) => Ok(None),
-        sealed => Ok(Some(sealed?.map(|authored| node.author(authored)).into_iter().collect())),
+        sealed => Ok(Some(sealed?.1.map(|authored| node.author(authored)).into_iter().collect())),
     }
 }
 
 /// Makes a fact of a document, which begins with it where there is none yet; none where it changes
 /// nothing. It is to be given to the node with what else belongs to it.
+///
+/// What is urgent and exceeds the one size of urgent entries goes as a normal one: another size would tell what it
+/// is.
 pub(crate) fn make<B: Body>(
     node: &mut Node,
     space: SpaceTag,
@@ -119,39 +129,9 @@ pub(crate) fn make<B: Body>(
     body: B,
 ) -> Result<(FactId, Option<Authored>), ApiError> {
     let text = name.to_string();
-    let (id, fact) = draw_up(node, space, &text, person, body)?;
-    Ok((id, seal_or_wait(node, space, &text, urgency, person, &[fact])?))
-}
-
-fn draw_up<B: Body>(
-    node: &mut Node,
-    space: SpaceTag,
-    name: &str,
-    person: Option<&Acting>,
-    body: B,
-) -> Result<(FactId, Fact<B>), ApiError> {
-    let world = world(&node.replica, &node.store);
-    let author = author(node, person)?;
-    let (doc, authors) = node.core.document(world, space, name)?.parts();
-    let facts = Facts::<B>::read(doc.document(), authors);
-    let fact = Fact::new(Timestamp(world.now.0), &author, &facts, body);
-    let (id, _) = fact.text().map_err(|error| super::invalid(error.to_string()))?;
-    Ok((id, fact))
-}
-
-/// Seals facts as one entry. What is urgent and exceeds the one size of urgent entries goes as a normal
-/// one: another size would tell what it is.
-fn seal_or_wait<B: Body>(
-    node: &mut Node,
-    space: SpaceTag,
-    name: &str,
-    urgency: Urgency,
-    person: Option<&Acting>,
-    facts: &[Fact<B>],
-) -> Result<Option<Authored>, ApiError> {
-    match seal(node, space, name, urgency, person, facts) {
+    match seal(node, space, &text, urgency, person, body.clone())? {
         Err(error) if is_too_large(&error) => {
-            Ok(seal(node, space, name, Urgency::Normal, person, facts)?)
+            Ok(seal(node, space, &text, Urgency::Normal, person, body)??)
         }
         sealed => Ok(sealed?),
     }
@@ -163,13 +143,12 @@ fn seal<B: Body>(
     name: &str,
     urgency: Urgency,
     person: Option<&Acting>,
-    facts: &[Fact<B>],
-) -> Result<Option<Authored>, EditError<FactError>> {
+    body: B,
+) -> Result<Result<(FactId, Option<Authored>), EditError<FactError>>, ApiError> {
+    author(node, person)?;
     let what = Edit { space, name, urgency, isolated: true, person };
     let world = world(&node.replica, &node.store);
-    node.core.edit(world, &mut node.rng, what, |doc| {
-        facts.iter().try_for_each(|fact| put_fact(doc, fact).map(drop))
-    })
+    Ok(node.core.add_fact(world, &mut node.rng, what, body))
 }
 
 const fn is_too_large(error: &EditError<FactError>) -> bool {

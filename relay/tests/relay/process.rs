@@ -2,12 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use linli_replica::replica::Input;
 
+use crate::LIMIT;
 use crate::community::{SPACE, certificates, log};
 use crate::home::{PASSPHRASE, home};
 use crate::member::Member;
@@ -94,6 +96,37 @@ async fn what_was_receipted_survives_a_kill() {
     reader.input(Input::Want(SPACE));
     reader.learns("the entries come", |told| told.holds(&written)).await;
     assert!(relay.ends("-TERM").success(), "stopping in order is no failure");
+}
+
+#[test]
+fn the_service_manager_hears_that_it_runs_lives_and_stops() {
+    let home = home(certificates(&[1]));
+    let socket = UnixDatagram::bind(home.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let hears = |word: &str| {
+        let mut bytes = [0; 1024];
+        loop {
+            let length = socket.recv(&mut bytes).unwrap_or_else(|e| panic!("no {word}: {e}"));
+            if String::from_utf8_lossy(&bytes[..length]).lines().any(|line| line == word) {
+                return;
+            }
+        }
+    };
+    let child = Command::new(env!("CARGO_BIN_EXE_linli-relay"))
+        .args(["--http", "127.0.0.1:0", "--mdns", "off", "--data"])
+        .arg(home.path())
+        .env("LINLI_PASSPHRASE", PASSPHRASE)
+        .env("NOTIFY_SOCKET", home.path().join("notify"))
+        .env("WATCHDOG_USEC", "4000000")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let relay = Process { child, lines: Arc::default() };
+    for word in ["READY=1", "WATCHDOG=1", "WATCHDOG=1"] {
+        hears(word);
+    }
+    assert!(relay.ends("-TERM").success());
+    hears("STOPPING=1");
 }
 
 #[test]

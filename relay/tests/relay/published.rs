@@ -1,12 +1,13 @@
 //! Where the relay is, as members are told.
 
-use linli_net::{NetConfig, RelaySettings};
+use linli_net::{NetConfig, RelaySettings, RelayTrouble};
 use linli_relay::{Certificate, Https, Options};
 use linli_replica::relays::RelayTold;
 
 use crate::community::{RELAY, certificates, node};
 use crate::home::{Running, home, options};
 use crate::member::{Member, behind};
+use crate::reports::{is_trouble, reported};
 
 fn settings(told: &RelayTold) -> RelaySettings {
     let pin = told.pin.as_ref().map(|pin| **pin);
@@ -43,6 +44,7 @@ async fn a_self_signed_relay_is_trusted_by_what_members_are_told_and_no_other() 
     first.learns("they meet", |told| told.connected.contains_key(&node(2))).await;
     second.learns("they meet", |told| told.connected.contains_key(&node(1))).await;
     assert!(lost.net.relays().iter().all(|relay| !relay.connected), "another certificate");
+    reported(&lost, &relay.url, |of| is_trouble(of, |of| *of == RelayTrouble::WrongPin)).await;
     // Neither is one trusted of which nothing was told; what is told later counts at once.
     lost.net.set_relays(&[unknown]).unwrap();
     first.stop().await;

@@ -28,7 +28,7 @@ fn settings(url: &str, quic_port: Option<u16>) -> RelaySettings {
 }
 
 /// Waits until what is reported of a relay is as expected.
-async fn reported(member: &Member, url: &str, expected: impl Fn(&RelayReport) -> bool) {
+pub(crate) async fn reported(member: &Member, url: &str, expected: impl Fn(&RelayReport) -> bool) {
     let mut last = None;
     let waiting = async {
         loop {
@@ -44,7 +44,7 @@ async fn reported(member: &Member, url: &str, expected: impl Fn(&RelayReport) ->
     assert!(waited.is_ok(), "{url} is reported as {last:?}");
 }
 
-fn is_trouble(report: &RelayReport, expected: impl Fn(&RelayTrouble) -> bool) -> bool {
+pub(crate) fn is_trouble(report: &RelayReport, expected: impl Fn(&RelayTrouble) -> bool) -> bool {
     matches!(&report.state, RelayState::Trouble(trouble) if expected(trouble))
 }
 

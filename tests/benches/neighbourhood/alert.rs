@@ -25,7 +25,7 @@ const BUSY_GAP: Duration = Duration::from_millis(20);
 const STEPS: [&str; 3] = ["durable at the hub", "durable at the centre", "receipt back at the hub"];
 
 /// From the button to each step, in milliseconds.
-type Times = [Vec<f64>; 3];
+pub(crate) type Times = [Vec<f64>; 3];
 
 /// Begins the space for alerts at the hub, and lets the centre know of it.
 pub(crate) async fn prepare(town: &Town, hub: &Path, centre: &Path) -> SpaceTag {
@@ -66,18 +66,18 @@ fn press(site: &mut Site, space: SpaceTag, number: usize) -> DocTag {
     document
 }
 
-struct Alarm<'a> {
-    hub: &'a Running,
-    centre: &'a Running,
-    news: mpsc::UnboundedReceiver<News>,
-    space: SpaceTag,
-    pressed: usize,
+pub(crate) struct Alarm<'a> {
+    pub(crate) hub: &'a Running,
+    pub(crate) centre: &'a Running,
+    pub(crate) news: mpsc::UnboundedReceiver<News>,
+    pub(crate) space: SpaceTag,
+    pub(crate) pressed: usize,
 }
 
 impl Alarm<'_> {
     /// Raises one alert and waits for the receipt; returns how much the centre held
     /// when it was last through with a comparison, where it was meanwhile.
-    async fn raise(&mut self, times: &mut Times) -> u64 {
+    pub(crate) async fn raise(&mut self, times: &mut Times) -> u64 {
         let (space, number) = (self.space, self.pressed);
         self.pressed += 1;
         let begin = Instant::now();

@@ -7,9 +7,13 @@
 //! - nothing to do: what a comparison on an open connection costs;
 //! - alert: from the button to the receipt, idle and during a first sync;
 //! - grant: from a party's grant until its node, connected, reads the document;
-//! - at rest: the memory of a node with 10,000 elders, and how soon it answers.
+//! - at rest: the memory of a node with 10,000 elders, and how soon it answers;
+//! - relayed: first sync and alerts through a relay, and everything into its carrier;
+//! - idle: the memory that a connected node takes up at a relay;
+//! - size: the bytes of the released `linli-relay`.
 //!
-//! `cargo bench -p linli-tests -- sync` runs one of them: `sync`, `elders`, `alert`, `grant` or `rest`.
+//! `cargo bench -p linli-tests -- sync` runs one of them: `sync`, `elders`, `alert`, `grant`, `rest`, `relayed`,
+//! `idle` or `size`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -23,9 +27,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod alert;
 mod grant;
+mod idle;
 mod plain;
+mod relayed;
 mod rest;
 mod site;
+mod size;
+mod street;
 mod sync;
 mod town;
 
@@ -43,6 +51,11 @@ fn main() {
         && word == rest::NODE
     {
         return rest::serve(path.as_ref());
+    }
+    if let [word, path, http, listen] = words.as_slice()
+        && word == idle::RELAY
+    {
+        return idle::serve(path.as_ref(), http, listen);
     }
     let asked = |name| words.is_empty() || words.iter().any(|word| word == name);
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -70,6 +83,15 @@ fn main() {
         }
         if asked("rest") {
             rest::measure(directory.path()).await;
+        }
+        if asked("relayed") {
+            relayed::measure(directory.path(), SHARED).await;
+        }
+        if asked("idle") {
+            idle::measure(directory.path()).await;
+        }
+        if asked("size") {
+            size::check();
         }
     });
 }

@@ -35,7 +35,7 @@ pub(crate) fn serve(path: &Path) {
 }
 
 /// A node in a process of its own.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -46,13 +46,18 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(home: &Path) -> Self {
+    /// Runs this program with other words.
+    pub(crate) fn of(words: &[&str]) -> Self {
         let program = std::env::current_exe().unwrap();
-        Self(Command::new(program).arg(NODE).arg(home).spawn().unwrap())
+        Self(Command::new(program).args(words).spawn().unwrap())
+    }
+
+    fn start(home: &Path) -> Self {
+        Self::of(&[NODE, home.to_str().unwrap()])
     }
 
     /// Resident memory, in MB.
-    fn resident(&self) -> f64 {
+    pub(crate) fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() * 1024.0 / 1e6

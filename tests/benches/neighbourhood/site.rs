@@ -143,6 +143,16 @@ pub(crate) async fn start(
     member: &Member,
     news: &mpsc::UnboundedSender<News>,
 ) -> Running {
+    start_as(path, member, news, |config| config).await
+}
+
+/// Starts a node on what its store holds, with other settings of the network.
+pub(crate) async fn start_as(
+    path: &Path,
+    member: &Member,
+    news: &mpsc::UnboundedSender<News>,
+    way: impl Fn(NetConfig) -> NetConfig,
+) -> Running {
     let store = open(path);
     let certificates = store.certificates().unwrap();
     let genesis = certificates.iter().find_map(|c| Directory::new(c.clone()).ok());
@@ -162,7 +172,7 @@ pub(crate) async fn start(
     });
     let core = Core::load(member.keys.clone(), member.party, records).unwrap();
     let (signing, _) = member.keys.to_secrets();
-    let config = NetConfig { members, ..loopback(*signing.expose()) };
+    let config = way(NetConfig { members, ..loopback(*signing.expose()) });
     let (net, events) = linli_net::start(config).await.unwrap();
     let (stored, stored_rx) = mpsc::unbounded_channel();
     let (call, calls) = mpsc::unbounded_channel();

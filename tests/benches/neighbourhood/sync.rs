@@ -40,7 +40,7 @@ pub(crate) async fn fill(town: &Town, path: &Path, shape: Shape) {
 }
 
 /// Waits until a comparison ends after which a node holds as much as it is to hold.
-async fn synced(news: &mut Hearing, node: &Running, all: u64) -> Instant {
+pub(crate) async fn synced(news: &mut Hearing, node: &Running, all: u64) -> Instant {
     loop {
         let heard = news.recv().await.unwrap();
         if heard.node == node.id && matches!(heard.what, What::Synced(held) if held >= all) {

@@ -194,7 +194,8 @@ impl Sight<'_> {
         self.yes_or_no(carrier, Item::Endpoints);
     }
 
-    /// Every name is the hash of a tag under the connection's secret, and says nothing to who lacks it.
+    /// Every name is the hash of a tag under the connection's secret, and says nothing to who lacks it; nor does
+    /// their order.
     fn names(&mut self, fields: &[Value; 2], secret: &[u8; 32]) {
         let [naming, names] = fields;
         self.number(naming, 0..=3, Item::Names);
@@ -210,6 +211,9 @@ impl Sight<'_> {
         let (chunks, rest) = names.as_chunks::<16>();
         for name in chunks {
             if right.contains(name) { self.saw(Item::Names) } else { self.find("no tag's name") }
+        }
+        if !chunks.is_sorted_by(|one, next| one < next) {
+            self.find("names in an order that tells of their tags");
         }
         if !rest.is_empty() {
             self.find("something follows the names");

@@ -59,6 +59,7 @@ fn relay(of: &RelayRow, text: &Text) -> Option<String> {
         RelayState::NoName => text.say("doctor-relay-no-name", &with),
         RelayState::NoAnswer => text.say("doctor-relay-no-answer", &with),
         RelayState::NotTrusted => text.say("doctor-relay-not-trusted", &with),
+        RelayState::WrongPin => text.say("doctor-relay-wrong-pin", &with),
         RelayState::WrongTime => text.say("doctor-relay-wrong-time", &with),
         RelayState::NoRelay => text.say("doctor-relay-no-relay", &with),
     })
@@ -133,6 +134,7 @@ pub(in crate::verb) fn state(state: RelayState, text: &Text) -> String {
         RelayState::NoName => text.say("relay-state-no-name", &[]),
         RelayState::NoAnswer => text.say("relay-state-no-answer", &[]),
         RelayState::NotTrusted => text.say("relay-state-not-trusted", &[]),
+        RelayState::WrongPin => text.say("relay-state-wrong-pin", &[]),
         RelayState::WrongTime => text.say("relay-state-wrong-time", &[]),
         RelayState::NoRelay => text.say("relay-state-no-relay", &[]),
     }

@@ -13,7 +13,7 @@ use crate::{
     MEMBER_ALPN,
     dial::{DialFailure, Peer},
     event::NetEvent,
-    limits::{CONNECT_TIMEOUT, DIALS_MAX, OTHERS_AFTER},
+    limits::{CONNECT_TIMEOUT, DIALS_MAX},
     link::{self, Opened},
     reason::{DisconnectReason, printable},
     sync::locked,
@@ -57,15 +57,11 @@ impl Actor {
         peers: &BTreeMap<EndpointId, Peer>,
         has_relays: bool,
     ) -> (BTreeSet<EndpointId>, Option<Instant>) {
-        if !self.policy.lacks_carrier(peers) {
-            self.alone_since = None;
-            return (BTreeSet::new(), None);
+        let age = |id: &EndpointId| peers.get(id)?.link.as_ref().map(|link| link.age());
+        match self.want.until(self.policy.carried(age), now) {
+            Some(at) if at <= now => (self.policy.others(&self.me, peers, has_relays), None),
+            later => (BTreeSet::new(), later),
         }
-        let wait = *self.alone_since.get_or_insert(now) + OTHERS_AFTER;
-        if now < wait {
-            return (BTreeSet::new(), Some(wait));
-        }
-        (self.policy.others(&self.me, peers, has_relays), None)
     }
 
     pub(super) fn dialled(&mut self, id: EndpointId, outcome: Result<Opened, DialFailure>) {

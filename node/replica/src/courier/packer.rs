@@ -153,7 +153,7 @@ impl Packer {
     fn names(&mut self) -> Option<Frame> {
         let left = self.load.names.len().saturating_sub(FRAME_NAMES_MAX);
         let spaces = self.load.names.split_off(left);
-        let names: Vec<u8> = spaces.iter().flat_map(|tag| self.salt.name(tag)).collect();
+        let names = self.salt.names(&spaces).into_flattened();
         let frame = Frame::Spaces(Spaces { naming: Naming::Ask, names: names.into() });
         (!spaces.is_empty()).then_some(frame)
     }

@@ -1,12 +1,13 @@
 //! What a courier brings: the same checks, quotas and commits as for what comes over a connection,
 //! without a session.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use minicbor::bytes::ByteVec;
 
 use super::api::{Carried, Output, Refused};
 use super::commits::Parcel;
+use super::parcels::Parcels;
 use super::world::World;
 use crate::entry::{Entry, Urgency, VerifiedPage};
 use crate::frame::{Frame, Pages};
@@ -80,7 +81,7 @@ impl World {
         pages: &Pages,
         carried: &mut Carried,
     ) {
-        let mut parcels: BTreeMap<bool, Vec<Entry>> = BTreeMap::new();
+        let mut parcels = Parcels::new();
         for page in &pages.pages {
             let taken = match verify(page) {
                 Some(page) => self.carried_page(held, from, page, &mut parcels, carried),
@@ -106,7 +107,7 @@ impl World {
         held: &dyn Held,
         from: NodeId,
         page: VerifiedPage,
-        parcels: &mut BTreeMap<bool, Vec<Entry>>,
+        parcels: &mut Parcels<bool>,
         carried: &mut Carried,
     ) -> Result<(), Refused> {
         let is_urgent = |entry: &Entry| entry.header().urgency == Urgency::Urgent;
@@ -127,7 +128,7 @@ impl World {
             Ok(Admission::New(entries) | Admission::Fork(entries)) => {
                 carried.entries += entries.len();
                 self.carried(&from, &entries);
-                parcels.entry(urgent).or_default().extend(entries);
+                parcels.add(urgent, entries);
             }
             Ok(Admission::Gap) => {
                 // How far it is held is told to whoever packed the file.

@@ -1,4 +1,7 @@
 //! Heartbeats: the latest of each writer, in memory only, counted for whoever sent it.
+//!
+//! Where a space has as many as are kept, a further writer's takes the place of the oldest one of who sent most of
+//! them: whoever makes writers up displaces its own. This node's own are always kept.
 
 use std::collections::BTreeMap;
 
@@ -22,15 +25,17 @@ impl Cells {
     /// Keeps a cell where it is the writer's latest; says whether it was.
     pub(crate) fn take(&mut self, cell: &Cell, from: Option<NodeId>) -> Result<bool, Refused> {
         let key = (cell.space, cell.log);
-        let known = self.latest.get(&key);
-        let is_new = match known {
-            Some((held, _)) => from.is_none() || held.counter < cell.counter,
-            None => self.latest.range(of_space(&cell.space)).count() < CELLS_MAX,
+        // Which one makes room: the writer's former one, or where the space is full another's.
+        let goes = match self.latest.get(&key) {
+            Some((held, _)) if from.is_some() && held.counter >= cell.counter => return Ok(false),
+            Some(_) => Some(key),
+            None if self.latest.range(of_space(&cell.space)).count() < CELLS_MAX => None,
+            None => match self.displaced(cell, from) {
+                None => return Ok(false),
+                displaced => displaced,
+            },
         };
-        if !is_new {
-            return Ok(false);
-        }
-        let before = known.and_then(|(_, sender)| *sender);
+        let before = goes.and_then(|key| self.latest.get(&key)).and_then(|(_, sender)| *sender);
         if before != from {
             let count = |peer: NodeId| self.senders.get(&peer).copied().unwrap_or_default();
             if from.is_some_and(|peer| count(peer) >= CELLS_OF_PEER_MAX) {
@@ -41,8 +46,25 @@ impl Cells {
                 *self.senders.entry(peer).or_default() += 1;
             }
         }
+        if let Some(gone) = goes {
+            self.latest.remove(&gone);
+        }
         self.latest.insert(key, (cell.clone(), from));
         Ok(true)
+    }
+
+    /// Which heartbeat of a full space gives way to one of a further writer; none where the new one does.
+    fn displaced(&self, cell: &Cell, from: Option<NodeId>) -> Option<CellKey> {
+        let mut counts: BTreeMap<NodeId, usize> = from.map(|peer| (peer, 1)).into_iter().collect();
+        let held = || self.latest.range(of_space(&cell.space));
+        for peer in held().filter_map(|(_, (_, sender))| *sender) {
+            *counts.entry(peer).or_default() += 1;
+        }
+        let most = counts.values().max();
+        let of_most =
+            held().filter(|(_, (_, sender))| sender.is_some_and(|peer| counts.get(&peer) == most));
+        let (key, (oldest, sender)) = of_most.min_by_key(|(_, (cell, _))| cell.counter)?;
+        (*sender != from || oldest.counter < cell.counter).then_some(*key)
     }
 
     pub(crate) fn get(&self, key: &CellKey) -> Option<&Cell> {

@@ -182,14 +182,11 @@ impl World {
         names
     }
 
-    /// Lists everything that `peer` is served when it names it.
-    pub(crate) fn served(&self, peer: &NodeId) -> BTreeSet<SpaceTag> {
-        let mut all = self.nameable(peer, 0);
-        if self.policy.carrier {
-            all.extend(&self.kept);
-            all.extend(self.index.spaces());
-        }
-        all
+    /// Lists everything that `peer` is served when it names it, some of it twice.
+    pub(crate) fn served(&self, peer: &NodeId) -> impl Iterator<Item = SpaceTag> {
+        let held = self.index.spaces().filter(|space| !self.kept.contains(space));
+        let carried = self.policy.carrier.then(|| self.kept.iter().copied().chain(held));
+        self.nameable(peer, 0).into_iter().chain(carried.into_iter().flatten())
     }
 
     /// Takes a space in for `peer`; says whether there was room.

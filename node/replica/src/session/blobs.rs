@@ -123,7 +123,7 @@ impl Session {
                 self.demand()?;
                 let names = sums.iter().map(|of| *of.space);
                 let known: BTreeMap<SpaceName, SpaceTag> =
-                    self.look_up(self.shared.clone(), names).into_iter().collect();
+                    self.look_up(self.shared.iter().copied(), names).into_iter().collect();
                 for BlobSum { space, sum } in sums {
                     match known.get(&*space) {
                         Some(space) => drop(self.blobs.told.insert(*space, *sum)),
@@ -134,7 +134,7 @@ impl Session {
             Word::Ask(names) => {
                 self.demand()?;
                 let names = names.as_chunks().0.iter().copied();
-                let found = self.look_up(self.shared.clone(), names);
+                let found = self.look_up(self.shared.iter().copied(), names);
                 self.blobs.lists.extend(found.into_iter().map(|(_, space)| space));
             }
             Word::Held(spaces) => {
@@ -166,7 +166,7 @@ impl Session {
         self.blobs.paused = Timestamp::default();
         let names = spaces.iter().map(|of| *of.space);
         let known: BTreeMap<SpaceName, SpaceTag> =
-            self.look_up(self.shared.clone(), names).into_iter().collect();
+            self.look_up(self.shared.iter().copied(), names).into_iter().collect();
         for of in spaces {
             let Some(space) = known.get(&*of.space).copied() else {
                 // It is asked about once it is shared.

@@ -12,6 +12,7 @@ use crate::index::{Admission, Index};
 use crate::limits::{OFFERS_MAX, OVER_QUOTA_MAX, URGENT_RATE_BYTES_MAX, WANT_PATIENCE_MS};
 use crate::replica::api::{Output, Refused};
 use crate::replica::commits::Parcel;
+use crate::replica::parcels::Parcels;
 use crate::replica::world::World;
 
 type Key = (DocTag, LogKey);
@@ -34,8 +35,8 @@ pub(super) struct Fetch {
     pub(super) over_quota: BTreeSet<Key>,
 }
 
-/// Pages of one frame that are committed together: whether urgent, whether just made.
-type Parcels = BTreeMap<(bool, bool), Vec<Entry>>;
+/// Pages of one frame, by whether they are urgent and whether they were just made.
+type Sorted = Parcels<(bool, bool)>;
 
 fn has_all(
     index: &Index,
@@ -233,7 +234,7 @@ impl Session {
         pages: Pages,
         outputs: &mut Vec<Output>,
     ) {
-        let mut parcels = Parcels::new();
+        let mut parcels = Sorted::new();
         for page in pages.pages {
             match verify(&page) {
                 Some(page) => self.on_page(world, held, page, &mut parcels, outputs),
@@ -260,7 +261,7 @@ impl Session {
         world: &mut World,
         held: &dyn Held,
         page: VerifiedPage,
-        parcels: &mut Parcels,
+        parcels: &mut Sorted,
         outputs: &mut Vec<Output>,
     ) {
         let Some(last) = page.entries().last() else { return };
@@ -289,14 +290,14 @@ impl Session {
             }
             Ok(Admission::New(entries)) => {
                 world.carried(&self.peer, &entries);
-                parcels.entry((urgent, live)).or_default().extend(entries);
+                parcels.add((urgent, live), entries);
             }
             Ok(Admission::Fork(entries)) => {
                 if let Some(entry) = entries.first().cloned() {
                     outputs.push(Output::Forked { document: key.0, entry });
                 }
                 world.carried(&self.peer, &entries);
-                parcels.entry((urgent, live)).or_default().extend(entries);
+                parcels.add((urgent, live), entries);
             }
             Ok(Admission::Gap) => {
                 // What is urgent does not wait for the answer to an earlier request.

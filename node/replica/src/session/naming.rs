@@ -95,23 +95,25 @@ impl Session {
             }
             spaces.retain(|space| *space == own || !self.shared.contains(space));
         }
-        let spaces: Vec<SpaceTag> = spaces.into_iter().collect();
-        for tags in spaces.chunks(FRAME_NAMES_MAX) {
-            let names: Vec<u8> = tags.iter().flat_map(|tag| self.salt.name(tag)).collect();
+        for names in self.salt.names(&spaces).chunks(FRAME_NAMES_MAX) {
             self.asks += 1;
-            self.say(&Frame::Spaces(Spaces { naming: Naming::Ask, names: names.into() }));
+            let names = names.as_flattened().to_vec().into();
+            self.say(&Frame::Spaces(Spaces { naming: Naming::Ask, names }));
         }
     }
 
+    /// Finds those of some spaces that a list names, in the order of the names. A carrier has many more of them than
+    /// are named: of the others nothing is kept.
     pub(super) fn look_up(
         &self,
-        spaces: BTreeSet<SpaceTag>,
+        spaces: impl IntoIterator<Item = SpaceTag>,
         names: impl Iterator<Item = SpaceName>,
     ) -> Vec<(SpaceName, SpaceTag)> {
         let named: BTreeSet<SpaceName> = names.collect();
-        let known: BTreeMap<SpaceName, SpaceTag> =
-            spaces.into_iter().map(|tag| (self.salt.name(&tag), tag)).collect();
-        named.into_iter().filter_map(|name| Some((name, *known.get(&name)?))).collect()
+        let all = spaces.into_iter().map(|tag| (self.salt.name(&tag), tag));
+        let found: BTreeMap<SpaceName, SpaceTag> =
+            all.filter(|(name, _)| named.contains(name)).collect();
+        found.into_iter().collect()
     }
 
     pub(super) fn on_spaces(&mut self, world: &World, spaces: &Spaces) -> Result<(), Ending> {
@@ -137,10 +139,11 @@ impl Session {
                 let found = self.look_up(world.nameable(&self.peer, 0), names_in(spaces));
                 let known: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
                 let names = spaces.names.as_chunks().0.iter();
-                let gone: Vec<u8> =
-                    names.filter(|name| !known.contains(*name)).flatten().copied().collect();
+                let gone: BTreeSet<SpaceName> =
+                    names.filter(|name| !known.contains(*name)).copied().collect();
                 if !gone.is_empty() {
-                    self.say(&Frame::Spaces(Spaces { naming: Naming::Gone, names: gone.into() }));
+                    let names = gone.into_iter().flatten().collect::<Vec<u8>>().into();
+                    self.say(&Frame::Spaces(Spaces { naming: Naming::Gone, names }));
                 }
                 self.compare.due |= !found.is_empty();
                 self.share(world, found);
@@ -175,11 +178,12 @@ impl Session {
         let new: BTreeSet<SpaceTag> = new.copied().filter(|space| world.keeps(space)).collect();
         self.met_through = world.kept_in_order.len().min(self.met_through + LOOKUPS_MAX);
         let named = new.into_iter().map(|tag| (self.salt.name(&tag), tag));
-        let found: Vec<_> = named.filter(|(name, _)| self.unmet.remove(name)).collect();
+        let found: BTreeMap<SpaceName, SpaceTag> =
+            named.filter(|(name, _)| self.unmet.remove(name)).collect();
         if !found.is_empty() {
-            let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
+            let names: Vec<u8> = found.keys().flatten().copied().collect();
             self.asked_lists += 1;
-            self.share(world, found);
+            self.share(world, found.into_iter().collect());
             self.say(&Frame::Spaces(Spaces { naming: Naming::Kept, names: names.into() }));
         }
     }

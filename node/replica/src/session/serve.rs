@@ -252,7 +252,9 @@ fn chains(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     chains
 }
 
-/// Cuts a chain into pages. What follows the last signature is left for the next reading.
+/// Cuts a chain into pages. What follows the last signature is left for the next reading. Where
+/// signatures allow, a page is urgent throughout or not at all: an alert shares neither the fate nor the
+/// time of what stands beside it.
 fn cut(chain: Vec<Entry>) -> Vec<Vec<Entry>> {
     let mut pages = Vec::new();
     let mut page: Vec<Entry> = Vec::new();
@@ -261,7 +263,8 @@ fn cut(chain: Vec<Entry>) -> Vec<Vec<Entry>> {
     for entry in chain {
         let size = entry.size_bytes();
         let full = page.len() >= PAGE_ENTRIES_MAX || bytes + size > PAGE_BYTES_MAX;
-        if full && signed > 0 {
+        let turns = page.last().is_some_and(|last| is_urgent(last) != is_urgent(&entry));
+        if (full || turns) && signed > 0 {
             let rest = page.split_off(signed);
             pages.push(std::mem::replace(&mut page, rest));
             bytes = page.iter().map(Entry::size_bytes).sum();
@@ -279,6 +282,10 @@ fn cut(chain: Vec<Entry>) -> Vec<Vec<Entry>> {
         pages.push(page);
     }
     pages
+}
+
+fn is_urgent(entry: &Entry) -> bool {
+    entry.header().urgency == Urgency::Urgent
 }
 
 /// Encodes a page; only its last signature is checked, so only that one travels.

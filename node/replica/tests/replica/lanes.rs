@@ -166,3 +166,27 @@ fn heartbeats_reach_members_through_a_carrier_and_the_latest_is_kept() {
     assert!(network.log.iter().all(|(.., frame)| !matches!(frame, Frame::Cell(c) if !c.verify())));
     assert_eq!(network.nodes[&b].store.entries().count(), 1, "they are not stored");
 }
+
+#[test]
+fn a_log_of_mixed_urgency_is_stored_without_holes_whenever_the_power_fails() {
+    for seed in 0..60 {
+        let mut network = Network::new(seed, &[1, 2], &[]);
+        let (a, b) = (node(1), node(2));
+        network.want(a, space(7));
+        network.want(b, space(7));
+        for round in 0..12 {
+            let urgency = if round % 2 == 0 { Urgency::Normal } else { Urgency::Urgent };
+            network.write(a, space(7), document(7, 1), urgency, 1 + round % 3, 100);
+        }
+        network.drain();
+        network.connect(a, b);
+        // The store itself refuses an entry without those before it.
+        for _ in 0..seed {
+            network.step();
+        }
+        network.crash(b);
+        network.connect(a, b);
+        network.settle();
+        assert_eq!(network.check_equal(a, b, &[space(7)]), 24);
+    }
+}

@@ -6,7 +6,7 @@ use linli_replica::fingerprint::Salt;
 use linli_replica::frame::{Adopt, Cell, Frame, Hello, Naming, Pages, Spaces};
 use linli_replica::id::{CommunityId, EntryId, NodeId, SpaceTag, Timestamp};
 use linli_replica::limits::{
-    CELLS_OF_PEER_MAX, CELLS_RATE_MAX, REFUSALS_MAX, URGENT_RATE_BYTES_MAX,
+    CELLS_MAX, CELLS_OF_PEER_MAX, CELLS_RATE_MAX, REFUSALS_MAX, URGENT_RATE_BYTES_MAX,
 };
 use linli_replica::replica::{Ending, Input, Policy, Refused};
 
@@ -41,7 +41,7 @@ struct Liar {
 
 impl Liar {
     fn new() -> Self {
-        let network = Network::new(1, &[1, 3], &[9]);
+        let network = Network::new(1, &[1, 3, 4], &[9]);
         let mut liar = Self { network, carrier: node(9), liar: node(3) };
         liar.dial();
         liar
@@ -127,6 +127,55 @@ fn heartbeats_of_one_node_take_a_bounded_part_of_a_carriers_memory() {
     attack.network.input(honest, Input::Heartbeat(cell));
     attack.network.drain();
     assert_eq!(attack.heartbeats(), CELLS_OF_PEER_MAX + 1, "others' heartbeats are taken");
+}
+
+#[test]
+fn whoever_makes_up_writers_of_a_space_displaces_no_heartbeat_but_its_own() {
+    let mut attack = Liar::new();
+    let (honest, carrier) = (node(1), attack.carrier);
+    attack.network.want(honest, space(1));
+    attack.network.connect(honest, carrier);
+    attack.share(vec![space(1)]);
+    attack.network.settle();
+    let beat = |attack: &mut Liar, counter: u64| {
+        let key = Network::log_key(honest, space(1));
+        attack.network.now = Timestamp(counter);
+        attack
+            .network
+            .input(honest, Input::Heartbeat(Cell::new(space(1), counter, vec![1; 272], &key)));
+        attack.network.drain();
+    };
+    let writers = u32::try_from(2 * CELLS_MAX).unwrap();
+    // Who came first has all places, and dates its own ahead.
+    let flood = |attack: &mut Liar, writers: std::ops::Range<u32>, counter: u64| {
+        for writer in writers {
+            let mut seed = [7; 32];
+            seed[..4].copy_from_slice(&writer.to_le_bytes());
+            let key = ed25519_dalek::SigningKey::from_bytes(&seed);
+            attack.say(&Frame::Cell(Cell::new(space(1), counter, vec![1; 272], &key)));
+        }
+    };
+    flood(&mut attack, 0..writers, 20_000);
+    assert_eq!(attack.heartbeats(), CELLS_MAX, "of the same age the first are kept");
+    beat(&mut attack, 10_000);
+    assert_eq!(attack.heartbeats(), CELLS_MAX + 1, "the hub is heard");
+    attack.network.tick(1_000);
+    flood(&mut attack, writers..2 * writers, 30_000);
+    assert_eq!(attack.heartbeats(), 2 * CELLS_MAX, "its newer ones stand for its older ones");
+
+    let reader = node(4);
+    attack.network.want(reader, space(1));
+    attack.network.connect(reader, carrier);
+    for _ in 0..10 {
+        attack.network.settle();
+    }
+    let told = attack.network.log.iter().filter_map(|(_, to, _, frame)| match frame {
+        Frame::Cell(cell) if *to == reader => Some(cell.counter),
+        _ => None,
+    });
+    let told: Vec<u64> = told.collect();
+    assert_eq!(told.len(), CELLS_MAX);
+    assert_eq!(told.iter().filter(|counter| **counter == 10_000).count(), 1, "{told:?}");
 }
 
 #[test]
@@ -325,6 +374,35 @@ fn an_alert_passes_a_full_quota_until_its_own_reserve_is_used_up() {
     network.settle();
     let used = network.nodes[&carrier].replica.carried_bytes(&a);
     assert!((40_000..=50_000).contains(&used), "{used} bytes");
+}
+
+#[test]
+fn an_alert_passes_a_full_quota_whatever_stands_beside_it_in_its_log() {
+    let mut network = Network::new(1, &[1, 2], &[9]);
+    let (a, b, carrier) = (node(1), node(2), node(9));
+    let policy = Policy { quota_bytes: 2_000, urgent_bytes: 1 << 20, ..Policy::CARRIER };
+    network.set_policy(carrier, policy);
+    for id in [a, b] {
+        network.want(id, space(1));
+    }
+    // There is room for what goes before it, and none for what follows.
+    for (urgency, bytes) in
+        [(Urgency::Normal, 100), (Urgency::Urgent, 4_096), (Urgency::Normal, 9_000)]
+    {
+        network.write(a, space(1), document(1, 1), urgency, 1, bytes);
+    }
+    network.settle();
+    network.connect(a, carrier);
+    network.settle();
+    network.connect(b, carrier);
+    network.settle();
+    let held = |id| {
+        let entries = network.nodes[&id].store.entries();
+        entries.map(|entry| entry.header().urgency).collect::<Vec<_>>()
+    };
+    assert_eq!(held(carrier), [Urgency::Normal, Urgency::Urgent]);
+    assert_eq!(held(b), held(carrier));
+    assert!(refused(&network, carrier, a).contains(&Refused::Quota));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use linli_core::audit::{AuditRecord, What};
 use linli_core::courier::Sealer;
 use linli_replica::courier::{Head, Packer, Preamble, Writer, chunk};
 use linli_replica::id::NodeId;
@@ -31,6 +32,8 @@ struct Pack {
     waiting: Option<Vec<u8>>,
     finished: bool,
     waits: bool,
+    /// The record that it was packed, and for whom.
+    recorded: Save,
     answer: CourierPacked,
 }
 
@@ -67,6 +70,8 @@ pub(in crate::handle) fn begin(
         return Ok(Box::new(Nothing(answer)));
     }
     let out = Outgoing::create(Path::new(&request.file)).map_err(unwritten)?;
+    let acted = node.record_of(What::Packed);
+    let recorded = node.note(&AuditRecord { node: peer, ..acted });
     let sealer = peer.map(|peer| sealer(node, &peer)).transpose()?;
     let clear = Preamble { encapped: None };
     let preamble = sealer.as_ref().map_or(clear, Sealer::preamble);
@@ -80,7 +85,8 @@ pub(in crate::handle) fn begin(
     };
     let (writer, first) = Writer::begin(&preamble, &head, node.core.signing_key());
     let (writer, waiting, finished) = (Some(writer), None, false);
-    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits: false, answer };
+    let waits = false;
+    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits, recorded, answer };
     let first = pack.sealed(&first)?;
     pack.write([preamble.encode().to_vec(), first].concat())?;
     Ok(Box::new(pack))
@@ -183,6 +189,6 @@ impl Pack {
             bytes: written.map_err(unwritten)?,
             ..self.answer.clone()
         };
-        Ok(Some((json(&answer)?, BTreeSet::new())))
+        Ok(Some((json(&answer)?, [self.recorded].into())))
     }
 }

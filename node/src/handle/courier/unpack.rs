@@ -1,9 +1,10 @@
 //! Taking a file in, a part at a time. Nothing of it is believed before it is checked, and nothing is
 //! reported before it is durable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 
+use linli_core::audit::{AuditRecord, What};
 use linli_core::courier::Opener;
 use linli_core::engine::Authored;
 use linli_replica::certificate::Certificate;
@@ -28,6 +29,8 @@ use crate::node::{Node, now};
 const PENDING_BYTES: usize = 4 << 20;
 /// Bytes of certificates by which a packer may show that it is a member.
 const PROOF_BYTES: usize = 4 << 20;
+/// Certificates whose signatures are checked before the driver looks for other inputs: some 5 ms.
+const CERTIFICATES_AT_ONCE: usize = 64;
 /// Documents that are remembered until they are noted.
 const DOCUMENTS: usize = 4_096;
 /// How often a file is read, where each reading has brought spaces that the one before passed over.
@@ -42,8 +45,10 @@ struct Unpack {
     opener: Option<Opener>,
     reader: Option<Reader>,
     head: Option<Head>,
-    /// Certificates that are to show that the packer is a member, until they have.
-    proof: Option<(Vec<Certificates>, usize)>,
+    /// What is to show that the packer is a member, until it has.
+    proof: Option<Proof>,
+    /// The certificates that did, until they are taken in.
+    proved: VecDeque<Certificates>,
     /// What came behind them.
     next: Option<Frame>,
     /// Whether nothing more is taken before all that came is durable.
@@ -60,10 +65,38 @@ struct Unpack {
     reading: u8,
     lost: u64,
     waits: bool,
+    /// That it was taken in, and by whom.
+    record: AuditRecord,
+}
+
+/// Certificates by which a packer may show that it is a member.
+#[derive(Default)]
+struct Proof {
+    lists: VecDeque<Certificates>,
+    bytes: usize,
+    /// How many certificates of how many lists were read.
+    read: (usize, usize),
+    sound: Vec<Certificate>,
+    /// Whether no more of them come.
+    closed: bool,
+}
+
+impl Proof {
+    /// Reads some more of the certificates; false where all were.
+    fn read_on(&mut self) -> bool {
+        let Some(list) = self.lists.get(self.read.0) else { return false };
+        let some = list.certificates.iter().skip(self.read.1).take(CERTIFICATES_AT_ONCE);
+        self.sound.extend(some.filter_map(|bytes| Certificate::decode(bytes).ok()));
+        self.read.1 += CERTIFICATES_AT_ONCE;
+        if self.read.1 >= list.certificates.len() {
+            self.read = (self.read.0 + 1, 0);
+        }
+        true
+    }
 }
 
 pub(in crate::handle) fn begin(
-    node: &Node,
+    node: &mut Node,
     request: CourierUnpack,
 ) -> Result<Box<dyn Work>, ApiError> {
     let path = PathBuf::from(request.file);
@@ -75,6 +108,7 @@ pub(in crate::handle) fn begin(
         reader: None,
         head: None,
         proof: None,
+        proved: VecDeque::new(),
         next: None,
         settles: false,
         brought: Carried::default(),
@@ -88,6 +122,7 @@ pub(in crate::handle) fn begin(
         reading: 1,
         lost: node.courier.lost,
         waits: false,
+        record: node.record_of(What::Unpacked),
     }))
 }
 
@@ -117,6 +152,19 @@ impl Unpack {
                 self.note(node);
             }
         }
+        if let Some(proof) = &mut self.proof {
+            if proof.read_on() {
+                return Ok(None);
+            }
+            if proof.closed {
+                self.prove(node)?;
+                return Ok(None);
+            }
+        }
+        if let Some((from, list)) = self.from().zip(self.proved.pop_front()) {
+            self.feed(node, from, Frame::Certificates(list))?;
+            return Ok(None);
+        }
         if let Some(end) = self.end {
             return self.finish(node, end);
         }
@@ -127,7 +175,7 @@ impl Unpack {
         match self.file.next() {
             None => self.waits = true,
             Some(Piece::Unreadable(error)) => return Err(unreadable(&error)),
-            Some(Piece::End(end)) => self.ends(node, end)?,
+            Some(Piece::End(end)) => self.ends(end)?,
             Some(Piece::Preamble(preamble)) => {
                 self.reader = Some(Reader::new(&preamble));
                 let opener = Opener::new(node.core.seal_key(), preamble);
@@ -136,8 +184,8 @@ impl Unpack {
             Some(Piece::Chunk(chunk)) => match self.part(&chunk) {
                 Ok(Part::Head(head)) => self.head(node, head)?,
                 Ok(Part::Frame(frame)) => self.frame(node, frame)?,
-                Ok(Part::End) => self.ends(node, Ok(()))?,
-                Err(error) => self.ends(node, Err(error))?,
+                Ok(Part::End) => self.ends(Ok(()))?,
+                Err(error) => self.ends(Err(error))?,
             },
         }
         Ok(None)
@@ -168,7 +216,7 @@ impl Unpack {
         match head.admitted(directory, now()) {
             Ok(()) => {}
             Err(CourierError::Stranger(NotMember::Unknown | NotMember::Ended)) => {
-                self.proof = Some((Vec::new(), 0));
+                self.proof = Some(Proof::default());
             }
             Err(error) => return Err(refusal(error)),
         }
@@ -177,32 +225,27 @@ impl Unpack {
     }
 
     /// Says whether the packer is a member by what its file shows: only then anything is kept of it.
-    fn prove(&mut self, node: &mut Node) -> Result<(), ApiError> {
-        let (Some((lists, _)), Some(head)) = (self.proof.take(), &self.head) else { return Ok(()) };
+    fn prove(&mut self, node: &Node) -> Result<(), ApiError> {
+        let (Some(proof), Some(head)) = (self.proof.take(), &self.head) else { return Ok(()) };
         let mut directory = node.replica.directory().clone();
-        let all = lists.iter().flat_map(|list| &list.certificates);
-        directory.add(all.filter_map(|bytes| Certificate::decode(bytes).ok()));
+        directory.add(proof.sound);
         head.admitted(&directory, now()).map_err(refusal)?;
-        let from = head.from;
-        for list in lists {
-            self.feed(node, from, Frame::Certificates(list))?;
-        }
+        self.proved = proof.lists;
         Ok(())
     }
 
     fn frame(&mut self, node: &mut Node, frame: Frame) -> Result<(), ApiError> {
-        if let Some((lists, bytes)) = &mut self.proof {
+        if let Some(proof) = &mut self.proof {
             if let Frame::Certificates(list) = frame {
-                *bytes += list.certificates.iter().map(|bytes| bytes.len()).sum::<usize>();
-                lists.push(list);
-                if *bytes <= PROOF_BYTES {
-                    return Ok(());
-                }
-                return self.prove(node);
+                proof.bytes += list.certificates.iter().map(|bytes| bytes.len()).sum::<usize>();
+                proof.lists.push_back(list);
+                proof.closed = proof.bytes > PROOF_BYTES;
+            } else {
+                // The packer is a member once the certificates are durable.
+                self.next = Some(frame);
+                proof.closed = true;
             }
-            // The packer is a member once the certificates are durable.
-            self.next = Some(frame);
-            return self.prove(node);
+            return Ok(());
         }
         let Some(from) = self.from() else { return Ok(()) };
         if let Frame::Custody(custody) = &frame {
@@ -281,13 +324,16 @@ impl Unpack {
         learned(node, records);
     }
 
-    fn ends(&mut self, node: &mut Node, end: Result<(), CourierError>) -> Result<(), ApiError> {
+    fn ends(&mut self, end: Result<(), CourierError>) -> Result<(), ApiError> {
         match end {
             // Nothing could be believed so far.
             Err(error) if self.head.is_none() => return Err(refusal(error)),
             end => self.end = Some(end),
         }
-        self.prove(node)
+        if let Some(proof) = &mut self.proof {
+            proof.closed = true;
+        }
+        Ok(())
     }
 
     fn finish(&mut self, node: &mut Node, end: Result<(), CourierError>) -> Done {
@@ -311,7 +357,9 @@ impl Unpack {
             let names = std::mem::take(&mut self.names).into();
             trip.named = Some(Named { secret: head.secret, names });
         }
-        let records = vec![node.courier.travelled(head.from, trip)];
+        let count = u64::try_from(self.brought.entries).unwrap_or(u64::MAX);
+        let record = AuditRecord { node: Some(head.from), count, ..self.record.clone() };
+        let records = vec![node.courier.travelled(head.from, trip), record.for_store()];
         let save = node.author(Authored { records, ..Authored::default() });
         let answer = self.answer(node, &head, end, elsewhere);
         Ok(Some((json(&answer)?, [save].into())))
@@ -353,10 +401,7 @@ impl Unpack {
             gaps: count(self.brought.gaps),
             over_quota: refused(true),
             refused: refused(false),
-            end: end.err().map_or(FileEnd::Whole, |error| {
-                let cut = matches!(error, CourierError::Cut { .. });
-                if cut { FileEnd::Cut } else { FileEnd::Damaged }
-            }),
+            end: FileEnd::of(end),
             parts: self.parts,
         }
     }
