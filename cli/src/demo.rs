@@ -34,8 +34,8 @@ pub(crate) struct Options {
     pub(crate) report: Option<PathBuf>,
     /// Whether the nodes are left running until the program is interrupted.
     pub(crate) stay: bool,
-    /// The check whose condition is spoilt.
-    pub(crate) spoil: Option<String>,
+    /// The checks whose conditions are spoilt.
+    pub(crate) spoil: Vec<String>,
 }
 
 /// Lives the day and checks it.

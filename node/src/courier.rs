@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use linli_core::apart::Heard;
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::codec;
-use linli_replica::custody::Custody;
+use linli_replica::custody::{Custody, Terms};
 use linli_replica::directory::Directory;
 use linli_replica::fingerprint::{NAME_BYTES, Salt};
 use linli_replica::id::{CertificateId, DocTag, NodeId, SpaceTag, Timestamp};
@@ -26,6 +26,8 @@ const GROWN_MAX: usize = 65_536;
 const KEPT_MAX: usize = 1_024;
 /// Bytes of them: one as large as an honest node makes takes 128 KiB, most take a few hundred bytes.
 const KEPT_BYTES_MAX: usize = 16 << 20;
+/// What each of them is charged besides its bytes where it is asked who has most.
+const KEPT_ITEM_BYTES: usize = 256;
 /// What was told in a comparison is durable at the other end within this long.
 const MARGIN_MS: u64 = 10 * 60 * 1_000;
 
@@ -55,6 +57,16 @@ pub(crate) struct Named {
     pub(crate) names: ByteVec,
 }
 
+/// A receipt that is kept for others.
+#[derive(Debug)]
+struct Kept {
+    /// When it came.
+    at: Timestamp,
+    /// Who gave it.
+    by: NodeId,
+    custody: Custody,
+}
+
 /// What is remembered.
 #[derive(Debug, Default)]
 pub(crate) struct Courier {
@@ -63,8 +75,8 @@ pub(crate) struct Courier {
     arrived: BTreeMap<CertificateId, Timestamp>,
     /// Documents that a file made grow, and when.
     grown: BTreeMap<DocTag, Timestamp>,
-    /// Receipts of others, for others, and when they came.
-    kept: BTreeMap<[u8; 32], (Timestamp, Custody)>,
+    /// Receipts of others, for others.
+    kept: BTreeMap<[u8; 32], Kept>,
     /// What the file that is being taken in has brought, until it is counted.
     pub(crate) carried: Carried,
     /// Entries of others that could not be stored.
@@ -91,9 +103,10 @@ impl Courier {
                 let at = codec::decode(value).unwrap_or_default();
                 courier.grown.insert(DocTag(key), at);
             } else if let Some(key) = key(KEPT)
-                && let Ok(kept) = codec::decode(value)
+                && let Ok((at, custody)) = codec::decode::<(Timestamp, Custody)>(value)
+                && let Ok(Terms { by, .. }) = codec::decode(&custody.terms)
             {
-                courier.kept.insert(key, kept);
+                courier.kept.insert(key, Kept { at, by, custody });
             }
         }
         courier
@@ -181,30 +194,40 @@ impl Courier {
         news.map(|(document, _)| *document)
     }
 
-    /// Keeps a receipt for others; returns what is to be kept.
-    pub(crate) fn keep(&mut self, custody: Custody, now: Timestamp) -> Vec<Record> {
+    /// Keeps a receipt for others, which a node gave; returns what is to be kept.
+    pub(crate) fn keep(&mut self, custody: Custody, by: NodeId, now: Timestamp) -> Vec<Record> {
         let key = *blake3::hash(&codec::encode(&custody)).as_bytes();
         if self.kept.contains_key(&key) {
             return Vec::new();
         }
         let mut records = vec![record(KEPT, &key, Some(codec::encode(&(now, &custody))))];
-        self.kept.insert(key, (now, custody));
-        let mut bytes: usize = self.kept.values().map(|(_, custody)| custody.terms.len()).sum();
+        self.kept.insert(key, Kept { at: now, by, custody });
+        let mut bytes: usize = self.kept.values().map(|kept| kept.custody.terms.len()).sum();
         while self.kept.len() > KEPT_MAX || bytes > KEPT_BYTES_MAX {
-            let oldest = self.kept.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| *key);
-            let Some((key, (_, gone))) = oldest.and_then(|key| self.kept.remove_entry(&key)) else {
-                break;
-            };
-            bytes = bytes.saturating_sub(gone.terms.len());
+            let gone = self.displaced(&key).and_then(|key| self.kept.remove_entry(&key));
+            let Some((key, gone)) = gone else { break };
+            bytes = bytes.saturating_sub(gone.custody.terms.len());
             records.push(record(KEPT, &key, None));
         }
         records
     }
 
+    /// Which receipt gives way to a new one: the oldest of the node that has most of them.
+    fn displaced(&self, new: &[u8; 32]) -> Option<[u8; 32]> {
+        let mut bytes: BTreeMap<NodeId, usize> = BTreeMap::new();
+        for kept in self.kept.values() {
+            *bytes.entry(kept.by).or_default() += kept.custody.terms.len() + KEPT_ITEM_BYTES;
+        }
+        let (most, _) = bytes.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+        let of_most = self.kept.iter().filter(|(key, kept)| *key != new && kept.by == most);
+        of_most.min_by_key(|(_, kept)| kept.at).map(|(key, _)| *key)
+    }
+
     /// Lists the receipts of others that came after a time.
     pub(crate) fn kept_since(&self, known: Option<Timestamp>) -> impl Iterator<Item = &Custody> {
-        let news = self.kept.values().filter(move |(at, _)| known.is_none_or(|known| *at >= known));
-        news.map(|(_, custody)| custody)
+        let news =
+            self.kept.values().filter(move |kept| known.is_none_or(|known| kept.at >= known));
+        news.map(|kept| &kept.custody)
     }
 }
 
@@ -223,26 +246,33 @@ impl Trip {
 mod tests {
     use super::*;
 
-    fn custody(number: u8, bytes: usize) -> Custody {
-        Custody { version: 1, terms: vec![number; bytes].into(), signature: [0; 64].into() }
+    fn custody(number: u64, bytes: usize) -> Custody {
+        let terms = [number.to_le_bytes().as_slice(), &vec![0; bytes]].concat();
+        Custody { version: 1, terms: terms.into(), signature: [0; 64].into() }
     }
 
     #[test]
-    fn receipts_of_others_take_a_bounded_part_of_the_disk_and_the_oldest_go() {
+    fn receipts_of_others_take_a_bounded_part_of_the_disk_and_one_node_displaces_its_own() {
         let mut courier = Courier::default();
         let mut stored: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-        let each = KEPT_BYTES_MAX / 16 - 1;
-        for number in 0..40 {
-            for record in courier.keep(custody(number, each), Timestamp(number.into())) {
+        let mut keep = |courier: &mut Courier, custody: &Custody, by: u8, now: u64| {
+            for record in courier.keep(custody.clone(), NodeId([by; 32]), Timestamp(now)) {
                 match record.value {
                     Some(value) => drop(stored.insert(record.key, value)),
                     None => drop(stored.remove(&record.key)),
                 }
             }
+            stored.values().map(Vec::len).sum::<usize>()
+        };
+        let honest = custody(0, 200);
+        keep(&mut courier, &honest, 1, 0);
+        let each = KEPT_BYTES_MAX / 10;
+        for number in 1..=40 {
+            let bytes = keep(&mut courier, &custody(number, each), 2, number);
+            assert!(bytes <= KEPT_BYTES_MAX + (64 << 10), "{bytes} bytes are stored");
         }
-        let bytes: usize = stored.values().map(Vec::len).sum();
-        assert!(bytes <= KEPT_BYTES_MAX + KEPT_BYTES_MAX / 16, "{bytes} bytes are stored");
-        let kept: BTreeSet<u8> = courier.kept_since(None).map(|kept| kept.terms[0]).collect();
-        assert_eq!(kept, (24..40).collect());
+        let kept: Vec<&Custody> = courier.kept_since(None).collect();
+        assert!(kept.contains(&&honest), "another's flood displaces it not");
+        assert!(kept.len() == 10 && kept.contains(&&custody(40, each)), "{}", kept.len());
     }
 }

@@ -85,17 +85,13 @@ pub(crate) struct Day<'a> {
     pub(crate) timeline: Vec<(&'static str, u64)>,
     text: &'a Text,
     json: bool,
-    spoil: Option<String>,
+    spoil: Vec<String>,
     begun: Instant,
 }
 
 impl<'a> Day<'a> {
     /// Builds the network and writes the input files.
-    pub(crate) fn begin(
-        context: &'a Context,
-        ground: Ground,
-        spoil: Option<String>,
-    ) -> Result<Self> {
+    pub(crate) fn begin(context: &'a Context, ground: Ground, spoil: Vec<String>) -> Result<Self> {
         let town = Town::build(ground)?;
         let inputs = Inputs::write(town.root())?;
         Ok(Self {
@@ -117,7 +113,7 @@ impl<'a> Day<'a> {
         })
     }
 
-    /// Lives the day; where a check was spoilt, until that check has been made.
+    /// Lives the day; where checks were spoilt, until these have been made.
     pub(crate) async fn live(&mut self) -> Result<()> {
         for step in Step::ALL {
             match step {
@@ -135,7 +131,8 @@ impl<'a> Day<'a> {
                 Step::Relay => self.relay_lost().await?,
                 Step::Kills | Step::Ladder => {}
             }
-            if self.checks.made.iter().any(|check| self.spoils(check.name)) {
+            let is_made = |name: &String| self.checks.made.iter().any(|check| check.name == name);
+            if !self.spoil.is_empty() && self.spoil.iter().all(is_made) {
                 break;
             }
         }
@@ -144,7 +141,7 @@ impl<'a> Day<'a> {
 
     /// Whether a step that only makes this check is to be lived: all are, unless another is spoilt.
     fn needs(&self, check: &str) -> bool {
-        self.spoil.is_none() || self.spoils(check)
+        self.spoil.is_empty() || self.spoils(check)
     }
 
     /// Tells what happens and why it matters.
@@ -159,7 +156,7 @@ impl<'a> Day<'a> {
 
     /// Whether the condition of this check is to be spoilt.
     pub(crate) fn spoils(&self, check: &str) -> bool {
-        self.spoil.as_deref() == Some(check)
+        self.spoil.iter().any(|spoilt| spoilt == check)
     }
 
     /// How long to wait for what this check looks at.

@@ -14,9 +14,9 @@ pub(crate) struct Demo {
     /// Leave the nodes running at the end, and say how to talk to each
     #[arg(long)]
     stay: bool,
-    /// Spoil the condition of a check, which must then fail
+    /// Spoil the condition of a check, which must then fail; may be given again
     #[arg(long = "break", value_name = "CHECK", value_parser = CHECKS)]
-    spoil: Option<String>,
+    spoil: Vec<String>,
     /// Put the network on forwarders between loopback addresses, also where there are namespaces
     #[arg(long)]
     forwarders: bool,

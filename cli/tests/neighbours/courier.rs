@@ -81,6 +81,37 @@ fn photo(folder: &TempDir, mebibytes: usize) -> PathBuf {
 }
 
 #[test]
+fn a_look_at_a_file_tells_whose_it_is_and_takes_nothing_in() {
+    let folder = folder();
+    let at = stick(&folder);
+    let (mut centre, mut hub) = centre_and_hub(folder.path());
+    let [at_centre, at_hub] = [id(&centre), id(&hub)];
+    centre.stop();
+    let elder = add_elder(&hub, "王秀英");
+    let file = at("file");
+    let packed = pack(&hub, "centre", &file);
+    // Only its receiver sees into it.
+    let foreign = list(&hub, &file);
+    assert_eq!((&foreign["sealed"], &foreign["node"]), (&json!(true), &Value::Null));
+    assert_eq!((&foreign["bytes"], &foreign["entries"]), (&packed["bytes"], &json!(0)));
+    assert_eq!(recorded(&hub, "packed"), [(at_centre, packed["entries"].clone())]);
+    hub.stop();
+
+    centre.up();
+    let listed = list(&centre, &file);
+    assert_eq!((&listed["node"], &listed["label"]), (&at_hub, &json!("hub")));
+    assert_eq!((&listed["end"], &listed["parts"]), (&json!("whole"), &foreign["parts"]));
+    for number in ["entries", "certificates", "receipts", "bytes"] {
+        assert_eq!(listed[number], packed[number], "{number}");
+    }
+    assert!(!elders(&centre).contains(&elder), "nothing was taken in");
+    let taken = unpack(&centre, &file);
+    assert!(elders(&centre).contains(&elder));
+    assert_eq!(recorded(&centre, "unpacked"), [(at_hub, taken["entries"].clone())]);
+    centre.stop();
+}
+
+#[test]
 fn a_stick_brings_what_lacked_and_custody_comes_back() {
     let folder = folder();
     let at = stick(&folder);
@@ -108,24 +139,12 @@ fn a_stick_brings_what_lacked_and_custody_comes_back() {
         assert!(!bytes.windows(told.len()).any(|found| found == told), "{told:?} is in the file");
     }
     assert_eq!(waiting(&hub, &at_centre), before, "a stick may be lost");
-    let foreign = list(&hub, &first);
-    assert_eq!((&foreign["sealed"], &foreign["node"]), (&json!(true), &Value::Null));
-    assert_eq!((&foreign["bytes"], &foreign["entries"]), (&packed["bytes"], &json!(0)));
-    assert_eq!(recorded(&hub, "packed"), [(at_centre.clone(), json!(1))]);
     let written = documents(&hub);
     hub.stop();
 
     centre.up();
-    let listed = list(&centre, &first);
-    assert_eq!((&listed["node"], &listed["label"]), (&at_hub, &json!("hub")));
-    assert_eq!((&listed["end"], &listed["parts"]), (&json!("whole"), &foreign["parts"]));
-    for number in ["entries", "certificates", "receipts", "bytes"] {
-        assert_eq!(listed[number], packed[number], "{number}");
-    }
-    assert!(!elders(&centre).contains(&elder), "nothing was taken in");
     let taken = unpack(&centre, &first);
     assert_eq!((&taken["node"], &taken["label"]), (&at_hub, &json!("hub")));
-    assert_eq!(recorded(&centre, "unpacked"), [(at_hub.clone(), taken["entries"].clone())]);
     assert_eq!(
         (&taken["gaps"], &taken["refused"], &taken["elsewhere"]),
         (&json!(0), &json!(0), &json!(0))

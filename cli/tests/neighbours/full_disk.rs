@@ -13,7 +13,7 @@ use linli_tests::{Capability, requires};
 use serde_json::{Value, json};
 
 use crate::{
-    community::{LOOPBACK, add_elder, centre, folder, id, join, sees},
+    community::{LOOPBACK, add_elder, centre, folder, join, sees},
     relays::{Place, handed_over},
     site::{Desk, Site},
 };
@@ -122,6 +122,39 @@ fn a_full_disk_loses_no_alert_and_hides_no_reading() {
 }
 
 #[test]
+fn an_alert_is_stored_where_what_opens_the_card_has_no_room() {
+    if !requires(Capability::Mounts) {
+        return;
+    }
+    let folder = folder();
+    let disk = SmallDisk::at(folder.path().join("hub"));
+    let mut centre = centre(folder.path(), None, LOOPBACK);
+    let mut hub = Site::init(folder.path().join("hub"), None, LOOPBACK);
+    join(&centre, &hub, &["household"]);
+    hub.up();
+    let elder = add_elder(&hub, "王秀英");
+    hub.ask(&["elder", "edit", &elder, "card/allergies", "青霉素"]);
+    let filler = disk.fill("filler");
+    write_until_full(&hub, &elder);
+    // So long that what opens the card follows by itself.
+    let raise = ["alert", "raise", &elder, "--cause", &"x".repeat(2_400)];
+    let alert = hub.ask(&raise);
+    assert_eq!(alert["stored"], true);
+    let given = |hub: &Desk| {
+        let shown = hub.ask(&["alert", "show", alert["alert"].as_str().unwrap()]);
+        shown["view"]["card"]["given"].as_array().unwrap().len()
+    };
+    assert_eq!(given(&hub), 0, "there is no room for it");
+    // A stick is a way out for what is there.
+    let stick = folder.path().join("stick");
+    let packed = hub.ask(&["courier", "pack", "--for", "all", "--whole", stick.to_str().unwrap()]);
+    assert_eq!(packed["bytes"], fs::metadata(&stick).unwrap().len());
+    fs::remove_file(filler).unwrap();
+    hub.stop();
+    centre.stop();
+}
+
+#[test]
 fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     if !requires(Capability::Mounts) {
         return;
@@ -199,7 +232,8 @@ fn a_relay_with_a_full_disk_keeps_alerts_and_once_there_is_room_the_rest() {
     }
     let (code, health) = place.get("/health");
     assert_eq!((code, &health["ok"]), (503, &false.into()), "{health}");
-    let (alert, keeper) = (hub.ask(&["alert", "raise", &elder]), id(&relay));
+    let (alert, keeper) =
+        (hub.ask(&["alert", "raise", &elder]), place.get("/status").1["node"].clone());
     hub.await_answer(&["documents"], |rows| {
         let is_kept = |row: &Value| {
             let of_alert = row["name"]

@@ -149,9 +149,7 @@ impl Fold<'_> {
     }
 
     fn delivered(&mut self, known: &Known<AlertFact>, raise: FactId) -> Result<(), Reason> {
-        if !self.openings.contains(&raise) {
-            return Err(Reason::WrongReference);
-        }
+        self.check_round(raise)?;
         let raiser = self.facts.get(raise).map(|k| k.author.node);
         if raiser != Some(known.author.node) {
             self.view.delivered.entry(known.author.node).or_insert(known.fact.at);

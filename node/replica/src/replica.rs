@@ -19,7 +19,7 @@ pub mod api;
 mod backoff;
 mod blobs;
 mod carried;
-mod cells;
+pub(crate) mod cells;
 pub(crate) mod commits;
 mod erase;
 pub(crate) mod parcels;

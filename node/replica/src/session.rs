@@ -5,6 +5,7 @@
 //! waits behind the others.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use crate::entry::Urgency;
 use crate::fingerprint::{Salt, SpaceName};
@@ -18,6 +19,7 @@ use crate::limits::{
 };
 use crate::replica::SessionStatus;
 use crate::replica::api::{Ending, Output, Refused};
+use crate::replica::cells::CellKey;
 use crate::replica::world::{Revision, World};
 
 mod blobs;
@@ -79,7 +81,9 @@ pub(crate) struct Session {
     announcing: Logs,
     certificates: BTreeSet<CertificateId>,
     receipts: [Logs; 2],
-    cells: BTreeSet<(SpaceTag, LogKey)>,
+    cells: BTreeSet<CellKey>,
+    /// Which was said last: they go round, so that no writer is said before all others have been.
+    last_cell: Option<CellKey>,
     delivered: Delivered,
     fetch: Fetch,
     serve: Serve,
@@ -130,6 +134,7 @@ impl Session {
             certificates: BTreeSet::new(),
             receipts: Default::default(),
             cells: BTreeSet::new(),
+            last_cell: None,
             delivered: Delivered::new(),
             fetch: Fetch::default(),
             serve: Serve::default(),
@@ -349,7 +354,11 @@ impl Session {
 
     fn next_cell(&mut self, world: &World) -> Option<Frame> {
         while self.cells_said < CELLS_RATE_MAX / 8 {
-            let key = self.cells.pop_first()?;
+            let after = self.last_cell.map_or(Bound::Unbounded, Bound::Excluded);
+            let next = self.cells.range((after, Bound::Unbounded)).next();
+            let key = next.or_else(|| self.cells.first()).copied()?;
+            self.cells.remove(&key);
+            self.last_cell = Some(key);
             if let Some(cell) = world.cells.get(&key).filter(|cell| self.shares(&cell.space)) {
                 self.cells_said += 1;
                 return Some(Frame::Cell(cell.clone()));

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::methods;
 
 methods! {
-    "courier.list" CourierList => CourierListed;
     "courier.pack" CourierPack => CourierPacked;
+    "courier.list" CourierList => CourierListed;
     "courier.unpack" CourierUnpack => CourierUnpacked;
 }
 

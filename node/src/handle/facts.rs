@@ -15,6 +15,9 @@ use crate::api::{ApiError, Code};
 use crate::catalogue::Name;
 use crate::node::{Node, world};
 
+/// A fact's id, and what was written for it: nothing where it changes nothing.
+type Sealed = Result<(FactId, Option<Authored>), EditError<FactError>>;
+
 /// Adds a fact to a document of the catalogue.
 pub(crate) fn add<B: Body>(
     node: &mut Node,
@@ -144,7 +147,7 @@ fn seal<B: Body>(
     urgency: Urgency,
     person: Option<&Acting>,
     body: B,
-) -> Result<Result<(FactId, Option<Authored>), EditError<FactError>>, ApiError> {
+) -> Result<Sealed, ApiError> {
     author(node, person)?;
     let what = Edit { space, name, urgency, isolated: true, person };
     let world = world(&node.replica, &node.store);

@@ -91,7 +91,7 @@ fn main() {
             idle::measure(directory.path()).await;
         }
         if asked("size") {
-            size::check();
+            size::measure();
         }
     });
 }

@@ -160,11 +160,11 @@ fn other_sizes_records_and_names_are_found() {
     assert!(finds(&|sight| sight.record(b"space/", &value)));
 
     // Names in another order than their own.
-    let lists = day.net.wire.seen.iter().filter_map(|seen| match Frame::decode(&seen.bytes) {
+    let mut lists = day.net.wire.seen.iter().filter_map(|seen| match Frame::decode(&seen.bytes) {
         Ok(Frame::Spaces(list)) if list.names.len() > 16 => Some((list, seen.secret)),
         _ => None,
     });
-    let (mut list, secret) = lists.last().unwrap();
+    let (mut list, secret) = lists.next_back().unwrap();
     list.names.rotate_left(16);
     let bytes = Frame::Spaces(list).encode();
     assert!(finds(&|sight| {

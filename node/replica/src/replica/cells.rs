@@ -1,7 +1,7 @@
 //! Heartbeats: the latest of each writer, in memory only, counted for whoever sent it.
 //!
-//! Where a space has as many as are kept, a further writer's takes the place of the oldest one of who sent most of
-//! them: whoever makes writers up displaces its own. This node's own are always kept.
+//! Where a space has as many as are kept, a further writer's takes the place of the one that came first of who sent
+//! most of them: whoever makes writers up displaces its own. This node's own are always kept.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,22 @@ use crate::limits::{CELLS_MAX, CELLS_OF_PEER_MAX};
 /// Whose heartbeat in which space.
 pub(crate) type CellKey = (SpaceTag, LogKey);
 
+#[derive(Debug)]
+struct Latest {
+    cell: Cell,
+    /// None for this node's own.
+    sender: Option<NodeId>,
+    /// The how manieth it was that came.
+    number: u64,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Cells {
-    /// Each with who sent it; none for this node's own.
-    latest: BTreeMap<CellKey, (Cell, Option<NodeId>)>,
+    latest: BTreeMap<CellKey, Latest>,
     /// How many of them each sender has.
     senders: BTreeMap<NodeId, usize>,
+    /// How many came.
+    came: u64,
 }
 
 impl Cells {
@@ -27,15 +37,15 @@ impl Cells {
         let key = (cell.space, cell.log);
         // Which one makes room: the writer's former one, or where the space is full another's.
         let goes = match self.latest.get(&key) {
-            Some((held, _)) if from.is_some() && held.counter >= cell.counter => return Ok(false),
+            Some(held) if from.is_some() && held.cell.counter >= cell.counter => return Ok(false),
             Some(_) => Some(key),
             None if self.latest.range(of_space(&cell.space)).count() < CELLS_MAX => None,
-            None => match self.displaced(cell, from) {
+            None => match self.displaced(&cell.space, from) {
                 None => return Ok(false),
                 displaced => displaced,
             },
         };
-        let before = goes.and_then(|key| self.latest.get(&key)).and_then(|(_, sender)| *sender);
+        let before = goes.and_then(|key| self.latest.get(&key)).and_then(|held| held.sender);
         if before != from {
             let count = |peer: NodeId| self.senders.get(&peer).copied().unwrap_or_default();
             if from.is_some_and(|peer| count(peer) >= CELLS_OF_PEER_MAX) {
@@ -49,26 +59,26 @@ impl Cells {
         if let Some(gone) = goes {
             self.latest.remove(&gone);
         }
-        self.latest.insert(key, (cell.clone(), from));
+        self.came += 1;
+        self.latest.insert(key, Latest { cell: cell.clone(), sender: from, number: self.came });
         Ok(true)
     }
 
-    /// Which heartbeat of a full space gives way to one of a further writer; none where the new one does.
-    fn displaced(&self, cell: &Cell, from: Option<NodeId>) -> Option<CellKey> {
+    /// Which heartbeat of a full space gives way to one of a further writer; none where all are this node's own.
+    fn displaced(&self, space: &SpaceTag, from: Option<NodeId>) -> Option<CellKey> {
         let mut counts: BTreeMap<NodeId, usize> = from.map(|peer| (peer, 1)).into_iter().collect();
-        let held = || self.latest.range(of_space(&cell.space));
-        for peer in held().filter_map(|(_, (_, sender))| *sender) {
+        let held = || self.latest.range(of_space(space));
+        for peer in held().filter_map(|(_, held)| held.sender) {
             *counts.entry(peer).or_default() += 1;
         }
         let most = counts.values().max();
         let of_most =
-            held().filter(|(_, (_, sender))| sender.is_some_and(|peer| counts.get(&peer) == most));
-        let (key, (oldest, sender)) = of_most.min_by_key(|(_, (cell, _))| cell.counter)?;
-        (*sender != from || oldest.counter < cell.counter).then_some(*key)
+            held().filter(|(_, held)| held.sender.is_some_and(|peer| counts.get(&peer) == most));
+        of_most.min_by_key(|(_, held)| held.number).map(|(key, _)| *key)
     }
 
     pub(crate) fn get(&self, key: &CellKey) -> Option<&Cell> {
-        self.latest.get(key).map(|(cell, _)| cell)
+        self.latest.get(key).map(|held| &held.cell)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &CellKey> {
@@ -83,8 +93,8 @@ impl Cells {
     pub(crate) fn forget(&mut self, space: &SpaceTag) {
         let gone: Vec<CellKey> = self.latest.range(of_space(space)).map(|(key, _)| *key).collect();
         for key in gone {
-            if let Some((_, from)) = self.latest.remove(&key) {
-                self.uncount(from);
+            if let Some(held) = self.latest.remove(&key) {
+                self.uncount(held.sender);
             }
         }
     }

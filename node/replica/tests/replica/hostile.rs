@@ -434,7 +434,7 @@ fn forged_heartbeats_are_refused() {
     cell.counter = 2;
     attack.frame(&Frame::Cell(cell));
     assert_eq!(attack.refused().len(), 1);
-    assert_eq!(attack.network.nodes[&attack.victim].told.heartbeats, 0);
+    assert_eq!(attack.network.nodes[&attack.victim].told.heartbeats, [0_u64; 0]);
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub(crate) struct Told {
     pub(crate) synced: Vec<NodeId>,
     pub(crate) forked: usize,
     pub(crate) erase: Vec<linli_replica::id::OrderId>,
-    pub(crate) heartbeats: usize,
+    /// The counters of the heartbeats.
+    pub(crate) heartbeats: Vec<u64>,
     pub(crate) carried: Carried,
     pub(crate) lacks: Vec<(DocTag, Vec<Tip>)>,
     /// How many receipts had come when each connection began.
@@ -273,7 +274,7 @@ impl Network {
                 self.input(id, Input::Erase { order, records: Vec::new() });
             }
             Output::Forked { .. } => node.told.forked += 1,
-            Output::Heartbeat { .. } => node.told.heartbeats += 1,
+            Output::Heartbeat { cell, .. } => node.told.heartbeats.push(cell.counter),
             Output::Lacks { peer, document, log, after } => {
                 if !self.may_go_back {
                     node.told.goes_on(peer, document, log, &after);

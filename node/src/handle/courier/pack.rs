@@ -32,8 +32,8 @@ struct Pack {
     waiting: Option<Vec<u8>>,
     finished: bool,
     waits: bool,
-    /// The record that it was packed, and for whom.
-    recorded: Save,
+    /// That it was packed, for whom, and by whom; written when it is.
+    record: AuditRecord,
     answer: CourierPacked,
 }
 
@@ -71,7 +71,7 @@ pub(in crate::handle) fn begin(
     }
     let out = Outgoing::create(Path::new(&request.file)).map_err(unwritten)?;
     let acted = node.record_of(What::Packed);
-    let recorded = node.note(&AuditRecord { node: peer, ..acted });
+    let record = AuditRecord { node: peer, ..acted };
     let sealer = peer.map(|peer| sealer(node, &peer)).transpose()?;
     let clear = Preamble { encapped: None };
     let preamble = sealer.as_ref().map_or(clear, Sealer::preamble);
@@ -86,7 +86,7 @@ pub(in crate::handle) fn begin(
     let (writer, first) = Writer::begin(&preamble, &head, node.core.signing_key());
     let (writer, waiting, finished) = (Some(writer), None, false);
     let waits = false;
-    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits, recorded, answer };
+    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits, record, answer };
     let first = pack.sealed(&first)?;
     pack.write([preamble.encode().to_vec(), first].concat())?;
     Ok(Box::new(pack))
@@ -134,7 +134,7 @@ impl Work for Pack {
 }
 
 impl Pack {
-    fn some(&mut self, node: &Node) -> Done {
+    fn some(&mut self, node: &mut Node) -> Done {
         for _ in 0..FRAMES_AT_ONCE {
             if let Some(bytes) = self.waiting.take() {
                 self.write(bytes)?;
@@ -142,7 +142,7 @@ impl Pack {
                     return Ok(None);
                 }
             }
-            let Some(mut writer) = self.writer.take() else { return self.finish() };
+            let Some(mut writer) = self.writer.take() else { return self.finish(node) };
             let (index, directory) = (node.replica.index(), node.replica.directory());
             let frame = self.packer.next(index, directory, node.store.as_ref());
             let frame = frame.map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
@@ -173,7 +173,7 @@ impl Pack {
         Ok(())
     }
 
-    fn finish(&mut self) -> Done {
+    fn finish(&mut self, node: &mut Node) -> Done {
         self.finished = self.finished || self.out.finish();
         let Some(written) = self.finished.then(|| self.out.written()).flatten() else {
             self.waits = true;
@@ -189,6 +189,8 @@ impl Pack {
             bytes: written.map_err(unwritten)?,
             ..self.answer.clone()
         };
-        Ok(Some((json(&answer)?, [self.recorded].into())))
+        // Not waited for: from a full disk what lacks elsewhere is to leave all the same.
+        node.note(&AuditRecord { count: answer.entries, ..self.record.clone() });
+        Ok(Some((json(&answer)?, BTreeSet::new())))
     }
 }

@@ -29,6 +29,8 @@ use crate::node::{Node, now};
 const PENDING_BYTES: usize = 4 << 20;
 /// Bytes of certificates by which a packer may show that it is a member.
 const PROOF_BYTES: usize = 4 << 20;
+/// What each certificate and list of them is charged besides its bytes: they take memory even where they are empty.
+const PROOF_ITEM_BYTES: usize = 64;
 /// Certificates whose signatures are checked before the driver looks for other inputs: some 5 ms.
 const CERTIFICATES_AT_ONCE: usize = 64;
 /// Documents that are remembered until they are noted.
@@ -82,6 +84,14 @@ struct Proof {
 }
 
 impl Proof {
+    /// Takes a list up, to be read.
+    fn push(&mut self, list: Certificates) {
+        let bytes = list.certificates.iter().map(|bytes| bytes.len() + PROOF_ITEM_BYTES);
+        self.bytes += PROOF_ITEM_BYTES + bytes.sum::<usize>();
+        self.closed = self.bytes > PROOF_BYTES;
+        self.lists.push_back(list);
+    }
+
     /// Reads some more of the certificates; false where all were.
     fn read_on(&mut self) -> bool {
         let Some(list) = self.lists.get(self.read.0) else { return false };
@@ -129,7 +139,12 @@ pub(in crate::handle) fn begin(
 impl Work for Unpack {
     fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>> {
         self.waits = false;
-        self.some(node).transpose()
+        let done = self.some(node);
+        if done.is_err() && self.brought.entries > 0 {
+            let record = self.recorded();
+            node.note(&record);
+        }
+        done.transpose()
     }
 
     fn waits(&self) -> bool {
@@ -237,9 +252,7 @@ impl Unpack {
     fn frame(&mut self, node: &mut Node, frame: Frame) -> Result<(), ApiError> {
         if let Some(proof) = &mut self.proof {
             if let Frame::Certificates(list) = frame {
-                proof.bytes += list.certificates.iter().map(|bytes| bytes.len()).sum::<usize>();
-                proof.lists.push_back(list);
-                proof.closed = proof.bytes > PROOF_BYTES;
+                proof.push(list);
             } else {
                 // The packer is a member once the certificates are durable.
                 self.next = Some(frame);
@@ -272,6 +285,12 @@ impl Unpack {
         let failed = failed.iter().any(|reason| carried.refused.contains_key(reason));
         self.brought.absorb(carried);
         if failed { Err(not_stored(node)) } else { Ok(()) }
+    }
+
+    /// That so much of whose file was taken in.
+    fn recorded(&self) -> AuditRecord {
+        let count = u64::try_from(self.brought.entries).unwrap_or(u64::MAX);
+        AuditRecord { node: self.from(), count, ..self.record.clone() }
     }
 
     fn check_stored(&self, node: &Node) -> Result<(), ApiError> {
@@ -307,7 +326,7 @@ impl Unpack {
             records.push(node.courier.travelled(terms.by, trip));
         }
         if node.replica.carries() {
-            records.extend(node.courier.keep(custody.clone(), now()));
+            records.extend(node.courier.keep(custody.clone(), terms.by, now()));
         }
         learned(node, records);
     }
@@ -343,7 +362,7 @@ impl Unpack {
             self.again(wanted)?;
             return Ok(None);
         }
-        let Some(head) = self.head.take() else { return Err(refusal(CourierError::NotCourier)) };
+        let Some(head) = self.head.clone() else { return Err(refusal(CourierError::NotCourier)) };
         let mut trip = node.courier.trip(&head.from);
         let is_latest = trip.taken.is_none_or(|taken| taken <= head.at);
         // A certificate that was refused is to be packed again.
@@ -357,9 +376,8 @@ impl Unpack {
             let names = std::mem::take(&mut self.names).into();
             trip.named = Some(Named { secret: head.secret, names });
         }
-        let count = u64::try_from(self.brought.entries).unwrap_or(u64::MAX);
-        let record = AuditRecord { node: Some(head.from), count, ..self.record.clone() };
-        let records = vec![node.courier.travelled(head.from, trip), record.for_store()];
+        let record = self.recorded().for_store();
+        let records = vec![node.courier.travelled(head.from, trip), record];
         let save = node.author(Authored { records, ..Authored::default() });
         let answer = self.answer(node, &head, end, elsewhere);
         Ok(Some((json(&answer)?, [save].into())))
@@ -418,4 +436,20 @@ fn not_stored(node: &Node) -> ApiError {
     let code = if full { Code::Full } else { Code::Internal };
     let message = "not all of the file could be stored; what was is kept: feed the file again";
     ApiError::new(code, message).with(Detail::new("courier-refused-not-stored", &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_takes_of_the_room_for_a_proof_too() {
+        let mut proof = Proof::default();
+        let empty = || Certificates { certificates: vec![Vec::new().into(); 1_000] };
+        let lists = (1..).find(|_| {
+            proof.push(empty());
+            proof.closed
+        });
+        assert!(lists.is_some_and(|lists| lists <= PROOF_BYTES / (1_000 * PROOF_ITEM_BYTES) + 1));
+    }
 }
