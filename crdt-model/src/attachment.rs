@@ -20,12 +20,18 @@ pub const TITLE_BYTES_MAX: usize = 255;
 /// Bytes of a file.
 pub const FILE_BYTES_MAX: u64 = 50 << 20;
 
-/// Bytes of its blob.
-pub const SEALED_BYTES_MAX: u64 = 64 << 20;
-
 id32! {
     /// The BLAKE3 hash of a file's sealed bytes: where its blob is found.
     BlobId
+}
+
+/// Returns the bytes of the blob of a file of `size` bytes, at most [`FILE_BYTES_MAX`]: with its length, zeros up to its
+/// bucket, and a tag of 16 bytes for each chunk of 65,520 (`docs/spec/blob.md`).
+pub fn sealed_bytes(size: u64) -> u64 {
+    let framed = size.saturating_add(8);
+    let step = (framed / 8).checked_ilog2().map_or(256, |bits| (1_u64 << bits).max(256));
+    let framed = framed.div_ceil(step).saturating_mul(step);
+    framed.saturating_add(framed.div_ceil(65_520).saturating_mul(16))
 }
 
 /// What a file is (FHIR R4 Attachment), and how its blob is found and opened.
@@ -62,7 +68,7 @@ impl Attachment {
         };
         is_type(&self.content_type)
             && (1..=FILE_BYTES_MAX).contains(&self.size)
-            && (self.size..=SEALED_BYTES_MAX).contains(&self.sealed)
+            && self.sealed == sealed_bytes(self.size)
             && self.title.as_ref().is_none_or(|title| title.as_str().len() <= TITLE_BYTES_MAX)
             && self.suite == 1
             && self.key.as_ref().is_some_and(is_key)

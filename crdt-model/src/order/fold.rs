@@ -372,7 +372,8 @@ impl Fold<'_> {
         if !file.is_sound() || self.view.attached.len() >= ATTACHMENTS_MAX {
             return Err(Reason::OutOfRange);
         }
-        if self.view.attached.iter().any(|of| of.file.blob == file.blob) {
+        let same = |of: &Attached| of.file.blob == file.blob && of.by.party == author.party;
+        if self.view.attached.iter().any(same) {
             return Err(Reason::AlreadyDone);
         }
         let (fact, by, at) = (known.id, author.clone(), known.fact.at);

@@ -1,7 +1,7 @@
 //! Orders: one holder even when split, a hub that orders alone, satisfaction nobody can forge.
 
 use automerge::AutoCommit;
-use linli_model::attachment::{Attachment, BlobId};
+use linli_model::attachment::{Attachment, BlobId, sealed_bytes};
 use linli_model::author::{PartyKind, Role};
 use linli_model::document::canonical;
 use linli_model::event::{FactId, Reason};
@@ -374,7 +374,7 @@ fn photo(number: u8) -> Attachment {
         title: Some("午餐.jpg".into()),
         creation: Timestamp(6),
         blob: BlobId([number; 32]),
-        sealed: 2_100_000,
+        sealed: sealed_bytes(2_000_000),
         suite: 1,
         key: Some("ab".repeat(32).into()),
     }
@@ -391,7 +391,7 @@ fn proof_is_the_holders_and_its_key_is_never_shown() {
     let proof = s.say(&kitchen, 6, F::Attached { opened, file: photo(2) });
     let other = s.say(&cook, 6, F::Attached { opened, file: photo(3) });
     let letter = s.say(&centre, 7, F::Attached { opened, file: photo(4) });
-    let again = s.say(&centre, 8, F::Attached { opened, file: photo(2) });
+    let again = s.say(&kitchen, 8, F::Attached { opened, file: photo(2) });
     let view = s.view();
     assert!(matches!(reason(&view, other), Some(Reason::HeldByOther { .. })));
     assert_eq!(reason(&view, again), Some(Reason::AlreadyDone), "one blob, one file");
@@ -423,6 +423,23 @@ fn a_file_is_taken_away_by_who_attached_it_or_decides() {
 }
 
 #[test]
+fn nobody_displaces_the_file_of_another() {
+    let mut s = scene();
+    let (centre, kitchen) = (s.centre.clone(), s.kitchen.clone());
+    let (opened, [a, _]) = two_claims(&mut s);
+    s.say(&centre, 5, F::Confirmed { claim: a });
+    let copy = s.say(&centre, 6, F::Attached { opened, file: photo(1) });
+    let proof = s.say(&kitchen, 7, F::Attached { opened, file: photo(1) });
+    let again = s.say(&kitchen, 8, F::Attached { opened, file: photo(1) });
+    assert_eq!(reason(&s.view(), again), Some(Reason::AlreadyDone));
+    assert_eq!(s.view().attached.len(), 2);
+    s.say(&centre, 9, F::Detached { attached: copy });
+    let view = s.view();
+    let attached: Vec<_> = view.attached.iter().map(|of| (of.fact, of.proof)).collect();
+    assert_eq!(attached, [(proof, true)]);
+}
+
+#[test]
 fn a_file_with_values_out_of_range_is_no_file() {
     let mut s = scene();
     let centre = s.centre.clone();
@@ -432,9 +449,10 @@ fn a_file_with_values_out_of_range_is_no_file() {
         Attachment { content_type: "../../etc".to_owned(), ..good.clone() },
         Attachment { content_type: "image".to_owned(), ..good.clone() },
         Attachment { size: 0, ..good.clone() },
-        Attachment { size: 51 << 20, sealed: 60 << 20, ..good.clone() },
+        Attachment { size: 51 << 20, sealed: sealed_bytes(51 << 20), ..good.clone() },
         Attachment { sealed: 10, ..good.clone() },
         Attachment { sealed: 65 << 20, ..good.clone() },
+        Attachment { sealed: good.sealed + 1, ..good.clone() },
         Attachment { title: Some("长".repeat(86).into()), ..good.clone() },
         Attachment { suite: 2, ..good.clone() },
         Attachment { key: None, ..good.clone() },
