@@ -17,6 +17,8 @@
 //!   fold over the facts that checks author, role and legality; what is refused or superseded stays in the view with
 //!   the [`event::Reason`].
 //!
+//! What a file beside a document is, and the key of it, is a fact ([`order::OrderFact::Attached`]); its sealed bytes are a blob.
+//!
 //! [`readings`] lie between: a key is the whole content of an observation, so a repeated upload is the same key.
 //!
 //! A view is read from the *history* of writes ([`history`]), not from the current values alone: a write by an author
@@ -32,6 +34,7 @@
 
 pub mod alert;
 pub mod area;
+pub mod attachment;
 pub mod author;
 pub mod card;
 pub mod catalogue;

@@ -9,6 +9,7 @@ use automerge::Automerge;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::attachment::{Attached, Attachment};
 use crate::author::{Author, Authors, NodeId, PartyId, PartyKind};
 use crate::document::Schema;
 use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
@@ -183,6 +184,18 @@ pub enum OrderFact {
         /// What should be better.
         improvements: Option<Private>,
     },
+    /// A file is put beside the order: proof of the service where its holder does so.
+    Attached {
+        /// The opening.
+        opened: FactId,
+        /// The file.
+        file: Attachment,
+    },
+    /// A file beside the order is taken away.
+    Detached {
+        /// Where it was attached.
+        attached: FactId,
+    },
     /// The order is called off before it is done.
     Cancelled {
         /// The opening.
@@ -192,18 +205,47 @@ pub enum OrderFact {
     },
 }
 
+impl OrderFact {
+    /// The file that it puts beside the order.
+    pub fn file(&self) -> Option<&Attachment> {
+        if let Self::Attached { file, .. } = self { Some(file) } else { None }
+    }
+}
+
 impl Body for OrderFact {
     fn builds_on(&self) -> Vec<FactId> {
         match self {
             Self::Opened { .. } => Vec::new(),
             Self::Offered { opened, .. }
             | Self::HandedOver { opened, .. }
+            | Self::Attached { opened, .. }
             | Self::Cancelled { opened, .. } => vec![*opened],
+            Self::Detached { attached } => vec![*attached],
             Self::Accepted { offer, .. } | Self::Declined { offer, .. } => vec![*offer],
             Self::Confirmed { claim } => vec![*claim],
             Self::Withdrawn { confirmed, .. } | Self::Started { confirmed } => vec![*confirmed],
             Self::Done { started, .. } => vec![*started],
             Self::CalledBack { done, .. } => vec![*done],
+        }
+    }
+
+    fn shown(&self) -> Self {
+        match self {
+            Self::Attached { opened, file } => {
+                Self::Attached { opened: *opened, file: file.shown() }
+            }
+            Self::Opened { .. }
+            | Self::Offered { .. }
+            | Self::Accepted { .. }
+            | Self::Declined { .. }
+            | Self::Confirmed { .. }
+            | Self::Withdrawn { .. }
+            | Self::HandedOver { .. }
+            | Self::Started { .. }
+            | Self::Done { .. }
+            | Self::CalledBack { .. }
+            | Self::Detached { .. }
+            | Self::Cancelled { .. } => self.clone(),
         }
     }
 }
@@ -332,6 +374,9 @@ pub struct OrderView {
     pub done_at: Option<Timestamp>,
     /// Satisfaction as it was told, every telling.
     pub callbacks: Vec<Callback>,
+    /// The files beside it, in the one order of facts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attached: Vec<Attached>,
     /// Every fact in order, standing or not.
     pub timeline: Vec<Entry<OrderFact>>,
     /// What is no fact.
@@ -348,6 +393,12 @@ pub fn facts(doc: &Automerge, authors: &impl Authors) -> Facts<OrderFact> {
 /// Reads an order. `offers` are the centre's standing offers as far as the reader holds them.
 pub fn view(id: Uuid, doc: &Automerge, authors: &impl Authors, offers: &Offers) -> OrderView {
     fold::fold(id, &facts(doc, authors), offers)
+}
+
+/// A file beside an order as its facts hold it, with its key.
+pub fn file<'a>(facts: &'a Facts<OrderFact>, attached: &Attached) -> Option<&'a Attachment> {
+    let known = facts.known.iter().find(|known| known.id == attached.fact)?;
+    known.fact.body.file()
 }
 
 /// Folds facts that were read before.

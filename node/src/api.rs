@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 pub mod audit;
+pub mod blobs;
 pub mod cards;
 pub mod care;
 pub mod checkpoints;
@@ -39,6 +40,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         hand_over::NAMES,
         datamap::NAMES,
         courier::NAMES,
+        blobs::NAMES,
     ]
     .into_iter()
     .flatten()

@@ -26,6 +26,7 @@ pub(crate) mod elders;
 mod erasures;
 mod exposure;
 pub(crate) mod facts;
+mod files;
 mod grants;
 pub(crate) mod hand_over;
 pub(crate) mod held;
@@ -121,6 +122,14 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "order.list" => reading(node, body, What::Listed, orders::list),
         "order.show" => reading(node, body, What::Read, orders::show),
         "order.act" => answer(node, body, orders::act),
+        "order.photo.add" => files::add(node, read(body)?).map(Reply::Work),
+        "order.photo.list" => reading(node, body, What::Listed, files::list),
+        "order.photo.save" => {
+            acts(node, &body)?;
+            let asked = asked(&body);
+            files::save(node, read(body)?, asked).map(Reply::Work)
+        }
+        "order.photo.remove" => answer(node, body, files::remove),
         "alert.raise" => urgent(node, body, alerts::raise),
         "alert.list" => reading(node, body, What::Listed, alerts::list),
         "alert.show" => reading(node, body, What::Read, alerts::show),

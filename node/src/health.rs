@@ -63,6 +63,12 @@ struct NodeMetrics {
     certificate_end_timestamp_seconds: Gauge,
     /// Acts that wait here for officers' signatures.
     requests_waiting: Gauge,
+    /// Blobs held.
+    blobs: Gauge,
+    /// Bytes of them.
+    blob_bytes: Gauge,
+    /// Blobs that documents name and that are still to come.
+    blobs_missing: Gauge,
     /// Pieces of data of others that were refused.
     refused: Counter,
 }
@@ -85,6 +91,10 @@ pub(crate) fn figures(node: &Node) -> String {
     let own = node.replica.directory().node(&node.core.node());
     metrics.certificate_end_timestamp_seconds.set(gauge(own.map_or(0, |own| own.ends.0 / 1_000)));
     metrics.requests_waiting.set(count(node.requests.waiting().count()));
+    let (held, missing) = (node.replica.blobs_held(), node.replica.blobs_missing());
+    metrics.blobs.set(gauge(held.blobs));
+    metrics.blob_bytes.set(gauge(held.bytes));
+    metrics.blobs_missing.set(gauge(missing.blobs));
     metrics.refused.set(node.refused);
     let groups: [Arc<dyn MetricsGroup>; 3] =
         [Arc::new(metrics), Arc::new(node.net.metrics()), Arc::new(ProcessMetrics::read())];

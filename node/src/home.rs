@@ -3,7 +3,7 @@
 //! ```text
 //! key.sealed      the node's keys, sealed under the passphrase
 //! linli.toml      the configuration, written by the operator
-//! store/          the store
+//! store/          the store; in it blobs/, the sealed files beside documents
 //! officers/       sealed key files of privacy officers, where this node holds any
 //! node.lock       held while a program works in here; empty
 //! control.sock    where the running node takes requests
@@ -38,6 +38,8 @@ pub const PARTY_KEY_FILE: &str = "party.key";
 pub const CONFIG_FILE: &str = "linli.toml";
 /// The store's folder.
 pub const STORE_DIR: &str = "store";
+/// The folder of blobs, in the store's.
+pub const BLOBS_DIR: &str = "blobs";
 /// The folder of sealed officer keys.
 pub const OFFICERS_DIR: &str = "officers";
 /// Locked while a program works in the directory.
@@ -400,6 +402,12 @@ impl Home {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.path.join(STORE_DIR)
+    }
+
+    /// The folder of blobs.
+    #[must_use]
+    pub fn blobs(&self) -> PathBuf {
+        self.store().join(BLOBS_DIR)
     }
 
     /// The folder of sealed officer keys.

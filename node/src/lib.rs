@@ -30,6 +30,7 @@ pub mod recovery;
 pub mod setup;
 
 mod audit;
+mod blobs;
 mod catalogue;
 mod courier;
 mod dialling;
@@ -164,10 +165,11 @@ pub async fn run(
     };
     let server = control::Server::bind(&lock, config.api).await?;
     let (stored, stored_rx) = mpsc::unbounded_channel();
-    let (node, net_events) = begin(&lock, &config, store, identity, stored).await?;
+    let (call, calls) = mpsc::unbounded_channel();
+    let replies = Replies { stored, calls: call.clone() };
+    let (node, net_events) = begin(&lock, &config, store, identity, replies).await?;
     node.service.ready("runs");
     let (jobs, jobs_rx) = mpsc::channel(JOBS_MAX);
-    let (call, calls) = mpsc::unbounded_channel();
     let asker = Asker { jobs, call: call.clone(), keys: Mutex::new(lock.home().officers()) };
     let sources = Sources { net: net_events, jobs: jobs_rx, calls, call, stored: stored_rx };
     let (ended, end) = oneshot::channel::<()>();
@@ -225,16 +227,29 @@ async fn enrolled(
     }
 }
 
+/// Where the threads of the store answer.
+struct Replies {
+    stored: mpsc::UnboundedSender<(
+        linli_replica::replica::Ticket,
+        Result<(), linli_store::StoreError>,
+    )>,
+    calls: mpsc::UnboundedSender<Call>,
+}
+
+/// Opens the folder of blobs, and tells the replica what is in it.
+fn open_blobs(lock: &HomeLock, replica: &mut Replica) -> Result<linli_store::Blobs, SetupError> {
+    let (blobs, found) = linli_store::Blobs::open(&lock.home().blobs())?;
+    blobs.remove(&replica.restore_blobs(&found.whole, found.parts))?;
+    Ok(blobs)
+}
+
 /// Puts a node together from what its store keeps.
 async fn begin(
     lock: &HomeLock,
     config: &Config,
     store: Store,
     identity: setup::Identity,
-    stored: mpsc::UnboundedSender<(
-        linli_replica::replica::Ticket,
-        Result<(), linli_store::StoreError>,
-    )>,
+    replies: Replies,
 ) -> Result<(Node, linli_net::NetEvents), RunError> {
     let directory = setup::directory(&store)?;
     let discovery = identity.discovery.ok_or(SetupError::NoCommunity)?;
@@ -247,6 +262,7 @@ async fn begin(
     let records = |shelf| store.records(shelf).map_err(SetupError::from);
     let own = records(Shelf::Own)?;
     replica.restore(own.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));
+    let blobs = open_blobs(lock, &mut replica)?;
     let mut kept = Vec::new();
     for shelf in [Shelf::Space, Shelf::Own] {
         kept.extend(records(shelf)?.into_iter().map(|(key, value)| (shelf, key, value)));
@@ -268,13 +284,10 @@ async fn begin(
             net.set_addresses(peer, addresses, &[])?;
         }
     }
-    let clean = store.record(Shelf::Own, CLEAN).map_err(SetupError::from)?.is_some();
-    let restored = store
-        .record(Shelf::Own, linli_store::backup::RESTORED_KEY)
-        .map_err(SetupError::from)?
-        .is_some();
-    let heard = store.record(Shelf::Own, apart::HEARD_KEY).map_err(SetupError::from)?;
-    let heard = heard.map(|record| apart::Heard::load(&record)).unwrap_or_default();
+    let kept = |key| store.record(Shelf::Own, key).map_err(SetupError::from);
+    let clean = kept(CLEAN)?.is_some();
+    let restored = kept(linli_store::backup::RESTORED_KEY)?.is_some();
+    let heard = kept(apart::HEARD_KEY)?.map(|record| apart::Heard::load(&record));
     let parts = Parts {
         requests: requests::Requests::load(&own),
         audit: audit::Audit::load(&store, identity_id).map_err(SetupError::from)?,
@@ -282,7 +295,7 @@ async fn begin(
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?, &own),
         courier: courier::Courier::load(own.iter().map(|(key, value)| (&key[..], &value[..]))),
         people: people::People::load(own),
-        heard,
+        heard: heard.unwrap_or_default(),
         replica,
         core,
         store: Arc::new(store),
@@ -295,7 +308,9 @@ async fn begin(
         discovery,
         open_card_after_ms: config.open_card_after_ms(),
         rng,
-        stored,
+        stored: replies.stored,
+        calls: replies.calls,
+        blobs,
     };
     let mut node = Node::new(parts);
     if let Some(minutes) = config.desk_lock_minutes {

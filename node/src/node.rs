@@ -72,6 +72,10 @@ pub(crate) struct Node {
     /// Pieces of data of others that were refused, since the start.
     pub(crate) refused: u64,
     pub(crate) complaints: Complaints,
+    pub(crate) blobs: linli_store::Blobs,
+    pub(crate) named: crate::blobs::Named,
+    /// What another thread wants done between two inputs.
+    pub(crate) calls: mpsc::UnboundedSender<crate::driver::Call>,
     backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
@@ -111,6 +115,8 @@ pub(crate) struct Parts {
     pub(crate) heard: Heard,
     pub(crate) open_card_after_ms: u64,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
+    pub(crate) calls: mpsc::UnboundedSender<crate::driver::Call>,
+    pub(crate) blobs: linli_store::Blobs,
 }
 
 /// Reads this machine's clock.
@@ -196,6 +202,9 @@ impl Node {
             service: linli_store::Service::default(),
             refused: 0,
             complaints: Complaints::default(),
+            blobs: parts.blobs,
+            named: crate::blobs::Named::default(),
+            calls: parts.calls,
             backlog: BTreeMap::new(),
             members: BTreeSet::new(),
             stored: parts.stored,
@@ -258,6 +267,9 @@ impl Node {
                     | Output::Synced { .. }
                     | Output::Carried { .. }
                     | Output::Lacks { .. }
+                    | Output::ReadPart { .. }
+                    | Output::WritePart { .. }
+                    | Output::RemoveBlobs { .. }
                     | Output::Disconnect { .. }
                     | Output::Refused { .. }) => inputs.extend(self.output(other)),
                 }
@@ -315,6 +327,11 @@ impl Node {
                 let noted = Input::Learned { pages: Vec::new(), records };
                 return std::iter::once(noted).chain(self.directory_changed()).collect();
             }
+            Output::ReadPart { peer, blob, offset } => crate::blobs::read(self, peer, blob, offset),
+            Output::WritePart { blob, offset, bytes } => {
+                crate::blobs::write(self, blob, offset, bytes);
+            }
+            Output::RemoveBlobs { blobs } => crate::blobs::remove(self, &blobs),
             Output::Carried { carried, .. } => self.courier.carried.absorb(carried),
             Output::Lacks { peer, document, log, after } => {
                 self.receipts.note_lacking(peer, document, log, after, now());

@@ -74,11 +74,14 @@ fn enforce(node: &mut Node, elder: Uuid) {
 fn decide(node: &mut Node, document: DocTag, id: Uuid) {
     let me = linli_model::author::NodeId(node.core.node().0);
     let offers = views::offers(node);
-    let Ok((opened, _)) = views::open(node, document) else { return };
+    let Ok((opened, _)) = views::open(node, document) else {
+        return crate::blobs::note_unread(node, document);
+    };
     let (doc, authors) = opened.parts();
     let view = order::view(id, doc.document(), authors, &offers);
     let space = node.catalogue.get(&document).map(|row| row.space);
     if let Some(space) = space {
+        crate::blobs::note(node, space, document, &view);
         crate::handle::orders::close(node, space, &view);
     }
     let decides = view.arbiter.is_some_and(|a| a.node == me && a.kind == PartyKind::Household);

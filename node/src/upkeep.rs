@@ -21,6 +21,7 @@ pub(crate) fn tick(node: &mut Node) {
         node.feed(Input::Learned { pages: Vec::new(), records });
     }
     crate::erasures::confirm(node);
+    crate::blobs::tick(node);
     renew(node);
     crate::audit::tick(node);
     node.people.seat.tick(crate::seat::since_boot());

@@ -14,7 +14,7 @@ use linli_replica::erasure;
 use linli_replica::id::NodeId;
 use linli_replica::relays::{self, RelayTold};
 use linli_replica::replica::{Input, Output, Replica, Save, Saved, Ticket};
-use linli_store::{Store, StoreError};
+use linli_store::{Blobs, Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::clock::now;
@@ -24,10 +24,23 @@ use crate::limits::{NODE_TERM_MS, RENEW_BEFORE_MS};
 /// What has become of a commit.
 pub(crate) type Stored = (Ticket, Result<(), StoreError>);
 
+/// What has become of a part of a blob, and why it was not written.
+pub(crate) type PartDone = (Input, Option<StoreError>);
+
+/// What is held, and where its threads answer.
+pub(crate) struct Held {
+    pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) stored: mpsc::UnboundedSender<Stored>,
+    pub(crate) parts: mpsc::UnboundedSender<PartDone>,
+}
+
 /// A running carrier, beside the relay server whose gate it keeps.
 pub(crate) struct Carrier {
     pub(crate) replica: Replica,
     pub(crate) store: Store,
+    blobs: Blobs,
+    parts: mpsc::UnboundedSender<PartDone>,
     pub(crate) net: NetHandle,
     pub(crate) gate: Arc<Gate>,
     pub(crate) problem: Option<StoreError>,
@@ -49,15 +62,17 @@ pub(crate) struct Carrier {
 impl Carrier {
     pub(crate) fn new(
         replica: Replica,
-        store: Store,
+        held: Held,
         net: NetHandle,
         gate: Arc<Gate>,
         key: SigningKey,
-        stored: mpsc::UnboundedSender<Stored>,
     ) -> Self {
+        let Held { store, blobs, stored, parts } = held;
         Self {
             replica,
             store,
+            blobs,
+            parts,
             net,
             gate,
             problem: None,
@@ -117,6 +132,30 @@ impl Carrier {
                 };
                 self.store.submit(batch, Box::new(done));
             }
+            Output::ReadPart { peer, blob, offset } => {
+                let parts = self.parts.clone();
+                let done = move |slice| {
+                    let input = Input::PartRead { peer, blob: blob.id, offset, slice };
+                    // Nobody listens only where stopping took too long.
+                    let _ = parts.send((input, None));
+                };
+                self.blobs.read(blob, offset, Box::new(done));
+            }
+            Output::WritePart { blob, offset, bytes } => {
+                let parts = self.parts.clone();
+                let done = move |written, error| {
+                    // As above.
+                    let _ = parts.send((Input::PartWritten { blob: blob.id, written }, error));
+                };
+                self.blobs.write(blob, offset, bytes, Box::new(done));
+            }
+            Output::RemoveBlobs { blobs } => {
+                if let Err(error) = self.blobs.remove(&blobs) {
+                    // They are removed at the next start, for nothing records them any more.
+                    tracing::error!(%error, "blobs could not be removed");
+                    self.problem = Some(error);
+                }
+            }
             Output::Directory { .. } => self.gate.update(self.replica.directory()),
             Output::Disconnect { peer, reason } => {
                 if let Some(times) = self.complaints.note(peer, Of::Ended, now()) {
@@ -161,6 +200,14 @@ impl Carrier {
                 self.feed(Input::Failed { ticket });
             }
         }
+    }
+
+    /// Takes up what has become of a part of a blob.
+    pub(crate) fn part_done(&mut self, (input, error): PartDone) {
+        if let Some(error) = error {
+            tracing::warn!(%error, "a part of a blob could not be stored; it is fetched again later");
+        }
+        self.feed(input);
     }
 
     fn send(&mut self, peer: NodeId, urgency: Urgency, bytes: Vec<u8>) {

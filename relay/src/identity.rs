@@ -12,13 +12,15 @@ use linli_replica::directory::{Directory, NotMember};
 use linli_replica::id::NodeId;
 use linli_replica::index::Index;
 use linli_replica::replica::{Policy, Replica};
-use linli_store::{Store, StoreError, keyring};
+use linli_store::{Blobs, Store, StoreError, keyring};
 use zeroize::Zeroizing;
 
 use crate::error::RelayError;
 
 /// The folder of the store in the data directory.
 const STORE_DIR: &str = "store";
+/// The folder of blobs in it.
+const BLOBS_DIR: &str = "blobs";
 /// Ed25519 seed and X25519 private key, 32 bytes each.
 const NODE_KEYS: &[u8] = b"node keys";
 /// The secret from which the members' daily mDNS names come, 32 bytes.
@@ -43,6 +45,13 @@ impl Identity {
 pub(crate) fn open(data: &Path, passphrase: &str) -> Result<Store, RelayError> {
     let key = keyring::unlock(data, passphrase)?;
     Ok(Store::open(&data.join(STORE_DIR), &key)?)
+}
+
+/// Opens the folder of blobs in the store's, and tells the replica what is in it.
+pub(crate) fn blobs(data: &Path, replica: &mut Replica) -> Result<Blobs, RelayError> {
+    let (blobs, found) = Blobs::open(&data.join(STORE_DIR).join(BLOBS_DIR))?;
+    blobs.remove(&replica.restore_blobs(&found.whole, found.parts))?;
+    Ok(blobs)
 }
 
 /// Reads who the relay is.

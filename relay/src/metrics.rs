@@ -27,6 +27,10 @@ struct RelayMetrics {
     entries: Gauge,
     /// Bytes of all entries held.
     entry_bytes: Gauge,
+    /// Blobs held.
+    blobs: Gauge,
+    /// Bytes of them.
+    blob_bytes: Gauge,
     /// Bytes that count towards the community's quota.
     quota_used_bytes: Gauge,
     /// Bytes that may be kept for the community.
@@ -56,6 +60,8 @@ pub(crate) fn text(carrier: &Carrier, server: &Server, status: &Status) -> Strin
     metrics.documents.set(gauge(status.held.documents));
     metrics.entries.set(gauge(status.held.entries));
     metrics.entry_bytes.set(gauge(status.held.bytes));
+    metrics.blobs.set(gauge(status.held.blobs));
+    metrics.blob_bytes.set(gauge(status.held.blob_bytes));
     metrics.quota_used_bytes.set(gauge(status.quota.community_used));
     metrics.quota_bytes.set(gauge(status.quota.community_bytes));
     let near = status.peers.iter().filter(|peer| peer.bytes / 9 >= status.quota.bytes / 10);

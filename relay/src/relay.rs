@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use zeroize::Zeroizing;
 
-use crate::carrier::{Carrier, Stored, endpoint, node_id};
+use crate::carrier::{Carrier, Held, PartDone, Stored, endpoint, node_id};
 use crate::clock::now;
 use crate::error::RelayError;
 use crate::gate::Gate;
@@ -31,6 +31,7 @@ pub struct Relay {
     server: Server,
     events: NetEvents,
     stored: mpsc::UnboundedReceiver<Stored>,
+    parts: mpsc::UnboundedReceiver<PartDone>,
     facts: Facts,
     status: Option<(TcpListener, SocketAddr)>,
     socket: Option<UnixListener>,
@@ -57,7 +58,8 @@ impl Relay {
         // Stretching the passphrase takes about a second; nothing else runs yet.
         let store = identity::open(&options.data, &options.passphrase)?;
         let identity = identity::identity(&store)?;
-        let replica = identity::replica(&store, identity.node(), options.policy)?;
+        let mut replica = identity::replica(&store, identity.node(), options.policy)?;
+        let blobs = identity::blobs(&options.data, &mut replica)?;
         let gate = Arc::new(Gate::new(replica.directory()));
         let tls = options.https.as_ref();
         let tls = tls.map(|https| tls::prepare(https, &store, &options.data)).transpose()?;
@@ -69,7 +71,9 @@ impl Relay {
             net.set_addresses(peer, addresses.iter().copied(), &[])?;
         }
         let (sender, stored) = mpsc::unbounded_channel();
-        let mut carrier = Carrier::new(replica, store, net, gate, identity.key, sender);
+        let (parts, parts_done) = mpsc::unbounded_channel();
+        let held = Held { store, blobs, stored: sender, parts };
+        let mut carrier = Carrier::new(replica, held, net, gate, identity.key);
         carrier.told = relaying.told;
         carrier.warn_where_no_carrier();
         carrier.renew();
@@ -80,7 +84,8 @@ impl Relay {
             .inspect_err(|error| tracing::warn!(%error, "there is no status socket"))
             .ok();
         let facts = Facts { policy: options.policy, fingerprint, since_ms: now().0 };
-        Ok(Self { carrier, server, events, stored, facts, status, socket, url, quic_port })
+        let parts = parts_done;
+        Ok(Self { carrier, server, events, stored, parts, facts, status, socket, url, quic_port })
     }
 
     /// The carrier's node id.
@@ -156,6 +161,7 @@ impl Relay {
                     self.carrier.tick(&self.server);
                 }
                 Some(stored) = self.stored.recv() => self.carrier.stored(stored),
+                Some(done) = self.parts.recv() => self.carrier.part_done(done),
                 Some(question) = questions.recv() => {
                     question.answer(&self.carrier, &self.server, &self.facts);
                 }

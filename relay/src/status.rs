@@ -88,6 +88,8 @@ pub struct PeerStatus {
     pub bytes: u64,
     /// Spaces kept for it.
     pub spaces: usize,
+    /// Bytes of blobs kept for it, of their quota.
+    pub blob_bytes: u64,
 }
 
 /// How a member is connected to the carrier.
@@ -109,6 +111,10 @@ pub struct Held {
     pub entries: u64,
     /// Bytes of all entries.
     pub bytes: u64,
+    /// Blobs, whole.
+    pub blobs: u64,
+    /// Bytes of them.
+    pub blob_bytes: u64,
     /// Whether the disk was full when something was last to be stored.
     pub full: bool,
 }
@@ -122,6 +128,10 @@ pub struct Quota {
     pub urgent_bytes: u64,
     /// Spaces.
     pub spaces: usize,
+    /// Bytes of blobs.
+    pub blob_bytes: u64,
+    /// Bytes of blobs for the whole community.
+    pub blob_bytes_all: u64,
     /// Bytes of entries for the whole community.
     pub community_bytes: u64,
     /// How many of those are used.
@@ -214,6 +224,7 @@ fn look(carrier: &Carrier, facts: &Facts) -> Status {
         at_relay: at_relay.contains(node),
         bytes: replica.carried_bytes(node),
         spaces: replica.carried_spaces(node),
+        blob_bytes: replica.carried_blob_bytes(node),
     });
     let (stats, unreadable) = match carrier.store.stats() {
         Ok(stats) => (stats, None),
@@ -236,12 +247,16 @@ fn look(carrier: &Carrier, facts: &Facts) -> Status {
             documents: stats.documents,
             entries: stats.entries,
             bytes: stats.entry_bytes,
+            blobs: replica.blobs_held().blobs,
+            blob_bytes: replica.blobs_held().bytes,
             full: stats.full,
         },
         quota: Quota {
             bytes: quota.quota_bytes,
             urgent_bytes: quota.urgent_bytes,
             spaces: quota.spaces_max,
+            blob_bytes: quota.blob_bytes,
+            blob_bytes_all: quota.blob_bytes_all,
             community_bytes: quota.community_bytes,
             community_used: replica.carried_in_all(),
             refused: carrier.over_quota,

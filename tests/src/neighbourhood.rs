@@ -200,6 +200,9 @@ impl Neighbourhood {
                     | Output::Synced { .. }
                     | Output::Carried { .. }
                     | Output::Lacks { .. }
+                    | Output::ReadPart { .. }
+                    | Output::WritePart { .. }
+                    | Output::RemoveBlobs { .. }
                     | Output::Refused { .. }) => {
                         let follow = self.node_mut(id).follow(now, output);
                         inputs.extend(follow.into_iter().map(|input| (id, input)));

@@ -53,11 +53,13 @@ pub enum Item {
     Sums,
     /// What it counts itself.
     Counts,
+    /// Blobs: which there are, of which document, and their sealed bytes.
+    Blobs,
 }
 
 impl Item {
     /// Every item, in the order of the list.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Community,
         Self::Endpoints,
         Self::Spaces,
@@ -74,6 +76,7 @@ impl Item {
         Self::Erasures,
         Self::Sums,
         Self::Counts,
+        Self::Blobs,
     ];
 }
 
@@ -106,6 +109,8 @@ pub enum Class {
     ErasedSpace,
     /// An order to erase.
     Order,
+    /// A blob's id.
+    Blob,
 }
 
 /// What the test knows to be true, from everywhere but the carrier.

@@ -18,7 +18,7 @@ mod relay;
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::batch::Shelf;
-use linli_tests::sight::{Item, Sight};
+use linli_tests::sight::{Allowed, Item, Sight};
 
 use day::Day;
 
@@ -43,6 +43,9 @@ fn look(day: &Day) -> Sight<'_> {
             stored[1] += 1;
         }
     }
+    for bytes in day.net.node(day.carrier).blobs.values() {
+        sight.search("a blob", bytes, Allowed::Nothing);
+    }
     for shelf in Shelf::ALL {
         for (key, value) in disk.store.records(shelf) {
             sight.record(&key, &value);
@@ -58,7 +61,10 @@ fn look(day: &Day) -> Sight<'_> {
     );
     println!("seen: {:?}", sight.saw);
     let all: BTreeSet<u64> = kinds.keys().copied().collect();
-    assert!((0..=9).all(|kind| all.contains(&kind)), "frames of some kinds were never seen");
+    assert!(
+        (0..=9).chain([12]).all(|kind| all.contains(&kind)),
+        "frames of some kinds were never seen"
+    );
     assert!(stored.iter().all(|count| *count > 0), "something was never stored");
     assert!(sight.values > 10_000 && sight.bytes > 1_000_000 && day.known.forbidden() > 50);
     for item in Item::ALL {
@@ -106,6 +112,7 @@ fn every_item_has_its_line_in_the_list() {
         "erasures",
         "sums",
         "counts",
+        "blobs",
     ];
     for (at, item) in Item::ALL.into_iter().enumerate() {
         let (number, line) = &listed[at];

@@ -18,6 +18,7 @@ status-documents = documents: { $held } held, { $readable } of them readable her
 status-entries = entries: { $held } held, { $carried } carried for others, { $withheld } not shown
 status-alerts = open alerts: { $open }
 status-store = store: { $kib } KiB
+status-blobs = files: { $held } held ({ $mib } MiB), { $missing } still to come
 status-times = clock: { $now }; the node's certificate ends: { $ends }
 status-addresses = listens on: { $addresses }
 status-relays = relays: { $relays }

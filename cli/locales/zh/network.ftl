@@ -18,6 +18,7 @@ status-documents = 文档：持有 { $held } 份，其中本节点可读 { $read
 status-entries = 条目：持有 { $held } 条，为他人携带 { $carried } 条，未显示 { $withheld } 条
 status-alerts = 未解除的警报：{ $open }
 status-store = 存储：{ $kib } KiB
+status-blobs = 文件：已有 { $held } 个（{ $mib } MiB），还有 { $missing } 个未到
 status-times = 时钟：{ $now }；节点证书到期：{ $ends }
 status-addresses = 监听：{ $addresses }
 status-relays = 中继：{ $relays }

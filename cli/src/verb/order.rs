@@ -9,6 +9,8 @@ use crate::{
     output::{self, Columns, field, printable},
 };
 
+mod photo;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Order {
     #[command(subcommand)]
@@ -42,6 +44,7 @@ enum Act {
         rating: u8,
     },
     Cancel(Step),
+    Photo(photo::Photo),
 }
 
 #[derive(Debug, clap::Args)]
@@ -104,6 +107,7 @@ impl Order {
             Act::Start(step) => act(context, "start", step, None, None).await,
             Act::Done(step) => act(context, "done", step, None, None).await,
             Act::Cancel(step) => act(context, "cancel", step, None, None).await,
+            Act::Photo(photo) => photo.run(context).await,
         }
     }
 }

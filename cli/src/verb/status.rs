@@ -64,6 +64,14 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
         text.say("status-alerts", &[("open", answer.alerts_open.into())]),
         text.say("status-store", &[("kib", answer.store_bytes.div_ceil(1024).into())]),
         text.say(
+            "status-blobs",
+            &[
+                ("held", answer.blobs.held.into()),
+                ("mib", answer.blobs.bytes.div_ceil(1 << 20).into()),
+                ("missing", answer.blobs.missing.into()),
+            ],
+        ),
+        text.say(
             "status-times",
             &[
                 ("now", context.zone.show(answer.now_ms).into()),

@@ -28,6 +28,7 @@ mod nat;
 mod officers;
 mod offline;
 mod people;
+mod photos;
 mod recovery;
 mod refused;
 mod registers;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Arbiter, Callback, Claim, Holder, OrderFact, OrderView, Request, Stage, WaitsFor, order_id,
 };
+use crate::attachment::{ATTACHMENTS_MAX, Attached, Attachment};
 use crate::author::{Author, PartyId, PartyKind};
 use crate::event::{Entry, FactId, Facts, Known, Reason};
 use crate::standing::Offers;
@@ -41,6 +42,7 @@ pub(super) fn fold(id: Uuid, facts: &Facts<OrderFact>, standing: &Offers) -> Ord
         done: None,
         done_at: None,
         callbacks: Vec::new(),
+        attached: Vec::new(),
         timeline: Vec::new(),
         refused: facts.refused.clone(),
         waiting: facts.waiting.clone(),
@@ -82,6 +84,8 @@ impl Fold<'_> {
             OrderFact::CalledBack { done, rating, improvements } => {
                 self.called_back(known, *done, *rating, improvements.as_ref())
             }
+            OrderFact::Attached { opened, file } => self.attached(known, *opened, file),
+            OrderFact::Detached { attached } => self.detached(known, *attached),
             OrderFact::Cancelled { opened, .. } => self.cancelled(known, *opened),
         }
     }
@@ -344,6 +348,48 @@ impl Fold<'_> {
             rating,
             improvements: improvements.cloned(),
         });
+        Ok(())
+    }
+
+    /// Takes a file from the holder, whose proof it is, at any time after the confirmation; and from whoever may open
+    /// an order.
+    fn attached(
+        &mut self,
+        known: &Known<OrderFact>,
+        opened: FactId,
+        file: &Attachment,
+    ) -> Result<(), Reason> {
+        if self.view.opened != Some(opened) {
+            return Err(Reason::WrongReference);
+        }
+        let author = &known.author;
+        let proof = self.holds(author).is_ok();
+        match author.kind {
+            PartyKind::Centre | PartyKind::Station | PartyKind::Household | PartyKind::Family => {}
+            PartyKind::Provider => self.holds(author)?,
+            PartyKind::Regulator | PartyKind::Evaluator => return Err(Reason::PartyMayNot),
+        }
+        if !file.is_sound() || self.view.attached.len() >= ATTACHMENTS_MAX {
+            return Err(Reason::OutOfRange);
+        }
+        let same = |of: &Attached| of.file.blob == file.blob && of.by.party == author.party;
+        if self.view.attached.iter().any(same) {
+            return Err(Reason::AlreadyDone);
+        }
+        let (fact, by, at) = (known.id, author.clone(), known.fact.at);
+        self.view.attached.push(Attached { fact, by, at, proof, file: file.shown() });
+        Ok(())
+    }
+
+    /// Takes a file away for the party that attached it, and for the arbiter.
+    fn detached(&mut self, known: &Known<OrderFact>, attached: FactId) -> Result<(), Reason> {
+        let found = self.view.attached.iter().position(|of| of.fact == attached);
+        let at = found.ok_or(Reason::WrongReference)?;
+        let own = self.view.attached.get(at).is_some_and(|of| of.by.party == known.author.party);
+        if !own {
+            self.is_arbiter(&known.author)?;
+        }
+        self.view.attached.remove(at);
         Ok(())
     }
 

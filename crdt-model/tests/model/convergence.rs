@@ -289,6 +289,8 @@ fn orders() {
                     | OrderFact::HandedOver { .. }
                     | OrderFact::Started { .. }
                     | OrderFact::Done { .. }
+                    | OrderFact::Attached { .. }
+                    | OrderFact::Detached { .. }
                     | OrderFact::Cancelled { .. } => {}
                 }
             }

@@ -1,6 +1,7 @@
 //! Orders: one holder even when split, a hub that orders alone, satisfaction nobody can forge.
 
 use automerge::AutoCommit;
+use linli_model::attachment::{Attachment, BlobId, sealed_bytes};
 use linli_model::author::{PartyKind, Role};
 use linli_model::document::canonical;
 use linli_model::event::{FactId, Reason};
@@ -364,4 +365,105 @@ fn facts_that_arrive_in_another_order_give_the_same_order() {
     s.doc = s.hub.doc();
     s.doc.apply_changes(backwards).unwrap();
     assert_eq!(canonical(&s.view()).unwrap(), expected);
+}
+
+fn photo(number: u8) -> Attachment {
+    Attachment {
+        content_type: "image/jpeg".to_owned(),
+        size: 2_000_000,
+        title: Some("午餐.jpg".into()),
+        creation: Timestamp(6),
+        blob: BlobId([number; 32]),
+        sealed: sealed_bytes(2_000_000),
+        suite: 1,
+        key: Some("ab".repeat(32).into()),
+    }
+}
+
+#[test]
+fn proof_is_the_holders_and_its_key_is_never_shown() {
+    let mut s = scene();
+    let (centre, kitchen, cook) = (s.centre.clone(), s.kitchen.clone(), s.cook.clone());
+    let (opened, [a, _]) = two_claims(&mut s);
+    let early = s.say(&kitchen, 4, F::Attached { opened, file: photo(1) });
+    assert_eq!(reason(&s.view(), early), Some(Reason::NotHolder), "nobody holds it yet");
+    s.say(&centre, 5, F::Confirmed { claim: a });
+    let proof = s.say(&kitchen, 6, F::Attached { opened, file: photo(2) });
+    let other = s.say(&cook, 6, F::Attached { opened, file: photo(3) });
+    let letter = s.say(&centre, 7, F::Attached { opened, file: photo(4) });
+    let again = s.say(&kitchen, 8, F::Attached { opened, file: photo(2) });
+    let view = s.view();
+    assert!(matches!(reason(&view, other), Some(Reason::HeldByOther { .. })));
+    assert_eq!(reason(&view, again), Some(Reason::AlreadyDone), "one blob, one file");
+    let attached: Vec<_> = view.attached.iter().map(|of| (of.fact, of.proof)).collect();
+    assert_eq!(attached, [(proof, true), (letter, false)]);
+    assert_eq!(view.attached[0].by.party, kitchen.author.party);
+    let shown = String::from_utf8(canonical(&view).unwrap()).unwrap();
+    assert!(!shown.contains(&"ab".repeat(32)), "a view shows the key of a file");
+    let facts = order::facts(s.doc.document(), &s.people);
+    assert_eq!(order::file(&facts, &view.attached[0]), Some(&photo(2)));
+}
+
+#[test]
+fn a_file_is_taken_away_by_who_attached_it_or_decides() {
+    let mut s = scene();
+    let (centre, kitchen, hub) = (s.centre.clone(), s.kitchen.clone(), s.hub.clone());
+    let (opened, [a, _]) = two_claims(&mut s);
+    s.say(&centre, 5, F::Confirmed { claim: a });
+    let first = s.say(&kitchen, 6, F::Attached { opened, file: photo(1) });
+    let second = s.say(&kitchen, 6, F::Attached { opened, file: photo(2) });
+    let by_hub = s.say(&hub, 7, F::Detached { attached: first });
+    assert_eq!(reason(&s.view(), by_hub), Some(Reason::NotArbiter));
+    s.say(&kitchen, 8, F::Detached { attached: first });
+    s.say(&centre, 8, F::Detached { attached: second });
+    let twice = s.say(&centre, 9, F::Detached { attached: second });
+    let view = s.view();
+    assert_eq!(reason(&view, twice), Some(Reason::WrongReference));
+    assert!(view.attached.is_empty());
+}
+
+#[test]
+fn nobody_displaces_the_file_of_another() {
+    let mut s = scene();
+    let (centre, kitchen) = (s.centre.clone(), s.kitchen.clone());
+    let (opened, [a, _]) = two_claims(&mut s);
+    s.say(&centre, 5, F::Confirmed { claim: a });
+    let copy = s.say(&centre, 6, F::Attached { opened, file: photo(1) });
+    let proof = s.say(&kitchen, 7, F::Attached { opened, file: photo(1) });
+    let again = s.say(&kitchen, 8, F::Attached { opened, file: photo(1) });
+    assert_eq!(reason(&s.view(), again), Some(Reason::AlreadyDone));
+    assert_eq!(s.view().attached.len(), 2);
+    s.say(&centre, 9, F::Detached { attached: copy });
+    let view = s.view();
+    let attached: Vec<_> = view.attached.iter().map(|of| (of.fact, of.proof)).collect();
+    assert_eq!(attached, [(proof, true)]);
+}
+
+#[test]
+fn a_file_with_values_out_of_range_is_no_file() {
+    let mut s = scene();
+    let centre = s.centre.clone();
+    let opened = s.say(&centre, 1, s.open(&centre));
+    let good = photo(1);
+    let bad = [
+        Attachment { content_type: "../../etc".to_owned(), ..good.clone() },
+        Attachment { content_type: "image".to_owned(), ..good.clone() },
+        Attachment { size: 0, ..good.clone() },
+        Attachment { size: 51 << 20, sealed: sealed_bytes(51 << 20), ..good.clone() },
+        Attachment { sealed: 10, ..good.clone() },
+        Attachment { sealed: 65 << 20, ..good.clone() },
+        Attachment { sealed: good.sealed + 1, ..good.clone() },
+        Attachment { title: Some("长".repeat(86).into()), ..good.clone() },
+        Attachment { suite: 2, ..good.clone() },
+        Attachment { key: None, ..good.clone() },
+        Attachment { key: Some("zz".repeat(32).into()), ..good },
+    ];
+    for file in bad {
+        let fact = s.say(&centre, 2, F::Attached { opened, file: file.clone() });
+        assert_eq!(reason(&s.view(), fact), Some(Reason::OutOfRange), "{file:?}");
+    }
+    for number in 0..65 {
+        s.say(&centre, 3, F::Attached { opened, file: photo(number) });
+    }
+    assert_eq!(s.view().attached.len(), 64);
 }

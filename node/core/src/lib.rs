@@ -9,6 +9,7 @@
 pub mod apart;
 pub mod audit;
 pub mod authority;
+pub mod blob;
 pub mod checkpoint;
 pub mod clocks;
 pub(crate) mod codec;

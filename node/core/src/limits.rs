@@ -132,3 +132,6 @@ pub const CHECKPOINTS_COMPARED_MAX: usize = 4;
 
 /// People in one checkpoint whose certificates it states.
 pub const CHECKPOINT_PEOPLE_MAX: usize = 1 << 10;
+
+/// Bytes of a file that is kept as a blob: a scanned document of a hundred pages, or ten photos of a telephone.
+pub const FILE_BYTES_MAX: u64 = 50 << 20;

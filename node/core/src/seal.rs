@@ -308,7 +308,7 @@ pub(crate) const fn fits_urgent(bytes: usize) -> bool {
 }
 
 /// Returns the bytes that framed content of `bytes` takes in its bucket.
-fn bucket(bytes: usize) -> usize {
+pub(crate) fn bucket(bytes: usize) -> usize {
     let step = match (bytes / 8).checked_ilog2() {
         Some(bits) => (1_usize << bits).max(PAD_BUCKET_BYTES),
         None => PAD_BUCKET_BYTES,

@@ -1,4 +1,4 @@
-//! The formats of `docs/spec/keys.md`, `docs/spec/space-certificate.md`, `docs/spec/recovery.md` and `docs/spec/audit.md` as fixed bytes: what must
+//! The formats of `docs/spec/keys.md`, `docs/spec/space-certificate.md`, `docs/spec/recovery.md`, `docs/spec/audit.md` and `docs/spec/blob.md` as fixed bytes: what must
 //! be accepted, with what it says, and what must be refused, with the reason.
 //!
 //! Each file is read and judged; and it must be what the seeds below make, byte for byte, so that
@@ -23,6 +23,8 @@ mod space_certificate;
 
 #[path = "vectors/audit.rs"]
 mod audit;
+#[path = "vectors/blob.rs"]
+mod blob;
 #[path = "vectors/opening.rs"]
 mod opening;
 

@@ -8,12 +8,12 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use crate::custody::Custody;
-use crate::fingerprint::NAME_BYTES;
+use crate::fingerprint::{FINGERPRINT_BYTES, NAME_BYTES};
 use crate::frontier::{Frontier, Tip};
-use crate::id::{CommunityId, DocTag, LogKey, SpaceTag};
+use crate::id::{BlobId, CommunityId, DocTag, LogKey, SpaceTag};
 use crate::limits::{
-    BRANCHES_MAX, CELL_BYTES_MAX, FRAME_BYTES_MAX, FRAME_ITEMS_MAX, LOGS_MAX, PAGE_ENTRIES_MAX,
-    REQUEST_RANGES_MAX, WANTS_MAX,
+    BLOB_SLICE_BYTES_MAX, BLOBS_IN_A_LIST_MAX, BRANCHES_MAX, CELL_BYTES_MAX, FRAME_BYTES_MAX,
+    FRAME_ITEMS_MAX, LOGS_MAX, PAGE_ENTRIES_MAX, REQUEST_RANGES_MAX, WANTS_MAX,
 };
 use crate::reconcile::Range;
 
@@ -57,6 +57,9 @@ pub enum Frame {
     /// A signed receipt, in a courier file: no connection proves who gave it.
     #[n(11)]
     Custody(#[n(0)] Custody),
+    /// What is said about blobs, on the bulk lane.
+    #[n(12)]
+    Blobs(#[n(0)] Blobs),
 }
 
 /// Who speaks, and what it remembers of the other end.
@@ -266,6 +269,85 @@ impl Cell {
     }
 }
 
+/// What is said about the blobs of shared spaces.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Blobs {
+    /// Fingerprints of the blobs that the sender holds, by space.
+    #[n(0)]
+    Sums(#[n(0)] Vec<BlobSum>),
+    /// Spaces whose blobs the sender wants listed: names of 16 bytes each, joined.
+    #[n(1)]
+    Ask(#[n(0)] ByteVec),
+    /// Blobs that the sender holds whole.
+    #[n(2)]
+    Held(#[n(0)] Vec<BlobsOfSpace>),
+    /// A request for the part of a blob that begins at an offset.
+    #[n(3)]
+    Want(#[n(0)] BlobId, #[n(1)] u64),
+    /// The part of a blob that begins at an offset, as a slice that proves it.
+    #[n(4)]
+    Part(#[n(0)] BlobId, #[n(1)] u64, #[n(2)] ByteVec),
+    /// The sender does not hold a blob that was asked for, or does not share its space.
+    #[n(5)]
+    Lacking(#[n(0)] BlobId),
+}
+
+/// The fingerprint of the blobs held of one space.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct BlobSum {
+    /// The space's name.
+    #[n(0)]
+    pub space: ByteArray<NAME_BYTES>,
+    /// The fingerprint of blob → document.
+    #[n(1)]
+    pub sum: ByteArray<FINGERPRINT_BYTES>,
+}
+
+/// Blobs of one space.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct BlobsOfSpace {
+    /// The space's name.
+    #[n(0)]
+    pub space: ByteArray<NAME_BYTES>,
+    /// Its blobs.
+    #[n(1)]
+    pub blobs: Vec<BlobOffer>,
+}
+
+/// A blob that the sender holds whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct BlobOffer {
+    /// Its id.
+    #[n(0)]
+    pub blob: BlobId,
+    /// The document that it stands beside.
+    #[n(1)]
+    pub document: DocTag,
+    /// Bytes, sealed.
+    #[n(2)]
+    pub size: u64,
+}
+
+impl Blobs {
+    fn check(&self) -> Result<(), FrameError> {
+        let over = match self {
+            Self::Sums(sums) => sums.len() > BLOBS_IN_A_LIST_MAX,
+            Self::Ask(names) if !names.len().is_multiple_of(NAME_BYTES) => {
+                return Err(FrameError::Malformed);
+            }
+            Self::Ask(names) => names.len() / NAME_BYTES > BLOBS_IN_A_LIST_MAX,
+            Self::Held(spaces) => {
+                let blobs: usize = spaces.iter().map(|space| 1 + space.blobs.len()).sum();
+                blobs > 2 * BLOBS_IN_A_LIST_MAX
+            }
+            Self::Part(_, _, slice) => slice.len() > BLOB_SLICE_BYTES_MAX,
+            Self::Want(..) | Self::Lacking(_) => false,
+        };
+        if over { Err(FrameError::TooMany) } else { Ok(()) }
+    }
+}
+
 /// Why the sender ends the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Bye {
@@ -332,6 +414,10 @@ impl Frame {
     fn check(&self) -> Result<(), FrameError> {
         let items = match self {
             Self::Hello(_) | Self::Bye(_) | Self::Custody(_) => 0,
+            Self::Blobs(blobs) => {
+                blobs.check()?;
+                0
+            }
             Self::Spaces(Spaces { names, .. }) if !names.len().is_multiple_of(NAME_BYTES) => {
                 return Err(FrameError::Malformed);
             }

@@ -85,6 +85,8 @@ id! {
     EpochId;
     /// A certificate: the hash of its body.
     CertificateId;
+    /// A blob: the BLAKE3 hash of its sealed bytes.
+    BlobId;
     /// An erasure order: the hash of its terms, whoever publishes it.
     OrderId;
     /// An order to prune: the hash of its terms, in whatever entry it stands.

@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod batch;
+pub mod blob;
 pub mod certificate;
 pub mod codec;
 pub mod complaints;

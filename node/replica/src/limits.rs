@@ -210,3 +210,37 @@ pub const PRUNE_LOOKS_MAX: usize = 4;
 
 /// Bytes of entries that are counted in one tick before they are removed.
 pub const PRUNE_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a sealed blob: a file of 50 MiB with its padding of an eighth and its seals.
+pub const BLOB_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of a blob in one frame, without their proof: what an alert waits for on a slow line.
+pub const BLOB_PART_BYTES: usize = FRAME_BYTES_FULL;
+
+/// Bytes of such a part with its proof: 8 groups of 16 KiB need 7 pairs of hashes among themselves and at most 9 from
+/// there up to the root of the largest blob.
+pub const BLOB_SLICE_BYTES_MAX: usize = BLOB_PART_BYTES + 32 * 64;
+
+/// Parts of a blob asked for and not yet on disk: 512 KiB, enough to keep a line busy.
+pub const BLOB_WINDOW: u64 = 4;
+
+/// Blobs in one list: 37 bytes each, 240 KiB.
+pub const BLOBS_IN_A_LIST_MAX: usize = 2_048;
+
+/// Blobs remembered that a peer has and this node lacks: 8 MB. What is beyond is found by the next session.
+pub const BLOB_OFFERS_MAX: usize = 65_536;
+
+/// Time without a part after which a blob is asked of another peer: two minutes, in which a line of 10 kbit/s brings one.
+pub const BLOB_PATIENCE_MS: u64 = 120_000;
+
+/// Time for which a peer that brought nothing in that time is asked for no blob, unless it offers one: ten seconds.
+pub const BLOB_PAUSE_MS: u64 = 10_000;
+
+/// Blobs asked for at once of all peers: with the window 32 MiB on their way to the disk.
+pub const BLOBS_AT_ONCE_MAX: usize = 64;
+
+/// Parts read for a peer ahead of its lane: 256 KiB, and 140 MiB where all 545 nodes of a district ask one.
+pub const BLOB_READ_AHEAD: usize = 2;
+
+/// Parts that a peer may ask for and that wait: four windows, for it may have given one up meanwhile.
+pub const BLOB_WANTS_MAX: usize = 16;

@@ -17,6 +17,7 @@ use crate::session::Session;
 
 pub mod api;
 mod backoff;
+mod blobs;
 mod carried;
 pub(crate) mod cells;
 pub(crate) mod commits;
@@ -26,8 +27,9 @@ pub(crate) mod prune;
 mod quota;
 pub(crate) mod world;
 
-pub use api::{Carried, Ending, Input, Output, Policy, Refused, Save, Saved, Ticket};
+pub use api::{Carried, Ending, Input, Output, Policy, Refused, Save, Saved, Ticket, Written};
 use backoff::Backoff;
+pub use blobs::BlobCount;
 use commits::Parcel;
 pub use prune::Pruned;
 use world::World;
@@ -61,11 +63,13 @@ impl Replica {
         Self { world: World::new(me, directory, index, policy), sessions: BTreeMap::new() }
     }
 
-    /// Takes up what a carrier had counted against its senders' quotas, which orders to erase were carried
-    /// out, which orders to prune are held, and which logs begin late: the node's own records, as they were committed. Other records are passed over.
+    /// Takes up what a carrier had counted against its senders' quotas, which blobs are held, which orders to erase were
+    /// carried out, which orders to prune are held, and which logs begin late: the node's own records, as they were
+    /// committed. Other records are passed over.
     pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
         for (key, value) in records {
             self.world.quotas.restore(key, value);
+            self.world.restore_blob(key, value);
             self.world.restore_note(key, value);
             self.world.restore_pruning(key, value);
         }
@@ -202,6 +206,15 @@ impl Replica {
                     session.compare_again();
                 }
             }
+            Input::WantBlobs(blobs) => blobs.into_iter().for_each(|blob| self.want_blob(blob)),
+            Input::KeepBlob(blob) => self.keep_blob(blob),
+            Input::DropBlobs(blobs) => self.drop_blobs(blobs, out),
+            Input::PartRead { peer, blob, offset, slice } => {
+                if let Some(session) = self.sessions.get_mut(&peer) {
+                    session.part_read(blob, offset, slice);
+                }
+            }
+            Input::PartWritten { blob, written } => self.part_written(&blob, written),
             Input::Heartbeat(cell) => self.heartbeat(&cell, None),
             Input::Tick => {
                 self.tick(now, out);
@@ -381,6 +394,7 @@ impl Replica {
                 self.erased(save);
             }
             self.spread(&parcel);
+            self.blobs_kept(&parcel.blobs);
             sources.extend(parcel.certificates.iter().map(|c| (parcel.from, c.id())));
             certificates.extend(parcel.certificates);
             if !parcel.entries.is_empty() {
@@ -504,6 +518,7 @@ impl Replica {
     fn tick(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.expel(outputs);
         self.retry_erasing();
+        self.retry_blobs();
         self.world.backoffs.iter_mut().for_each(Backoff::tick);
         self.world.carried_urgent = 0;
         for session in self.sessions.values_mut() {

@@ -22,12 +22,14 @@ use crate::replica::api::{Ending, Output, Refused};
 use crate::replica::cells::CellKey;
 use crate::replica::world::{Revision, World};
 
+mod blobs;
 mod compare;
 pub(crate) mod fetch;
 mod inboxes;
 mod naming;
 pub(crate) mod serve;
 
+use blobs::Blobs;
 pub(crate) use compare::Comparison;
 use fetch::Fetch;
 pub(crate) use inboxes::Delivered;
@@ -85,6 +87,7 @@ pub(crate) struct Session {
     delivered: Delivered,
     fetch: Fetch,
     serve: Serve,
+    blobs: Blobs,
 }
 
 const fn slot(lane: Urgency) -> usize {
@@ -135,6 +138,7 @@ impl Session {
             delivered: Delivered::new(),
             fetch: Fetch::default(),
             serve: Serve::default(),
+            blobs: Blobs::default(),
         };
         session.own = session.hello(world);
         session.say(&Frame::Hello(session.own));
@@ -179,6 +183,7 @@ impl Session {
             Frame::Custody(_) => return Err(Ending::OutOfTurn),
             // Urgent pages may overtake the other lanes, even the hello.
             Frame::Pages(pages) => self.on_pages(world, held, pages, outputs),
+            Frame::Blobs(blobs) => self.on_blobs(world, blobs, outputs)?,
             // So may these; there is nothing yet that they could be about.
             Frame::Receipt(_) | Frame::Cell(_) if self.hello.is_none() => {}
             _ if self.hello.is_none() => return Err(Ending::OutOfTurn),
@@ -250,6 +255,7 @@ impl Session {
         self.told_blameless = false;
         self.dirty = true;
         self.fetch.tick(world, now);
+        self.tick_blobs(world, now);
         self.tick_compare(world, now);
     }
 
@@ -291,6 +297,7 @@ impl Session {
             }
         }
         if self.is_open() {
+            self.read_parts(world, outputs);
             self.settle(world, outputs);
         }
     }
@@ -321,9 +328,10 @@ impl Session {
                 .or_else(|| self.next_ranges())
                 .or_else(|| self.next_frontiers(world))
                 .or_else(|| self.next_want(world, held, false)),
-            Urgency::Bulk => None,
+            Urgency::Bulk => self.next_blob_word(world),
         };
         let frame = frame.or_else(|| self.next_pages(world, held, lane, outputs));
+        let frame = frame.or_else(|| (lane == Urgency::Bulk).then(|| self.next_part()).flatten());
         frame.map(|frame| frame.encode())
     }
 
@@ -398,6 +406,7 @@ impl Session {
     /// Gives back what was asked of the peer: it is gone.
     pub(crate) fn abandon(&mut self, world: &mut World) {
         self.fetch.drop_asked(world);
+        self.release_blob(world);
     }
 
     /// Drops what was to be said and fetched of documents that are erased.

@@ -64,6 +64,9 @@ pub struct StatusAnswer {
     pub reach: Reach,
     /// Bytes of the store on disk.
     pub store_bytes: u64,
+    /// Files held.
+    #[serde(default)]
+    pub blobs: BlobsHeld,
     /// The program's version.
     pub version: String,
     /// Nodes that hold less than they have said to hold.
@@ -71,6 +74,19 @@ pub struct StatusAnswer {
     pub went_back: Vec<WentBack>,
     /// What an operator should know: a full disk, a wrong clock, no peer for a day.
     pub warnings: Vec<String>,
+}
+
+/// The blobs of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BlobsHeld {
+    /// Blobs held whole, those carried for others included.
+    pub held: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blobs that are still to come.
+    pub missing: u64,
+    /// Their bytes.
+    pub missing_bytes: u64,
 }
 
 /// A node that lost or withholds something of what it has said to hold durably.

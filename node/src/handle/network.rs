@@ -11,8 +11,8 @@ use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, Timestamp};
 
 use super::{Outcome, now_known};
 use crate::api::network::{
-    Backup, DocumentStatus, Documents, Leave, LeaveAnswer, PartyList, PartyRow, Path, PeerRow,
-    Status, StatusAnswer, Stop, WentBack,
+    Backup, BlobsHeld, DocumentStatus, Documents, Leave, LeaveAnswer, PartyList, PartyRow, Path,
+    PeerRow, Status, StatusAnswer, Stop, WentBack,
 };
 use crate::api::{ApiError, Code, Done};
 use crate::node::{Node, Peer, endpoint, now, world};
@@ -83,11 +83,22 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         relays: node.relays.urls(),
         reach: around.reach(node),
         store_bytes,
+        blobs: blobs_held(node),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         went_back: went_back(node),
         warnings: warnings(node),
     };
     now_known(answer)
+}
+
+fn blobs_held(node: &Node) -> BlobsHeld {
+    let (held, missing) = (node.replica.blobs_held(), node.replica.blobs_missing());
+    BlobsHeld {
+        held: held.blobs,
+        bytes: held.bytes,
+        missing: missing.blobs,
+        missing_bytes: missing.bytes,
+    }
 }
 
 fn requests_waiting(node: &Node) -> u64 {

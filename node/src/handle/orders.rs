@@ -243,7 +243,7 @@ pub(super) fn elder(node: &mut Node, document: DocTag) -> Option<Uuid> {
 }
 
 /// Finds an order by its id or the beginning of it.
-fn document(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
+pub(super) fn document(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     elders::refresh(node);
     let fits = |name: &Name| matches!(name, Name::Plain(DocumentName::Order(id)) if id.to_string().starts_with(text));
     let found = node.catalogue.rows().filter(|(_, row)| fits(&row.name));
@@ -255,7 +255,7 @@ fn document(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     }
 }
 
-fn read(node: &mut Node, document: DocTag) -> Result<OrderView, ApiError> {
+pub(super) fn read(node: &mut Node, document: DocTag) -> Result<OrderView, ApiError> {
     let offers = views::offers(node);
     let (opened, name) = views::open(node, document)?;
     let Name::Plain(DocumentName::Order(id)) = name else { return Err(not_found("no such order")) };
@@ -366,7 +366,7 @@ pub(crate) fn act(node: &mut Node, request: OrderAct) -> Outcome<OrderAnswer> {
     answer(node, document, saves)
 }
 
-fn not_yet(message: &str) -> ApiError {
+pub(super) fn not_yet(message: &str) -> ApiError {
     ApiError::new(Code::Conflict, message)
 }
 

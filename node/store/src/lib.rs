@@ -16,6 +16,7 @@
 //! a passphrase unlocks ([`keyring`]). `docs/spec/store.md` is the format.
 
 pub mod backup;
+pub mod blobs;
 pub mod error;
 pub mod key;
 pub mod keyring;
@@ -37,6 +38,7 @@ mod snapshot;
 mod unsettled;
 mod writer;
 
+pub use blobs::Blobs;
 pub use branches::Branches;
 pub use error::StoreError;
 pub use hardening::harden;

@@ -59,3 +59,10 @@ pub const ARGON2_PASSES_MAX: u32 = 16;
 
 /// Lanes a key file may demand.
 pub const ARGON2_LANES_MAX: u32 = 16;
+
+/// Bytes of disk that blobs leave free, so that they never keep an entry or an alert from being stored: more than a
+/// day's entries and the reserve.
+pub const BLOBS_LEAVE_BYTES: u64 = 64 << 20;
+
+/// Days after which a blob that is not whole is removed at the start, where nothing more of it came.
+pub const BLOB_PART_DAYS_MAX: u64 = 14;

@@ -173,7 +173,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn private_options() -> OpenOptions {
+pub(crate) fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]

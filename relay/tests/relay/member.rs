@@ -258,6 +258,9 @@ impl Run {
                     | Output::Heartbeat { .. }
                     | Output::Carried { .. }
                     | Output::Lacks { .. }
+                    | Output::ReadPart { .. }
+                    | Output::WritePart { .. }
+                    | Output::RemoveBlobs { .. }
                     | Output::Refused { .. } => {}
                 }
             }

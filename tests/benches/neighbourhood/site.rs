@@ -303,7 +303,10 @@ impl Site {
                     Output::Directory { .. }
                     | Output::Forked { .. }
                     | Output::Heartbeat { .. }
-                    | Output::Lacks { .. } => {}
+                    | Output::Lacks { .. }
+                    | Output::ReadPart { .. }
+                    | Output::WritePart { .. }
+                    | Output::RemoveBlobs { .. } => {}
                     other @ (Output::Lost { .. }
                     | Output::Erase { .. }
                     | Output::Disconnect { .. }

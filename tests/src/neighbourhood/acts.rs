@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use automerge::transaction::Transactable as _;
 use automerge::{AutoCommit, AutomergeError, ROOT};
 use linli_core::authority::{Grant, Owner, Right};
+use linli_core::blob;
 use linli_core::engine::{Acting, Authored, Core, CoreError, Edit, EditError, NewSpace, World};
 use linli_core::heartbeat::Heartbeat;
+use linli_core::secret::Secret;
 use linli_model::field::WriteError;
 use linli_model::profile::{self, ProfileField};
+use linli_replica::blob::Blob;
 use linli_replica::entry::Urgency;
 use linli_replica::erasure;
 use linli_replica::frame::Cell;
@@ -58,6 +61,23 @@ impl Neighbourhood {
         })
         .expect("a party begins its own space");
         begun
+    }
+
+    /// Seals a file beside a document of a node; others that read it may want the blob.
+    ///
+    /// # Panics
+    /// The file is none, or the node does not know the space.
+    pub fn keep_file(&mut self, id: NodeId, space: SpaceTag, name: &str, file: &[u8]) -> Blob {
+        let key = Secret::draw(&mut self.rng);
+        let mut sealed = Vec::new();
+        blob::seal(&key, file, file.len() as u64, &mut sealed).expect("a file");
+        let size = sealed.len() as u64;
+        let (of, _) = linli_replica::blob::hash(sealed.as_slice(), size).expect("bytes in memory");
+        let document = self.space(id, space, |space| space.document(name));
+        self.node_mut(id).blobs.insert(of, sealed);
+        let blob = Blob { id: of, space, document, size };
+        self.input(id, Input::KeepBlob(blob));
+        blob
     }
 
     /// Gives a party a right.

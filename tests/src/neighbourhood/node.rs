@@ -1,17 +1,18 @@
 //! One node: the real replica and core over a modelled disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::apart::Heard;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::identity::NodeKeys;
 use linli_replica::batch::{Batch, Shelf};
+use linli_replica::blob::{self, Blob};
 use linli_replica::certificate::Certificate;
 use linli_replica::directory::Directory;
 use linli_replica::entry::Entry;
 use linli_replica::frame::Cell;
-use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
-use linli_replica::replica::{Input, Output, Policy, Refused, Replica};
+use linli_replica::id::{BlobId, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::replica::{Input, Output, Policy, Refused, Replica, Written};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -47,6 +48,9 @@ pub struct Node {
     pub core: Core,
     /// What is durable.
     pub disk: Disk,
+    /// Its blobs, whole and in part; they stay when the power fails.
+    pub blobs: BTreeMap<BlobId, Vec<u8>>,
+    parts: BTreeMap<BlobId, Vec<u8>>,
     /// What it was told.
     pub told: Told,
     /// Whom it has heard, and when.
@@ -78,6 +82,8 @@ impl Node {
             replica,
             core,
             disk,
+            blobs: BTreeMap::new(),
+            parts: BTreeMap::new(),
             told,
             heard: Heard::default(),
             ahead_ms: 0,
@@ -144,9 +150,39 @@ impl Node {
             | Output::Forked { .. }
             | Output::Carried { .. }
             | Output::Lacks { .. } => {}
+            Output::ReadPart { peer, blob, offset } => {
+                let slice = self.read_part(&blob, offset);
+                return vec![Input::PartRead { peer, blob: blob.id, offset, slice }];
+            }
+            Output::WritePart { blob, offset, bytes } => {
+                let written = self.write_part(&blob, offset, &bytes);
+                return vec![Input::PartWritten { blob: blob.id, written }];
+            }
+            Output::RemoveBlobs { blobs } => {
+                self.blobs.retain(|blob, _| !blobs.contains(blob));
+                self.parts.retain(|blob, _| !blobs.contains(blob));
+            }
             Output::Heartbeat { cell, .. } => self.told.cells.push(cell),
         }
         Vec::new()
+    }
+
+    fn read_part(&self, blob: &Blob, offset: u64) -> Option<Vec<u8>> {
+        let bytes = self.blobs.get(&blob.id)?.as_slice();
+        let (_, hashes) = blob::hash(bytes, blob.size).ok()?;
+        blob::slice(&blob.id, blob.size, offset, bytes, hashes.as_slice()).ok()
+    }
+
+    fn write_part(&mut self, blob: &Blob, offset: u64, bytes: &[u8]) -> Written {
+        let part = self.parts.entry(blob.id).or_default();
+        part.truncate(usize::try_from(offset).unwrap_or(usize::MAX));
+        part.extend_from_slice(bytes);
+        let to = part.len() as u64;
+        if to < blob.size {
+            return Written::Part { to };
+        }
+        self.blobs.extend(self.parts.remove(&blob.id).map(|whole| (blob.id, whole)));
+        Written::Whole
     }
 
     fn held(&mut self, now: Timestamp, from: Option<NodeId>, entries: &[Entry]) -> Vec<Input> {
@@ -183,6 +219,10 @@ impl Node {
     /// Begins again from what is durable.
     pub(crate) fn restart(&mut self, now: Timestamp) -> Vec<Input> {
         self.replica = replica(self.id(), &self.disk, self.policy);
+        let parts = self.parts.iter().map(|(blob, part)| (*blob, part.len() as u64)).collect();
+        for blob in self.replica.restore_blobs(&self.blobs.keys().copied().collect(), parts) {
+            self.blobs.remove(&blob);
+        }
         let records = Shelf::ALL.into_iter().flat_map(|shelf| {
             let records = self.disk.store.records(shelf);
             records.into_iter().map(move |(key, value)| (shelf, key, value))

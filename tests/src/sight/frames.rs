@@ -74,9 +74,92 @@ impl Sight<'_> {
                 let [reason] = &self.fields(body, "a body")?;
                 self.number(reason, 0..=3, Item::Endpoints);
             }
+            12 => self.blobs(body, secret)?,
             _ => self.find("an unknown kind"),
         }
         Some(())
+    }
+
+    /// What is said about blobs, by `docs/spec/blob.md`.
+    fn blobs(&mut self, word: &Value, secret: &[u8; 32]) -> Option<()> {
+        let (said, rest) = self.list(word, "a word").split_first()?;
+        let Value::Number(said) = said else {
+            self.find("a word that is no number");
+            return None;
+        };
+        let rest = Value::Array(rest.to_vec());
+        match said {
+            0 => {
+                let [sums] = &self.fields(&rest, "sums")?;
+                for of in self.list(sums, "sums") {
+                    let [space, sum] = &self.fields(of, "a sum")?;
+                    self.name(space, secret)?;
+                    self.random(sum, 16..=16, Item::Sums);
+                }
+            }
+            1 => {
+                let [names] = &self.fields(&rest, "names")?;
+                self.name(names, secret)?;
+            }
+            2 => {
+                let [spaces] = &self.fields(&rest, "what is held")?;
+                for of in self.list(spaces, "spaces") {
+                    let [space, blobs] = &self.fields(of, "a space")?;
+                    self.name(space, secret)?;
+                    for of in self.list(blobs, "blobs") {
+                        let [blob, document, size] = &self.fields(of, "a blob")?;
+                        self.of(blob, &[Class::Blob], Item::Blobs);
+                        self.of(document, &[Class::Document], Item::Blobs);
+                        self.blob_size(size);
+                    }
+                }
+            }
+            3 => {
+                let [blob, offset] = &self.fields(&rest, "a want")?;
+                self.part(blob, offset);
+            }
+            4 => {
+                let [blob, offset, slice] = &self.fields(&rest, "a part")?;
+                self.part(blob, offset);
+                self.slice(slice);
+            }
+            5 => {
+                let [blob] = &self.fields(&rest, "what is lacking")?;
+                self.of(blob, &[Class::Blob], Item::Blobs);
+            }
+            _ => self.find("an unknown word"),
+        }
+        Some(())
+    }
+
+    fn part(&mut self, blob: &Value, offset: &Value) {
+        self.of(blob, &[Class::Blob], Item::Blobs);
+        let begins = matches!(offset, Value::Number(at) if at % 131_072 == 0);
+        if begins { self.number(offset, 0..=1 << 26, Item::Blobs) } else { self.find("no part") }
+    }
+
+    /// Whole groups of hashes between whole parts of a file in buckets: a multiple of 16 bytes.
+    fn slice(&mut self, slice: &Value) {
+        let whole = matches!(slice, Value::Bytes(bytes) if bytes.len() % 16 == 0);
+        if whole { self.random(slice, 16..=133_120, Item::Blobs) } else { self.find("no slice") }
+    }
+
+    /// The size of a bucket, with a tag for each chunk.
+    fn blob_size(&mut self, size: &Value) {
+        let framed = |size: u64| size - size.div_ceil(65_536) * 16;
+        let in_bucket = |framed: u64| {
+            let step = (framed / 8).checked_ilog2().map_or(256, |bits| (1 << bits).max(256));
+            framed > 0 && framed.is_multiple_of(step)
+        };
+        let right = matches!(size, Value::Number(size) if *size > 16 && in_bucket(framed(*size)));
+        if right { self.number(size, 0..=1 << 26, Item::Sizes) } else { self.find("no bucket") }
+    }
+
+    /// The name of a space under the connection's secret; several, joined.
+    fn name(&mut self, names: &Value, secret: &[u8; 32]) -> Option<()> {
+        let naming = Value::Number(0);
+        self.names(&[naming, names.clone()], secret);
+        matches!(names, Value::Bytes(names) if !names.is_empty()).then_some(())
     }
 
     /// Who holds, wants and receipts what.
@@ -353,6 +436,19 @@ impl Sight<'_> {
         Some(())
     }
 
+    /// What a carrier keeps of a blob beside its bytes.
+    fn kept(&mut self, value: &[u8]) -> Option<()> {
+        let value = self.read(value)?;
+        let [blob, from] = &self.fields(&value, "a blob that is kept")?;
+        let [id, space, document, size] = &self.fields(blob, "a blob")?;
+        self.of(id, &[Class::Blob], Item::Blobs);
+        self.of(space, &[Class::Space], Item::Blobs);
+        self.of(document, &[Class::Document], Item::Blobs);
+        self.blob_size(size);
+        self.of(from, &[Class::Endpoint], Item::Counts);
+        Some(())
+    }
+
     /// Reads one of a carrier's own records: whom it keeps how much for, and what it has erased.
     pub fn record(&mut self, key: &[u8], value: &[u8]) {
         self.search("a record", &[key, value].concat(), Allowed::Endpoints);
@@ -364,6 +460,11 @@ impl Sight<'_> {
             let spaces = [Class::Space, Class::Inbox];
             self.of(&Value::Bytes(space.to_vec()), &spaces, Item::Counts);
             self.random(&Value::Bytes(value.to_vec()), 16..=16, Item::Counts);
+        } else if let Some(blob) = key.strip_prefix(b"blob/") {
+            self.of(&Value::Bytes(blob.to_vec()), &[Class::Blob], Item::Blobs);
+            if self.kept(value).is_none() {
+                self.find("a blob that is not kept as its page has it");
+            }
         } else if let Some(order) = key.strip_prefix(b"erased/") {
             self.of(&Value::Bytes(order.to_vec()), &[Class::Order], Item::Erasures);
             self.random(&Value::Bytes(value.to_vec()), 1..=1, Item::Erasures);

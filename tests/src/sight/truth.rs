@@ -32,6 +32,9 @@ impl Known {
             for other in &nodes {
                 self.held(net, *id, inbox_tag(other));
             }
+            let blobs: Vec<[u8; 32]> =
+                net.node(*id).replica.blobs().map(|blob| blob.id.0).collect();
+            self.add(Class::Blob, blobs);
             for space in net.spaces(*id) {
                 self.space(net, *id, space);
                 self.held(net, *id, space);

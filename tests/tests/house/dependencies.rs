@@ -58,8 +58,15 @@ const OPENERS: [&str; 7] =
     ["linli-core", "linli-model", "automerge", "hpke", "x25519-dalek", "crypto_box", "vsss-rs"];
 
 /// Ciphers a crate of ours could unseal an entry with.
-const CIPHERS: [&str; 6] =
-    ["chacha20poly1305", "chacha20", "aes-gcm", "aes-gcm-siv", "crypto_secretbox", "orion"];
+const CIPHERS: [&str; 7] = [
+    "aead-stream",
+    "chacha20poly1305",
+    "chacha20",
+    "aes-gcm",
+    "aes-gcm-siv",
+    "crypto_secretbox",
+    "orion",
+];
 
 /// What ties a crate to a machine: run times, sockets, databases, servers.
 const SURROUNDINGS: [&str; 13] = [

@@ -9,6 +9,7 @@ use linli_replica::certificate::{Certificate, PartyKind};
 use linli_replica::entry::Urgency;
 use linli_replica::frame::Cell;
 use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::replica::Input;
 use linli_tests::neighbourhood::{ENDS, Neighbourhood, grant};
 use linli_tests::sight::{Class, Known};
 
@@ -118,6 +119,7 @@ impl Day {
             self.net.add_fact(hub, care, &name, "called back", Urgency::Bulk).unwrap();
         }
         self.pause();
+        self.photo(homes, care);
         let own =
             self.net.begin(centre, vec![Self::purpose(self.net.party(station), Right::Write)]);
         self.net.set(centre, own, ProfileField::Note, "allergic to penicillin").unwrap();
@@ -127,6 +129,25 @@ impl Day {
         let ended = Certificate::new(community, self.net.now, body);
         let ended = ended.signed(self.net.node(centre).keys.signing());
         self.net.certify(centre, vec![ended]);
+        self.pause();
+    }
+
+    /// A file beside an order goes to the centre by the carrier, which tells of it again after a loss of power.
+    fn photo(&mut self, homes: &Homes, care: SpaceTag) {
+        let Homes { hub, centre, .. } = *homes;
+        let file = "allergic to penicillin, ".repeat(9_000);
+        let blob = self.net.keep_file(hub, care, "order/0198c2f4-0001", file.as_bytes());
+        self.pause();
+        self.net.input(centre, Input::WantBlobs(vec![blob]));
+        self.pause();
+        for id in [centre, self.carrier] {
+            assert!(self.net.node(id).replica.blob(&blob.id).is_some(), "{id:?} has the photo");
+        }
+        self.net.keep_file(hub, care, "order/0198c2f4-0002", b"Wang Xiulan");
+        self.pause();
+        self.net.cut(hub, self.carrier);
+        self.net.keep_file(hub, care, "order/0198c2f4-0003", b"Zhang Carer");
+        self.net.connect(hub, self.carrier);
         self.pause();
     }
 

@@ -220,6 +220,9 @@ impl Member {
                     | Output::Synced { .. }
                     | Output::Carried { .. }
                     | Output::Lacks { .. }
+                    | Output::ReadPart { .. }
+                    | Output::WritePart { .. }
+                    | Output::RemoveBlobs { .. }
                     | Output::Refused { .. } => {}
                 }
             }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::batch::{Batch, Erase, Record};
+use crate::blob::Blob;
 use crate::certificate::Certificate;
 use crate::directory::NotMember;
 use crate::entry::{Entry, Urgency, VerifiedPage};
 use crate::frame::{Cell, Frame, FrameError};
 use crate::frontier::{Frontier, Tip};
-use crate::id::{CertificateId, DocTag, LogKey, NodeId, OrderId, SpaceTag};
+use crate::id::{BlobId, CertificateId, DocTag, LogKey, NodeId, OrderId, SpaceTag};
 use crate::index::AdmissionRefusal;
 
 /// Numbers the commits of one run; what the shell answers with.
@@ -46,10 +47,14 @@ pub struct Policy {
     /// Whether orders to prune are taken in and acted on. Off: nothing gives them yet, and decision 24 says
     /// what is to be mended before.
     pub prunes: bool,
+    /// Bytes of blobs kept for each sending endpoint, of spaces that this node is no member of.
+    pub blob_bytes: u64,
+    /// Bytes of blobs kept in all, those of its own spaces included.
+    pub blob_bytes_all: u64,
 }
 
 impl Policy {
-    /// A member's node: keeps only what it wants itself.
+    /// A member's node: keeps only what it wants itself, and at most 64 GiB of blobs.
     pub const MEMBER: Self = Self {
         carrier: false,
         quota_bytes: 0,
@@ -57,10 +62,12 @@ impl Policy {
         community_bytes: 0,
         spaces_max: 0,
         prunes: false,
+        blob_bytes: 0,
+        blob_bytes_all: 64 << 30,
     };
 
-    /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent and 65,536 spaces a
-    /// sending endpoint; 64 GiB for the community.
+    /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent, 1 GiB of blobs and 65,536
+    /// spaces a sending endpoint; 64 GiB for the community, and as much of blobs.
     pub const CARRIER: Self = Self {
         carrier: true,
         quota_bytes: 1 << 30,
@@ -68,6 +75,8 @@ impl Policy {
         community_bytes: 64 << 30,
         spaces_max: 1 << 16,
         prunes: false,
+        blob_bytes: 1 << 30,
+        blob_bytes_all: 64 << 30,
     };
 }
 
@@ -167,10 +176,53 @@ pub enum Input {
         /// The peer.
         peer: NodeId,
     },
+    /// Blobs that stand in documents that this node reads: it wants them. Those held or wanted already are
+    /// passed over.
+    WantBlobs(Vec<Blob>),
+    /// A blob that was sealed here is whole in the store. It is told to others once that is recorded;
+    /// [`Replica::last_save`](super::Replica::last_save) names the commit.
+    KeepBlob(Blob),
+    /// No document names these blobs any more.
+    DropBlobs(BTreeSet<BlobId>),
+    /// What [`Output::ReadPart`] asked for; none where it could not be read.
+    PartRead {
+        /// For whom.
+        peer: NodeId,
+        /// The blob.
+        blob: BlobId,
+        /// Where the part begins.
+        offset: u64,
+        /// The part with its proof.
+        slice: Option<Vec<u8>>,
+    },
+    /// What has become of an [`Output::WritePart`].
+    PartWritten {
+        /// The blob.
+        blob: BlobId,
+        /// What has become of it.
+        written: Written,
+    },
     /// A heartbeat that this node made: given to all who share its space. Not stored.
     Heartbeat(Cell),
     /// Time has passed; a second is the expected interval.
     Tick,
+}
+
+/// What has become of a part of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is durable, with all before it.
+    Part {
+        /// Bytes of the blob that are durable.
+        to: u64,
+    },
+    /// The blob is whole, durable and what its id says.
+    Whole,
+    /// It could not be written.
+    Failed {
+        /// Bytes of the blob that are durable all the same.
+        to: u64,
+    },
 }
 
 /// What the shell is to do, or to know.
@@ -270,6 +322,31 @@ pub enum Output {
         /// Documents that it holds durably as they are held here: as good as a receipt for each, and
         /// the only word where a receipt was lost with an earlier connection.
         alike: Vec<DocTag>,
+    },
+    /// Read a part of a blob with its proof, and answer [`Input::PartRead`]. At most
+    /// [`BLOB_READ_AHEAD`](crate::limits::BLOB_READ_AHEAD) come for a peer before they are answered.
+    ReadPart {
+        /// For whom.
+        peer: NodeId,
+        /// The blob.
+        blob: Blob,
+        /// Where the part begins.
+        offset: u64,
+    },
+    /// Write a part of a blob, whose proof was checked, and answer [`Input::PartWritten`]. The parts of a
+    /// blob come in order.
+    WritePart {
+        /// The blob.
+        blob: Blob,
+        /// Where the part begins.
+        offset: u64,
+        /// The part.
+        bytes: Vec<u8>,
+    },
+    /// Remove blobs, whole or in part.
+    RemoveBlobs {
+        /// The blobs.
+        blobs: BTreeSet<BlobId>,
     },
     /// What a frame of a courier file brought. What is new is on its way to disk.
     Carried {
@@ -385,6 +462,12 @@ pub enum Refused {
     /// The store could not be read.
     #[error("the store could not be read")]
     Store,
+    /// A part of a blob does not belong to it, or a blob is offered in a size that none has.
+    #[error("a part of a blob was damaged or forged")]
+    BadBlob,
+    /// A part of a blob came that was not asked for.
+    #[error("a part of a blob came that was not asked for")]
+    Unasked,
     /// One of this node's own pages does not continue what it holds.
     #[error("a page of this node's own does not continue what it holds")]
     OwnChain,

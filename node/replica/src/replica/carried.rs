@@ -53,7 +53,8 @@ impl World {
                 | Frame::Receipt(_)
                 | Frame::Cell(_)
                 | Frame::Bye(_)
-                | Frame::Custody(_) => {}
+                | Frame::Custody(_)
+                | Frame::Blobs(_) => {}
             }
         }
         outputs.push(Output::Carried { from, carried });

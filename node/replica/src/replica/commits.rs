@@ -12,7 +12,7 @@ use super::{prune, quota};
 use crate::batch::{Batch, Erase, LogBase, Record, Shelf};
 use crate::certificate::Certificate;
 use crate::entry::Entry;
-use crate::id::{DocTag, LogKey, NodeId, SpaceTag};
+use crate::id::{BlobId, DocTag, LogKey, NodeId, SpaceTag};
 use crate::limits::{
     COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_BYTES_MAX, COMMITS_IN_FLIGHT_MAX,
 };
@@ -35,6 +35,8 @@ pub(crate) struct Parcel {
     /// What is removed of logs. Only in this node's own parcels, which are not urgent.
     pub(crate) prune: Vec<LogBase>,
     pub(crate) records: Vec<Record>,
+    /// Blobs that the records make held.
+    pub(crate) blobs: Vec<BlobId>,
     pub(crate) urgent: bool,
     /// Whether nobody waits for it: a copy of what a peer has long held, or what follows from one.
     pub(crate) relaxed: bool,

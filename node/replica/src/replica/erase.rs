@@ -12,11 +12,12 @@
 use std::collections::BTreeSet;
 
 use super::api::{Output, Save, Saved};
+use super::blobs::removals;
 use super::commits::Parcel;
 use super::{Replica, World};
 use crate::batch::{Erase, Record, Shelf};
 use crate::erasure::{Erasures, Order};
-use crate::id::{DocTag, OrderId, SpaceTag};
+use crate::id::{BlobId, DocTag, OrderId, SpaceTag};
 
 /// What the names of notes of orders that were carried out begin with, on the node's own shelf.
 const NOTE_KEY: &[u8] = b"erased/";
@@ -24,9 +25,11 @@ const NOTE_KEY: &[u8] = b"erased/";
 /// An order that is not carried out yet.
 #[derive(Debug)]
 pub(crate) struct Erasing {
-    erase: Erase,
+    pub(super) erase: Erase,
     /// Documents of which something was held.
     gone: BTreeSet<DocTag>,
+    /// Blobs of it that were held, whole or in part.
+    pub(super) blobs: BTreeSet<BlobId>,
     /// Whether anything was held, or this node was a member.
     held: bool,
     /// Whether the shell was told.
@@ -50,7 +53,8 @@ impl World {
         let erase = order.erase().clone();
         let pruning = self.forget_pruning(&erase);
         let gone = self.index.erase(&erase);
-        let mut held = !gone.is_empty();
+        let blobs = self.blobs.erase(&erase);
+        let mut held = !gone.is_empty() || !blobs.is_empty();
         for (from, entries) in self.commits.purge(&erase, &gone) {
             held = true;
             if let Some(from) = from {
@@ -71,8 +75,8 @@ impl World {
         for agreement in self.agreements.values_mut() {
             agreement.delivered.retain(|document, _| !gone.contains(document));
         }
-        let erasing =
-            Erasing { erase, gone, held, told: false, records: None, pruning, save: None };
+        let (told, records, save) = (false, None, None);
+        let erasing = Erasing { erase, gone, blobs, held, told, records, pruning, save };
         self.erasing.insert(order.id(), erasing);
     }
 
@@ -109,6 +113,7 @@ impl World {
         let Some(records) = &erasing.records else { return };
         let mut records = records.clone();
         records.push(note(order, self.confirms(erasing)));
+        records.extend(removals(&erasing.blobs));
         let erase = vec![erasing.erase.clone()];
         self.commits.push_own(Parcel { erase, records, ..Parcel::default() });
         let save = self.commits.last_save();
@@ -159,6 +164,9 @@ impl Replica {
     pub(super) fn tell_erasing(&mut self, outputs: &mut Vec<Output>) {
         for (order, erasing) in self.world.erasing.iter_mut().filter(|(_, erasing)| !erasing.told) {
             erasing.told = true;
+            if !erasing.blobs.is_empty() {
+                outputs.push(Output::RemoveBlobs { blobs: erasing.blobs.clone() });
+            }
             let (erase, gone) = (erasing.erase.clone(), erasing.gone.clone());
             outputs.push(Output::Erase { order: *order, erase, gone });
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::{Policy, Refused};
 use super::backoff::Backoff;
+use super::blobs::Blobs;
 use super::cells::Cells;
 use super::commits::Commits;
 use super::erase::Erasing;
@@ -54,6 +55,7 @@ pub(crate) struct World {
     pub(crate) kept: BTreeSet<SpaceTag>,
     pub(crate) kept_in_order: Vec<SpaceTag>,
     pub(crate) quotas: Quotas,
+    pub(crate) blobs: Blobs,
     /// Bytes of urgent entries that couriers brought since the last tick.
     pub(crate) carried_urgent: usize,
     /// Of the store: for urgent entries, and for all else.
@@ -88,6 +90,7 @@ impl World {
             kept: BTreeSet::new(),
             kept_in_order: Vec::new(),
             quotas: Quotas::default(),
+            blobs: Blobs::default(),
             carried_urgent: 0,
             backoffs: [Backoff::default(); 2],
             agreements: BTreeMap::new(),

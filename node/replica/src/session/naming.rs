@@ -49,6 +49,7 @@ impl Session {
             && let Some(Agreement { shared, delivered, named_through }) = remembered
         {
             self.owe_cells_of(world, shared.iter().copied());
+            self.owe_sums_of(shared.iter().copied());
             self.shared = shared;
             self.delivered = delivered;
             self.named_through = named_through;
@@ -103,12 +104,12 @@ impl Session {
 
     /// Finds those of some spaces that a list names, in the order of the names. A carrier has many more of them than
     /// are named: of the others nothing is kept.
-    fn look_up(
+    pub(super) fn look_up(
         &self,
         spaces: impl IntoIterator<Item = SpaceTag>,
-        names: &Spaces,
+        names: impl Iterator<Item = SpaceName>,
     ) -> Vec<(SpaceName, SpaceTag)> {
-        let named: BTreeSet<SpaceName> = names.names.as_chunks().0.iter().copied().collect();
+        let named: BTreeSet<SpaceName> = names.collect();
         let all = spaces.into_iter().map(|tag| (self.salt.name(&tag), tag));
         let found: BTreeMap<SpaceName, SpaceTag> =
             all.filter(|(name, _)| named.contains(name)).collect();
@@ -119,7 +120,7 @@ impl Session {
         match spaces.naming {
             Naming::Ask => {
                 self.demand()?;
-                let found = self.look_up(world.served(&self.peer), spaces);
+                let found = self.look_up(world.served(&self.peer), names_in(spaces));
                 let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
                 if world.policy.carrier {
                     self.note_unmet(world, spaces, &found);
@@ -129,13 +130,13 @@ impl Session {
             }
             Naming::Answer => {
                 self.asks = self.asks.checked_sub(1).ok_or(Ending::OutOfTurn)?;
-                let found = self.look_up(world.nameable(&self.peer, 0), spaces);
+                let found = self.look_up(world.nameable(&self.peer, 0), names_in(spaces));
                 self.share(world, found);
                 self.compare.due |= self.asks == 0;
             }
             Naming::Kept => {
                 self.demand()?;
-                let found = self.look_up(world.nameable(&self.peer, 0), spaces);
+                let found = self.look_up(world.nameable(&self.peer, 0), names_in(spaces));
                 let known: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
                 let names = spaces.names.as_chunks().0.iter();
                 let gone: BTreeSet<SpaceName> =
@@ -148,7 +149,7 @@ impl Session {
                 self.share(world, found);
             }
             Naming::Gone => {
-                for (_, tag) in self.look_up(self.shared.clone(), spaces) {
+                for (_, tag) in self.look_up(self.shared.clone(), names_in(spaces)) {
                     self.shared.remove(&tag);
                 }
             }
@@ -195,6 +196,7 @@ impl Session {
     fn share(&mut self, world: &World, found: Vec<(SpaceName, SpaceTag)>) {
         let tags: Vec<SpaceTag> = found.into_iter().map(|(_, tag)| tag).collect();
         self.owe_cells_of(world, tags.iter().copied());
+        self.owe_sums_of(tags.iter().copied());
         self.shared.extend(tags);
     }
 
@@ -241,8 +243,12 @@ impl Session {
     }
 }
 
+fn names_in(spaces: &Spaces) -> impl Iterator<Item = SpaceName> {
+    spaces.names.as_chunks().0.iter().copied()
+}
+
 /// Lists sent between two ticks: well below what a peer takes, whose ticks fall otherwise.
-const LISTS_MAX: usize = DEMANDS_MAX / 8;
+pub(super) const LISTS_MAX: usize = DEMANDS_MAX / 8;
 
 /// Spaces looked up at once among the names that a peer asked about in vain.
 const LOOKUPS_MAX: usize = 1_024;

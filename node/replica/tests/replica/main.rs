@@ -7,6 +7,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod blobs;
 mod community;
 mod convergence;
 mod cost;

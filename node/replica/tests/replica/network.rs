@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::SigningKey;
 use linli_replica::batch::{Batch, Shelf};
+use linli_replica::blob::{self, Blob};
 use linli_replica::certificate::Certificate;
 use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, Header, Page, Suite, Urgency};
 use linli_replica::frame::Frame;
 use linli_replica::frontier::{Frontier, Tip};
-use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag, Timestamp};
+use linli_replica::id::{BlobId, DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag, Timestamp};
 use linli_replica::limits::{FRAME_BYTES_MAX, LANE_FRAMES_MAX};
-use linli_replica::replica::{Carried, Ending, Input, Output, Policy, Refused, Replica, Ticket};
+use linli_replica::replica::{
+    Carried, Ending, Input, Output, Policy, Refused, Replica, Ticket, Written,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -72,6 +75,40 @@ pub(crate) struct Node {
     /// Sends on each lane since the last `Writable`.
     sent: BTreeMap<(NodeId, Urgency), usize>,
     overdue: bool,
+    pub(crate) disk: Disk,
+}
+
+/// The blobs of a node; what was written stays when the power fails.
+#[derive(Default)]
+pub(crate) struct Disk {
+    pub(crate) whole: BTreeMap<BlobId, Vec<u8>>,
+    pub(crate) parts: BTreeMap<BlobId, Vec<u8>>,
+    pub(crate) full: bool,
+}
+
+impl Disk {
+    fn read(&self, blob: &Blob, offset: u64) -> Option<Vec<u8>> {
+        let bytes = self.whole.get(&blob.id)?;
+        let (_, hashes) = blob::hash(&bytes[..], blob.size).unwrap();
+        blob::slice(&blob.id, blob.size, offset, &bytes[..], &hashes[..]).ok()
+    }
+
+    fn write(&mut self, blob: &Blob, offset: u64, bytes: &[u8]) -> Written {
+        if self.full {
+            return Written::Failed { to: offset };
+        }
+        let part = self.parts.entry(blob.id).or_default();
+        assert!(part.len() as u64 >= offset, "parts come in order");
+        part.truncate(usize::try_from(offset).unwrap());
+        part.extend_from_slice(bytes);
+        if (part.len() as u64) < blob.size {
+            return Written::Part { to: part.len() as u64 };
+        }
+        let whole = self.parts.remove(&blob.id).unwrap();
+        assert_eq!(blob.id.0, *blake3::hash(&whole).as_bytes(), "every part was checked");
+        self.whole.insert(blob.id, whole);
+        Written::Whole
+    }
 }
 
 /// Frames under way from one node to another, by lane.
@@ -147,6 +184,7 @@ impl Network {
             writing: BTreeMap::new(),
             sent: BTreeMap::new(),
             overdue: false,
+            disk: Disk::default(),
         };
         self.nodes.insert(id, node);
     }
@@ -246,6 +284,18 @@ impl Network {
                 }
                 node.told.lacks.push((document, after));
             }
+            Output::ReadPart { peer, blob, offset } => {
+                let (slice, blob) = (node.disk.read(&blob, offset), blob.id);
+                self.input(id, Input::PartRead { peer, blob, offset, slice });
+            }
+            Output::WritePart { blob, offset, bytes } => {
+                let (written, blob) = (node.disk.write(&blob, offset, &bytes), blob.id);
+                self.input(id, Input::PartWritten { blob, written });
+            }
+            Output::RemoveBlobs { blobs } => {
+                node.disk.whole.retain(|blob, _| !blobs.contains(blob));
+                node.disk.parts.retain(|blob, _| !blobs.contains(blob));
+            }
             Output::Carried { carried, .. } => node.told.carried.absorb(carried),
             Output::Directory { .. } => {}
         }
@@ -328,6 +378,11 @@ impl Network {
         }
     }
 
+    /// What one node has sent to another gets lost, though the connection stands.
+    pub(crate) fn silence(&mut self, from: NodeId, to: NodeId) {
+        self.ways.remove(&(from, to));
+    }
+
     /// The power fails: what was not durable is gone.
     pub(crate) fn crash(&mut self, id: NodeId) {
         let peers: Vec<NodeId> = self.nodes.keys().copied().filter(|peer| *peer != id).collect();
@@ -342,6 +397,11 @@ impl Network {
         let replica = self.replica(id, &node.store, node.policy);
         let node = self.nodes.get_mut(&id).unwrap();
         node.replica = replica;
+        let whole = node.disk.whole.keys().copied().collect();
+        let parts = node.disk.parts.iter().map(|(blob, part)| (*blob, part.len() as u64));
+        for blob in node.replica.restore_blobs(&whole, parts.collect()) {
+            node.disk.whole.remove(&blob);
+        }
         node.commits.clear();
         node.writing.clear();
         for space in node.wanted.clone() {

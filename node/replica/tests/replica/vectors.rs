@@ -14,11 +14,14 @@ use linli_replica::custody::{Custody, CustodyError, Terms};
 use linli_replica::entry::{Entry, EntryError, Header, Page, PageError, Suite, Urgency};
 use linli_replica::erasure::{self, Order, OrderError};
 use linli_replica::frame::{
-    Adopt, Bye, ByeReason, Cell, Certificates, Frame, FrameError, Frontiers, Held, Hello, Naming,
-    Offer, Pages, Ranges, Receipt, Spaces, Want, WantLog,
+    Adopt, BlobOffer, BlobSum, Blobs, BlobsOfSpace, Bye, ByeReason, Cell, Certificates, Frame,
+    FrameError, Frontiers, Held, Hello, Naming, Offer, Pages, Ranges, Receipt, Spaces, Want,
+    WantLog,
 };
 use linli_replica::frontier::{Frontier, Tip};
-use linli_replica::id::{CommunityId, DocTag, EntryId, EpochId, LogKey, SpaceTag, Timestamp};
+use linli_replica::id::{
+    BlobId, CommunityId, DocTag, EntryId, EpochId, LogKey, SpaceTag, Timestamp,
+};
 use linli_replica::limits::CUSTODY_DOCUMENTS_MAX;
 use linli_replica::reconcile::{Claim, Range};
 use linli_replica::relays::{self, RelayError, RelayTold};
@@ -308,7 +311,7 @@ fn sound_frames() -> Vec<(&'static str, Frame)> {
     let wanted = WantLog { document: DocTag([2; 32]), log: LogKey([3; 32]), after };
     let held = Held { document: DocTag([2; 32]), frontier };
     let certificates = vec![community.genesis.encode().into()];
-    vec![
+    let sound = vec![
         ("hello", Frame::Hello(hello)),
         ("spaces", Frame::Spaces(Spaces { naming: Naming::Answer, names: vec![4; 32].into() })),
         ("kept", Frame::Spaces(Spaces { naming: Naming::Kept, names: vec![4; 16].into() })),
@@ -322,6 +325,23 @@ fn sound_frames() -> Vec<(&'static str, Frame)> {
         ("cell", Frame::Cell(Cell::new(space(7), 3, vec![1; 272], &key(3)))),
         ("bye", Frame::Bye(Bye { reason: ByeReason::Closing })),
         ("custody", Frame::Custody(custody(vec![held]))),
+    ];
+    sound.into_iter().chain(words().map(|(name, word)| (name, Frame::Blobs(word)))).collect()
+}
+
+/// What is said about blobs.
+fn words() -> [(&'static str, Blobs); 6] {
+    let blob = BlobId([6; 32]);
+    let offer = BlobOffer { blob, document: DocTag([2; 32]), size: 300_000 };
+    let space = [4; 16].into();
+    let held = BlobsOfSpace { space, blobs: vec![offer] };
+    [
+        ("blob-sums", Blobs::Sums(vec![BlobSum { space, sum: [5; 16].into() }])),
+        ("blob-ask", Blobs::Ask(vec![4; 32].into())),
+        ("blob-held", Blobs::Held(vec![held])),
+        ("blob-want", Blobs::Want(blob, 131_072)),
+        ("blob-part", Blobs::Part(blob, 131_072, vec![7; 20].into())),
+        ("blob-lacking", Blobs::Lacking(blob)),
     ]
 }
 
@@ -389,7 +409,7 @@ fn frames() {
     let sound = sound_frames();
     let mut made: Vec<(&str, Vec<u8>)> =
         sound.iter().map(|(name, frame)| (*name, frame.encode())).collect();
-    assert_eq!(made.len(), 13, "every kind of frame");
+    assert_eq!(made.len(), 19, "every kind of frame");
     let tip = |sequence, id| Tip { sequence, id: EntryId([id; 32]) };
     let offers = |tips| {
         let frontier = Frontier([(LogKey([3; 32]), tips)].into());
@@ -420,6 +440,8 @@ fn frames() {
         ("no-tips", offers(Vec::new())),
         ("five-branches", offers((1..=5).map(|id| tip(5, id)).collect())),
         ("page-of-65", Frame::Pages(Pages { pages: vec![vec![Vec::new().into(); 65]] }).encode()),
+        ("blob-ask-of-17-bytes", Frame::Blobs(Blobs::Ask(vec![4; 17].into())).encode()),
+        ("blob-unknown-word", vec![0x82, 12, 0x82, 6, 0x80]),
         ("truncated", bye[..bye.len() - 1].to_vec()),
         ("trailing-byte", [bye, vec![0]].concat()),
         ("empty", Vec::new()),

@@ -1,0 +1,81 @@
+//! Files beside orders: photo proof and documents.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Acting, Done, methods};
+
+methods! {
+    "order.photo.add" OrderPhotoAdd => FileRow;
+    "order.photo.list" OrderPhotoList => Vec<FileRow>;
+    "order.photo.save" OrderPhotoSave => FileRow;
+    "order.photo.remove" OrderPhotoRemove => Done;
+}
+
+/// Seals a file and puts it beside an order: proof of the service where this party holds the order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderPhotoAdd {
+    /// The order, or a part of its id that fits one only.
+    pub order: String,
+    /// The file, as a path on the node's machine; at most 50 MiB.
+    pub path: String,
+    /// What it is called; the file's name where it is not given.
+    pub title: Option<String>,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// A file beside an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRow {
+    /// The file's id, 64 hexadecimal digits.
+    pub file: String,
+    /// What it is called.
+    pub title: Option<String>,
+    /// The media type, such as `image/jpeg`.
+    pub content_type: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// When it was attached.
+    pub at_ms: u64,
+    /// The party that attached it.
+    pub party: String,
+    /// The name of the person who did, where one is named.
+    pub person: Option<String>,
+    /// Whether it is proof of the service: that party held the order.
+    pub proof: bool,
+    /// Whether it is whole at this node.
+    pub here: bool,
+    /// Bytes of its blob at this node.
+    pub come: u64,
+    /// Bytes of its blob.
+    pub sealed: u64,
+}
+
+/// Lists the files beside an order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderPhotoList {
+    /// The order, or a part of its id that fits one only.
+    pub order: String,
+}
+
+/// Opens a file beside an order and writes it where the node's machine can read it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderPhotoSave {
+    /// The order, or a part of its id that fits one only.
+    pub order: String,
+    /// The file's id, or a part that fits one only.
+    pub file: String,
+    /// Where to, as a path on the node's machine; nothing may be there.
+    pub path: String,
+}
+
+/// Takes a file away from an order. Nodes that know of it remove its blob.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderPhotoRemove {
+    /// The order, or a part of its id that fits one only.
+    pub order: String,
+    /// The file's id, or a part that fits one only.
+    pub file: String,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}

@@ -1,0 +1,178 @@
+//! The blobs of a node: which ones its documents name, what of the store's answers goes to the replica, and what no
+//! document names any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_model::event::FactId;
+use linli_model::order::{OrderFact, OrderView};
+use linli_replica::batch::Erase;
+use linli_replica::blob::Blob;
+use linli_replica::id::{BlobId, DocTag, NodeId, SpaceTag, Timestamp};
+use linli_replica::replica::{Input, Written};
+use linli_store::StoreError;
+
+use crate::node::{Node, now};
+use crate::upkeep::DAY_MS;
+
+/// How long a blob is kept that no document names: a fact that does not stand for want of a certificate comes back.
+const GRACE_MS: u64 = DAY_MS;
+
+/// How often is looked for blobs to fetch or remove, beyond those of a document that has just changed.
+const LOOK_MS: u64 = 60_000;
+
+/// What the documents of a node say of blobs.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    /// By document.
+    documents: BTreeMap<DocTag, Vec<Blob>>,
+    /// Documents that could not be opened: what they name is not known.
+    unread: BTreeSet<DocTag>,
+    /// Since when no document names a blob that is held.
+    idle: BTreeMap<BlobId, Timestamp>,
+    looked: Timestamp,
+}
+
+impl Named {
+    fn all(&self) -> impl Iterator<Item = &Blob> {
+        self.documents.values().flatten()
+    }
+
+    /// Forgets documents that are erased.
+    pub(crate) fn erase(&mut self, erase: &Erase) {
+        self.documents.retain(|document, blobs| {
+            !blobs.first().is_some_and(|blob| erase.covers(&blob.space, document))
+        });
+        if let Some(documents) = &erase.documents {
+            self.unread.retain(|document| !documents.contains(document));
+        }
+    }
+}
+
+/// Notes that a document could not be opened.
+pub(crate) fn note_unread(node: &mut Node, document: DocTag) {
+    node.named.unread.insert(document);
+}
+
+/// Notes which blobs stand beside an order: those that are not here are wanted, and those that were taken away go.
+pub(crate) fn note(node: &mut Node, space: SpaceTag, document: DocTag, view: &OrderView) {
+    node.named.unread.remove(&document);
+    let blobs: Vec<Blob> = view
+        .attached
+        .iter()
+        .map(|of| (of.file.blob, of.file.sealed))
+        .map(|(id, size)| Blob { id: BlobId(id.0), space, document, size })
+        .collect();
+    if blobs.is_empty() {
+        node.named.documents.remove(&document);
+    } else {
+        let missing = missing(node, blobs.iter());
+        node.named.documents.insert(document, blobs);
+        if !missing.is_empty() {
+            node.feed(Input::WantBlobs(missing));
+        }
+    }
+    let gone: BTreeSet<BlobId> = taken_away(view)
+        .filter(|id| node.named.all().all(|blob| blob.id != *id))
+        .filter(|id| node.replica.blob(id).is_some() || node.replica.blob_bytes(id).is_some())
+        .collect();
+    if !gone.is_empty() {
+        node.feed(Input::DropBlobs(gone));
+    }
+}
+
+/// The blobs of files that were taken away from an order.
+fn taken_away(view: &OrderView) -> impl Iterator<Item = BlobId> {
+    let standing = || view.timeline.iter().filter(|entry| entry.not_standing.is_none());
+    let detached: BTreeSet<FactId> = standing()
+        .filter_map(|entry| {
+            if let OrderFact::Detached { attached } = &entry.body { Some(*attached) } else { None }
+        })
+        .collect();
+    let found = standing().filter(move |entry| detached.contains(&entry.id));
+    found.filter_map(|entry| entry.body.file()).map(|file| BlobId(file.blob.0))
+}
+
+fn missing<'a>(node: &Node, blobs: impl Iterator<Item = &'a Blob>) -> Vec<Blob> {
+    let replica = &node.replica;
+    let lacks =
+        |blob: &&Blob| replica.blob(&blob.id).is_none() && replica.blob_bytes(&blob.id).is_none();
+    blobs.filter(lacks).copied().collect()
+}
+
+/// Asks again for what is missing, and removes what no document names.
+pub(crate) fn tick(node: &mut Node) {
+    let at = now();
+    if at.since_ms(node.named.looked) < LOOK_MS && at >= node.named.looked {
+        return;
+    }
+    node.named.looked = at;
+    let missing = missing(node, node.named.all());
+    if !missing.is_empty() {
+        node.feed(Input::WantBlobs(missing));
+    }
+    // Before every document was looked at once nobody knows what they name.
+    if !node.catalogue.has_stale() && node.named.unread.is_empty() {
+        remove_idle(node, at);
+    }
+}
+
+fn remove_idle(node: &mut Node, at: Timestamp) {
+    let wanted: BTreeSet<SpaceTag> = node.replica.wanted().collect();
+    let named = node.named.all().filter(|blob| wanted.contains(&blob.space));
+    let named: BTreeSet<BlobId> = named.map(|blob| blob.id).collect();
+    let carries = node.replica.carries();
+    // What is kept for others is named by documents that cannot be read here.
+    let own = |blob: &&Blob| !carries || wanted.contains(&blob.space);
+    let idle = node.replica.blobs().chain(node.replica.wanted_blobs()).filter(own);
+    let idle: BTreeSet<BlobId> =
+        idle.map(|blob| blob.id).filter(|blob| !named.contains(blob)).collect();
+    node.named.idle.retain(|blob, _| idle.contains(blob));
+    let since = &mut node.named.idle;
+    let over = |blob: &BlobId| at.since_ms(*since.entry(*blob).or_insert(at)) >= GRACE_MS;
+    let gone: BTreeSet<BlobId> = idle.into_iter().filter(over).collect();
+    if !gone.is_empty() {
+        tracing::info!(blobs = gone.len(), "removing blobs that no document names");
+        node.feed(Input::DropBlobs(gone));
+    }
+}
+
+/// Reads a part for a peer, on the store's own thread.
+pub(crate) fn read(node: &Node, peer: NodeId, blob: Blob, offset: u64) {
+    let calls = node.calls.clone();
+    let done = move |slice| {
+        let input = Input::PartRead { peer, blob: blob.id, offset, slice };
+        // The driver is gone only when the node stops.
+        let _ = calls.send(Box::new(move |node: &mut Node| node.feed(input)));
+    };
+    node.blobs.read(blob, offset, Box::new(done));
+}
+
+/// Writes a part that was checked, on the store's own thread.
+pub(crate) fn write(node: &Node, blob: Blob, offset: u64, bytes: Vec<u8>) {
+    let calls = node.calls.clone();
+    let done = move |written, error| {
+        // As above.
+        let _ = calls.send(Box::new(move |node: &mut Node| told(node, blob.id, written, error)));
+    };
+    node.blobs.write(blob, offset, bytes, Box::new(done));
+}
+
+fn told(node: &mut Node, blob: BlobId, written: Written, error: Option<StoreError>) {
+    match error {
+        Some(error) => {
+            tracing::warn!(%error, "a part of a blob could not be stored; it is fetched again later");
+            node.warnings.insert("blobs", format!("files cannot be stored: {error}"));
+        }
+        None => drop(node.warnings.remove("blobs")),
+    }
+    node.feed(Input::PartWritten { blob, written });
+}
+
+/// Removes blobs from the store.
+pub(crate) fn remove(node: &mut Node, blobs: &BTreeSet<BlobId>) {
+    if let Err(error) = node.blobs.remove(blobs) {
+        // They are removed at the next start, for nothing records them any more.
+        tracing::error!(%error, "blobs could not be removed");
+        node.warnings.insert("blobs", format!("files cannot be removed: {error}"));
+    }
+}

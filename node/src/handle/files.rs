@@ -1,0 +1,343 @@
+//! Files beside orders: sealed and opened on a thread of their own, so that an alert never waits for them.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+
+use linli_core::audit::What;
+use linli_core::blob::{BlobError, open, seal};
+use linli_core::engine::Acting;
+use linli_core::secret::Secret;
+use linli_model::attachment::{self, Attached, Attachment};
+use linli_model::author::PartyKind;
+use linli_model::order::{self, OrderFact, OrderView};
+use linli_model::private::Private;
+use linli_model::time::Timestamp;
+use linli_replica::blob::Blob;
+use linli_replica::entry::Urgency;
+use linli_replica::id::{BlobId, DocTag, SpaceTag};
+use linli_replica::replica::{Input, Save};
+use linli_store::StoreError;
+use serde_json::Value;
+
+use super::{Outcome, Work, facts, invalid, not_found, now_known, orders};
+use crate::api::blobs::{FileRow, OrderPhotoAdd, OrderPhotoList, OrderPhotoRemove, OrderPhotoSave};
+use crate::api::{ApiError, Code, Done, Method as _};
+use crate::audit::Asked;
+use crate::node::{Node, now, world};
+use crate::views;
+
+/// How files are sealed.
+const SUITE: u8 = 1;
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        let code = match &error {
+            BlobError::TooLarge | BlobError::Empty | BlobError::Changed => Code::Invalid,
+            BlobError::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => Code::Full,
+            BlobError::Io(_) => Code::Invalid,
+            BlobError::Damaged => Code::Internal,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+fn stored(error: &StoreError) -> ApiError {
+    let code = if matches!(error, StoreError::Full) { Code::Full } else { Code::Internal };
+    ApiError::new(code, error.to_string())
+}
+
+fn cannot(path: &str, error: &std::io::Error) -> ApiError {
+    invalid(format!("{path} cannot be used: {error}"))
+}
+
+/// A file that is being sealed.
+struct Adding {
+    space: SpaceTag,
+    document: DocTag,
+    person: Option<Acting>,
+    file: Attachment,
+    sealed: Receiver<Result<(BlobId, u64), ApiError>>,
+    waits: bool,
+}
+
+/// Begins to seal a file.
+pub(super) fn add(node: &mut Node, request: OrderPhotoAdd) -> Result<Box<dyn Work>, ApiError> {
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let document = orders::document(node, &request.order)?;
+    let space = node.catalogue.get(&document).map(|row| row.space);
+    let space = space.ok_or_else(|| not_found("no such order"))?;
+    let view = orders::read(node, document)?;
+    view.opened.ok_or_else(|| orders::not_yet("it is not opened"))?;
+    may_attach(node, &view)?;
+    let mut file = File::open(&request.path).map_err(|error| cannot(&request.path, &error))?;
+    let meta = file.metadata().map_err(|error| cannot(&request.path, &error))?;
+    if !meta.is_file() {
+        return Err(invalid(format!("{} is no file", request.path)));
+    }
+    let content_type = media_type(&mut file).map_err(|error| cannot(&request.path, &error))?;
+    let title = request.title.or_else(|| name_of(&request.path));
+    let key = Secret::draw(&mut node.rng);
+    let mut draft = node.blobs.draft().map_err(|error| stored(&error))?;
+    let of = Attachment {
+        content_type: content_type.to_owned(),
+        size: meta.len(),
+        title: title.map(Private::new),
+        creation: Timestamp(now().0),
+        blob: attachment::BlobId([0; 32]),
+        sealed: 0,
+        suite: SUITE,
+        key: Some(Private::new(hex::encode(key.expose()))),
+    };
+    let (answer, sealed) = sync_channel(1);
+    let length = meta.len();
+    beside(move || {
+        let sealed = seal(&key, file, length, &mut draft).map_err(ApiError::from);
+        let sealed = sealed.and_then(|()| draft.finish().map_err(|error| stored(&error)));
+        // Whoever asked may have gone; the blob is removed at the next start.
+        let _ = answer.send(sealed);
+    })?;
+    Ok(Box::new(Adding { space, document, person, file: of, sealed, waits: false }))
+}
+
+/// Says so before a file is worked through for nothing; the rules of the order have the last word.
+fn may_attach(node: &Node, view: &OrderView) -> Result<(), ApiError> {
+    let author = node.core.own_author(world(&node.replica, &node.store), None);
+    let holder = view.holder.as_ref().map(|holder| holder.provider);
+    let may = author.is_some_and(|author| match author.kind {
+        PartyKind::Centre | PartyKind::Station | PartyKind::Household | PartyKind::Family => true,
+        PartyKind::Provider => holder == Some(author.party),
+        PartyKind::Regulator | PartyKind::Evaluator => false,
+    });
+    match may {
+        true => Ok(()),
+        false => Err(ApiError::new(
+            Code::Forbidden,
+            "only the provider that holds the order, the household, its family and the centre put files beside it",
+        )),
+    }
+}
+
+impl Adding {
+    fn attach(
+        &mut self,
+        node: &mut Node,
+        (id, size): (BlobId, u64),
+    ) -> Result<(Value, BTreeSet<Save>), ApiError> {
+        let view = orders::read(node, self.document)?;
+        let opened = view.opened.ok_or_else(|| orders::not_yet("it is not opened"))?;
+        let blob = Blob { id, space: self.space, document: self.document, size };
+        let file = Attachment { blob: attachment::BlobId(id.0), sealed: size, ..self.file.clone() };
+        let fact = OrderFact::Attached { opened, file };
+        node.feed(Input::KeepBlob(blob));
+        let mut saves = BTreeSet::from([node.replica.last_save()]);
+        let person = self.person.as_ref();
+        let (fact, more) = facts::add(node, self.document, Urgency::Normal, person, fact)?;
+        saves.extend(more);
+        let view = orders::read(node, self.document)?;
+        if let Some(of) = view.attached.iter().find(|of| of.fact == fact) {
+            return Ok((super::json(&row(node, of))?, saves));
+        }
+        let refused = view.timeline.iter().find(|entry| entry.id == fact);
+        let why = refused.and_then(|entry| entry.not_standing.as_ref());
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        Err(ApiError::new(
+            Code::Forbidden,
+            format!("the file does not stand beside the order{why}"),
+        ))
+    }
+}
+
+impl Work for Adding {
+    fn step(&mut self, node: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>> {
+        let sealed = match self.sealed.try_recv() {
+            Ok(sealed) => sealed,
+            Err(TryRecvError::Empty) => {
+                self.waits = true;
+                return None;
+            }
+            Err(TryRecvError::Disconnected) => Err(stopped()),
+        };
+        Some(sealed.and_then(|(id, size)| {
+            let attached = self.attach(node, (id, size));
+            if attached.is_err() {
+                node.feed(Input::DropBlobs(BTreeSet::from([id])));
+            }
+            attached
+        }))
+    }
+
+    fn waits(&self) -> bool {
+        self.waits
+    }
+}
+
+/// Works on a file beside the driver.
+fn beside(work: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {
+    let thread = std::thread::Builder::new().name("file".to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| ApiError::new(Code::Internal, error.to_string()))
+}
+
+fn stopped() -> ApiError {
+    ApiError::new(Code::Internal, "the file was not worked through to its end")
+}
+
+fn row(node: &Node, of: &Attached) -> FileRow {
+    let id = BlobId(of.file.blob.0);
+    let here = node.replica.blob(&id).is_some();
+    let come = node.replica.blob_bytes(&id).unwrap_or_default();
+    FileRow {
+        file: of.file.blob.to_string(),
+        title: of.file.title.as_ref().map(|title| title.as_str().to_owned()),
+        content_type: of.file.content_type.clone(),
+        bytes: of.file.size,
+        at_ms: of.at.0,
+        party: of.by.party.to_string(),
+        person: of.by.person.as_ref().map(|person| person.name.as_str().to_owned()),
+        proof: of.proof,
+        here,
+        come: if here { of.file.sealed } else { come },
+        sealed: of.file.sealed,
+    }
+}
+
+pub(super) fn list(node: &mut Node, request: OrderPhotoList) -> Outcome<Vec<FileRow>> {
+    let document = orders::document(node, &request.order)?;
+    let view = orders::read(node, document)?;
+    now_known(view.attached.iter().map(|of| row(node, of)).collect())
+}
+
+/// Finds a file beside an order by its id or the beginning of it.
+fn find<'a>(view: &'a OrderView, text: &str) -> Result<&'a Attached, ApiError> {
+    let mut found = view.attached.iter().filter(|of| of.file.blob.to_string().starts_with(text));
+    match (found.next(), found.next()) {
+        (Some(of), None) => Ok(of),
+        (None, _) => Err(not_found("no such file beside this order")),
+        (Some(_), Some(_)) => Err(not_found("several files fit; give more of the id")),
+    }
+}
+
+pub(super) fn remove(node: &mut Node, request: OrderPhotoRemove) -> Outcome<Done> {
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let document = orders::document(node, &request.order)?;
+    let view = orders::read(node, document)?;
+    let of = find(&view, &request.file)?;
+    let decides = view.arbiter.is_some_and(|arbiter| arbiter.node.0 == node.core.node().0);
+    if of.by.party.0 != node.core.party().0 && !decides {
+        return Err(ApiError::new(
+            Code::Forbidden,
+            "a file is taken away by who attached it, or by the node that decides about the order",
+        ));
+    }
+    let attached = of.fact;
+    let fact = OrderFact::Detached { attached };
+    let (_, saves) = facts::add(node, document, Urgency::Normal, person.as_ref(), fact)?;
+    Ok((Done {}, saves))
+}
+
+/// A file that is being opened.
+struct Saving {
+    row: FileRow,
+    saves: BTreeSet<Save>,
+    opened: Receiver<Result<(), ApiError>>,
+    waits: bool,
+}
+
+/// Begins to open a file and to write it where somebody can read it.
+pub(super) fn save(
+    node: &mut Node,
+    request: OrderPhotoSave,
+    asked: Asked,
+) -> Result<Box<dyn Work>, ApiError> {
+    let document = orders::document(node, &request.order)?;
+    let view = orders::read(node, document)?;
+    let of = find(&view, &request.file)?.clone();
+    let blob = node.replica.blob(&BlobId(of.file.blob.0)).copied();
+    let row = row(node, &of);
+    let blob = blob.ok_or_else(|| {
+        let (come, all) = (row.come, row.sealed);
+        ApiError::new(Code::Waits, format!("{come} of {all} bytes have come; try again later"))
+    })?;
+    let key = key(node, document, &of)?;
+    let sealed = node.blobs.bytes(&blob).map_err(|error| stored(&error))?;
+    let path = PathBuf::from(&request.path);
+    let (answer, opened) = sync_channel(1);
+    beside(move || {
+        // Whoever asked may have gone.
+        let _ = answer.send(write_out(&key, sealed, blob.size, &path));
+    })?;
+    let elder = view.request.as_ref().map(|request| request.elder);
+    let save = node.read_by_somebody(What::Read, OrderPhotoSave::NAME, elder, 1, asked);
+    Ok(Box::new(Saving { row, saves: BTreeSet::from([save]), opened, waits: false }))
+}
+
+fn key(node: &mut Node, document: DocTag, of: &Attached) -> Result<Secret, ApiError> {
+    let (opened, _) = views::open(node, document)?;
+    let (doc, authors) = opened.parts();
+    let facts = order::facts(doc.document(), authors);
+    let mut key = [0; 32];
+    order::file(&facts, of)
+        .and_then(|file| file.key.as_ref())
+        .and_then(|text| hex::decode_to_slice(text.as_str(), &mut key).ok())
+        .ok_or_else(|| ApiError::new(Code::Internal, "the order holds no key of this file"))?;
+    Ok(Secret::new(key))
+}
+
+fn write_out(
+    key: &Secret,
+    sealed: impl std::io::Read,
+    size: u64,
+    path: &Path,
+) -> Result<(), ApiError> {
+    let text = path.display().to_string();
+    let failed = |error: std::io::Error| cannot(&text, &error);
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    open(key, sealed, size, &mut file)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+impl Work for Saving {
+    fn step(&mut self, _: &mut Node) -> Option<Result<(Value, BTreeSet<Save>), ApiError>> {
+        let opened = match self.opened.try_recv() {
+            Ok(opened) => opened,
+            Err(TryRecvError::Empty) => {
+                self.waits = true;
+                return None;
+            }
+            Err(TryRecvError::Disconnected) => Err(stopped()),
+        };
+        let saves = std::mem::take(&mut self.saves);
+        Some(opened.and_then(|()| Ok((super::json(&self.row)?, saves))))
+    }
+
+    fn waits(&self) -> bool {
+        self.waits
+    }
+}
+
+fn name_of(path: &str) -> Option<String> {
+    let name = Path::new(path).file_name()?.to_str()?;
+    (name.len() <= attachment::TITLE_BYTES_MAX).then(|| name.to_owned())
+}
+
+/// The media type by the first bytes of a file; those of photos and documents as telephones and scanners make them.
+fn media_type(file: &mut File) -> std::io::Result<&'static str> {
+    let mut head = [0; 12];
+    let count = file.read(&mut head)?;
+    std::io::Seek::rewind(file)?;
+    let head = head.get(..count).unwrap_or_default();
+    Ok(match head {
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [b'%', b'P', b'D', b'F', ..] => "application/pdf",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P'] => "image/webp",
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h', b'e', b'i', b'c' | b'x'] => "image/heic",
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => "video/mp4",
+        _ => "application/octet-stream",
+    })
+}
