@@ -278,11 +278,15 @@ fn an_order_that_waits_and_a_node_that_may_not_leave_say_so_in_the_exit_code() {
     assert_eq!(run.code, 6);
     assert!(run.out.contains("确认之前请勿上门"), "{}", run.out);
     let (_dir, second) = home();
-    let asked = node(&second, "200 OK", &json!({ "may_leave": false, "waiting_entries": 12 }));
+    let asked = node(
+        &second,
+        "200 OK",
+        &json!({ "may_leave": false, "waiting_entries": 12, "waiting_files": 3 }),
+    );
     let run = linli(&["leave"], &[("LINLI_DATA", text(&second))]);
     asked.join().unwrap();
     assert_eq!(run.code, 6);
-    assert!(run.out.starts_with("Not yet: 12 entries"), "{}", run.out);
+    assert!(run.out.starts_with("Not yet: 12 entries and 3 files"), "{}", run.out);
 }
 
 #[test]

@@ -25,8 +25,12 @@ const LOOK_MS: u64 = 60_000;
 pub(crate) struct Named {
     /// By document.
     documents: BTreeMap<DocTag, Vec<Blob>>,
+    /// Those of them that this node's party attached.
+    own: BTreeMap<DocTag, BTreeSet<BlobId>>,
     /// Documents that could not be opened: what they name is not known.
     unread: BTreeSet<DocTag>,
+    /// Blobs of files that were taken away, and from which document.
+    gone: BTreeMap<BlobId, (SpaceTag, DocTag)>,
     /// Since when no document names a blob that is held.
     idle: BTreeMap<BlobId, Timestamp>,
     looked: Timestamp,
@@ -37,11 +41,18 @@ impl Named {
         self.documents.values().flatten()
     }
 
+    /// The blobs that this node's party put beside its documents.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &BlobId> {
+        self.own.values().flatten()
+    }
+
     /// Forgets documents that are erased.
     pub(crate) fn erase(&mut self, erase: &Erase) {
         self.documents.retain(|document, blobs| {
             !blobs.first().is_some_and(|blob| erase.covers(&blob.space, document))
         });
+        let documents = &self.documents;
+        self.own.retain(|document, _| documents.contains_key(document));
         if let Some(documents) = &erase.documents {
             self.unread.retain(|document| !documents.contains(document));
         }
@@ -53,7 +64,8 @@ pub(crate) fn note_unread(node: &mut Node, document: DocTag) {
     node.named.unread.insert(document);
 }
 
-/// Notes which blobs stand beside an order: those that are not here are wanted, and those that were taken away go.
+/// Notes which blobs stand beside an order: those that are not here are wanted, and those that were taken away go once
+/// all documents were looked at.
 pub(crate) fn note(node: &mut Node, space: SpaceTag, document: DocTag, view: &OrderView) {
     node.named.unread.remove(&document);
     let blobs: Vec<Blob> = view
@@ -62,8 +74,12 @@ pub(crate) fn note(node: &mut Node, space: SpaceTag, document: DocTag, view: &Or
         .map(|of| (of.file.blob, of.file.sealed))
         .map(|(id, size)| Blob { id: BlobId(id.0), space, document, size })
         .collect();
+    let party = node.core.party();
+    let own = view.attached.iter().filter(|of| of.by.party.0 == party.0);
+    node.named.own.insert(document, own.map(|of| BlobId(of.file.blob.0)).collect());
     if blobs.is_empty() {
         node.named.documents.remove(&document);
+        node.named.own.remove(&document);
     } else {
         let missing = missing(node, blobs.iter());
         node.named.documents.insert(document, blobs);
@@ -71,16 +87,12 @@ pub(crate) fn note(node: &mut Node, space: SpaceTag, document: DocTag, view: &Or
             node.feed(Input::WantBlobs(missing));
         }
     }
-    let gone: BTreeSet<BlobId> = taken_away(view)
-        .filter(|id| node.named.all().all(|blob| blob.id != *id))
-        .filter(|id| node.replica.blob(id).is_some() || node.replica.blob_bytes(id).is_some())
-        .collect();
-    if !gone.is_empty() {
-        node.feed(Input::DropBlobs(gone));
-    }
+    node.named.gone.retain(|_, (_, of)| *of != document);
+    node.named.gone.extend(taken_away(view).map(|id| (id, (space, document))));
 }
 
-/// The blobs of files that were taken away from an order.
+/// The blobs of files that were taken away from an order and that no other fact of it names, whether it stands or not: what
+/// one names goes by the grace.
 fn taken_away(view: &OrderView) -> impl Iterator<Item = BlobId> {
     let standing = || view.timeline.iter().filter(|entry| entry.not_standing.is_none());
     let detached: BTreeSet<FactId> = standing()
@@ -88,8 +100,14 @@ fn taken_away(view: &OrderView) -> impl Iterator<Item = BlobId> {
             if let OrderFact::Detached { attached } = &entry.body { Some(*attached) } else { None }
         })
         .collect();
-    let found = standing().filter(move |entry| detached.contains(&entry.id));
-    found.filter_map(|entry| entry.body.file()).map(|file| BlobId(file.blob.0))
+    let mut named: BTreeMap<BlobId, Vec<FactId>> = BTreeMap::new();
+    for entry in &view.timeline {
+        if let Some(file) = entry.body.file() {
+            named.entry(BlobId(file.blob.0)).or_default().push(entry.id);
+        }
+    }
+    let gone = move |facts: &[FactId]| matches!(facts, [fact] if detached.contains(fact));
+    named.into_iter().filter(move |(_, facts)| gone(facts)).map(|(blob, _)| blob)
 }
 
 fn missing<'a>(node: &Node, blobs: impl Iterator<Item = &'a Blob>) -> Vec<Blob> {
@@ -101,6 +119,11 @@ fn missing<'a>(node: &Node, blobs: impl Iterator<Item = &'a Blob>) -> Vec<Blob> 
 
 /// Asks again for what is missing, and removes what no document names.
 pub(crate) fn tick(node: &mut Node) {
+    // Before every document was looked at once nobody knows what they name.
+    let known = !node.catalogue.has_stale() && node.named.unread.is_empty();
+    if known {
+        remove_gone(node);
+    }
     let at = now();
     if at.since_ms(node.named.looked) < LOOK_MS && at >= node.named.looked {
         return;
@@ -110,9 +133,22 @@ pub(crate) fn tick(node: &mut Node) {
     if !missing.is_empty() {
         node.feed(Input::WantBlobs(missing));
     }
-    // Before every document was looked at once nobody knows what they name.
-    if !node.catalogue.has_stale() && node.named.unread.is_empty() {
+    if known {
         remove_idle(node, at);
+    }
+}
+
+/// Removes the blobs of files that were taken away, where they belong to that document and no other names them.
+fn remove_gone(node: &mut Node) {
+    let gone = std::mem::take(&mut node.named.gone);
+    let here = gone.into_iter().filter(|(id, of)| {
+        let known = node.replica.blob(id).or_else(|| node.replica.wanted_blob(id));
+        known.is_some_and(|blob| (blob.space, blob.document) == *of)
+            && node.named.all().all(|blob| blob.id != *id)
+    });
+    let gone: BTreeSet<BlobId> = here.map(|(id, _)| id).collect();
+    if !gone.is_empty() {
+        node.feed(Input::DropBlobs(gone));
     }
 }
 
@@ -168,11 +204,19 @@ fn told(node: &mut Node, blob: BlobId, written: Written, error: Option<StoreErro
     node.feed(Input::PartWritten { blob, written });
 }
 
-/// Removes blobs from the store.
-pub(crate) fn remove(node: &mut Node, blobs: &BTreeSet<BlobId>) {
-    if let Err(error) = node.blobs.remove(blobs) {
-        // They are removed at the next start, for nothing records them any more.
-        tracing::error!(%error, "blobs could not be removed");
-        node.warnings.insert("blobs", format!("files cannot be removed: {error}"));
-    }
+/// Removes blobs from the store, on its own thread.
+pub(crate) fn remove(node: &Node, blobs: BTreeSet<BlobId>) {
+    let (calls, gone) = (node.calls.clone(), blobs.clone());
+    let done = move |removed| {
+        // As above.
+        let _ = calls.send(Box::new(move |node: &mut Node| match removed {
+            Ok(()) => node.feed(Input::BlobsRemoved(gone)),
+            // They are removed at the next start; an erasure of them is not confirmed before.
+            Err(error) => {
+                tracing::error!(%error, "blobs could not be removed");
+                node.warnings.insert("blobs", format!("files cannot be removed: {error}"));
+            }
+        }));
+    };
+    node.blobs.remove(blobs, Box::new(done));
 }

@@ -239,7 +239,7 @@ struct Replies {
 /// Opens the folder of blobs, and tells the replica what is in it.
 fn open_blobs(lock: &HomeLock, replica: &mut Replica) -> Result<linli_store::Blobs, SetupError> {
     let (blobs, found) = linli_store::Blobs::open(&lock.home().blobs())?;
-    blobs.remove(&replica.restore_blobs(&found.whole, found.parts))?;
+    blobs.remove_now(replica.restore_blobs(&found.whole, found.parts))?;
     Ok(blobs)
 }
 

@@ -331,7 +331,7 @@ impl Node {
             Output::WritePart { blob, offset, bytes } => {
                 crate::blobs::write(self, blob, offset, bytes);
             }
-            Output::RemoveBlobs { blobs } => crate::blobs::remove(self, &blobs),
+            Output::RemoveBlobs { blobs } => crate::blobs::remove(self, blobs),
             Output::Carried { carried, .. } => self.courier.carried.absorb(carried),
             Output::Lacks { peer, document, log, after } => {
                 self.receipts.note_lacking(peer, document, log, after, now());

@@ -62,7 +62,9 @@ impl Handler for Fake {
     async fn call(&self, method: String, body: Value) -> Result<Value, ApiError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         match method.as_str() {
-            "leave" => Ok(json!({ "may_leave": false, "waiting_entries": body["copies"] })),
+            "leave" => Ok(
+                json!({ "may_leave": false, "waiting_entries": body["copies"], "waiting_files": 1 }),
+            ),
             "elder.edit" => Err(ApiError::new(Code::Waits, "the centre is out of reach")),
             "elder.list" => {
                 // Answered only when as many calls are under way at once.

@@ -24,8 +24,8 @@ use crate::limits::{NODE_TERM_MS, RENEW_BEFORE_MS};
 /// What has become of a commit.
 pub(crate) type Stored = (Ticket, Result<(), StoreError>);
 
-/// What has become of a part of a blob, and why it was not written.
-pub(crate) type PartDone = (Input, Option<StoreError>);
+/// What has become of a part of a blob or of a removal, and why it failed.
+pub(crate) type PartDone = (Option<Input>, Option<StoreError>);
 
 /// What is held, and where its threads answer.
 pub(crate) struct Held {
@@ -137,7 +137,7 @@ impl Carrier {
                 let done = move |slice| {
                     let input = Input::PartRead { peer, blob: blob.id, offset, slice };
                     // Nobody listens only where stopping took too long.
-                    let _ = parts.send((input, None));
+                    let _ = parts.send((Some(input), None));
                 };
                 self.blobs.read(blob, offset, Box::new(done));
             }
@@ -145,16 +145,19 @@ impl Carrier {
                 let parts = self.parts.clone();
                 let done = move |written, error| {
                     // As above.
-                    let _ = parts.send((Input::PartWritten { blob: blob.id, written }, error));
+                    let input = Input::PartWritten { blob: blob.id, written };
+                    let _ = parts.send((Some(input), error));
                 };
                 self.blobs.write(blob, offset, bytes, Box::new(done));
             }
             Output::RemoveBlobs { blobs } => {
-                if let Err(error) = self.blobs.remove(&blobs) {
-                    // They are removed at the next start, for nothing records them any more.
-                    tracing::error!(%error, "blobs could not be removed");
-                    self.problem = Some(error);
-                }
+                let (parts, gone) = (self.parts.clone(), blobs.clone());
+                let done = move |removed: Result<(), StoreError>| {
+                    let input = removed.is_ok().then_some(Input::BlobsRemoved(gone));
+                    // As above. What could not be removed is removed at the next start.
+                    let _ = parts.send((input, removed.err()));
+                };
+                self.blobs.remove(blobs, Box::new(done));
             }
             Output::Directory { .. } => self.gate.update(self.replica.directory()),
             Output::Disconnect { peer, reason } => {
@@ -202,12 +205,14 @@ impl Carrier {
         }
     }
 
-    /// Takes up what has become of a part of a blob.
+    /// Takes up what has become of a part of a blob, or of a removal.
     pub(crate) fn part_done(&mut self, (input, error): PartDone) {
         if let Some(error) = error {
-            tracing::warn!(%error, "a part of a blob could not be stored; it is fetched again later");
+            tracing::warn!(%error, "blobs could not be written or removed; it is tried again later");
         }
-        self.feed(input);
+        if let Some(input) = input {
+            self.feed(input);
+        }
     }
 
     fn send(&mut self, peer: NodeId, urgency: Urgency, bytes: Vec<u8>) {

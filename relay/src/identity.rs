@@ -50,7 +50,7 @@ pub(crate) fn open(data: &Path, passphrase: &str) -> Result<Store, RelayError> {
 /// Opens the folder of blobs in the store's, and tells the replica what is in it.
 pub(crate) fn blobs(data: &Path, replica: &mut Replica) -> Result<Blobs, RelayError> {
     let (blobs, found) = Blobs::open(&data.join(STORE_DIR).join(BLOBS_DIR))?;
-    blobs.remove(&replica.restore_blobs(&found.whole, found.parts))?;
+    blobs.remove_now(replica.restore_blobs(&found.whole, found.parts))?;
     Ok(blobs)
 }
 

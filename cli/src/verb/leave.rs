@@ -15,8 +15,9 @@ impl Leave {
         context.show(&answer, || match answer.may_leave {
             true => context.text.say("leave-may", &[("copies", self.copies.into())]),
             false => {
-                let waiting = answer.waiting_entries;
-                context.text.say("leave-not-yet", &[("waiting", waiting.into())])
+                let (entries, files) = (answer.waiting_entries, answer.waiting_files);
+                let numbers = [("waiting", entries.into()), ("files", files.into())];
+                context.text.say("leave-not-yet", &numbers)
             }
         })?;
         Ok(if answer.may_leave { Exit::DONE } else { Exit::WAITS })

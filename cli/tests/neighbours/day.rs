@@ -49,7 +49,7 @@ fn hub_and_centre_pair_and_sync_over_mdns_on_loopback() {
     agree(&hub, &centre);
 
     let left = hub.await_answer(&["leave"], |answer| Some(answer.clone()));
-    assert_eq!(left, json!({ "may_leave": true, "waiting_entries": 0 }));
+    assert_eq!(left, json!({ "may_leave": true, "waiting_entries": 0, "waiting_files": 0 }));
     assert_eq!(elders(&hub), elders(&centre));
     hub.stop();
 }

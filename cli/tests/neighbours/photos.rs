@@ -115,6 +115,9 @@ fn a_photo_goes_through_a_relay_that_is_killed_while_nobody_else_is_there() {
     let sealed = added["sealed"].as_u64().unwrap();
     assert!(sealed > PHOTO_BYTES as u64);
 
+    let leave = provider.run(&["leave"]);
+    assert_eq!((leave.code, &leave.answer()["waiting_files"]), (6, &1.into()), "only here");
+
     // The relay's power fails in the middle, and then the provider's.
     catch("a part", || {
         blobs(&relay, "part").first().filter(|(_, bytes)| *bytes > 1 << 20).cloned()
@@ -132,6 +135,7 @@ fn a_photo_goes_through_a_relay_that_is_killed_while_nobody_else_is_there() {
     provider.up();
     wait("the relay holds it", || (place.get("/status").1["held"]["blobs"] == 1).then_some(()));
     assert_eq!(place.get("/status").1["held"]["blob_bytes"], sealed);
+    provider.await_answer(&["leave"], |answer| (answer["may_leave"] == true).then_some(()));
     provider.stop();
 
     // The provider is away: centre and hub have it of the relay.

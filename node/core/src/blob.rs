@@ -214,6 +214,8 @@ mod tests {
             let file: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
             let blob = sealed(&file);
             assert_eq!(blob.len() as u64, sealed_bytes(length));
+            assert_eq!(linli_model::attachment::sealed_bytes(length), sealed_bytes(length));
+            assert!(linli_replica::blob::is_sealed_size(sealed_bytes(length)));
             assert_eq!(opened(&blob).unwrap(), file, "{length}");
         }
         assert_eq!(sealed_bytes(1), sealed_bytes(248));

@@ -22,6 +22,16 @@ const GROUP: BlockSize = BlockSize::from_chunk_log(4);
 /// Bytes of a part.
 const PART: u64 = BLOB_PART_BYTES as u64;
 
+/// Bytes of a group.
+const GROUP_BYTES: u64 = 16 << 10;
+
+/// The least that a file takes on a disk.
+const DISK_BYTES: u64 = 4 << 10;
+
+/// Bytes of a sealed chunk, and of the tag in it.
+const SEALED_BYTES: u64 = 64 << 10;
+const TAG_BYTES: u64 = 16;
+
 /// A blob as it stands beside a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct Blob {
@@ -34,7 +44,7 @@ pub struct Blob {
     /// Its document.
     #[n(2)]
     pub document: DocTag,
-    /// Bytes, sealed; from 1 to [`BLOB_BYTES_MAX`].
+    /// Bytes, sealed; at most [`BLOB_BYTES_MAX`], and one of those that [`is_sealed_size`] knows.
     #[n(3)]
     pub size: u64,
 }
@@ -43,8 +53,31 @@ impl Blob {
     /// Says whether its size is one that a blob may have.
     #[must_use]
     pub const fn is_sized(&self) -> bool {
-        self.size > 0 && self.size <= BLOB_BYTES_MAX
+        is_sealed_size(self.size)
     }
+
+    /// Returns the bytes that it takes on a disk: with the hashes of its tree, and no less than 4 KiB.
+    #[must_use]
+    pub const fn stored_bytes(&self) -> u64 {
+        let hashes = self.size.div_ceil(GROUP_BYTES).saturating_sub(1).saturating_mul(64);
+        let bytes = self.size.saturating_add(hashes);
+        if bytes < DISK_BYTES { DISK_BYTES } else { bytes }
+    }
+}
+
+/// Says whether sealing gives blobs of `size` bytes: whole buckets, and a tag for each chunk of them.
+#[must_use]
+pub const fn is_sealed_size(size: u64) -> bool {
+    if size == 0 || size > BLOB_BYTES_MAX {
+        return false;
+    }
+    let framed = size.saturating_sub(size.div_ceil(SEALED_BYTES).saturating_mul(TAG_BYTES));
+    let tags = framed.div_ceil(SEALED_BYTES - TAG_BYTES).saturating_mul(TAG_BYTES);
+    let step = match (framed / 8).checked_ilog2() {
+        Some(bits) if bits > 8 => 1 << bits,
+        Some(_) | None => 256,
+    };
+    framed > 0 && framed.is_multiple_of(step) && framed + tags == size
 }
 
 /// Returns the bytes of the part of a blob of `size` bytes that begins at `offset`; none where no part begins there.

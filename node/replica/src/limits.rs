@@ -244,3 +244,6 @@ pub const BLOB_READ_AHEAD: usize = 2;
 
 /// Parts that a peer may ask for and that wait: four windows, for it may have given one up meanwhile.
 pub const BLOB_WANTS_MAX: usize = 16;
+
+/// Time without a part after which a carrier forgets a blob that it was offered: an hour.
+pub const BLOB_OFFER_MS: u64 = 60 * 60 * 1_000;

@@ -215,6 +215,7 @@ impl Replica {
                 }
             }
             Input::PartWritten { blob, written } => self.part_written(&blob, written),
+            Input::BlobsRemoved(blobs) => self.blobs_removed(&blobs),
             Input::Heartbeat(cell) => self.heartbeat(&cell, None),
             Input::Tick => {
                 self.tick(now, out);
@@ -518,7 +519,7 @@ impl Replica {
     fn tick(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.expel(outputs);
         self.retry_erasing();
-        self.retry_blobs();
+        self.retry_blobs(outputs);
         self.world.backoffs.iter_mut().for_each(Backoff::tick);
         self.world.carried_urgent = 0;
         for session in self.sessions.values_mut() {

@@ -29,6 +29,8 @@ pub struct OrderPhotoAdd {
 pub struct FileRow {
     /// The file's id, 64 hexadecimal digits.
     pub file: String,
+    /// The fact that attached it, 64 hexadecimal digits: tells apart where several parties attached one file.
+    pub fact: String,
     /// What it is called.
     pub title: Option<String>,
     /// The media type, such as `image/jpeg`.

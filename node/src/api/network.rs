@@ -344,6 +344,8 @@ pub struct LeaveAnswer {
     pub may_leave: bool,
     /// Entries written here that are not.
     pub waiting_entries: u64,
+    /// Files put beside orders by this party that are here, and that too few others said since this node's start to hold.
+    pub waiting_files: u64,
 }
 
 /// Writes a consistent copy of the store.

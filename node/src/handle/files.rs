@@ -190,6 +190,7 @@ fn row(node: &Node, of: &Attached) -> FileRow {
     let come = node.replica.blob_bytes(&id).unwrap_or_default();
     FileRow {
         file: of.file.blob.to_string(),
+        fact: of.fact.to_string(),
         title: of.file.title.as_ref().map(|title| title.as_str().to_owned()),
         content_type: of.file.content_type.clone(),
         bytes: of.file.size,
@@ -209,21 +210,30 @@ pub(super) fn list(node: &mut Node, request: OrderPhotoList) -> Outcome<Vec<File
     now_known(view.attached.iter().map(|of| row(node, of)).collect())
 }
 
-/// Finds a file beside an order by its id or the beginning of it.
-fn find<'a>(view: &'a OrderView, text: &str) -> Result<&'a Attached, ApiError> {
-    let mut found = view.attached.iter().filter(|of| of.file.blob.to_string().starts_with(text));
-    match (found.next(), found.next()) {
-        (Some(of), None) => Ok(of),
-        (None, _) => Err(not_found("no such file beside this order")),
-        (Some(_), Some(_)) => Err(not_found("several files fit; give more of the id")),
+/// Finds a file beside an order by its id or its fact's, or the beginning of one. Of one that several parties attached it is
+/// the preferred one.
+fn find<'a>(
+    view: &'a OrderView,
+    text: &str,
+    preferred: impl Fn(&Attached) -> bool,
+) -> Result<&'a Attached, ApiError> {
+    let fits = |of: &&Attached| {
+        of.file.blob.to_string().starts_with(text) || of.fact.to_string().starts_with(text)
+    };
+    let mut found: Vec<&Attached> = view.attached.iter().filter(fits).collect();
+    found.sort_by_key(|of| !preferred(of));
+    let first = found.first().ok_or_else(|| not_found("no such file beside this order"))?;
+    if found.iter().any(|of| of.file.blob != first.file.blob) {
+        return Err(not_found("several files fit; give more of the id"));
     }
+    Ok(first)
 }
 
 pub(super) fn remove(node: &mut Node, request: OrderPhotoRemove) -> Outcome<Done> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let document = orders::document(node, &request.order)?;
     let view = orders::read(node, document)?;
-    let of = find(&view, &request.file)?;
+    let of = find(&view, &request.file, |of| of.by.party.0 == node.core.party().0)?;
     let decides = view.arbiter.is_some_and(|arbiter| arbiter.node.0 == node.core.node().0);
     if of.by.party.0 != node.core.party().0 && !decides {
         return Err(ApiError::new(
@@ -253,7 +263,7 @@ pub(super) fn save(
 ) -> Result<Box<dyn Work>, ApiError> {
     let document = orders::document(node, &request.order)?;
     let view = orders::read(node, document)?;
-    let of = find(&view, &request.file)?.clone();
+    let of = find(&view, &request.file, |of| of.proof)?.clone();
     let blob = node.replica.blob(&BlobId(of.file.blob.0)).copied();
     let row = row(node, &of);
     let blob = blob.ok_or_else(|| {

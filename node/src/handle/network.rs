@@ -7,7 +7,7 @@ use std::sync::Arc;
 use linli_core::engine::Outline;
 use linli_net::PeerPath;
 use linli_replica::directory::Node as Member;
-use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, Timestamp};
+use linli_replica::id::{BlobId, DocTag, LogKey, NodeId, PartyId, Timestamp};
 
 use super::{Outcome, now_known};
 use crate::api::network::{
@@ -219,6 +219,7 @@ fn waiting(node: &Node, own: &[Own], peer: &NodeId, member: &Member) -> u64 {
 
 pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
     let copies = usize::try_from(request.copies.max(1)).unwrap_or(usize::MAX);
+    super::elders::refresh(node);
     let (directory, at) = (node.replica.directory(), now());
     let peers = directory.nodes().map(|(id, _)| *id).filter(|id| directory.admits(id, at).is_ok());
     let peers: Vec<NodeId> = peers.collect();
@@ -229,7 +230,12 @@ pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
         let safe = held.get(copies - 1).copied().unwrap_or(0);
         waiting_entries += own.sequence.saturating_sub(safe);
     }
-    now_known(LeaveAnswer { may_leave: waiting_entries == 0, waiting_entries })
+    let replica = &node.replica;
+    let waits =
+        |blob: &&BlobId| replica.blob(blob).is_some() && replica.blob_elsewhere(blob) < copies;
+    let waiting_files = node.named.own().filter(waits).count() as u64;
+    let may_leave = waiting_entries == 0 && waiting_files == 0;
+    now_known(LeaveAnswer { may_leave, waiting_entries, waiting_files })
 }
 
 pub(crate) fn documents(node: &mut Node, request: Documents) -> Outcome<Vec<DocumentStatus>> {

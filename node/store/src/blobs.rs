@@ -36,11 +36,13 @@ pub type WrittenDone = Box<dyn FnOnce(Written, Option<StoreError>) + Send>;
 /// Told the part with its proof; none where it cannot be read.
 pub type ReadDone = Box<dyn FnOnce(Option<Vec<u8>>) + Send>;
 
+/// Told whether blobs were removed.
+pub type RemovedDone = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
 enum Job {
     Write(Blob, u64, Vec<u8>, WrittenDone),
     Read(Blob, u64, ReadDone),
-    /// What was removed may be written again from here on.
-    Admit(BTreeSet<BlobId>),
+    Remove(BTreeSet<BlobId>, RemovedDone),
 }
 
 /// The blobs of a node. Dropping it writes what is queued.
@@ -57,7 +59,7 @@ struct Folder {
     /// Bytes of the disk that are left free.
     leave: u64,
     drafts: AtomicU64,
-    /// What was removed: parts of it that are still queued are not written. Held while a file is changed.
+    /// What is to be removed: parts of it that are queued before are not written. Never locked while a disk is waited for.
     removed: Mutex<BTreeSet<BlobId>>,
 }
 
@@ -118,27 +120,25 @@ impl Blobs {
         self.submit(Job::Read(blob, offset, done));
     }
 
-    /// Removes blobs, whole or in part, before it returns.
+    /// Removes blobs, whole or in part, on the worker's thread. `done` is told there once they are gone, or that some could not
+    /// be removed; what could be is.
+    pub fn remove(&self, blobs: BTreeSet<BlobId>, done: RemovedDone) {
+        self.folder.lock().extend(&blobs);
+        self.submit(Job::Remove(blobs, done));
+    }
+
+    /// Removes blobs before it returns.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn remove(&self, blobs: &BTreeSet<BlobId>) -> Result<(), StoreError> {
-        let mut removed = self.folder.lock();
-        removed.extend(blobs);
-        for blob in blobs {
-            for path in [self.folder.whole(blob), self.folder.part(blob)] {
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(error.into());
-                    }
-                    Ok(()) | Err(_) => {}
-                }
-            }
-        }
-        sync_directory(&self.folder.path)?;
-        drop(removed);
-        self.submit(Job::Admit(blobs.clone()));
-        Ok(())
+    pub fn remove_now(&self, blobs: BTreeSet<BlobId>) -> Result<(), StoreError> {
+        let (done, told) = mpsc::channel();
+        let done = move |removed| {
+            // Somebody waits below.
+            let _ = done.send(removed);
+        };
+        self.remove(blobs, Box::new(done));
+        told.recv().unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe).into()))
     }
 
     /// Begins a blob that is sealed here.
@@ -188,7 +188,6 @@ impl Draft {
     pub fn finish(mut self) -> Result<(BlobId, u64), StoreError> {
         self.file.seek(SeekFrom::Start(0))?;
         let (id, hashes) = blob::hash((&self.file).take(self.size), self.size)?;
-        let _changing = self.folder.lock();
         close(&mut self.file, &hashes)?;
         fs::rename(&self.path, self.folder.whole(&id))?;
         sync_directory(&self.folder.path)?;
@@ -263,8 +262,23 @@ impl Folder {
                 }
                 done(slice.ok());
             }
-            Job::Admit(blobs) => self.lock().retain(|blob| !blobs.contains(blob)),
+            Job::Remove(blobs, done) => {
+                let removed = self.remove(&blobs);
+                // It may be written again from here on.
+                self.lock().retain(|blob| !blobs.contains(blob));
+                done(removed.map_err(StoreError::from));
+            }
         }
+    }
+
+    /// Removes what can be removed; returns the first error.
+    fn remove(&self, blobs: &BTreeSet<BlobId>) -> io::Result<()> {
+        let paths = blobs.iter().flat_map(|blob| [self.whole(blob), self.part(blob)]);
+        let removed = paths.map(|path| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        });
+        removed.fold(Ok(()), io::Result::and).and(sync_directory(&self.path))
     }
 
     fn slice(&self, blob: &Blob, offset: u64) -> io::Result<Vec<u8>> {
@@ -273,8 +287,7 @@ impl Folder {
     }
 
     fn take(&self, blob: &Blob, offset: u64, bytes: &[u8]) -> (Written, Option<StoreError>) {
-        let removed = self.lock();
-        if removed.contains(&blob.id) {
+        if self.lock().contains(&blob.id) {
             return (Written::Failed { to: 0 }, None);
         }
         let to = offset + bytes.len() as u64;
@@ -283,6 +296,7 @@ impl Folder {
             Ok(_) if to < blob.size => (Written::Part { to }, None),
             Ok(file) => match self.complete(blob, file) {
                 Ok(true) => (Written::Whole, None),
+                Ok(false) if self.lock().contains(&blob.id) => (Written::Failed { to: 0 }, None),
                 Ok(false) => {
                     (Written::Failed { to: 0 }, Some(StoreError::Corrupted { table: "blobs" }))
                 }
@@ -320,6 +334,9 @@ impl Folder {
             return Ok(false);
         }
         close(&mut file, &hashes)?;
+        if self.lock().contains(&blob.id) {
+            return Ok(false);
+        }
         fs::rename(self.part(&blob.id), self.whole(&blob.id))?;
         sync_directory(&self.path)?;
         Ok(true)

@@ -51,6 +51,10 @@ pub struct Policy {
     pub blob_bytes: u64,
     /// Bytes of blobs kept in all, those of its own spaces included.
     pub blob_bytes_all: u64,
+    /// Blobs kept for each sending endpoint.
+    pub blobs_max: u64,
+    /// Blobs kept for all sending endpoints.
+    pub blobs_max_all: u64,
 }
 
 impl Policy {
@@ -64,10 +68,12 @@ impl Policy {
         prunes: false,
         blob_bytes: 0,
         blob_bytes_all: 64 << 30,
+        blobs_max: 0,
+        blobs_max_all: 0,
     };
 
-    /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent, 1 GiB of blobs and 65,536
-    /// spaces a sending endpoint; 64 GiB for the community, and as much of blobs.
+    /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent, 1 GiB of blobs, at most 8,192,
+    /// and 65,536 spaces a sending endpoint; 64 GiB for the community, and as much of blobs, at most 131,072.
     pub const CARRIER: Self = Self {
         carrier: true,
         quota_bytes: 1 << 30,
@@ -77,6 +83,8 @@ impl Policy {
         prunes: false,
         blob_bytes: 1 << 30,
         blob_bytes_all: 64 << 30,
+        blobs_max: 1 << 13,
+        blobs_max_all: 1 << 17,
     };
 }
 
@@ -202,6 +210,9 @@ pub enum Input {
         /// What has become of it.
         written: Written,
     },
+    /// The files of these blobs are gone, as [`Output::RemoveBlobs`] asked for. Where some could not be removed this is not
+    /// said: an erasure of them is not confirmed, and is begun again at the next start.
+    BlobsRemoved(BTreeSet<BlobId>),
     /// A heartbeat that this node made: given to all who share its space. Not stored.
     Heartbeat(Cell),
     /// Time has passed; a second is the expected interval.
@@ -343,7 +354,7 @@ pub enum Output {
         /// The part.
         bytes: Vec<u8>,
     },
-    /// Remove blobs, whole or in part.
+    /// Remove blobs, whole or in part, and answer [`Input::BlobsRemoved`].
     RemoveBlobs {
         /// The blobs.
         blobs: BTreeSet<BlobId>,

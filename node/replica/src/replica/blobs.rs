@@ -17,11 +17,14 @@ use super::{Policy, Replica, World};
 use crate::batch::{Erase, Record, Shelf};
 use crate::blob::{Blob, part_bytes};
 use crate::codec;
-use crate::id::{BlobId, NodeId, SpaceTag};
-use crate::limits::{BLOB_PART_BYTES, BLOBS_AT_ONCE_MAX};
+use crate::id::{BlobId, NodeId, SpaceTag, Timestamp};
+use crate::limits::{BLOB_OFFER_MS, BLOB_PART_BYTES, BLOBS_AT_ONCE_MAX};
 
 /// What the names of the records begin with, on the node's own shelf: then the id.
 const KEY: &[u8] = b"blob/";
+
+/// How often a carrier looks for offers of which nothing came.
+const LOOK_MS: u64 = 60_000;
 
 /// A blob, and for whom a carrier keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -41,6 +44,10 @@ pub(crate) struct Wanted {
     written: u64,
     /// Bytes that the shell was given.
     given: u64,
+    /// Bytes that it counts for: all at a carrier, and where a peer is asked for it; else what was given.
+    counted: u64,
+    /// When something last came of it.
+    progress: Timestamp,
     /// Whether all of it is in the store.
     whole: bool,
     /// The commit of its record.
@@ -69,15 +76,21 @@ impl BlobCount {
 #[derive(Debug, Default)]
 pub(crate) struct Blobs {
     held: BTreeMap<BlobId, Kept>,
-    spaces: BTreeMap<SpaceTag, BTreeSet<BlobId>>,
+    /// With the number of the last change of each.
+    spaces: BTreeMap<SpaceTag, (u64, BTreeSet<BlobId>)>,
+    changes: u64,
     wanted: BTreeMap<BlobId, Wanted>,
+    /// Who said to hold what is held here, since the start.
+    elsewhere: BTreeMap<BlobId, BTreeSet<NodeId>>,
     /// Which peer is asked for them.
     asked: BTreeMap<BlobId, NodeId>,
     /// What an earlier run has of blobs that were not whole.
     parts: BTreeMap<BlobId, u64>,
-    /// Bytes of all that is held or wanted, and of what is kept for each sending endpoint.
+    /// Bytes of all that is held or wanted; what is kept for each sending endpoint, and how many for all of them.
     all: u64,
-    carried: BTreeMap<NodeId, u64>,
+    carried: BTreeMap<NodeId, BlobCount>,
+    carried_all: u64,
+    looked: Timestamp,
     backoff: Backoff,
 }
 
@@ -97,8 +110,13 @@ impl Blobs {
 
     /// The blobs held of a space.
     pub(crate) fn of_space(&self, space: &SpaceTag) -> impl Iterator<Item = &Blob> {
-        let ids = self.spaces.get(space).into_iter().flatten();
+        let ids = self.spaces.get(space).into_iter().flat_map(|(_, ids)| ids);
         ids.filter_map(|id| self.held(id))
+    }
+
+    /// Numbers what is held of a space: another number wherever something else is.
+    pub(crate) fn state(&self, space: &SpaceTag) -> u64 {
+        self.spaces.get(space).map_or(0, |(change, _)| *change)
     }
 
     /// A blob that is wanted and not whole yet.
@@ -111,62 +129,140 @@ impl Blobs {
         self.backoff.waits()
     }
 
-    fn count(&mut self, kept: &Kept) {
-        self.all = self.all.saturating_add(kept.blob.size);
-        if let Some(from) = kept.from {
-            let bytes = self.carried.entry(from).or_default();
-            *bytes = bytes.saturating_add(kept.blob.size);
+    fn count(&mut self, from: Option<NodeId>, bytes: u64) {
+        self.all = self.all.saturating_add(bytes);
+        if let Some(from) = from {
+            let of = self.carried.entry(from).or_default();
+            of.bytes = of.bytes.saturating_add(bytes);
         }
     }
 
-    fn uncount(&mut self, kept: &Kept) {
-        self.all = self.all.saturating_sub(kept.blob.size);
-        if let Some(from) = kept.from {
-            let bytes = self.carried.entry(from).or_default();
-            *bytes = bytes.saturating_sub(kept.blob.size);
+    fn uncount(&mut self, from: Option<NodeId>, bytes: u64) {
+        self.all = self.all.saturating_sub(bytes);
+        if let Some(of) = from.and_then(|from| self.carried.get_mut(&from)) {
+            of.bytes = of.bytes.saturating_sub(bytes);
         }
     }
 
-    fn room(&self, policy: &Policy, size: u64, from: Option<&NodeId>) -> Result<(), Refused> {
-        let used = from.map(|from| self.carried.get(from).copied().unwrap_or_default());
-        if used.is_some_and(|used| used.saturating_add(size) > policy.blob_bytes) {
+    /// Counts one blob more.
+    fn enter(&mut self, from: Option<NodeId>, bytes: u64) {
+        self.count(from, bytes);
+        if let Some(from) = from {
+            self.carried.entry(from).or_default().blobs += 1;
+            self.carried_all += 1;
+        }
+    }
+
+    /// Counts one blob less.
+    fn withdraw(&mut self, from: Option<NodeId>, bytes: u64) {
+        self.uncount(from, bytes);
+        let Some(from) = from else { return };
+        self.carried_all = self.carried_all.saturating_sub(1);
+        if let Some(of) = self.carried.get_mut(&from) {
+            of.blobs = of.blobs.saturating_sub(1);
+            if of.blobs == 0 {
+                self.carried.remove(&from);
+            }
+        }
+    }
+
+    /// Counts other bytes for a blob that is wanted.
+    fn recount(&mut self, blob: &BlobId, bytes: u64) {
+        let Some(wanted) = self.wanted.get_mut(blob) else { return };
+        let (before, from) = (wanted.counted, wanted.kept.from);
+        wanted.counted = bytes;
+        self.uncount(from, before);
+        self.count(from, bytes);
+    }
+
+    /// Whether a carrier keeps one more blob for an endpoint.
+    fn admits(&self, policy: &Policy, bytes: u64, from: &NodeId) -> Result<(), Refused> {
+        let used = self.carried.get(from).copied().unwrap_or_default();
+        if used.blobs >= policy.blobs_max || used.bytes.saturating_add(bytes) > policy.blob_bytes {
             return Err(Refused::Quota);
         }
-        if self.all.saturating_add(size) > policy.blob_bytes_all {
+        if self.carried_all >= policy.blobs_max_all || !self.has_room(policy, bytes) {
             return Err(Refused::CommunityQuota);
         }
         Ok(())
     }
 
-    fn want(&mut self, kept: Kept) {
+    const fn has_room(&self, policy: &Policy, bytes: u64) -> bool {
+        self.all.saturating_add(bytes) <= policy.blob_bytes_all
+    }
+
+    fn want(&mut self, kept: Kept, now: Timestamp) {
         let part = BLOB_PART_BYTES as u64;
         // The last part is fetched in any case: with it the store finds that the blob is whole.
         let last = kept.blob.size.saturating_sub(1) / part * part;
-        let found = self.parts.remove(&kept.blob.id).unwrap_or_default();
+        let found = self.parts.get(&kept.blob.id).copied().unwrap_or_default();
         let written = (found / part * part).min(last);
-        self.count(&kept);
-        let wanted = Wanted { kept, written, given: written, whole: false, save: None };
+        if written > 0 {
+            self.parts.remove(&kept.blob.id);
+        }
+        let counted = kept.from.map_or(written, |_| kept.blob.stored_bytes());
+        self.enter(kept.from, counted);
+        let (whole, save, progress) = (false, None, now);
+        let wanted = Wanted { kept, written, given: written, counted, progress, whole, save };
         self.wanted.insert(kept.blob.id, wanted);
     }
 
     fn keep(&mut self, kept: Kept) {
-        self.spaces.entry(kept.blob.space).or_default().insert(kept.blob.id);
+        self.changes += 1;
+        let (change, ids) = self.spaces.entry(kept.blob.space).or_default();
+        *change = self.changes;
+        ids.insert(kept.blob.id);
         self.held.insert(kept.blob.id, kept);
     }
 
     /// Forgets a blob; says whether there was a record of it, or something in the store.
     fn forget(&mut self, blob: &BlobId) -> bool {
-        let wanted = self.wanted.remove(blob).map(|wanted| wanted.kept);
         self.asked.remove(blob);
-        let Some(kept) = self.held.remove(blob).or(wanted) else { return false };
-        self.uncount(&kept);
-        if let Some(of_space) = self.spaces.get_mut(&kept.blob.space) {
-            of_space.remove(blob);
-            if of_space.is_empty() {
+        if let Some(wanted) = self.wanted.remove(blob) {
+            self.withdraw(wanted.kept.from, wanted.counted);
+            return true;
+        }
+        self.elsewhere.remove(blob);
+        let Some(kept) = self.held.remove(blob) else { return false };
+        self.withdraw(kept.from, kept.blob.stored_bytes());
+        self.changes += 1;
+        if let Some((change, ids)) = self.spaces.get_mut(&kept.blob.space) {
+            *change = self.changes;
+            ids.remove(blob);
+            if ids.is_empty() {
                 self.spaces.remove(&kept.blob.space);
             }
         }
         true
+    }
+
+    /// Notes that a peer holds a blob that is held here.
+    pub(crate) fn note_elsewhere(&mut self, blob: &BlobId, peer: NodeId) {
+        if self.held.contains_key(blob) {
+            self.elsewhere.entry(*blob).or_default().insert(peer);
+        }
+    }
+
+    /// Notes that a peer holds all that is held here of a space.
+    pub(crate) fn note_alike(&mut self, space: &SpaceTag, peer: NodeId) {
+        for blob in self.spaces.get(space).into_iter().flat_map(|(_, ids)| ids) {
+            self.elsewhere.entry(*blob).or_default().insert(peer);
+        }
+    }
+
+    /// Notes that a peer does not hold a blob, or does not give it.
+    pub(crate) fn note_lacking(&mut self, blob: &BlobId, peer: &NodeId) {
+        if let Some(peers) = self.elsewhere.get_mut(blob) {
+            peers.remove(peer);
+        }
+    }
+
+    /// Gives up what an earlier run has of blobs that nobody named since: whose they are is not known.
+    pub(crate) fn take_orphans(&mut self) -> BTreeSet<BlobId> {
+        let parts = std::mem::take(&mut self.parts);
+        let unknown =
+            |blob: &BlobId| !self.held.contains_key(blob) && !self.wanted.contains_key(blob);
+        parts.into_keys().filter(unknown).collect()
     }
 
     fn all(&self) -> impl Iterator<Item = &Kept> {
@@ -186,23 +282,22 @@ impl Blobs {
     /// Gives back what was asked of a peer.
     pub(crate) fn release(&mut self, blob: &BlobId, peer: &NodeId) {
         if self.asked.get(blob) == Some(peer) {
-            self.asked.remove(blob);
+            self.unask(blob);
+        }
+    }
+
+    /// Nobody is asked for a blob any more: at a member it counts for what there is of it.
+    fn unask(&mut self, blob: &BlobId) {
+        self.asked.remove(blob);
+        let own = self.lacks(blob).filter(|wanted| wanted.kept.from.is_none());
+        if let Some(given) = own.map(|wanted| wanted.given) {
+            self.recount(blob, given);
         }
     }
 
     /// Says whether a peer is asked for a blob that is still wanted.
     pub(crate) fn is_asked(&self, blob: &BlobId, peer: &NodeId) -> bool {
         self.asked.get(blob) == Some(peer) && self.lacks(blob).is_some()
-    }
-
-    /// Asks a peer for a blob, where no other is asked and not too many are; says from where on.
-    pub(crate) fn ask(&mut self, blob: &BlobId, peer: NodeId) -> Option<u64> {
-        let from = self.lacks(blob)?.given;
-        if self.asked.contains_key(blob) || self.asked.len() >= BLOBS_AT_ONCE_MAX {
-            return None;
-        }
-        self.asked.insert(*blob, peer);
-        Some(from)
     }
 }
 
@@ -222,6 +317,21 @@ impl Wanted {
 }
 
 impl World {
+    /// Asks a peer for a blob, where no other is asked, not too many are and there is room for it; says from where on.
+    pub(crate) fn ask_blob(&mut self, blob: &BlobId, peer: NodeId) -> Option<u64> {
+        let blobs = &mut self.blobs;
+        let wanted = blobs.lacks(blob)?;
+        let (from, all) = (wanted.given, wanted.kept.blob.stored_bytes());
+        let more = all.saturating_sub(wanted.counted);
+        let busy = blobs.asked.contains_key(blob) || blobs.asked.len() >= BLOBS_AT_ONCE_MAX;
+        if busy || (more > 0 && !blobs.has_room(&self.policy, more)) {
+            return None;
+        }
+        blobs.recount(blob, all);
+        blobs.asked.insert(*blob, peer);
+        Some(from)
+    }
+
     /// Wants a blob that a peer offers to a carrier, or finds that it is wanted already; says whether it is.
     pub(crate) fn takes_blob(&mut self, peer: &NodeId, blob: &Blob) -> Result<bool, Refused> {
         if let Some(wanted) = self.blobs.wanted.get(&blob.id) {
@@ -231,8 +341,8 @@ impl World {
         if own || !self.keeps(&blob.space) || self.blobs.held.contains_key(&blob.id) {
             return Ok(false);
         }
-        self.blobs.room(&self.policy, blob.size, Some(peer))?;
-        self.blobs.want(Kept { blob: *blob, from: Some(*peer) });
+        self.blobs.admits(&self.policy, blob.stored_bytes(), peer)?;
+        self.blobs.want(Kept { blob: *blob, from: Some(*peer) }, self.now);
         Ok(true)
     }
 
@@ -251,17 +361,18 @@ impl World {
             return None;
         }
         let blob = wanted.kept.blob;
+        wanted.progress = self.now;
         wanted.given = offset.saturating_add(part_bytes(blob.size, offset)?);
         Some(Output::WritePart { blob, offset, bytes })
     }
 
     /// Gives up a blob that a carrier was offered and got something else for: who offered it may have
     /// told a size that it has not.
-    pub(crate) fn mistrust_blob(&mut self, peer: &NodeId, blob: &BlobId) -> Option<Output> {
-        let wanted = self.blobs.wanted.get(blob)?;
-        let nothing = wanted.kept.from == Some(*peer) && wanted.given == 0;
-        (nothing && self.blobs.forget(blob))
-            .then(|| Output::RemoveBlobs { blobs: BTreeSet::from([*blob]) })
+    pub(crate) fn mistrust_blob(&mut self, peer: &NodeId, blob: &BlobId) {
+        let of = |wanted: &&Wanted| wanted.kept.from == Some(*peer) && wanted.given == 0;
+        if self.blobs.wanted.get(blob).filter(of).is_some() {
+            self.blobs.forget(blob);
+        }
     }
 
     fn record_blob(&mut self, blob: &BlobId) {
@@ -270,6 +381,8 @@ impl World {
         let (records, blobs) = (vec![record(&wanted.kept)], vec![*blob]);
         self.commits.push_own(Parcel { records, blobs, ..Parcel::default() });
         wanted.save = Some(self.commits.last_save());
+        let all = wanted.kept.blob.stored_bytes();
+        self.blobs.recount(blob, all);
     }
 
     /// Takes up a record of an earlier run.
@@ -283,7 +396,7 @@ impl World {
         if let Some(erasing) = self.erasing.values_mut().find(|erasing| covers(&erasing.erase)) {
             erasing.blobs.insert(blob.id);
         } else if !self.index.is_erased(&blob.space, &blob.document) {
-            self.blobs.count(&kept);
+            self.blobs.enter(kept.from, blob.stored_bytes());
             self.blobs.keep(kept);
         }
     }
@@ -297,6 +410,7 @@ impl Replica {
         whole: &BTreeSet<BlobId>,
         parts: BTreeMap<BlobId, u64>,
     ) -> BTreeSet<BlobId> {
+        let erases = !self.world.erasing.is_empty();
         let blobs = &mut self.world.blobs;
         let lost: Vec<BlobId> =
             blobs.held.keys().filter(|blob| !whole.contains(*blob)).copied().collect();
@@ -304,13 +418,24 @@ impl Replica {
             blobs.forget(blob);
         }
         blobs.parts = parts;
-        whole.iter().filter(|blob| !blobs.held.contains_key(*blob)).copied().collect()
+        // Whose the parts are is not known: they may be of what is being erased.
+        let mut gone = if erases { blobs.take_orphans() } else { BTreeSet::new() };
+        gone.extend(whole.iter().filter(|blob| !blobs.held.contains_key(*blob)));
+        gone
     }
 
     /// Returns a blob that is held whole.
     #[must_use]
     pub fn blob(&self, blob: &BlobId) -> Option<&Blob> {
         self.world.blobs.held(blob)
+    }
+
+    /// Counts the members that said since the start to hold a blob that is held here.
+    #[must_use]
+    pub fn blob_elsewhere(&self, blob: &BlobId) -> usize {
+        let World { blobs, directory, now, .. } = &self.world;
+        let peers = blobs.elsewhere.get(blob).into_iter().flatten();
+        peers.filter(|peer| directory.admits(peer, *now).is_ok()).count()
     }
 
     /// Lists the blobs that are held whole.
@@ -321,6 +446,12 @@ impl Replica {
     /// Lists the blobs that are wanted and not whole.
     pub fn wanted_blobs(&self) -> impl Iterator<Item = &Blob> {
         self.world.blobs.wanted.values().map(|wanted| &wanted.kept.blob)
+    }
+
+    /// Returns a blob that is wanted and not held.
+    #[must_use]
+    pub fn wanted_blob(&self, blob: &BlobId) -> Option<&Blob> {
+        self.world.blobs.wanted.get(blob).map(|wanted| &wanted.kept.blob)
     }
 
     /// Says how many bytes of a blob that is wanted are durable.
@@ -341,10 +472,10 @@ impl Replica {
         BlobCount::of(self.world.blobs.wanted.values().map(|wanted| &wanted.kept))
     }
 
-    /// Returns the bytes of blobs that a carrier keeps for a sending endpoint.
+    /// Returns the bytes of disk that blobs take which a carrier keeps for a sending endpoint.
     #[must_use]
     pub fn carried_blob_bytes(&self, peer: &NodeId) -> u64 {
-        self.world.blobs.carried.get(peer).copied().unwrap_or_default()
+        self.world.blobs.carried.get(peer).map_or(0, |of| of.bytes)
     }
 
     pub(super) fn want_blob(&mut self, blob: Blob) {
@@ -352,18 +483,17 @@ impl Replica {
         let known =
             world.blobs.held.contains_key(&blob.id) || world.blobs.wanted.contains_key(&blob.id);
         let erased = world.index.is_erased(&blob.space, &blob.document);
-        let room = world.blobs.room(&world.policy, blob.size, None).is_ok();
-        if known || erased || !room || !blob.is_sized() {
+        if known || erased || !blob.is_sized() {
             return;
         }
-        world.blobs.want(Kept { blob, from: None });
+        world.blobs.want(Kept { blob, from: None }, world.now);
         for session in self.sessions.values_mut() {
             session.look_for(&blob.id);
         }
     }
 
     pub(super) fn keep_blob(&mut self, blob: Blob) {
-        self.world.blobs.want(Kept { blob, from: None });
+        self.world.blobs.want(Kept { blob, from: None }, self.world.now);
         self.world.record_blob(&blob.id);
     }
 
@@ -373,6 +503,8 @@ impl Replica {
             let records = removals(&blobs).collect();
             self.world.commits.push_own(Parcel { records, ..Parcel::default() });
             outputs.push(Output::RemoveBlobs { blobs });
+            // There may be room now for what is wanted.
+            self.all_dirty();
         }
     }
 
@@ -393,7 +525,7 @@ impl Replica {
             }
             Written::Failed { to } => {
                 (wanted.written, wanted.given) = (to, to);
-                blobs.asked.remove(blob);
+                blobs.unask(blob);
                 blobs.backoff.failed();
             }
         }
@@ -412,8 +544,9 @@ impl Replica {
         }
     }
 
-    /// Records again what could not be recorded.
-    pub(super) fn retry_blobs(&mut self) {
+    /// Records again what could not be recorded, and forgets at a carrier what it was offered in vain.
+    pub(super) fn retry_blobs(&mut self, outputs: &mut Vec<Output>) {
+        self.forget_offers(outputs);
         self.world.blobs.backoff.tick();
         let lost = |save| self.world.commits.saved(save) == Saved::Lost;
         let wanted = self.world.blobs.wanted.iter();
@@ -421,5 +554,23 @@ impl Replica {
         for blob in lost.map(|(blob, _)| *blob).collect::<Vec<_>>() {
             self.world.record_blob(&blob);
         }
+    }
+
+    /// Forgets blobs of which nothing came for an hour, or whose offerer is no member any more.
+    fn forget_offers(&mut self, outputs: &mut Vec<Output>) {
+        let World { blobs, directory, now, .. } = &mut self.world;
+        let now = *now;
+        if now >= blobs.looked && now.since_ms(blobs.looked) < LOOK_MS {
+            return;
+        }
+        blobs.looked = now;
+        let vain = |wanted: &&Wanted| {
+            let late = now.since_ms(wanted.progress) >= BLOB_OFFER_MS;
+            let from = wanted.kept.from.filter(|_| !wanted.whole);
+            from.is_some_and(|from| late || directory.admits(&from, now).is_err())
+        };
+        let vain: BTreeSet<BlobId> =
+            blobs.wanted.values().filter(vain).map(|wanted| wanted.kept.blob.id).collect();
+        self.drop_blobs(vain, outputs);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! order becomes durable ─→ index forgets and refuses, sessions and queue drop ─→ Output::Erase
-//!    the shell drops keys and views ─→ Input::Erase ─→ one commit: entries, records, the note
+//!    the shell removes files of blobs ─→ Input::BlobsRemoved
+//!    the shell drops keys and views ─→ Input::Erase ─→ with the former, one commit: entries, records, the note
 //!    the note is durable ─→ Replica::unconfirmed ─→ the shell signs the confirmation
 //! ```
 //!
@@ -28,8 +29,10 @@ pub(crate) struct Erasing {
     pub(super) erase: Erase,
     /// Documents of which something was held.
     gone: BTreeSet<DocTag>,
-    /// Blobs of it that were held, whole or in part.
+    /// Blobs of it that were held, whole or in part, and all parts of which nobody knows whose they are.
     pub(super) blobs: BTreeSet<BlobId>,
+    /// Those of them whose files are gone.
+    removed: BTreeSet<BlobId>,
     /// Whether anything was held, or this node was a member.
     held: bool,
     /// Whether the shell was told.
@@ -53,8 +56,9 @@ impl World {
         let erase = order.erase().clone();
         let pruning = self.forget_pruning(&erase);
         let gone = self.index.erase(&erase);
-        let blobs = self.blobs.erase(&erase);
+        let mut blobs = self.blobs.erase(&erase);
         let mut held = !gone.is_empty() || !blobs.is_empty();
+        blobs.extend(self.blobs.take_orphans());
         for (from, entries) in self.commits.purge(&erase, &gone) {
             held = true;
             if let Some(from) = from {
@@ -76,7 +80,8 @@ impl World {
             agreement.delivered.retain(|document, _| !gone.contains(document));
         }
         let (told, records, save) = (false, None, None);
-        let erasing = Erasing { erase, gone, blobs, held, told, records, pruning, save };
+        let removed = BTreeSet::new();
+        let erasing = Erasing { erase, gone, blobs, removed, held, told, records, pruning, save };
         self.erasing.insert(order.id(), erasing);
     }
 
@@ -111,6 +116,9 @@ impl World {
     fn commit_erasure(&mut self, order: OrderId) {
         let Some(erasing) = self.erasing.get(&order) else { return };
         let Some(records) = &erasing.records else { return };
+        if !erasing.blobs.is_subset(&erasing.removed) {
+            return;
+        }
         let mut records = records.clone();
         records.push(note(order, self.confirms(erasing)));
         records.extend(removals(&erasing.blobs));
@@ -187,6 +195,20 @@ impl Replica {
             for session in self.sessions.values_mut() {
                 session.quota_given_back();
             }
+        }
+    }
+
+    /// Takes up which files of blobs are gone.
+    pub(super) fn blobs_removed(&mut self, blobs: &BTreeSet<BlobId>) {
+        let mut orders = Vec::new();
+        for (order, erasing) in &mut self.world.erasing {
+            erasing.removed.extend(blobs.intersection(&erasing.blobs));
+            if erasing.save.is_none() {
+                orders.push(*order);
+            }
+        }
+        for order in orders {
+            self.world.commit_erasure(order);
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Blobs {
     /// Fingerprints that the peer told: of spaces, and of names that are not shared yet, for lanes overtake each other.
     told: BTreeMap<SpaceTag, [u8; 16]>,
     unplaced: BTreeMap<SpaceName, [u8; 16]>,
+    /// What was last reckoned as the fingerprint of a space, and of which state of it.
+    reckoned: BTreeMap<SpaceTag, (u64, [u8; 16])>,
     /// Blobs to be told of.
     telling: BTreeSet<BlobId>,
     /// Words said since the last tick that cost the peer a look at every shared space.
@@ -146,6 +148,7 @@ impl Session {
             Word::Lacking(blob) => {
                 self.blobs.offers.remove(&blob);
                 self.blobs.todo.remove(&blob);
+                world.blobs.note_lacking(&blob, &self.peer);
                 if self.blobs.fetching.as_ref().is_some_and(|of| of.blob.id == blob) {
                     self.release_blob(world);
                 }
@@ -154,12 +157,18 @@ impl Session {
         Ok(())
     }
 
-    fn sum(&self, world: &World, space: &SpaceTag) -> [u8; 16] {
+    fn sum(&mut self, world: &World, space: &SpaceTag) -> [u8; 16] {
+        let state = world.blobs.state(space);
+        if let Some((_, sum)) = self.blobs.reckoned.get(space).filter(|(of, _)| *of == state) {
+            return *sum;
+        }
         let mut sum = Sum::default();
         for blob in world.blobs.of_space(space) {
             sum.add(&self.salt.item(blob.id.as_bytes(), blob.document.as_bytes()));
         }
-        self.salt.close(&sum)
+        let sum = self.salt.close(&sum);
+        self.blobs.reckoned.insert(*space, (state, sum));
+        sum
     }
 
     fn on_held(&mut self, world: &mut World, spaces: Vec<BlobsOfSpace>, outputs: &mut Vec<Output>) {
@@ -189,8 +198,11 @@ impl Session {
         if world.inboxes.contains(&blob.space) {
             return Err(Refused::UnknownSpace);
         }
-        let held = world.blobs.held(&blob.id).is_some();
-        if held || world.index.is_erased(&blob.space, &blob.document) {
+        let held = world.blobs.held(&blob.id).copied();
+        if held == Some(blob) {
+            world.blobs.note_elsewhere(&blob.id, self.peer);
+        }
+        if held.is_some() || world.index.is_erased(&blob.space, &blob.document) {
             return Ok(());
         }
         let full = self.blobs.offers.len() >= BLOB_OFFERS_MAX;
@@ -275,7 +287,7 @@ impl Session {
             self.blobs.offers.remove(id);
             self.blobs.todo.remove(id);
             self.release_blob(world);
-            outputs.extend(world.mistrust_blob(&self.peer, id));
+            world.mistrust_blob(&self.peer, id);
             return self.refuse(Refused::BadBlob, outputs);
         };
         fetching.progress = world.now;
@@ -294,7 +306,7 @@ impl Session {
     /// The next word about blobs that is not a part.
     pub(super) fn next_blob_word(&mut self, world: &mut World) -> Option<Frame> {
         let word = self.next_lacking().or_else(|| self.next_part_want(world));
-        let list = |session: &mut Self| {
+        let mut list = |session: &mut Self| {
             (session.blobs.said < LISTS_MAX).then(|| session.next_list(world)).flatten()
         };
         let word = word.or_else(|| {
@@ -313,7 +325,7 @@ impl Session {
         self.blobs.ready.pop_front()
     }
 
-    fn next_list(&mut self, world: &World) -> Option<Word> {
+    fn next_list(&mut self, world: &mut World) -> Option<Word> {
         self.next_ask(world).or_else(|| self.next_held(world)).or_else(|| self.next_sums(world))
     }
 
@@ -329,11 +341,16 @@ impl Session {
         (!sums.is_empty()).then_some(Word::Sums(sums))
     }
 
-    fn next_ask(&mut self, world: &World) -> Option<Word> {
+    fn next_ask(&mut self, world: &mut World) -> Option<Word> {
         let mut names = Vec::new();
         while names.len() < BLOBS_IN_A_LIST_MAX {
             let Some((space, sum)) = self.blobs.told.pop_first() else { break };
-            if self.shares(&space) && self.sum(world, &space) != sum {
+            if !self.shares(&space) {
+                continue;
+            }
+            if self.sum(world, &space) == sum {
+                world.blobs.note_alike(&space, self.peer);
+            } else {
                 names.push(self.salt.name(&space));
             }
         }
@@ -401,7 +418,7 @@ impl Session {
             wanted.is_some() && wanted == offers.get(id)
         });
         self.blobs.todo.iter().find_map(|id| {
-            let (blob, from) = (*offers.get(id)?, world.blobs.ask(id, peer)?);
+            let (blob, from) = (*offers.get(id)?, world.ask_blob(id, peer)?);
             Some(Fetching { blob, ask: from, come: from, progress })
         })
     }

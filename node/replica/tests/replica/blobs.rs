@@ -10,7 +10,8 @@ use linli_replica::fingerprint::Salt;
 use linli_replica::frame::{Adopt, BlobOffer, Blobs, BlobsOfSpace, Frame, Hello, Naming, Spaces};
 use linli_replica::id::{BlobId, CommunityId, DocTag, NodeId, SpaceTag, Timestamp};
 use linli_replica::limits::{
-    BLOB_BYTES_MAX, BLOB_PART_BYTES, BLOB_PATIENCE_MS, BLOB_WANTS_MAX, BLOB_WINDOW, REFUSALS_MAX,
+    BLOB_BYTES_MAX, BLOB_OFFER_MS, BLOB_PART_BYTES, BLOB_PATIENCE_MS, BLOB_WANTS_MAX, BLOB_WINDOW,
+    REFUSALS_MAX,
 };
 use linli_replica::replica::{Ending, Input, Policy, Refused};
 
@@ -21,7 +22,7 @@ const PART: u64 = BLOB_PART_BYTES as u64;
 const SECRET: [u8; 32] = [42; 32];
 
 /// Seven parts and a bit.
-const SIZE: usize = 7 * BLOB_PART_BYTES + 5;
+const SIZE: usize = 7 * BLOB_PART_BYTES + 240;
 
 fn bytes(seed: u8, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
@@ -89,7 +90,8 @@ fn a_carrier_keeps_a_blob_for_who_is_away() {
     network.connect(a, carrier);
     network.settle();
     assert!(holds(&network, carrier, &blob));
-    assert_eq!(network.nodes[&carrier].replica.carried_blob_bytes(&a), blob.size);
+    assert_eq!(network.nodes[&carrier].replica.carried_blob_bytes(&a), blob.stored_bytes());
+    assert_eq!(network.nodes[&a].replica.blob_elsewhere(&blob.id), 1);
     network.cut(a, carrier);
     network.connect(b, carrier);
     network.settle();
@@ -109,10 +111,13 @@ fn a_carrier_keeps_a_blob_for_who_is_away() {
     assert_eq!(parts(&network, carrier, b).len(), 8);
     // Whoever comes back with the same has nothing to fetch.
     network.log.clear();
+    network.crash(a);
+    assert_eq!(network.nodes[&a].replica.blob_elsewhere(&blob.id), 0, "not known");
     network.connect(a, carrier);
     network.settle();
     let more = network.log.iter().filter(|(.., f)| matches!(f, Frame::Blobs(Blobs::Held(_))));
     assert_eq!(more.count(), 0, "the sums are equal");
+    assert_eq!(network.nodes[&a].replica.blob_elsewhere(&blob.id), 1, "by the sum");
 }
 
 #[test]
@@ -238,7 +243,7 @@ fn a_full_disk_is_tried_again_and_nothing_is_fetched_meanwhile() {
 fn the_quota_of_blobs_is_apart_from_that_of_entries() {
     let (mut network, blob) = scene();
     let (a, carrier) = (node(1), node(9));
-    let policy = Policy { blob_bytes: blob.size + 10, ..Policy::CARRIER };
+    let policy = Policy { blob_bytes: blob.stored_bytes() + 10, ..Policy::CARRIER };
     network.set_policy(carrier, policy);
     network.connect(a, carrier);
     network.settle();
@@ -250,7 +255,7 @@ fn the_quota_of_blobs_is_apart_from_that_of_entries() {
     network.check_equal(a, carrier, &[space(5)]);
     // A restart keeps the count.
     network.crash(carrier);
-    assert_eq!(network.nodes[&carrier].replica.carried_blob_bytes(&a), blob.size);
+    assert_eq!(network.nodes[&carrier].replica.carried_blob_bytes(&a), blob.stored_bytes());
     network.connect(a, carrier);
     network.settle();
     assert!(!holds(&network, carrier, &second));
@@ -262,12 +267,16 @@ fn a_member_keeps_no_more_than_its_bound() {
     let (a, b) = (node(1), node(2));
     network.set_policy(b, Policy { blob_bytes_all: blob.size * 3 / 2, ..Policy::MEMBER });
     let second = keep(&mut network, a, 2, space(5), document(5, 1));
-    network.input(b, Input::WantBlobs(vec![blob, second]));
+    // What is only named takes no room.
+    let phantoms = (0..100).map(|n| Blob { id: BlobId([n; 32]), ..blob });
+    network.input(b, Input::WantBlobs(phantoms.collect()));
+    network.input(b, Input::WantBlobs(vec![blob]));
     network.connect(a, b);
+    network.settle();
+    network.input(b, Input::WantBlobs(vec![second]));
     network.settle();
     assert!(holds(&network, b, &blob) && !holds(&network, b, &second));
     network.input(b, Input::DropBlobs(BTreeSet::from([blob.id])));
-    network.input(b, Input::WantBlobs(vec![second]));
     network.settle();
     assert!(!holds(&network, b, &blob) && holds(&network, b, &second));
     network.crash(b);
@@ -311,10 +320,68 @@ fn an_erased_space_takes_its_blobs_along_at_members_and_carriers() {
         network.crash(id);
         assert!(!holds(&network, id, &blobs[0]) && holds(&network, id, &blobs[1]));
     }
-    assert_eq!(network.nodes[&carrier].replica.carried_blob_bytes(&a), blobs[1].size);
+    assert_eq!(network.nodes[&carrier].replica.carried_blob_bytes(&a), blobs[1].stored_bytes());
     // Whoever names it again brings nothing back.
     network.input(b, Input::WantBlobs(vec![blobs[0]]));
     assert_eq!(network.nodes[&b].replica.blob_bytes(&blobs[0].id), None);
+}
+
+#[test]
+fn an_erasure_waits_for_the_files_and_takes_parts_of_unknown_spaces_along() {
+    let (mut network, _) = scene();
+    let a = node(1);
+    let order_key = key(88);
+    let community = CommunityId(network.community().genesis.id().0);
+    let terms = Terms {
+        community,
+        space: [5; 32].into(),
+        carrier_key: order_key.verifying_key().to_bytes().into(),
+        documents: None,
+        at: Timestamp(1),
+    };
+    let tag = terms.tag();
+    network.want(a, tag);
+    network.write(a, tag, document(1, 1), Urgency::Normal, 1, 500);
+    let blob = keep(&mut network, a, 7, tag, document(1, 1));
+    let (orphan, bytes) = made(8, tag, document(1, 1), SIZE);
+    let disk = &mut network.nodes.get_mut(&a).unwrap().disk;
+    disk.parts.insert(orphan.id, bytes[..BLOB_PART_BYTES].to_vec());
+    network.crash(a);
+    let disk = &mut network.nodes.get_mut(&a).unwrap().disk;
+    assert_eq!(disk.parts.len(), 1);
+    disk.stuck = true;
+    let order = erasure::publish(terms.sign(&order_key), community, Timestamp(1), &key(1));
+    network.certify(a, vec![order]);
+    network.settle();
+    assert!(network.nodes[&a].replica.unconfirmed().is_empty(), "the files are there");
+    // It is begun again after a restart.
+    network.nodes.get_mut(&a).unwrap().disk.stuck = false;
+    network.crash(a);
+    network.settle();
+    assert_eq!(network.nodes[&a].replica.unconfirmed().len(), 1);
+    let disk = &network.nodes[&a].disk;
+    assert!(disk.parts.is_empty() && !disk.whole.contains_key(&blob.id));
+}
+
+#[test]
+fn a_carrier_bounds_what_it_is_offered_and_forgets_what_does_not_come() {
+    let (mut network, _) = scene();
+    network.set_policy(node(9), Policy { blobs_max: 5, ..Policy::CARRIER });
+    let mut liar = Liar::new(network, node(9));
+    liar.share(space(6));
+    let (of, _) = made(9, space(6), document(6, 1), SIZE);
+    for number in 0..7 {
+        liar.offer(&Blob { id: BlobId([number; 32]), ..of });
+    }
+    assert_eq!(refused(&liar.network, liar.victim), [Refused::Quota; 2]);
+    let wanted = |liar: &Liar| liar.network.nodes[&liar.victim].replica.wanted_blobs().count();
+    assert_eq!(wanted(&liar), 5);
+    liar.network.tick(BLOB_OFFER_MS - 1);
+    assert_eq!(wanted(&liar), 5);
+    liar.network.tick(60_000);
+    assert_eq!(wanted(&liar), 0);
+    let carrier = &liar.network.nodes[&liar.victim].replica;
+    assert_eq!(carrier.carried_blob_bytes(&liar.liar), 0);
 }
 
 /// A member says whatever it likes to a node.
@@ -406,18 +473,20 @@ fn a_part_that_is_wrong_or_that_nobody_asked_for_is_refused() {
     liar.say(&part(0, slice(0)));
     assert_eq!(refused(&liar.network, liar.victim), [Refused::Unasked]);
     // A size that it has not: the honest one is taken all the same.
-    liar.offer(&Blob { size: good.size * 3, ..good });
+    liar.offer(&Blob { size: 2_884_304, ..good });
     liar.say(&part(0, slice(0)));
     assert_eq!(refused(&liar.network, liar.victim)[1..], [Refused::BadBlob]);
-    liar.offer(&Blob { size: BLOB_BYTES_MAX + 1, ..good });
-    assert_eq!(refused(&liar.network, liar.victim)[2..], [Refused::BadBlob]);
+    for size in [BLOB_BYTES_MAX + 1, good.size + 1, 1] {
+        liar.offer(&Blob { size, ..good });
+    }
+    assert_eq!(refused(&liar.network, liar.victim)[2..], [Refused::BadBlob; 3]);
     liar.offer(&good);
     liar.writable();
     liar.say(&part(0, slice(0)));
     let mut wrong = slice(PART);
     *wrong.last_mut().unwrap() ^= 1;
     liar.say(&part(PART, wrong));
-    assert_eq!(refused(&liar.network, liar.victim)[3..], [Refused::BadBlob]);
+    assert_eq!(refused(&liar.network, liar.victim)[5..], [Refused::BadBlob]);
     let came = liar.network.nodes[&liar.victim].disk.parts[&good.id].len() as u64;
     assert_eq!(came, PART, "what was checked stays");
     assert!(liar.ended().is_empty());

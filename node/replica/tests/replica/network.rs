@@ -83,6 +83,8 @@ pub(crate) struct Node {
 pub(crate) struct Disk {
     pub(crate) whole: BTreeMap<BlobId, Vec<u8>>,
     pub(crate) parts: BTreeMap<BlobId, Vec<u8>>,
+    /// Nothing can be removed.
+    pub(crate) stuck: bool,
     pub(crate) full: bool,
 }
 
@@ -293,8 +295,12 @@ impl Network {
                 self.input(id, Input::PartWritten { blob, written });
             }
             Output::RemoveBlobs { blobs } => {
+                if node.disk.stuck {
+                    return;
+                }
                 node.disk.whole.retain(|blob, _| !blobs.contains(blob));
                 node.disk.parts.retain(|blob, _| !blobs.contains(blob));
+                self.input(id, Input::BlobsRemoved(blobs));
             }
             Output::Carried { carried, .. } => node.told.carried.absorb(carried),
             Output::Directory { .. } => {}
@@ -401,6 +407,7 @@ impl Network {
         let parts = node.disk.parts.iter().map(|(blob, part)| (*blob, part.len() as u64));
         for blob in node.replica.restore_blobs(&whole, parts.collect()) {
             node.disk.whole.remove(&blob);
+            node.disk.parts.remove(&blob);
         }
         node.commits.clear();
         node.writing.clear();

@@ -163,7 +163,7 @@ fn what_is_removed_stays_so_whatever_was_queued_and_may_come_again() {
         blobs.write(*blob, 0, part, Box::new(move |written, _| done.send(written).unwrap()));
     }
     let ids: BTreeSet<_> = all.iter().map(|(blob, _)| blob.id).collect();
-    blobs.remove(&ids).unwrap();
+    blobs.remove_now(ids).unwrap();
     assert_eq!(told.iter().take(20).count(), 20);
     assert!(names(folder.path()).is_empty(), "what was queued was not written");
     let (blob, bytes) = &all[0];
