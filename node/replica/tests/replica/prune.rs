@@ -11,11 +11,13 @@ use linli_replica::id::{
 };
 use linli_replica::limits::PRUNE_DELAY_MS;
 use linli_replica::prune::{Base, Checkpoint, Cut, Terms, document_tag};
-use linli_replica::replica::{Input, Policy, Pruned, Refused};
+use linli_replica::replica::{Input, Policy, Pruned};
 use proptest::prelude::*;
 
 use crate::community::{key, node};
 use crate::network::{Network, document, entry};
+
+mod edges;
 
 const CARRIER_KEY: u8 = 77;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
@@ -633,115 +635,6 @@ fn a_later_order_cuts_further_and_only_with_every_log_again() {
     town.meet(3, 9);
     assert_eq!(town.sequences(3, 1), [29, 30]);
     town.check(9);
-}
-
-/// Two orders of one document that are due at the same time, and a carrier that is about to look at them.
-fn two_orders(seed: u64) -> Town {
-    let mut town = Town::with_history(seed);
-    town.write(1, 4);
-    town.network.settle();
-    for (cuts, checkpoint) in [([(1, 20), (2, 5)], (21, 23)), ([(1, 24), (2, 10)], (24, 27))] {
-        let terms = town.order_of(&cuts, checkpoint);
-        town.give(&terms);
-    }
-    town.leave();
-    town.pass(9, DELAY_HOURS - 3);
-    town
-}
-
-#[test]
-fn two_orders_of_a_document_are_carried_out_one_after_the_other() {
-    let mut town = two_orders(22);
-    let bytes = |town: &Town| town.network.nodes[&node(9)].replica.carried_in_all();
-    let before = bytes(&town);
-    let mut commits = 0;
-    for _ in 0..8 {
-        town.network.now = town.network.now.plus_ms(HOUR_MS);
-        town.network.input(node(9), Input::Tick);
-        commits = town.network.batches(node(9)).filter(|batch| !batch.prune.is_empty()).count();
-        if commits > 0 {
-            break;
-        }
-        town.network.drain();
-    }
-    assert_eq!(commits, 1);
-    for ticket in town.network.pending(node(9)) {
-        town.network.input(node(9), Input::Failed { ticket });
-    }
-    assert_eq!((town.base(9, 1), bytes(&town)), (None, before));
-    town.network.drain();
-    town.pass(9, 4);
-    assert_eq!(town.sequences(9, 1), [24, 25, 26, 27]);
-    assert_eq!(town.sequences(9, 2), [10]);
-    assert_eq!(town.notes(9), (2, true));
-    town.check(9);
-}
-
-#[test]
-fn an_order_that_others_went_beyond_ends() {
-    let (mut town, _) = Town::pruned(23);
-    town.network.connect(node(1), node(9));
-    let behind = town.order_of(&[(1, 19)], (21, 23));
-    town.give(&behind);
-    town.leave();
-    assert_eq!(town.notes(9), (2, false));
-    town.pass(9, DELAY_HOURS + 2);
-    assert_eq!(town.notes(9), (2, true));
-    assert_eq!(town.sequences(9, 1), (20..=28).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_branch_before_the_base_is_not_asked_for_without_end() {
-    let mut town = Town::with_history(24);
-    town.meet(1, 3);
-    let terms = town.order();
-    town.give(&terms);
-    town.leave();
-    town.pass(9, DELAY_HOURS + 2);
-    let image = town.held(1, 1)[..18].to_vec();
-    town.fork(3, 1, &image);
-    town.network.log.clear();
-    town.network.connect(node(3), node(9));
-    let asked = |town: &mut Town| {
-        for _ in 0..120 {
-            town.network.tick(1_000);
-            town.network.drain();
-        }
-        town.pages_to(9)
-    };
-    let first = asked(&mut town);
-    assert!((1..=3).contains(&first), "{first} times");
-    assert_eq!(asked(&mut town), first, "no more within five minutes");
-    assert_eq!(town.sequences(9, 1), (20..=23).collect::<Vec<_>>());
-}
-
-#[test]
-fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
-    let (mut town, _) = Town::pruned(25);
-    town.network.set_policy(node(3), Policy::MEMBER);
-    town.network.connect(node(3), node(9));
-    for _ in 0..60 {
-        town.network.tick(1_000);
-        town.network.drain();
-    }
-    town.leave();
-    let refused = &town.network.nodes[&node(3)].told.refused;
-    assert!(!refused.is_empty(), "the order came");
-    assert!(refused.iter().all(|(_, reason)| *reason == Refused::BadPage), "{refused:?}");
-    assert_eq!((town.notes(3).0, town.base(3, 1)), (0, None));
-    assert_eq!(town.network.nodes[&node(3)].store.entries().count(), 0);
-
-    // An order that it holds from before, or gives itself.
-    let mut town = Town::with_history(26);
-    let terms = town.order();
-    town.give(&terms);
-    assert_eq!(town.notes(9).0, 1);
-    town.network.set_policy(node(9), Policy::CARRIER);
-    town.network.set_policy(node(1), Policy::MEMBER);
-    let again = Terms { at: town.network.now.plus_ms(1), ..terms };
-    town.give(&again);
-    assert_eq!((town.notes(9).0, town.notes(1).0), (0, 0));
-    assert_eq!(removed(&mut town, DELAY_HOURS + 2), 0);
 }
 
 #[test]
