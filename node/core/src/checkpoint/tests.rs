@@ -298,7 +298,7 @@ fn of_a_log_that_its_author_bound_to_two_nodes_nothing_is_known() {
 
 #[test]
 fn changes_are_counted_over_all_logs_before_any_is_looked_at() {
-    let entries = history(5, 30);
+    let entries = history(7, 40);
     let mut large = whole(&entries);
     assert!(large.0.len() > 1);
     let changes = |whole: &Whole| -> usize {
