@@ -168,10 +168,7 @@ fn a_stick_brings_what_lacked_and_custody_comes_back() {
     let taken = unpack(&hub, &second);
     assert!(taken["entries"].as_u64().unwrap() > 0 && taken["receipts"] != 0, "{taken}");
     assert_eq!(waiting(&hub, &at_centre), 0, "the centre holds all, by its own word");
-    assert_eq!(
-        hub.ask(&["leave"]),
-        json!({ "may_leave": true, "waiting_entries": 0, "waiting_files": 0 })
-    );
+    assert_eq!(hub.ask(&["leave"])["may_leave"], true);
     let shown = hub.ask(&["alert", "show", &alert]);
     assert_eq!(shown["view"]["owner"]["person"]["name"], "李明");
     // What came is receipted with the next trip, and then there is nothing more to be said.

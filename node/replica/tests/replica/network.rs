@@ -95,6 +95,15 @@ impl Disk {
         blob::slice(&blob.id, blob.size, offset, &bytes[..], &hashes[..]).ok()
     }
 
+    /// Removes blobs; says whether they are gone.
+    fn remove(&mut self, blobs: &BTreeSet<BlobId>) -> bool {
+        if !self.stuck {
+            self.whole.retain(|blob, _| !blobs.contains(blob));
+            self.parts.retain(|blob, _| !blobs.contains(blob));
+        }
+        !self.stuck
+    }
+
     fn write(&mut self, blob: &Blob, offset: u64, bytes: &[u8]) -> Written {
         if self.full {
             return Written::Failed { to: offset };
@@ -295,12 +304,9 @@ impl Network {
                 self.input(id, Input::PartWritten { blob, written });
             }
             Output::RemoveBlobs { blobs } => {
-                if node.disk.stuck {
-                    return;
+                if node.disk.remove(&blobs) {
+                    self.input(id, Input::BlobsRemoved(blobs));
                 }
-                node.disk.whole.retain(|blob, _| !blobs.contains(blob));
-                node.disk.parts.retain(|blob, _| !blobs.contains(blob));
-                self.input(id, Input::BlobsRemoved(blobs));
             }
             Output::Carried { carried, .. } => node.told.carried.absorb(carried),
             Output::Directory { .. } => {}
