@@ -57,7 +57,7 @@ struct New {
     #[arg(long, default_value = "")]
     note: String,
     /// How it was asked for, such as phone
-    #[arg(long, default_value = "desk")]
+    #[arg(long, default_value = "front_desk")]
     channel: String,
 }
 

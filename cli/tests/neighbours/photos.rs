@@ -28,7 +28,7 @@ fn photo(folder: &Path, name: &str, bytes: usize) -> (PathBuf, Vec<u8>) {
 fn begun(hub: &Desk, centre: &Desk, provider: &Desk) -> String {
     let elder = add_elder(hub, "王秀英");
     sees(centre, &elder);
-    let new = ["order", "new", &elder, "daily.meal_delivery", "--channel", "phone"];
+    let new = ["order", "new", &elder, "daily.meal_delivery"];
     let order = hub.ask(&new)["order"].as_str().unwrap().to_owned();
     let shows = |site: &Desk, stage: &str| {
         site.await_answer(&["order", "show", &order], |shown| {
