@@ -138,7 +138,9 @@ impl Adding {
         saves.extend(more);
         let view = orders::read(node, self.document)?;
         if let Some(of) = view.attached.iter().find(|of| of.fact == fact) {
-            return Ok((super::json(&row(node, of))?, saves));
+            // It is answered once it is durable, hence here.
+            let row = FileRow { here: true, come: of.file.sealed, ..row(node, of) };
+            return Ok((super::json(&row)?, saves));
         }
         let refused = view.timeline.iter().find(|entry| entry.id == fact);
         let why = refused.and_then(|entry| entry.not_standing.as_ref());
