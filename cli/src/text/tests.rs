@@ -129,6 +129,8 @@ fn everything_that_is_said_exists_and_everything_that_exists_is_said() {
         "right-",
         "may-",
         "courier-refused-",
+        "checkpoint-",
+        "flaw-",
     ];
     files.push(include_str!("../../../node/src/handle/import.rs").to_owned());
     let detailed = files.last().map(|file| literals(file, "Detail::new(")).unwrap_or_default();

@@ -12,8 +12,12 @@ use crate::{
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for item in fs::read_dir(from).unwrap() {
-        let item = item.unwrap();
-        fs::copy(item.path(), to.join(item.file_name())).unwrap();
+        let (from, to) = item.map(|item| (item.path(), to.join(item.file_name()))).unwrap();
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
     }
 }
 
