@@ -56,6 +56,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
             address,
             since_ms: seen.since_ms,
             last_seen_ms: last_seen(node, id, &seen, at),
+            heartbeat_ms: node.heartbeats.of_node(id),
             waiting_entries: waiting(node, &written, id, member),
             synced: seen.synced && connected.is_some(),
             sent_bytes: connected.map_or(0, |connection| connection.bytes_sent),
