@@ -25,7 +25,7 @@ pub mod report;
 
 pub use card::{CardKey, CardView, Given, Read, card_keys};
 pub use ladder::{
-    Climb, Climbed, Here, Ladder, LadderAct, LadderError, STEPS_MAX, Step, Turn, Way,
+    Climb, Climbed, Here, Ladder, LadderAct, LadderError, STEPS_MAX, Step, Turn, Watch, Way,
 };
 
 /// Separates alert ids from every other use of BLAKE3.

@@ -70,6 +70,12 @@ impl Bells {
                         end(bell, &ringing);
                     }
                 }
+                // Whoever hears a drill must hear that it is none any more.
+                (Some(told), Some(ringing)) if told.drill != ringing.told.drill => {
+                    ringing.task.abort();
+                    let ringing = begin(bell, told);
+                    self.ringing.insert(place, ringing);
+                }
                 (Some(_), Some(_)) | (None, None) => {}
             }
         }
@@ -82,14 +88,30 @@ impl Bells {
         self.ringing.iter().any(|(place, ringing)| ringing.rings && of(place))
     }
 
-    /// A call by the first program that can. The answer says whether it was put through.
+    /// A call by the first program that puts it through; says whether one did.
     pub(crate) fn call(&self, told: &Told) -> impl Future<Output = bool> + use<> {
-        let bell = self.bells.iter().find(|bell| bell.ways.contains(&told.way));
-        let command = bell.and_then(|bell| command(&bell.ring, told));
+        let of = self.bells.iter().filter(|bell| bell.ways.contains(&told.way));
+        let commands: Vec<Command> = of.filter_map(|bell| command(&bell.ring, told)).collect();
         async move {
-            let Some(mut child) = command.and_then(spawn) else { return false };
-            let ended = tokio::time::timeout(CALL_PATIENCE, child.wait()).await;
-            matches!(ended, Ok(Ok(status)) if status.success())
+            for command in commands {
+                let Some(mut child) = spawn(command) else { continue };
+                let ended = tokio::time::timeout(CALL_PATIENCE, child.wait()).await;
+                if matches!(ended, Ok(Ok(status)) if status.success()) {
+                    return true;
+                }
+            }
+            false
+        }
+    }
+
+    /// Runs what ends a ringing, for all bells: this machine may have stopped while they rang.
+    pub(crate) fn hush(&self) {
+        for bell in &self.bells {
+            for way in &bell.ways {
+                let told =
+                    Told { alert: Uuid::nil(), way: *way, what: None, drill: false, phone: None };
+                run_still(bell, &told);
+            }
         }
     }
 }
@@ -116,7 +138,11 @@ fn begin(bell: &Bell, told: &Told) -> Ringing {
 fn end(bell: &Bell, ringing: &Ringing) {
     // Its program is killed with it.
     ringing.task.abort();
-    let still = bell.still.as_ref().and_then(|words| command(words, &ringing.told));
+    run_still(bell, &ringing.told);
+}
+
+fn run_still(bell: &Bell, told: &Told) {
+    let still = bell.still.as_ref().and_then(|words| command(words, told));
     if let Some(mut child) = still.and_then(spawn) {
         tokio::spawn(async move {
             let _ = tokio::time::timeout(CALL_PATIENCE, child.wait()).await;

@@ -328,6 +328,7 @@ fn configure(node: &mut Node, config: &Config) {
     }
     node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
     node.bells = bells::Bells::new(config.bells.clone());
+    node.bells.hush();
     node.silence = silence::Silence::new(config.silent_after());
 }
 

@@ -489,6 +489,7 @@ impl Node {
             let (space, document) = (header.space, header.document);
             if self.replica.index().space_of(&document).is_none() {
                 let documents = Some([document].into());
+                self.ladders.lost(&document);
                 records.extend(self.catalogue.erase(&Erase { space, documents }));
             }
         }

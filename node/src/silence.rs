@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use linli_core::authority::{Owner, Right};
-use linli_model::alert::{AlertFact, AlertKind, CauseId, Stage};
+use linli_model::alert::{AlertFact, CauseId, Stage};
 use linli_model::author::PartyId;
 use linli_model::document::DocumentName;
 use linli_model::field::FieldName as _;
@@ -19,8 +19,7 @@ use uuid::Uuid;
 
 use crate::api::ApiError;
 use crate::catalogue::Name;
-use crate::handle::alerts::{self, Event};
-use crate::handle::{facts, spaces};
+use crate::handle::{alerts, facts, spaces};
 use crate::node::{Node, now, world};
 use crate::views;
 
@@ -70,12 +69,17 @@ pub(crate) fn tick(node: &mut Node) {
     let heard = heard.filter(|(key, heard)| !heard.told && !away.contains_key(*key));
     let hubs: Vec<Hub<Key>> =
         heard.map(|(key, heard)| Hub { key: *key, age: heard.arrived.elapsed() }).collect();
-    for group in silence::groups(&hubs, after) {
-        let group = present(node, group);
+    let groups = silence::groups(&hubs, after);
+    if groups.is_empty() {
+        return;
+    }
+    let elders = elders(node);
+    for group in groups {
+        let group = present(node, &elders, group);
         if group.is_empty() {
             continue;
         }
-        match raise(node, &group) {
+        match raise(node, &elders, &group) {
             Ok(()) => told(node, &group),
             Err(error) => {
                 tracing::error!(%error, hubs = group.len(), "hubs are silent and no alert could be raised")
@@ -85,7 +89,7 @@ pub(crate) fn tick(node: &mut Node) {
 }
 
 /// The hubs of a group for which somebody is to come: enrolled, of a household, where somebody is at home.
-fn present(node: &mut Node, group: Vec<Key>) -> Vec<Key> {
+fn present(node: &mut Node, elders: &Elders, group: Vec<Key>) -> Vec<Key> {
     let at = now();
     let is_enrolled = |node: &Node, hub: &NodeId| {
         node.replica.directory().admits(hub, at).is_ok_and(|known| {
@@ -95,7 +99,7 @@ fn present(node: &mut Node, group: Vec<Key>) -> Vec<Key> {
     };
     let mut present = Vec::new();
     for key in group {
-        if is_enrolled(node, &key.1) && !is_away(node, key.0) {
+        if is_enrolled(node, &key.1) && !is_away(node, elders, key.0) {
             present.push(key);
         } else {
             node.silence.away.insert(key, Instant::now());
@@ -104,29 +108,37 @@ fn present(node: &mut Node, group: Vec<Key>) -> Vec<Key> {
     present
 }
 
-/// The household's party and the elders of whom this node has the profile.
-fn household(node: &mut Node, space: SpaceTag) -> Option<(Owner, Vec<(Uuid, DocTag)>)> {
-    let owner = {
-        let world = world(&node.replica, &node.store);
-        node.core.outline(world, space).ok()?.owner?.0
-    };
+/// The elders of whom this node has the profile, by who owns their records.
+type Elders = BTreeMap<Owner, Vec<(Uuid, DocTag)>>;
+
+fn elders(node: &mut Node) -> Elders {
     let profiles = node.catalogue.rows().filter_map(|(document, row)| match row.name {
         Name::Elder(elder, DocumentName::Profile) => Some((elder, *document, row.space)),
         Name::Elder(..) | Name::Plain(_) | Name::Photo(..) => None,
     });
     let profiles: Vec<_> = profiles.collect();
-    let of_household = |(elder, document, care): (Uuid, DocTag, SpaceTag)| {
-        let world = world(&node.replica, &node.store);
-        let outline = node.core.outline(world, care).ok()?;
-        (outline.owner?.0 == owner).then_some((elder, document))
-    };
-    let elders = profiles.into_iter().filter_map(of_household).collect();
-    Some((owner, elders))
+    let mut elders = Elders::new();
+    for (elder, document, care) in profiles {
+        if let Some(owner) = owner(node, care) {
+            elders.entry(owner).or_default().push((elder, document));
+        }
+    }
+    elders
+}
+
+fn owner(node: &mut Node, space: SpaceTag) -> Option<Owner> {
+    let world = world(&node.replica, &node.store);
+    Some(node.core.outline(world, space).ok()?.owner?.0)
+}
+
+/// The elders of the household whose alert space it is.
+fn household(node: &mut Node, elders: &Elders, space: SpaceTag) -> Vec<(Uuid, DocTag)> {
+    owner(node, space).and_then(|owner| elders.get(&owner)).cloned().unwrap_or_default()
 }
 
 /// Whether everybody of a household is said to be away today.
-fn is_away(node: &mut Node, space: SpaceTag) -> bool {
-    let Some((_, elders)) = household(node, space) else { return false };
+fn is_away(node: &mut Node, elders: &Elders, space: SpaceTag) -> bool {
+    let elders = household(node, elders, space);
     let today = linli_model::time::Timestamp(now().0).date(linli_model::time::Offset::CHINA);
     let Ok(today) = today.map(|date| date.to_string()) else { return false };
     let away = |(_, document): &(Uuid, DocTag)| {
@@ -140,30 +152,29 @@ fn is_away(node: &mut Node, space: SpaceTag) -> bool {
     !elders.is_empty() && elders.iter().all(away)
 }
 
-fn raise(node: &mut Node, group: &[Key]) -> Result<(), ApiError> {
+fn raise(node: &mut Node, elders: &Elders, group: &[Key]) -> Result<(), ApiError> {
     let (space, elder) = match group {
         [(space, _)] if may_write(node, *space) => {
-            let elder = household(node, *space).and_then(|(_, elders)| Some(elders.first()?.0));
-            (*space, elder)
+            (*space, household(node, elders, *space).first().map(|(elder, _)| *elder))
         }
         _ => (alerts::space(node)?.0, None),
     };
     let since = group.iter().filter_map(|hub| node.heartbeats.heard.get(hub)).map(|hub| hub.at);
-    let heard = since.min().unwrap_or_default();
+    let heard = linli_model::time::Timestamp(since.min().unwrap_or_default().0);
     let first = group.iter().map(|(space, _)| space).min().copied().unwrap_or(space);
     let cause = CauseId(format!("silence/{first}/{}", heard.0));
-    let event = Event { cause, what: AlertKind::Silence, drill: false };
-    let (document, _) = alerts::raise_in(node, space, elder, event, None)?;
     let broken = broken(node, group);
     let parties = parties(node, group);
+    let of = |parties: &[PartyId]| Silent { broken, heard, parties: parties.to_vec() };
+    let (some, rest) = parties.split_at(parties.len().min(PARTIES_URGENT_MAX));
+    let Some(document) = alerts::raise_silence(node, space, elder, cause, of(some))? else {
+        return Ok(());
+    };
     tracing::warn!(hubs = group.len(), ?broken, "hubs are silent");
     let Some(raise) = alerts::read(node, document)?.round else { return Ok(()) };
-    for parties in parties.chunks(PARTIES_MAX) {
-        let heard = linli_model::time::Timestamp(heard.0);
-        let silent = Silent { broken, heard, parties: parties.to_vec() };
-        let urgency =
-            if parties.len() <= PARTIES_URGENT_MAX { Urgency::Urgent } else { Urgency::Normal };
-        facts::add(node, document, urgency, None, AlertFact::Silent { raise, silent })?;
+    for parties in rest.chunks(PARTIES_MAX) {
+        let fact = AlertFact::Silent { raise, silent: of(parties) };
+        facts::add(node, document, Urgency::Normal, None, fact)?;
     }
     Ok(())
 }

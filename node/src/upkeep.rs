@@ -9,7 +9,14 @@ use crate::node::{Node, now};
 
 pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// Alerts and orders from before a start that each second looks at.
+const SEEN_AT_ONCE: usize = 16;
+
 pub(crate) fn tick(node: &mut Node) {
+    // Alerts from before this start, also where there is no quiet time for them.
+    for _ in 0..SEEN_AT_ONCE {
+        node.catalogue.see_one();
+    }
     crate::ladder::climb(node);
     crate::handle::cards::tick(node);
     crate::heartbeats::tick(node);

@@ -66,7 +66,7 @@ fn a_hub_that_falls_silent_is_an_alert_and_one_whose_people_are_away_is_none() {
     assert_eq!(said["parties"].as_array().unwrap().len(), 1);
     // Nobody else is connected either: it may be this node's own line.
     assert_eq!(said["broken"], "here", "{shown}");
-    // It is told once, also after a power cut of the centre.
+    // Also after a power cut of the centre it is the same alert.
     centre.kill();
     centre.up();
     hub.up();

@@ -1,13 +1,12 @@
 //! The fold of an alert's facts.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::{AlertFact, AlertView, Ladder, Owner, Stage, alert_id};
 use crate::author::{Author, PartyKind, Person, Role};
-use crate::event::{self, FactId, Facts, Known, Reason};
+use crate::event::{Entry, FactId, Facts, Known, Reason};
 
 mod card;
 mod ladder;
@@ -24,6 +23,8 @@ struct Fold<'a> {
     claims: BTreeMap<FactId, Owner>,
     /// Resolutions that were opened again.
     reopened: BTreeSet<FactId>,
+    /// The ladders of the raises, of whoever decides who is called.
+    ladders: Vec<Ladder>,
 }
 
 pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
@@ -61,12 +62,14 @@ pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
         round: BTreeSet::new(),
         claims: BTreeMap::new(),
         reopened: BTreeSet::new(),
+        ladders: Vec::new(),
     };
     for known in &facts.known {
         fold.card_disclosed(known);
         let verdict = fold.apply(known);
-        fold.view.timeline.push(event::Entry::new(known, verdict));
+        fold.view.timeline.push(Entry::new(known, verdict));
     }
+    fold.view.ladder = fold.ladder();
     fold.view.stage = fold.stage();
     fold.view
 }
@@ -78,27 +81,8 @@ impl Fold<'_> {
             AlertFact::Delivered { raise } => self.delivered(known, *raise),
             AlertFact::Climbed { raise, step } => self.climbed(known, *raise, step),
             AlertFact::StepEnded { climbed, done } => self.step_ended(known, *climbed, *done),
-            AlertFact::Silent { raise, silent } => {
-                may_listen(known.author.kind)?;
-                self.check_round(*raise)?;
-                // A long list takes several facts.
-                match self.view.silent.entry(known.author.node) {
-                    Entry::Vacant(place) => drop(place.insert(silent.clone())),
-                    Entry::Occupied(mut said) => {
-                        let said = &mut said.get_mut().parties;
-                        let news = silent.parties.iter().filter(|party| !said.contains(party));
-                        let news: Vec<_> = news.copied().collect();
-                        said.extend(news);
-                    }
-                }
-                Ok(())
-            }
-            AlertFact::HeardAgain { raise, party } => {
-                may_listen(known.author.kind)?;
-                self.check_round(*raise)?;
-                self.view.heard_again.entry(*party).or_insert(known.fact.at);
-                Ok(())
-            }
+            AlertFact::Silent { raise, silent } => self.silent(known, *raise, silent),
+            AlertFact::HeardAgain { raise, party } => self.heard_again(known, *raise, *party),
             AlertFact::Acknowledged { raise } => self.acknowledged(known, *raise),
             AlertFact::TookOver { from } => self.took_over(known, *from),
             AlertFact::Responding { ack } => {
@@ -164,11 +148,11 @@ impl Fold<'_> {
         if self.view.cause.is_none() {
             self.view.cause = Some(cause.clone());
             self.view.what = Some(*what);
-            self.view.ladder = ladder.clone();
             self.view.drill = *drill;
         }
         // Whoever raises the same in earnest makes it one.
         self.view.drill &= *drill;
+        self.ladder_raised(known, ladder);
         self.view.raises.push(known.id);
         self.card_raised(known, card.as_ref());
         self.openings.insert(known.id);
@@ -317,16 +301,6 @@ fn may_raise(kind: PartyKind) -> Result<(), Reason> {
         | PartyKind::Station
         | PartyKind::Provider => Ok(()),
         PartyKind::Regulator | PartyKind::Evaluator => Err(Reason::PartyMayNot),
-    }
-}
-
-/// Who listens for heartbeats: whoever answers for a household.
-fn may_listen(kind: PartyKind) -> Result<(), Reason> {
-    match kind {
-        PartyKind::Centre | PartyKind::Station | PartyKind::Family | PartyKind::Household => Ok(()),
-        PartyKind::Provider | PartyKind::Regulator | PartyKind::Evaluator => {
-            Err(Reason::PartyMayNot)
-        }
     }
 }
 

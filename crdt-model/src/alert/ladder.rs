@@ -25,7 +25,7 @@ const OTHERS_LATER_MS: u64 = 15_000;
 const DIGITS_MAX: usize = 20;
 
 /// What a step of the ladder does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "act")]
 pub enum LadderAct {
     /// Ring the duty desk.
@@ -94,10 +94,23 @@ impl LadderAct {
     pub fn is_local(&self) -> bool {
         matches!(self, Self::DutyDesk | Self::Party { .. } | Self::Siren)
     }
+
+    /// Whether nodes of a party do it.
+    pub(super) fn is_of(&self, party: PartyId, kind: PartyKind) -> bool {
+        use PartyKind as K;
+        match self {
+            Self::DutyDesk => kind == K::Centre,
+            Self::Siren => kind == K::Household,
+            Self::Party { party: named } => *named == party,
+            Self::Contact { .. } | Self::Neighbour | Self::DialOut { .. } => {
+                matches!(kind, K::Household | K::Family | K::Centre | K::Station)
+            }
+        }
+    }
 }
 
 /// A step of the ladder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Step {
     /// How long after the raise, in milliseconds, when nobody has taken care.
     pub after_ms: u64,
@@ -157,7 +170,7 @@ impl Ladder {
     /// # Errors
     /// [`LadderError`] where it rings nobody, rings after a day only, or dials what is no number.
     pub fn new(mut steps: Vec<Step>, respond_ms: u64) -> Result<Self, LadderError> {
-        steps.sort_by_key(|step| step.after_ms);
+        steps.sort();
         steps.dedup();
         if steps.is_empty() || steps.len() > STEPS_MAX {
             return Err(LadderError::Steps);
@@ -231,16 +244,23 @@ pub struct Here {
 }
 
 impl Here {
-    /// Whether a step that rings at a place rings here.
-    fn rings(&self, act: &LadderAct) -> bool {
-        let place = match act {
-            LadderAct::DutyDesk => self.kind == PartyKind::Centre,
-            LadderAct::Party { party } => *party == self.party,
-            LadderAct::Siren => self.kind == PartyKind::Household,
-            LadderAct::Contact { .. } | LadderAct::Neighbour | LadderAct::DialOut { .. } => false,
-        };
-        place && self.ways.contains(&act.way())
+    /// Whether this node does a step.
+    fn does(&self, act: &LadderAct) -> bool {
+        act.is_of(self.party, self.kind) && self.ways.contains(&act.way())
     }
+}
+
+/// For how long a node has watched an alert, by its own clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Since when it holds the alert, by the wall clock.
+    pub held_since: Timestamp,
+    /// What the wall clock shows.
+    pub now: Timestamp,
+    /// How long it has been awake with the alert, by a clock that is never set, in milliseconds.
+    pub awake_ms: u64,
+    /// How long it has known who owns the alert, by the same clock.
+    pub owned_ms: u64,
 }
 
 /// A step that falls to a node now.
@@ -253,31 +273,32 @@ pub struct Turn {
 }
 
 impl AlertView {
-    /// How long an alert has climbed at `now`, in milliseconds, on a node that holds it since `held_since` and has been
-    /// awake with it for `awake_ms`.
+    /// How long an alert has climbed for a node, in milliseconds.
     ///
     /// It counts from the earlier of the stated time and `held_since`, so that a raising clock that runs ahead does not
     /// delay it; and at least what the node was awake, so that its own clock that is set back does not either.
-    pub fn elapsed_ms(&self, held_since: Timestamp, awake_ms: u64, now: Timestamp) -> u64 {
-        let since = self.since.unwrap_or(held_since).min(held_since);
-        now.ms_since(since).max(awake_ms)
+    pub fn elapsed_ms(&self, watch: Watch) -> u64 {
+        let since = self.since.unwrap_or(watch.held_since).min(watch.held_since);
+        watch.now.ms_since(since).max(watch.awake_ms)
     }
 
-    /// Where the alert stands on its ladder: see [`AlertView::elapsed_ms`].
-    pub fn climb(&self, held_since: Timestamp, awake_ms: u64, now: Timestamp) -> Climb {
+    /// Where the alert stands on its ladder: see [`AlertView::elapsed_ms`]. An owner has the time of the ladder from when
+    /// they state, or from when the node knows of them, whichever has passed first: their clock may be wrong.
+    pub fn climb(&self, watch: Watch) -> Climb {
         if self.since.is_none() || self.stage == Stage::Resolved {
             return Climb::Over;
         }
         if self.is_heard_again() {
             return Climb::Paused { until: None };
         }
-        let elapsed = self.elapsed_ms(held_since, awake_ms, now);
+        let (elapsed, now) = (self.elapsed_ms(watch), watch.now);
         if let Some(owner) = &self.owner {
             if self.responding.is_some() {
                 return Climb::Paused { until: None };
             }
-            let until = owner.since.min(now).plus_ms(self.ladder.respond_ms);
-            if now < until {
+            let owned = now.ms_since(owner.since).max(watch.owned_ms);
+            if owned < self.ladder.respond_ms {
+                let until = now.plus_ms(self.ladder.respond_ms - owned);
                 return Climb::Paused { until: Some(until) };
             }
         }
@@ -297,37 +318,34 @@ impl AlertView {
     /// The steps that ring at this place, `elapsed_ms` after the alert began for it, as long as nobody takes care.
     pub fn rings(&self, here: &Here, elapsed_ms: u64) -> impl Iterator<Item = &Step> {
         let due = move |step: &&Step| step.does.is_local() && step.after_ms <= elapsed_ms;
-        self.ladder.steps.iter().filter(due).filter(move |step| here.rings(&step.does))
+        self.ladder.steps.iter().filter(due).filter(move |step| here.does(&step.does))
     }
 
     /// The steps that a node begins, `elapsed_ms` after the alert began for it. `age_ms` says how long the node has known
     /// that another began a step.
     ///
     /// Where it rings at a place (desk, siren, a party) each node of the place does it. What is done once (a call, the
-    /// neighbour) the household does first; another only where nobody began it, or the one that did says nothing for
-    /// two minutes, or could not.
+    /// neighbour) the household does first, whatever others say that they do; another only where nobody began it, or the
+    /// one that did says nothing for two minutes, or could not. Whoever could not tries again.
     pub fn turns(&self, here: &Here, elapsed_ms: u64, age_ms: impl Fn(FactId) -> u64) -> Vec<Turn> {
+        let at_home = here.kind == PartyKind::Household;
         let turn = |step: &Step| {
             let begun = || self.climbed.iter().filter(|begun| begun.step == *step);
             let mine = begun().find(|begun| begun.node == here.node);
-            if !here.ways.contains(&step.does.way()) || mine.is_some_and(|b| b.done.is_some()) {
+            let is_local = step.does.is_local();
+            let done = |b: &Climbed| b.done == Some(true) || is_local && b.done.is_some();
+            if !here.does(&step.does) || mine.is_some_and(done) {
                 return None;
             }
-            let later = if step.does.is_local() {
-                here.rings(&step.does).then_some(0)?
-            } else {
-                if here.kind == PartyKind::Provider {
-                    return None;
-                }
-                let taken = |b: &Climbed| match b.done {
-                    Some(done) => done,
-                    None => age_ms(b.fact) < CLAIM_MS,
-                };
-                if begun().any(|b| b.node != here.node && taken(b)) {
-                    return None;
-                }
-                if here.kind == PartyKind::Household { 0 } else { OTHERS_LATER_MS }
+            let taken = |b: &Climbed| match b.done {
+                Some(done) => done,
+                None => age_ms(b.fact) < CLAIM_MS,
             };
+            let yields = |b: &Climbed| b.node != here.node && (!at_home || b.party == here.party);
+            if !is_local && begun().any(|b| yields(b) && taken(b)) {
+                return None;
+            }
+            let later = if is_local || at_home { 0 } else { OTHERS_LATER_MS };
             let due = step.after_ms.saturating_add(later) <= elapsed_ms;
             due.then(|| Turn { step: step.clone(), begun: mine.map(|begun| begun.fact) })
         };

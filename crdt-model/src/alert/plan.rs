@@ -63,36 +63,28 @@ pub fn view(doc: &Automerge, authors: &impl Authors) -> FieldsView {
 
 /// The ladder that an alert of a kind climbs; none where there is none of this elder.
 pub fn ladder(view: &FieldsView, kind: AlertKind) -> Option<Ladder> {
+    let stated = |value: &&Stated| value.by.iter().any(|by| may_write(by.author.kind));
     [LadderOf::Kind(kind), LadderOf::Others].into_iter().find_map(|of| {
         let values = view.fields.get(of.key())?.values.iter();
-        together(values.filter(|stated| may_write(stated)).filter_map(|s| read(s.value.as_str())))
+        together(values.filter(stated).filter_map(|s| read(s.value.as_str())))
     })
 }
 
-/// Whether somebody stated it who decides who is called.
-fn may_write(stated: &Stated) -> bool {
-    stated.by.iter().any(|by| {
-        matches!(
-            by.author.kind,
-            PartyKind::Household | PartyKind::Family | PartyKind::Centre | PartyKind::Station
-        )
-    })
+/// Whether parties of a kind decide who is called.
+pub(super) fn may_write(kind: PartyKind) -> bool {
+    use PartyKind as K;
+    matches!(kind, K::Household | K::Family | K::Centre | K::Station)
 }
 
 /// All steps of several ladders; an owner has the shortest time of all. What is too much for one ladder comes last.
-fn together(ladders: impl Iterator<Item = Ladder>) -> Option<Ladder> {
+pub(super) fn together(ladders: impl Iterator<Item = Ladder>) -> Option<Ladder> {
     ladders.reduce(|all, one| {
         let mut steps = all.steps;
         steps.extend(one.steps);
-        steps.sort_by_key(|step| step.after_ms);
-        let mut kept = Vec::new();
-        for step in steps {
-            if !kept.contains(&step) {
-                kept.push(step);
-            }
-        }
-        kept.truncate(STEPS_MAX);
-        Ladder { steps: kept, respond_ms: all.respond_ms.min(one.respond_ms) }
+        steps.sort();
+        steps.dedup();
+        steps.truncate(STEPS_MAX);
+        Ladder { steps, respond_ms: all.respond_ms.min(one.respond_ms) }
     })
 }
 

@@ -2,7 +2,8 @@
 
 use automerge::AutoCommit;
 use linli_model::alert::{
-    self, AlertFact as F, AlertKind, AlertView, CauseId, Climb, Ladder, Outcome, Stage, alert_id,
+    self, AlertFact as F, AlertKind, AlertView, CauseId, Climb, Ladder, Outcome, Stage, Watch,
+    alert_id,
 };
 use linli_model::author::{PartyKind, Role};
 use linli_model::document::canonical;
@@ -75,6 +76,11 @@ impl Scene {
     fn join(&mut self, other: &mut Self) {
         sync(&mut self.doc, &mut other.doc);
     }
+}
+
+/// How a node has watched that just started.
+fn watch(held_since: Timestamp, now: Timestamp) -> Watch {
+    Watch { held_since, now, ..Watch::default() }
 }
 
 fn reason(view: &AlertView, id: FactId) -> Option<Reason> {
@@ -274,35 +280,41 @@ fn the_ladder_climbs_until_somebody_cares_and_goes_on_when_nobody_acts() {
     let mut s = scene();
     let (hub, desk) = (s.hub.clone(), s.desk.clone());
     let held = Timestamp(1_000);
-    assert_eq!(s.view().climb(held, 0, held), Climb::Over);
+    assert_eq!(s.view().climb(watch(held, held)), Climb::Over);
     let raised = s.say(&hub, 1_000, raise());
     let view = s.view();
     let at = |ms| Timestamp(1_000 + ms);
     assert_eq!(
-        view.climb(held, 0, at(0)),
+        view.climb(watch(held, at(0))),
         Climb::Climbing { due: 1, next_at: Some(at(MINUTE_MS)) }
     );
     assert_eq!(
-        view.climb(held, 0, at(MINUTE_MS)),
+        view.climb(watch(held, at(MINUTE_MS))),
         Climb::Climbing { due: 2, next_at: Some(at(2 * MINUTE_MS)) }
     );
-    assert_eq!(view.climb(held, 0, at(5 * MINUTE_MS)), Climb::Climbing { due: 3, next_at: None });
+    assert_eq!(
+        view.climb(watch(held, at(5 * MINUTE_MS))),
+        Climb::Climbing { due: 3, next_at: None }
+    );
     // A raise dated in the future counts from when this node held it.
     let early = Timestamp(10);
     assert_eq!(
-        view.climb(early, 0, Timestamp(10 + MINUTE_MS)),
+        view.climb(watch(early, Timestamp(10 + MINUTE_MS))),
         Climb::Climbing { due: 2, next_at: Some(Timestamp(10 + 2 * MINUTE_MS)) }
     );
 
     let ack = s.say(&desk, 1_000 + MINUTE_MS, F::Acknowledged { raise: raised });
     let view = s.view();
     let until = at(11 * MINUTE_MS);
-    assert_eq!(view.climb(held, 0, at(5 * MINUTE_MS)), Climb::Paused { until: Some(until) });
-    assert_eq!(view.climb(held, 0, until), Climb::Climbing { due: 3, next_at: None });
+    assert_eq!(view.climb(watch(held, at(5 * MINUTE_MS))), Climb::Paused { until: Some(until) });
+    assert_eq!(view.climb(watch(held, until)), Climb::Climbing { due: 3, next_at: None });
+    // An owner whose clock runs ahead has no more time than others.
+    let owned = Watch { owned_ms: 10 * MINUTE_MS, ..watch(held, at(MINUTE_MS)) };
+    assert_eq!(view.climb(owned), Climb::Climbing { due: 2, next_at: Some(at(2 * MINUTE_MS)) });
     s.say(&desk, 1_000 + 2 * MINUTE_MS, F::Responding { ack });
-    assert_eq!(s.view().climb(held, 0, at(60 * MINUTE_MS)), Climb::Paused { until: None });
+    assert_eq!(s.view().climb(watch(held, at(60 * MINUTE_MS))), Climb::Paused { until: None });
     s.say(&desk, 9, F::Resolved { ack, outcome: Outcome::Helped, note: None });
-    assert_eq!(s.view().climb(held, 0, at(60 * MINUTE_MS)), Climb::Over);
+    assert_eq!(s.view().climb(watch(held, at(60 * MINUTE_MS))), Climb::Over);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use automerge::AutoCommit;
 use linli_model::alert::plan::{self, LadderOf};
 use linli_model::alert::{
     self, AlertFact as F, AlertKind, AlertView, CauseId, Climb, Here, Ladder, LadderAct,
-    LadderError, Outcome, STEPS_MAX, Stage, Step, Way, alert_id,
+    LadderError, Outcome, STEPS_MAX, Stage, Step, Watch, Way, alert_id,
 };
 use linli_model::author::{PartyId, PartyKind, Role};
 use linli_model::event::{FactId, Reason};
@@ -126,14 +126,18 @@ fn a_call_is_made_once_whoever_makes_it() {
 }
 
 #[test]
-fn what_one_could_not_do_another_does() {
+fn what_one_could_not_do_another_does_too() {
     let mut s = scene();
     let (hub, desk) = (s.hub.clone(), s.desk.clone());
     let raise = s.raised;
     let begun = s.say(&hub, 1, F::Climbed { raise, step: dial() });
     s.say(&hub, 2, F::StepEnded { climbed: begun, done: false });
     assert_eq!(s.turns(&desk, DAY_MS, 0), [Way::DutyDesk, Way::DialOut]);
-    assert_eq!(s.turns(&hub, DAY_MS, 0), [Way::Siren]);
+    // And it tries again itself: the line may have been busy.
+    let again = s.view().turns(&here(&hub, &[Way::DialOut]), DAY_MS, |_| 0);
+    assert_eq!(again.iter().map(|turn| turn.begun).collect::<Vec<_>>(), [Some(begun)]);
+    s.say(&hub, 3, F::StepEnded { climbed: begun, done: true });
+    assert_eq!(s.turns(&desk, DAY_MS, 0), [Way::DutyDesk]);
 }
 
 #[test]
@@ -203,21 +207,90 @@ fn a_clock_that_is_set_back_does_not_hold_a_ladder_up() {
     let mut s = scene();
     let view = s.view();
     let held = Timestamp(10 * MINUTE_MS);
-    assert_eq!(view.elapsed_ms(held, 0, held), 10 * MINUTE_MS);
+    let watch = Watch { held_since: held, now: held, ..Watch::default() };
+    assert_eq!(view.elapsed_ms(watch), 10 * MINUTE_MS);
     // The alert states a time of before; the clock goes back behind it.
-    assert_eq!(view.elapsed_ms(held, 7 * MINUTE_MS, Timestamp(0)), 7 * MINUTE_MS);
+    let back = Watch { awake_ms: 7 * MINUTE_MS, now: Timestamp(0), ..watch };
+    assert_eq!(view.elapsed_ms(back), 7 * MINUTE_MS);
+}
+
+#[test]
+fn nobody_keeps_the_household_from_calling() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let raise = s.raised;
+    let begun = s.say(&desk, 1, F::Climbed { raise, step: dial() });
+    s.say(&desk, 2, F::StepEnded { climbed: begun, done: true });
+    assert_eq!(s.turns(&hub, MINUTE_MS, 0), [Way::Siren, Way::DialOut]);
+    // A provider neither calls nor says that it does.
+    let provider = node(4, PartyKind::Provider, None);
+    s.people.extend(directory(&[&provider]));
+    let wrong = s.say(&provider, 3, F::Climbed { raise, step: dial() });
+    let view = s.view();
+    let reason = view.timeline.iter().find(|e| e.id == wrong).unwrap().not_standing.clone();
+    assert_eq!(reason, Some(Reason::PartyMayNot));
+    assert_eq!(s.turns(&provider, DAY_MS, 0), []);
+}
+
+#[test]
+fn a_raise_of_somebody_who_knows_less_leaves_nobody_out() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let provider = node(4, PartyKind::Provider, None);
+    s.people.extend(directory(&[&provider]));
+    let with = |ladder: Ladder| {
+        let (cause, what) = (cause(), AlertKind::Fall);
+        let (place, note, card, drill) = (None, None, None, false);
+        F::Raised { cause, what, ladder, place, note, card, drill }
+    };
+    let empty = || Ladder { steps: Vec::new(), respond_ms: u64::MAX };
+    // Whatever order the raises are in: their ids decide it.
+    for first in [&desk, &hub] {
+        s.doc = first.doc();
+        s.say(first, 0, with(empty()));
+        assert_eq!(s.view().ladder, Ladder::common(AlertKind::Fall));
+        s.say(&desk, 1, with(Ladder::default()));
+        s.say(&hub, 2, with(ladder()));
+        // Nobody who provides services decides who is called.
+        let phone = LadderAct::Contact { phone: "666".into() };
+        s.say(&provider, 3, with(Ladder { steps: vec![step(0, phone)], respond_ms: 0 }));
+        let view = s.view();
+        let all = [Ladder::default().steps, ladder().steps].concat();
+        assert!(all.iter().all(|step| view.ladder.steps.contains(step)), "{view:?}");
+        assert_eq!((view.ladder.steps.len(), view.ladder.respond_ms), (6, MINUTE_MS));
+    }
+}
+
+#[test]
+fn only_a_centre_says_what_is_silent_and_of_a_silence_only() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let raise = s.raised;
+    let party = hub.author.party;
+    let silent = || Silent { broken: Broken::Line, heard: Timestamp(0), parties: vec![party] };
+    // The alert is a fall.
+    s.say(&desk, 1, F::Silent { raise, silent: silent() });
+    s.say(&desk, 2, F::HeardAgain { raise, party });
+    assert!(s.view().silent.is_empty() && s.view().heard_again.is_empty());
 }
 
 #[test]
 fn a_silence_that_is_over_climbs_no_further_and_sounds_no_siren() {
     let mut s = scene();
     let (hub, desk, daughter) = (s.hub.clone(), s.desk.clone(), s.daughter.clone());
-    let raise = s.raised;
+    s.doc = desk.doc();
+    let (what, ladder) = (AlertKind::Silence, Ladder::common(AlertKind::Silence));
+    let (place, note, card, drill) = (None, None, None, false);
+    let raised = F::Raised { cause: cause(), what, ladder, place, note, card, drill };
+    let raise = s.say(&desk, 0, raised);
+    // Nobody else speaks of it.
+    let of = |parties| Silent { broken: Broken::Line, heard: Timestamp(0), parties };
+    s.say(&hub, 1, F::Silent { raise, silent: of(vec![desk.author.party]) });
     let parties = vec![hub.author.party, daughter.author.party];
-    let silent = Silent { broken: Broken::Line, heard: Timestamp(0), parties };
-    s.say(&desk, 1, F::Silent { raise, silent });
+    s.say(&desk, 1, F::Silent { raise, silent: of(parties) });
     let climbs = |s: &mut Scene| {
-        let climb = s.view().climb(Timestamp(0), 0, Timestamp(1));
+        let watch = Watch { now: Timestamp(1), ..Watch::default() };
+        let climb = s.view().climb(watch);
         matches!(climb, Climb::Climbing { .. })
     };
     s.say(&desk, 2, F::HeardAgain { raise, party: hub.author.party });

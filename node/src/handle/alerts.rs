@@ -10,7 +10,7 @@ use linli_model::alert::{
 };
 use linli_model::document::DocumentName;
 use linli_model::private::Private;
-use linli_model::time::Timestamp;
+use linli_model::silence::Silent;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
@@ -40,17 +40,30 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
     let what = serde_json::from_value::<AlertKind>(Value::String(request.kind.clone()))
         .map_err(|_| invalid("no such kind of alert, such as button, fall, smoke or other"))?;
     let elder = elders::find(node, &request.elder)?;
-    let cause = request.cause.map_or_else(
-        || format!("{}/{elder}/{}", request.kind, now().0 / REPEAT_MS),
-        |cause| format!("{elder}/{cause}"),
-    );
     // What is raised in earnest never joins a drill.
-    let cause = CauseId(if request.drill { format!("drill/{cause}") } else { cause });
+    let apart = if request.drill { "drill/" } else { "" };
+    let cause = match request.cause {
+        Some(cause) => CauseId(format!("{apart}{elder}/{cause}")),
+        None => pressed(node, format!("{apart}{}/{elder}/{}", request.kind, now().0 / REPEAT_MS)),
+    };
     let event = Event { cause, what, drill: request.drill };
     let (document, saves) = raise_cause(node, elder, event, person.as_ref())?;
     let view = read(node, document)?;
     let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
     Ok((answer, saves))
+}
+
+/// The cause of a press: a minute's presses are one alert, unless somebody has that one already, who may think it done.
+fn pressed(node: &mut Node, minute: String) -> CauseId {
+    let cause = CauseId(minute);
+    let existing = find(node, &alert::alert_id(&cause).to_string());
+    match existing.and_then(|document| read(node, document)) {
+        Ok(view) if view.owner.is_some() => {
+            let CauseId(minute) = cause;
+            CauseId(format!("{minute}/{}", node.draw_uuid()))
+        }
+        Ok(_) | Err(_) => cause,
+    }
 }
 
 /// What an alert is raised for.
@@ -68,36 +81,17 @@ pub(crate) fn raise_cause(
     event: Event,
     person: Option<&Acting>,
 ) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
-    let id = alert::alert_id(&event.cause);
+    let Event { cause, what, drill } = event;
+    let id = alert::alert_id(&cause);
+    let name = Name::Plain(DocumentName::Alert(id));
     let existing = find(node, &id.to_string()).ok();
     let joined = existing.and_then(|document| node.catalogue.get(&document));
     let (space, mut saves) = match joined.map(|row| row.space) {
         Some(space) => (space, BTreeSet::new()),
         None => space_for(node, elder)?,
     };
-    let (document, raised) = raise_in(node, space, Some(elder), event, person)?;
-    saves.extend(raised);
-    Ok((document, saves))
-}
-
-/// Raises the alert of a cause in a space, or joins it where it is raised there already.
-pub(crate) fn raise_in(
-    node: &mut Node,
-    space: SpaceTag,
-    elder: Option<Uuid>,
-    event: Event,
-    person: Option<&Acting>,
-) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
-    let Event { cause, what, drill } = event;
-    let id = alert::alert_id(&cause);
-    let name = Name::Plain(DocumentName::Alert(id));
-    let existing = find(node, &id.to_string()).ok();
-    let mut saves = BTreeSet::new();
-    let note = elder.map(|elder| Private::new(elder.to_string()));
-    let ladder = match elder {
-        Some(elder) => ladders::of(node, elder, what),
-        None => Ladder::common(what),
-    };
+    let note = Some(Private::new(elder.to_string()));
+    let ladder = ladders::of(node, elder, what);
     let view = existing.map(|document| read(node, document)).transpose()?;
     let fact = |card| match &view {
         Some(view) => view.raise(cause.clone(), what, ladder.clone(), note.clone(), card),
@@ -107,7 +101,7 @@ pub(crate) fn raise_in(
         }
     };
     // Nobody needs to read the card in a drill.
-    let card = elder.filter(|_| !drill).and_then(|elder| cards::key(node, elder, space));
+    let card = if drill { None } else { cards::key(node, elder, space) };
     let whole = match facts::add_urgent(node, space, &name, person, fact(card.clone())) {
         // Whatever it is that keeps the card from being opened, somebody must come.
         Err(_) if card.is_some() => None,
@@ -129,6 +123,31 @@ pub(crate) fn raise_in(
     }
     let document = begun(node, space, name)?;
     Ok((document, saves))
+}
+
+/// Raises an alert that says which hubs are silent, in one entry. None where it was raised before: by another node of
+/// a centre, or before this start.
+pub(crate) fn raise_silence(
+    node: &mut Node,
+    space: SpaceTag,
+    elder: Option<Uuid>,
+    cause: CauseId,
+    silent: Silent,
+) -> Result<Option<DocTag>, ApiError> {
+    let (id, what) = (alert::alert_id(&cause), AlertKind::Silence);
+    if find(node, &id.to_string()).is_ok() {
+        return Ok(None);
+    }
+    let name = Name::Plain(DocumentName::Alert(id));
+    let ladder = match elder {
+        Some(elder) => ladders::of(node, elder, what),
+        None => Ladder::common(what),
+    };
+    let note = elder.map(|elder| Private::new(elder.to_string()));
+    let (place, card, drill) = (None, None, false);
+    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill };
+    facts::add_both(node, space, &name, None, raised, |raise| AlertFact::Silent { raise, silent })?;
+    begun(node, space, name).map(Some)
 }
 
 /// Raises an alert that says that the card was opened, and by whom, in one entry.
@@ -163,8 +182,8 @@ fn begun(node: &mut Node, space: SpaceTag, name: Name) -> Result<DocTag, ApiErro
     let world = crate::node::world(&node.replica, &node.store);
     let document = node.core.space(world, space)?.document(&name.to_string());
     node.catalogue.put(document, space, name);
-    node.ladders.note(document);
     let view = read(node, document)?;
+    node.ladders.raised(document, &view);
     cards::noted(node, document, &view, &[]);
     Ok(document)
 }
@@ -281,13 +300,12 @@ pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
     let document = find(node, &request.alert)?;
     let view = read(node, document)?;
     let state = node.ladders.state(&document);
-    let climb =
-        state.map(|state| view.climb(state.held_since, state.awake_ms(), Timestamp(now().0)));
+    let climb = state.map(|state| view.climb(state.watch(&view)));
     let mut shown = json!({
         "view": view,
         "climb": climb,
         "steps": state.map(|state| state.steps),
-        "held_since_ms": state.map(|state| state.held_since.0),
+        "held_since_ms": state.map(|state| state.held_since().0),
         "hub_heard_ms": node.heartbeats.of_alert(node.catalogue.get(&document)),
     });
     if let Some(shown) = shown.as_object_mut() {

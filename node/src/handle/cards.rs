@@ -501,7 +501,7 @@ fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Va
 fn seen(node: &Node, document: DocTag, elder: Uuid, view: &AlertView) -> Seen {
     let me = linli_model::author::NodeId(node.core.node().0);
     let held = view.delivered.get(&me).map(|at| at.0);
-    let held = held.or_else(|| node.ladders.state(&document).map(|state| state.held_since.0));
+    let held = held.or_else(|| node.ladders.state(&document).map(|state| state.held_since().0));
     let wait_ms = if view.card.asked { 0 } else { node.open_card_after_ms };
     let answer_at_ms = held.unwrap_or_else(|| now().0).saturating_add(wait_ms);
     Seen {

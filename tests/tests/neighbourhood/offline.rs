@@ -6,7 +6,7 @@ use linli_core::apart::renewal;
 use linli_core::authority::{Grant, Right};
 use linli_core::document::Withheld;
 use linli_core::engine::{Authored, CoreError, Edit, EditError};
-use linli_model::alert::{self, AlertFact, AlertKind, CauseId, Climb, Ladder, alert_id};
+use linli_model::alert::{self, AlertFact, AlertKind, CauseId, Climb, Ladder, Watch, alert_id};
 use linli_model::event::{Fact, Facts, put_fact};
 use linli_model::profile::{self, ProfileField};
 use linli_replica::certificate::PartyKind;
@@ -331,7 +331,7 @@ fn due(
     let alert = alert_id(&CauseId("button/1".to_owned()));
     let [since, now] = [raised, net.now].map(|at| linli_model::time::Timestamp(at.0));
     let climb = net.with_document(id, space, name, |doc, authors| {
-        alert::view(alert, doc, authors).climb(since, 0, now)
+        alert::view(alert, doc, authors).climb(Watch { held_since: since, now, ..Watch::default() })
     });
     match climb.unwrap() {
         Climb::Climbing { due, .. } => due,

@@ -1,9 +1,10 @@
 //! Facts about the steps of the ladder.
 
 use super::{Fold, may_raise};
-use crate::alert::{AlertFact, Climbed, LadderAct, Step};
-use crate::author::PartyKind;
+use crate::alert::{AlertFact, AlertKind, Climbed, Ladder, Step, plan};
+use crate::author::{PartyId, PartyKind};
 use crate::event::{FactId, Known, Reason};
+use crate::silence::Silent;
 
 impl Fold<'_> {
     pub(super) fn climbed(
@@ -16,15 +17,7 @@ impl Fold<'_> {
         may_raise(author.kind)?;
         self.check_round(raise)?;
         // Whoever says that it calls keeps others from calling.
-        let may = match &step.does {
-            LadderAct::Siren => author.kind == PartyKind::Household,
-            LadderAct::Party { party } => *party == author.party,
-            LadderAct::DutyDesk => author.kind == PartyKind::Centre,
-            LadderAct::Contact { .. } | LadderAct::Neighbour | LadderAct::DialOut { .. } => {
-                author.kind != PartyKind::Provider
-            }
-        };
-        if !may {
+        if !step.does.is_of(author.party, author.kind) {
             return Err(Reason::PartyMayNot);
         }
         self.view.climbed.push(Climbed {
@@ -52,5 +45,66 @@ impl Fold<'_> {
         }
         begun.done = Some(begun.done.unwrap_or_default() || done);
         Ok(())
+    }
+
+    /// Takes in the ladder of a raise, where its author decides who is called.
+    pub(super) fn ladder_raised(&mut self, known: &Known<AlertFact>, ladder: &Ladder) {
+        let Ladder { steps, respond_ms } = ladder.clone();
+        if plan::may_write(known.author.kind)
+            && let Ok(ladder) = Ladder::new(steps, respond_ms)
+        {
+            self.ladders.push(ladder);
+        }
+    }
+
+    /// The ladder of the alert: all that was raised, so that a raise of somebody who knows less leaves nobody out.
+    pub(super) fn ladder(&mut self) -> Ladder {
+        let all = std::mem::take(&mut self.ladders);
+        plan::together(all.into_iter()).unwrap_or_else(|| match self.view.what {
+            Some(kind) => Ladder::common(kind),
+            None => Ladder { steps: Vec::new(), respond_ms: 0 },
+        })
+    }
+
+    pub(super) fn silent(
+        &mut self,
+        known: &Known<AlertFact>,
+        raise: FactId,
+        silent: &Silent,
+    ) -> Result<(), Reason> {
+        self.may_listen(known, raise)?;
+        // A long list takes several facts.
+        let said = self
+            .view
+            .silent
+            .entry(known.author.node)
+            .or_insert_with(|| Silent { parties: Vec::new(), ..silent.clone() });
+        let news = silent.parties.iter().filter(|party| !said.parties.contains(party));
+        let news: Vec<_> = news.copied().collect();
+        said.parties.extend(news);
+        Ok(())
+    }
+
+    pub(super) fn heard_again(
+        &mut self,
+        known: &Known<AlertFact>,
+        raise: FactId,
+        party: PartyId,
+    ) -> Result<(), Reason> {
+        self.may_listen(known, raise)?;
+        self.view.heard_again.entry(party).or_insert(known.fact.at);
+        Ok(())
+    }
+
+    /// Who listens for heartbeats is a centre; and only a silence ends by a word.
+    fn may_listen(&self, known: &Known<AlertFact>, raise: FactId) -> Result<(), Reason> {
+        if known.author.kind != PartyKind::Centre {
+            return Err(Reason::PartyMayNot);
+        }
+        self.check_round(raise)?;
+        match self.view.what {
+            Some(AlertKind::Silence) => Ok(()),
+            _ => Err(Reason::WrongReference),
+        }
     }
 }
