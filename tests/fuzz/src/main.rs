@@ -1,4 +1,4 @@
-//! The targets under libFuzzer. `LINLI_FUZZ` says which; `tests/fuzz/run` sets it.
+//! The targets under libFuzzer: each is given any bytes as its frame, entry, certificate or document. `LINLI_FUZZ` says which; `tests/fuzz/run` sets it.
 
 #![no_main]
 
