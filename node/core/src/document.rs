@@ -9,7 +9,7 @@ use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 mod change;
 mod run;
 
-pub(crate) use change::read_change;
+pub use change::read_change;
 pub(crate) use run::{Judged, apply};
 
 const ACTOR_CONTEXT: &str = "linli 1 automerge actor";

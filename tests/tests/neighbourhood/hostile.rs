@@ -1,7 +1,7 @@
 //! A member that means ill: forked logs and changes that break the rules.
 
 use automerge::transaction::Transactable as _;
-use automerge::{ActorId, AutoCommit, ROOT};
+use automerge::{ActorId, AutoCommit, ObjType, ROOT};
 use linli_core::authority::Right;
 use linli_core::document::Withheld;
 use linli_core::payload::Content;
@@ -136,7 +136,7 @@ fn signed(mut value: i64) -> Vec<u8> {
 
 type Make = fn(&mut Forger, &mut AutoCommit, &mut ChaCha8Rng) -> Entry;
 
-const CASES: [(&str, Make, Withheld); 13] = [
+const CASES: [(&str, Make, Withheld); 14] = [
     (
         "compressed",
         |forger, doc, rng| {
@@ -156,6 +156,20 @@ const CASES: [(&str, Make, Withheld); 13] = [
             let hash = doc.commit().unwrap();
             let change = doc.get_change_by_hash(&hash).unwrap();
             forger.write(rng, vec![change.raw_bytes().to_vec()])
+        },
+        Withheld::BadChange,
+    ),
+    (
+        "an operation on what a stranger made, whom nothing brings",
+        |forger, doc, rng| {
+            let heads = doc.get_heads();
+            doc.set_actor(ActorId::from([9; 16]));
+            let object = doc.put_object(ROOT, "note", ObjType::Map).unwrap();
+            doc.commit();
+            let change = forger.change(doc, |doc| doc.put(&object, "key", "x").unwrap());
+            let mut change = change.decode();
+            (change.deps, change.hash) = (heads, None);
+            forger.write(rng, vec![automerge::Change::from(change).raw_bytes().to_vec()])
         },
         Withheld::BadChange,
     ),

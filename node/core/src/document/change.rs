@@ -32,7 +32,10 @@ const RAW: u64 = 7;
 const DEFLATED: u64 = 8;
 
 /// Reads a raw change, refusing before Automerge decodes it whatever would inflate.
-pub(crate) fn read_change(bytes: &[u8]) -> Result<Change, Withheld> {
+///
+/// # Errors
+/// [`Withheld::BadChange`].
+pub fn read_change(bytes: &[u8]) -> Result<Change, Withheld> {
     if bytes.len() > CHANGE_BYTES_MAX || bounded(bytes).is_none() {
         return Err(Withheld::BadChange);
     }

@@ -145,8 +145,30 @@ struct Queue {
     entries: VecDeque<Judged>,
 }
 
-/// What came before: each change with its last operation's counter.
-type Applied = BTreeMap<ChangeHash, u64>;
+/// What came before, by change.
+type Applied = BTreeMap<ChangeHash, Before>;
+
+/// What a change knows of that builds on another.
+#[derive(Clone)]
+struct Before {
+    /// Counter of the other's last operation.
+    end: u64,
+    /// Who wrote it and all that it builds on. Automerge panics over an actor whom nothing brought.
+    actors: Arc<BTreeSet<ActorId>>,
+}
+
+/// Joins who wrote several changes and what they build on; mostly one of them knows of all.
+fn joined(before: &[Before]) -> Arc<BTreeSet<ActorId>> {
+    let mut all = Arc::default();
+    for Before { actors, .. } in before {
+        if actors.is_superset(&all) {
+            all = Arc::clone(actors);
+        } else if !all.is_superset(actors) {
+            Arc::make_mut(&mut all).extend(actors.iter().cloned());
+        }
+    }
+    all
+}
 
 impl Queue {
     const fn new(actor: ActorId, entries: VecDeque<Judged>) -> Self {
@@ -168,16 +190,22 @@ impl Queue {
             let (mut ready, mut sound) = (true, true);
             for change in entry.changes.iter() {
                 let (next, own) = last.map_or((1, None), |(seq, hash)| (seq + 1, Some(hash)));
-                let end = |dep| inside.get(dep).or_else(|| applied.get(dep)).copied();
-                let before: Option<Vec<u64>> = change.deps().iter().map(end).collect();
+                let known = |dep| inside.get(dep).or_else(|| applied.get(dep)).cloned();
+                let before: Option<Vec<Before>> = change.deps().iter().map(known).collect();
                 ready &= before.is_some();
+                let before = before.unwrap_or_default();
+                let mut actors = joined(&before);
                 // Counters only grow, and a log builds on itself: Automerge's own writers keep both.
                 sound &= *change.actor_id() == self.actor
                     && change.seq() == next
                     && own.is_none_or(|own| change.deps().contains(&own))
-                    && before.into_iter().flatten().all(|end| end < change.start_op().get());
+                    && before.iter().all(|before| before.end < change.start_op().get())
+                    && change.other_actor_ids().iter().all(|other| actors.contains(other));
                 last = Some((change.seq(), change.hash()));
-                inside.insert(change.hash(), change.max_op());
+                if !actors.contains(&self.actor) {
+                    Arc::make_mut(&mut actors).insert(self.actor.clone());
+                }
+                inside.insert(change.hash(), Before { end: change.max_op(), actors });
             }
             if !ready {
                 return;
