@@ -218,7 +218,10 @@ fn a_call_carries_who_acts_and_shows_the_answer() {
     let (path, body) = asked.join().unwrap();
     assert_eq!(path, "/v1/alert.act");
     let acting = json!({ "person": "li", "pin": "4711" });
-    assert_eq!(body, json!({ "alert": "a1", "act": "ack", "outcome": null, "acting": acting }));
+    assert_eq!(
+        body,
+        json!({ "alert": "a1", "act": "ack", "outcome": null, "service": null, "acting": acting })
+    );
 }
 
 #[test]

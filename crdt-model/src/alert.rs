@@ -14,14 +14,19 @@ use crate::author::{Authors, NodeId, PartyId, PartyKind, Person};
 use crate::document::Schema;
 use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
 use crate::private::Private;
+use crate::silence::Silent;
 use crate::time::Timestamp;
 
 mod card;
 mod fold;
 mod ladder;
+pub mod plan;
+pub mod report;
 
 pub use card::{CardKey, CardView, Given, Read, card_keys};
-pub use ladder::{Climb, Ladder, LadderAct, Step};
+pub use ladder::{
+    Climb, Climbed, Here, Ladder, LadderAct, LadderError, STEPS_MAX, Step, Turn, Way,
+};
 
 /// Separates alert ids from every other use of BLAKE3.
 const ALERT_ID_CONTEXT: &str = "linli 1 alert id";
@@ -72,6 +77,48 @@ pub enum AlertKind {
     Other,
 }
 
+impl AlertKind {
+    /// Every kind.
+    pub const ALL: [Self; 15] = [
+        Self::Button,
+        Self::Fall,
+        Self::Smoke,
+        Self::Gas,
+        Self::CarbonMonoxide,
+        Self::Flood,
+        Self::Wandering,
+        Self::Inactivity,
+        Self::BedExit,
+        Self::MissedDose,
+        Self::Reading,
+        Self::Silence,
+        Self::Power,
+        Self::CardOpened,
+        Self::Other,
+    ];
+
+    /// The word that stands for it in documents.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Button => "button",
+            Self::Fall => "fall",
+            Self::Smoke => "smoke",
+            Self::Gas => "gas",
+            Self::CarbonMonoxide => "carbon_monoxide",
+            Self::Flood => "flood",
+            Self::Wandering => "wandering",
+            Self::Inactivity => "inactivity",
+            Self::BedExit => "bed_exit",
+            Self::MissedDose => "missed_dose",
+            Self::Reading => "reading",
+            Self::Silence => "silence",
+            Self::Power => "power",
+            Self::CardOpened => "card_opened",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Whom an alert was handed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,11 +166,42 @@ pub enum AlertFact {
         /// What opens the emergency card to the readers of the alert: of household and family only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         card: Option<CardKey>,
+        /// Nothing happened: the chain is being tested.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        drill: bool,
     },
     /// A node holds the alert and has shown or sounded it.
     Delivered {
         /// The raise.
         raise: FactId,
+    },
+    /// A node begins a step of the ladder: it rings, sounds or dials.
+    Climbed {
+        /// The raise or reopening.
+        raise: FactId,
+        /// The step.
+        step: Step,
+    },
+    /// How a step that this node began went.
+    StepEnded {
+        /// The beginning.
+        climbed: FactId,
+        /// Whether it was carried out: it rang, or a call was put through to the network.
+        done: bool,
+    },
+    /// Which hubs are silent, of an alert about silence.
+    Silent {
+        /// The raise or reopening.
+        raise: FactId,
+        /// Which, and where it breaks off.
+        silent: Silent,
+    },
+    /// A hub whose silence this is was heard again. The alert stays until it is resolved.
+    HeardAgain {
+        /// The raise or reopening.
+        raise: FactId,
+        /// Whose hub.
+        party: PartyId,
     },
     /// A named person takes care of it.
     Acknowledged {
@@ -137,6 +215,11 @@ pub enum AlertFact {
     },
     /// The owner is acting: somebody is on the way or in contact.
     Responding {
+        /// The owner's acknowledgement or takeover.
+        ack: FactId,
+    },
+    /// Somebody is there.
+    Arrived {
         /// The owner's acknowledgement or takeover.
         ack: FactId,
     },
@@ -194,21 +277,34 @@ impl Body for AlertFact {
         match self {
             Self::Raised { .. } => Vec::new(),
             Self::Delivered { raise }
+            | Self::Climbed { raise, .. }
+            | Self::Silent { raise, .. }
+            | Self::HeardAgain { raise, .. }
             | Self::Acknowledged { raise }
             | Self::CalledOff { raise }
             | Self::CardGiven { raise, .. }
             | Self::CardRefused { raise }
             | Self::CardRead { raise, .. } => vec![*raise],
+            Self::StepEnded { climbed, .. } => vec![*climbed],
             Self::TookOver { from } => vec![*from],
-            Self::Responding { ack } | Self::HandedTo { ack, .. } | Self::Resolved { ack, .. } => {
-                vec![*ack]
-            }
+            Self::Responding { ack }
+            | Self::Arrived { ack }
+            | Self::HandedTo { ack, .. }
+            | Self::Resolved { ack, .. } => vec![*ack],
             Self::Reopened { resolved, .. } => vec![*resolved],
         }
     }
 
     fn is_note(&self) -> bool {
-        matches!(self, Self::Delivered { .. } | Self::CardRead { .. })
+        matches!(
+            self,
+            Self::Delivered { .. }
+                | Self::Climbed { .. }
+                | Self::StepEnded { .. }
+                | Self::Silent { .. }
+                | Self::HeardAgain { .. }
+                | Self::CardRead { .. }
+        )
     }
 
     fn shown(&self) -> Self {
@@ -276,12 +372,22 @@ pub struct AlertView {
     pub since: Option<Timestamp>,
     /// All raises that joined.
     pub raises: Vec<FactId>,
+    /// Nothing happened: all raises are of a drill.
+    pub drill: bool,
+    /// The steps of the ladder that were begun in this round.
+    pub climbed: Vec<Climbed>,
+    /// Which hubs are silent, as each node that listens said last.
+    pub silent: BTreeMap<NodeId, Silent>,
+    /// Whose hubs were heard again, and since when.
+    pub heard_again: BTreeMap<PartyId, Timestamp>,
     /// The nodes that have it, and since when.
     pub delivered: BTreeMap<NodeId, Timestamp>,
     /// Who takes care of it; `None` is nobody.
     pub owner: Option<Owner>,
     /// The owner is acting since.
     pub responding: Option<Timestamp>,
+    /// Somebody is there since.
+    pub arrived: Option<Timestamp>,
     /// Whom it was handed to.
     pub handed_to: Vec<EmergencyService>,
     /// The household said that nothing happened.
@@ -325,9 +431,10 @@ impl AlertView {
         note: Option<Private>,
         card: Option<CardKey>,
     ) -> AlertFact {
+        let drill = false;
         match self.resolved {
             Some(resolved) => AlertFact::Reopened { resolved, note },
-            None => AlertFact::Raised { cause, what, ladder, place: None, note, card },
+            None => AlertFact::Raised { cause, what, ladder, place: None, note, card, drill },
         }
     }
 }

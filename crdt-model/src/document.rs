@@ -31,6 +31,8 @@ pub enum DocumentName {
     Order(Uuid),
     /// `alert/<uuid>`: one alert.
     Alert(Uuid),
+    /// `ladders`: whom an elder's alerts call, and when.
+    Ladders,
     /// `joins`: which records are one person.
     Joins,
     /// `offers`: the standing offers of a centre.
@@ -57,6 +59,8 @@ pub enum Kind {
     Order,
     /// One alert.
     Alert,
+    /// Whom an elder's alerts call.
+    Ladders,
     /// Which records are one person.
     Joins,
     /// Standing offers.
@@ -75,6 +79,7 @@ impl Kind {
             | Self::EmergencyCard
             | Self::CardSheet
             | Self::Readings
+            | Self::Ladders
             | Self::Authority => false,
             Self::Order | Self::Alert | Self::Joins | Self::Offers | Self::Consents => true,
         }
@@ -84,7 +89,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, joins, offers, consents or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents or authority is expected"
 )]
 pub struct NameError;
 
@@ -98,6 +103,7 @@ impl DocumentName {
             Self::Readings(_) => Kind::Readings,
             Self::Order(_) => Kind::Order,
             Self::Alert(_) => Kind::Alert,
+            Self::Ladders => Kind::Ladders,
             Self::Joins => Kind::Joins,
             Self::Offers => Kind::Offers,
             Self::Consents => Kind::Consents,
@@ -115,6 +121,7 @@ impl std::fmt::Display for DocumentName {
             Self::Readings(month) => write!(f, "readings/{month}"),
             Self::Order(id) => write!(f, "order/{}", id.hyphenated()),
             Self::Alert(id) => write!(f, "alert/{}", id.hyphenated()),
+            Self::Ladders => f.write_str("ladders"),
             Self::Joins => f.write_str("joins"),
             Self::Offers => f.write_str("offers"),
             Self::Consents => f.write_str("consents"),
@@ -132,6 +139,7 @@ impl FromStr for DocumentName {
             None => match text {
                 "profile" => Self::Profile,
                 "card" => Self::EmergencyCard,
+                "ladders" => Self::Ladders,
                 "joins" => Self::Joins,
                 "offers" => Self::Offers,
                 "consents" => Self::Consents,
@@ -258,9 +266,17 @@ mod tests {
     #[test]
     fn names_have_one_spelling() {
         let id = "018f3d3e-0000-7000-8000-000000000001";
-        for name in
-            ["profile", "card", "readings/2024-01", "joins", "offers", "consents", "authority"]
-                .map(String::from)
+        for name in [
+            "profile",
+            "card",
+            "readings/2024-01",
+            "ladders",
+            "joins",
+            "offers",
+            "consents",
+            "authority",
+        ]
+        .map(String::from)
         {
             assert_eq!(name.parse::<DocumentName>().unwrap().to_string(), name);
         }

@@ -57,5 +57,6 @@ pub mod profile;
 pub mod readings;
 pub mod register;
 pub mod rule;
+pub mod silence;
 pub mod standing;
 pub mod time;

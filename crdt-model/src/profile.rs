@@ -97,6 +97,8 @@ fields! {
         Language = "language" text,
         /// Remarks.
         Note = "note" text,
+        /// Until which day nobody is at home, `2024-02-17`: a silent hub is no alarm till then.
+        AwayUntil = "away_until" iso_date,
         /// The register row the profile was begun from: `<source>/<record id>`.
         Source = "source" text,
     }

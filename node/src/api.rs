@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod alerts;
 pub mod audit;
 pub mod blobs;
 pub mod cards;
@@ -41,6 +42,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         datamap::NAMES,
         courier::NAMES,
         blobs::NAMES,
+        alerts::NAMES,
     ]
     .into_iter()
     .flatten()

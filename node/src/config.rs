@@ -7,9 +7,11 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use axum::http::Uri;
+use linli_model::alert::Way;
 use linli_net::Pin;
 use linli_replica::id::NodeId;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
@@ -31,6 +33,12 @@ const DESK_LOCK: std::ops::RangeInclusive<u16> = 1..=480;
 /// After this a hub opens the card to an alert of others: time for a person who is well to refuse, and
 /// little against the way of an ambulance.
 const OPEN_CARD_AFTER_SECONDS: u32 = 300;
+
+/// A hub that says nothing for ten minutes has missed ten heartbeats: it is not a relay that restarts.
+const SILENT_AFTER_SECONDS: u32 = 600;
+
+/// The shortest silence that is one, in seconds: two heartbeats.
+const MIN_SILENT_AFTER_SECONDS: u32 = 120;
 
 /// The longest that a household may be given, in seconds: a day.
 pub const MAX_OPEN_CARD_AFTER_SECONDS: u32 = 24 * 60 * 60;
@@ -65,6 +73,24 @@ pub struct Config {
     pub relays: Vec<Relay>,
     /// Where nodes are that mDNS and relays do not find.
     pub peers: Vec<StaticPeer>,
+    /// After how many seconds a centre raises an alert for a hub of which nothing is heard, 0 for
+    /// never; none: 600.
+    pub silent_after_seconds: Option<u32>,
+    /// What rings here when nobody takes care of an alert.
+    pub bells: Vec<Bell>,
+}
+
+/// A program of this machine that rings, sounds or dials.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bell {
+    /// For which steps of a ladder: `duty_desk`, `party`, `siren`, `neighbour`, `contact`, `dial_out`.
+    pub ways: Vec<Way>,
+    /// The program that rings, and its arguments.
+    pub ring: Vec<String>,
+    /// What is run once it need not ring any more.
+    #[serde(default)]
+    pub still: Option<Vec<String>>,
 }
 
 /// Which relays a node uses besides those of its configuration.
@@ -249,6 +275,13 @@ impl Config {
         u64::from(self.open_card_after_seconds.unwrap_or(OPEN_CARD_AFTER_SECONDS)) * 1_000
     }
 
+    /// After how long a hub is silent; none where nobody listens.
+    #[must_use]
+    pub fn silent_after(&self) -> Option<Duration> {
+        let after = self.silent_after_seconds.unwrap_or(SILENT_AFTER_SECONDS);
+        (after > 0).then(|| Duration::from_secs(after.into()))
+    }
+
     /// Reads the further certificate authorities of all relays, as X.509 DER.
     ///
     /// # Errors
@@ -291,6 +324,13 @@ impl Config {
             let what = format!("write 0 to {MAX_OPEN_CARD_AFTER_SECONDS} seconds");
             return Err(wrong("open_card_after_seconds", what));
         }
+        let too_short = |after: &u32| (1..MIN_SILENT_AFTER_SECONDS).contains(after);
+        if self.silent_after_seconds.is_some_and(|after| too_short(&after)) {
+            let what = format!(
+                "a hub speaks once a minute: write {MIN_SILENT_AFTER_SECONDS} seconds or more, or 0 for never"
+            );
+            return Err(wrong("silent_after_seconds", what));
+        }
         for relay in &self.relays {
             if !is_web_address(&relay.url) {
                 let what =
@@ -302,6 +342,14 @@ impl Config {
         if self.relay_only && none {
             let what = "there is no relay to go through: name one under [[relays]]".to_owned();
             return Err(wrong("relay_only", what));
+        }
+        let empty = |words: &Vec<String>| words.first().is_none_or(String::is_empty);
+        let names_none = |bell: &&Bell| {
+            bell.ways.is_empty() || empty(&bell.ring) || bell.still.as_ref().is_some_and(empty)
+        };
+        if self.bells.iter().find(names_none).is_some() {
+            let what = "a bell needs ways and a program, such as ways = [\"siren\"] and ring = [\"/usr/bin/aplay\", \"/srv/siren.wav\"]";
+            return Err(wrong("bells", what.to_owned()));
         }
         if let Some(peer) = self.peers.iter().find(|peer| peer.addresses.is_empty()) {
             let what =

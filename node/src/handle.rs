@@ -32,7 +32,8 @@ pub(crate) mod hand_over;
 pub(crate) mod held;
 mod import;
 mod joins;
-mod network;
+mod ladders;
+pub(crate) mod network;
 mod offers;
 mod officers;
 pub(crate) mod orders;
@@ -40,6 +41,7 @@ mod people;
 pub(crate) mod photo;
 mod readings;
 pub(crate) mod recovery;
+mod report;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
@@ -134,6 +136,9 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.list" => reading(node, body, What::Listed, alerts::list),
         "alert.show" => reading(node, body, What::Read, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "alert.report" => Ok(Reply::Work(report::begin(node, &read(body)?))),
+        "alert.ladder" => reading(node, body, What::Read, ladders::show),
+        "alert.ladder.set" => answer(node, body, ladders::set),
         "alert.card" => opening(node, body, cards::of_alert),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),

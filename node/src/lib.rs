@@ -28,8 +28,10 @@ pub mod control;
 pub mod home;
 pub mod recovery;
 pub mod setup;
+mod silence;
 
 mod audit;
+mod bells;
 mod blobs;
 mod catalogue;
 mod courier;
@@ -294,6 +296,7 @@ async fn begin(
         catalogue: catalogue::Catalogue::load(records(Shelf::View)?),
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?, &own),
         courier: courier::Courier::load(own.iter().map(|(key, value)| (&key[..], &value[..]))),
+        heartbeats: heartbeats::Heartbeats::load(&own),
         people: people::People::load(own),
         heard: heard.unwrap_or_default(),
         replica,
@@ -313,12 +316,19 @@ async fn begin(
         blobs,
     };
     let mut node = Node::new(parts);
+    configure(&mut node, config);
+    wake(&mut node, clean, restored);
+    Ok((node, net_events))
+}
+
+/// What the configuration says of a node's ways.
+fn configure(node: &mut Node, config: &Config) {
     if let Some(minutes) = config.desk_lock_minutes {
         node.people.seat = seat::Seat::new(minutes);
     }
     node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
-    wake(&mut node, clean, restored);
-    Ok((node, net_events))
+    node.bells = bells::Bells::new(config.bells.clone());
+    node.silence = silence::Silence::new(config.silent_after());
 }
 
 /// Asks for what the node is a member of, and looks again at what a crash may have left half done.

@@ -57,9 +57,11 @@ pub(crate) struct Node {
     pub(crate) requests: Requests,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    pub(crate) bells: crate::bells::Bells,
     pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
     pub(crate) heartbeats: crate::heartbeats::Heartbeats,
+    pub(crate) silence: crate::silence::Silence,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
     pub(crate) resplit: crate::recovery::Resplit,
@@ -114,6 +116,7 @@ pub(crate) struct Parts {
     pub(crate) courier: Courier,
     pub(crate) heard: Heard,
     pub(crate) open_card_after_ms: u64,
+    pub(crate) heartbeats: crate::heartbeats::Heartbeats,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
     pub(crate) calls: mpsc::UnboundedSender<crate::driver::Call>,
     pub(crate) blobs: linli_store::Blobs,
@@ -191,9 +194,11 @@ impl Node {
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            bells: crate::bells::Bells::default(),
             confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
-            heartbeats: crate::heartbeats::Heartbeats::default(),
+            heartbeats: parts.heartbeats,
+            silence: crate::silence::Silence::new(None),
             open_card_after_ms: parts.open_card_after_ms,
             resplit: crate::recovery::Resplit::default(),
             undecided: BTreeSet::new(),
@@ -364,7 +369,7 @@ impl Node {
             Output::Forked { entry, .. } => {
                 tracing::warn!(log = ?entry.header().log, "a log has two branches");
             }
-            Output::Heartbeat { cell, .. } => crate::heartbeats::take(self, &cell),
+            Output::Heartbeat { peer, cell } => crate::heartbeats::take(self, peer, &cell),
             Output::Lost { from: Some(_), entries, .. } => {
                 // Without entries it was certificates.
                 let lost = u64::try_from(entries.len().max(1)).unwrap_or(u64::MAX);

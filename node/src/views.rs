@@ -65,6 +65,7 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
         DocumentName::Readings(month) => serde_json::to_value(readings::view(month, doc, authors)),
         DocumentName::Order(id) => serde_json::to_value(order::view(id, doc, authors, &offers)),
         DocumentName::Alert(id) => serde_json::to_value(alert::view(id, doc, authors)),
+        DocumentName::Ladders => serde_json::to_value(alert::plan::view(doc, authors)),
         DocumentName::Joins => serde_json::to_value(joins::view(doc, authors)),
         DocumentName::Offers => serde_json::to_value(standing::view(doc, authors)),
         DocumentName::Consents => serde_json::to_value(consent::view(doc, authors)),

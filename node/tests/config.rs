@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected has failed")]
 
+use std::time::Duration;
 use std::{fs, path::PathBuf};
 
 use linli_node::config::{
@@ -101,6 +102,7 @@ fn every_variable_stands_over_its_key() {
         ("LINLI_API", "[::1]:5"),
         ("LINLI_DESK_LOCK_MINUTES", "15"),
         ("LINLI_OPEN_CARD_AFTER_SECONDS", "20"),
+        ("LINLI_SILENT_AFTER_SECONDS", "300"),
         ("LINLI_LOG", "debug"),
         ("LINLI_LOG_FORMAT", "json"),
         ("LINLI_RELAYS", "https://a.example http://10.0.0.1:3340"),
@@ -113,6 +115,8 @@ fn every_variable_stands_over_its_key() {
     assert!(VARIABLES.iter().map(|(name, _)| name).eq(values.iter().map(|(name, _)| name)));
     let text = "listen = \"0.0.0.0:9\"\nmdns = \"off\"\n[[relays]]\nurl = \"https://b.example\"\n";
     let config = load(text, &values).unwrap();
+    assert_eq!(config.silent_after(), Some(Duration::from_secs(300)));
+    assert_eq!(load("silent_after_seconds = 0", &[]).unwrap().silent_after(), None);
     assert_eq!(config.open_card_after_ms(), 20_000);
     assert_eq!(load("", &[]).unwrap().open_card_after_ms(), 300_000);
     assert_eq!(config.listen, Some("127.0.0.1:1".parse().unwrap()));
@@ -151,6 +155,7 @@ fn a_mistake_in_the_file_names_file_and_line() {
         ("[[relays]]\nurl = \"https://r\"\npin = \"ab\"", 3, "64 hexadecimal"),
         ("relays_from = \"everywhere\"", 1, "everywhere"),
         ("[[peers]]\nnode = \"12\"\naddresses = []", 2, "64 hexadecimal"),
+        ("[[bells]]\nways = [\"gong\"]\nring = [\"x\"]", 2, "gong"),
     ];
     for (text, expected, word) in cases {
         let (_dir, path) = file(text);
@@ -168,13 +173,17 @@ fn a_mistake_in_the_file_names_file_and_line() {
 
 #[test]
 fn values_that_make_no_sense_are_refused_with_what_to_write() {
-    let cases: [(&str, Variables, &str); 16] = [
+    let cases: [(&str, Variables, &str); 20] = [
         ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
         ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
         ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),
         ("relay_only = true\nrelays_from = \"configured\"", &[], "[[relays]]"),
         ("desk_lock_minutes = 481", &[], "1 to 480"),
         ("open_card_after_seconds = 86401", &[], "0 to 86400"),
+        ("silent_after_seconds = 119", &[], "120 seconds"),
+        ("[[bells]]\nways = []\nring = [\"x\"]", &[], "ways = "),
+        ("[[bells]]\nways = [\"siren\"]\nring = []", &[], "ring = "),
+        ("[[bells]]\nways = [\"siren\"]\nring = [\"x\"]\nstill = [\"\"]", &[], "ring = "),
         ("prefix_length = 24", &[], "listen = "),
         ("prefix_length = 8\nlisten = \"0.0.0.0:1\"", &[], "listen = "),
         ("prefix_length = 0\nlisten = \"10.0.0.5:1\"", &[], "1 to 32"),
@@ -237,6 +246,9 @@ fn the_operators_page_describes_every_key_and_variable() {
         "relays.token",
         "relays.quic_port",
         "relays.ca_file",
+        "bells.ways",
+        "bells.ring",
+        "bells.still",
         "peers.node",
         "peers.addresses",
     ];

@@ -318,7 +318,7 @@ async fn devices_add_readings_and_raise_alerts() {
     assert_eq!((status, &answer["raised"]), (200, &json!("3.8")));
     let body = "{\"elder\": \"e1\", \"cause\": \"press 7\"}";
     let (status, answer) = node.device("/v1/button", Some(&token), body).await;
-    let raise = json!({ "elder": "e1", "kind": "button", "cause": "press 7", "acting": null });
+    let raise = json!({ "elder": "e1", "kind": "button", "cause": "press 7", "drill": false, "acting": null });
     assert_eq!((status, answer), (200, raise));
 }
 
@@ -419,7 +419,8 @@ fn the_specification_describes_every_method_and_code() {
         include_str!("../../docs/spec/control-officers.md"),
         include_str!("../../docs/spec/control-grants.md"),
         include_str!("../../docs/spec/control-courier.md"),
-        include_str!("../../docs/spec/control-blobs.md")
+        include_str!("../../docs/spec/control-blobs.md"),
+        include_str!("../../docs/spec/control-alerts.md")
     );
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();

@@ -60,6 +60,7 @@ kind-readings = readings
 kind-alert = alert
 kind-photo = photo
 kind-consents = consents
+kind-ladders = ladders of alerts
 kind-joins = joins
 kind-offers = standing offers
 kind-other = other

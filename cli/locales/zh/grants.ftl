@@ -48,6 +48,7 @@ kind-readings = 测量值
 kind-alert = 警报
 kind-photo = 照片
 kind-consents = 同意书
+kind-ladders = 警报呼叫顺序
 kind-joins = 合并记录
 kind-offers = 常备要约
 kind-other = 其他

@@ -4,7 +4,8 @@ use std::path::{Path as File, PathBuf};
 
 use anyhow::{Context as _, Result};
 use linli_node::api::{
-    care::{AlertList, AlertRaise, ElderEdit, ElderShow},
+    alerts::{AlertList, AlertRaise},
+    care::{ElderEdit, ElderShow},
     courier::{CourierPack, CourierUnpack, FileEnd},
     network::Path,
 };
@@ -43,7 +44,7 @@ impl Day<'_> {
         let elder = self.own.get("hub1").context("no elder")?.clone();
         let (hub, centre) = (self.town.at("hub1")?, self.town.at("centre")?);
         let raise =
-            AlertRaise { elder: elder.clone(), kind: "fall".to_owned(), cause: None, acting: None };
+            AlertRaise { elder: elder.clone(), kind: "fall".to_owned(), ..AlertRaise::default() };
         let alert = hub.call(&raise).await?.alert;
         let (field, value) = ("note".to_owned(), NOTE.to_owned());
         let edit = ElderEdit { elder: elder.clone(), field, value, acting: None };

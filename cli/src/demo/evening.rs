@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use linli_model::readings::Measure;
 use linli_node::api::{
-    care::{AlertAct, AlertRaise, AlertShow, ElderEdit, ElderShow, PhotoAdd, ReadingAdd},
+    alerts::{AlertAct, AlertRaise, AlertShow},
+    care::{ElderEdit, ElderShow, PhotoAdd, ReadingAdd},
     network::Documents,
 };
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ impl Day<'_> {
             })
             .await?;
             let kind = "other".to_owned();
-            let raise = AlertRaise { elder: elder.clone(), kind, cause: None, acting: None };
+            let raise = AlertRaise { elder: elder.clone(), kind, ..AlertRaise::default() };
             alert = self.town.at("hub1")?.call(&raise).await?.alert;
         }
         let centre = self.town.at("centre")?;
@@ -155,7 +156,15 @@ impl Day<'_> {
                 }
                 let outcome = (act == "resolve").then(|| "helped".to_owned());
                 let (alert, act) = (id.clone(), act.to_owned());
-                centre.call(&AlertAct { alert, act, outcome, acting: acting("高主任") }).await?;
+                centre
+                    .call(&AlertAct {
+                        alert,
+                        act,
+                        outcome,
+                        acting: acting("高主任"),
+                        ..AlertAct::default()
+                    })
+                    .await?;
             }
         }
         let hub = self.town.at("hub1")?;

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use linli_node::api::{
+    alerts::AlertShow,
     cards::ElderCard,
-    care::{AlertShow, ElderAdd, ElderEdit, ElderShow},
+    care::{ElderAdd, ElderEdit, ElderShow},
     erasure::{ErasureList, ErasureOrder},
     grants::{ConsentList, ConsentWithdraw, KeysRotate},
     network::Path,

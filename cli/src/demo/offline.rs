@@ -11,9 +11,9 @@ use linli_model::{
     time::{Offset, Timestamp},
 };
 use linli_node::api::{
+    alerts::{AlertAnswer, AlertList, AlertRaise},
     care::{
-        AlertAnswer, AlertList, AlertRaise, ElderAdd, ElderEdit, ElderShow, OfferList, OfferSign,
-        OrderNew, ReadingAdd, ReadingAnswer,
+        ElderAdd, ElderEdit, ElderShow, OfferList, OfferSign, OrderNew, ReadingAdd, ReadingAnswer,
     },
     grants::{ConsentRecord, KeysGrant},
     network::{Path, PersonAdd},
@@ -237,7 +237,7 @@ impl Day<'_> {
         let answer = answers.into_iter().next().context("no answer")?;
         if self.spoils("button-is-another") {
             let kind = "fall".to_owned();
-            hub.call(&AlertRaise { elder, kind, cause: None, acting: None }).await?;
+            hub.call(&AlertRaise { elder, kind, ..AlertRaise::default() }).await?;
         }
         self.pressed = Some(Instant::now());
         self.timeline.push(("button", pressed_at));

@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use linli_node::api::{
-    care::{AlertAct, AlertShow, ElderEdit, OrderAct, OrderAnswer, OrderShow},
+    alerts::{AlertAct, AlertShow},
+    care::{ElderEdit, OrderAct, OrderAnswer, OrderShow},
     network::{Leave, Path, PersonAdd},
 };
 use serde_json::{Value, json};
@@ -111,7 +112,8 @@ impl Day<'_> {
             let (name, role, pin) = ("小周".to_owned(), "family".to_owned(), "2468".to_owned());
             hub.call(&PersonAdd { name, role, pin, ..PersonAdd::default() }).await?;
             let (alert, act) = (self.alert.clone(), "ack".to_owned());
-            hub.call(&AlertAct { alert, act, outcome: None, acting: acting("小周") }).await?;
+            hub.call(&AlertAct { alert, act, acting: acting("小周"), ..AlertAct::default() })
+                .await?;
         }
         let pressed = self.pressed.context("nobody pressed the button")?;
         let left = SIREN.saturating_sub(pressed.elapsed());

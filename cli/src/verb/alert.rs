@@ -1,6 +1,6 @@
 use clap::Subcommand;
+use linli_node::api::alerts::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use linli_node::api::cards::AlertCard;
-use linli_node::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use serde_json::Value;
 
 use super::{about, who::Parties};
@@ -10,6 +10,8 @@ use crate::{
     output::{Columns, complain, field},
 };
 
+mod ladder;
+mod report;
 mod told;
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +23,7 @@ pub(crate) struct Alert {
 #[derive(Debug, Subcommand)]
 enum Act {
     Raise(Raise),
+    Drill(Raise),
     List {
         /// Resolved ones too
         #[arg(long)]
@@ -30,6 +33,14 @@ enum Act {
     Ack(Which),
     TakeOver(Which),
     Respond(Which),
+    Arrive(Which),
+    HandTo {
+        #[command(flatten)]
+        which: Which,
+        /// Whom to: 110, 119 or 120
+        #[arg(value_parser = ["police", "fire", "ambulance"])]
+        service: String,
+    },
     Resolve {
         #[command(flatten)]
         which: Which,
@@ -39,6 +50,9 @@ enum Act {
     },
     FalseAlarm(Which),
     Reopen(Which),
+    CallOff(Which),
+    Ladder(ladder::LadderOf),
+    Report(report::Period),
     Card {
         #[command(flatten)]
         which: Which,
@@ -70,17 +84,10 @@ struct Which {
 impl Alert {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         match self.act {
-            Act::Raise(Raise { elder, kind, cause }) => {
-                // Somebody must come: a name that cannot be given is not worth the alert.
-                let acting = context.acting().unwrap_or_else(|error| {
-                    if !context.json {
-                        complain(&explained(&error, &context.text));
-                    }
-                    None
-                });
-                let request = AlertRaise { elder, kind, cause, acting };
-                answered(context, &context.ask(&request).await?)
-            }
+            Act::Raise(raise) => raise.send(context, false).await,
+            Act::Drill(raise) => raise.send(context, true).await,
+            Act::Report(period) => period.run(context).await,
+            Act::Ladder(of) => of.run(context).await,
             Act::List { all } => {
                 let answer = context.look(AlertList { all }).await?;
                 context.show(&answer, || table(context, &answer))
@@ -90,33 +97,58 @@ impl Alert {
                 let parties = Parties::ask(context).await?;
                 context.show(&answer, || told::told(context, &parties, &answer))
             }
-            Act::Ack(which) => act(context, "ack", which, None).await,
-            Act::TakeOver(which) => act(context, "take-over", which, None).await,
-            Act::Respond(which) => act(context, "respond", which, None).await,
-            Act::Resolve { which, outcome } => act(context, "resolve", which, Some(outcome)).await,
-            Act::FalseAlarm(which) => act(context, "false-alarm", which, None).await,
-            Act::Reopen(which) => act(context, "reopen", which, None).await,
+            Act::Ack(which) => which.act(context, "ack").await,
+            Act::TakeOver(which) => which.act(context, "take-over").await,
+            Act::Respond(which) => which.act(context, "respond").await,
+            Act::Arrive(which) => which.act(context, "arrive").await,
+            Act::HandTo { which: Which { alert }, service } => {
+                let (act, service) = ("hand-to".to_owned(), Some(service));
+                done(context, AlertAct { alert, act, service, ..AlertAct::default() }).await
+            }
+            Act::Resolve { which: Which { alert }, outcome } => {
+                let (act, outcome) = ("resolve".to_owned(), Some(outcome));
+                done(context, AlertAct { alert, act, outcome, ..AlertAct::default() }).await
+            }
+            Act::FalseAlarm(which) => which.act(context, "false-alarm").await,
+            Act::Reopen(which) => which.act(context, "reopen").await,
+            Act::CallOff(which) => which.act(context, told::CALL_OFF).await,
             Act::Card { which, reason } => {
                 let acting = context.acting()?;
                 let request = AlertCard { alert: which.alert, reason, acting };
                 super::card::shown(context, &context.ask(&request).await?).await
             }
-            Act::RefuseCard(which) => act(context, told::REFUSE_CARD, which, None).await,
+            Act::RefuseCard(which) => which.act(context, told::REFUSE_CARD).await,
         }
     }
 }
 
-async fn act(
-    context: &Context,
-    act: &str,
-    which: Which,
-    outcome: Option<String>,
-) -> anyhow::Result<Exit> {
-    let acting = context.acting()?;
-    let request = AlertAct { alert: which.alert, act: act.to_owned(), outcome, acting };
+impl Raise {
+    async fn send(self, context: &Context, drill: bool) -> anyhow::Result<Exit> {
+        // Somebody must come: a name that cannot be given is not worth the alert.
+        let acting = context.acting().unwrap_or_else(|error| {
+            if !context.json {
+                complain(&explained(&error, &context.text));
+            }
+            None
+        });
+        let Self { elder, kind, cause } = self;
+        let request = AlertRaise { elder, kind, cause, drill, acting };
+        answered(context, &context.ask(&request).await?)
+    }
+}
+
+impl Which {
+    async fn act(self, context: &Context, act: &str) -> anyhow::Result<Exit> {
+        let request = AlertAct { alert: self.alert, act: act.to_owned(), ..AlertAct::default() };
+        done(context, request).await
+    }
+}
+
+async fn done(context: &Context, request: AlertAct) -> anyhow::Result<Exit> {
+    let request = AlertAct { acting: context.acting()?, ..request };
     let answer = context.ask(&request).await?;
-    told::settled(context, act, &answer).await?;
-    match act {
+    told::settled(context, &request.act, &answer).await?;
+    match request.act.as_str() {
         told::REFUSE_CARD => context.show(&answer, || context.text.say("card-stays-closed", &[])),
         _ => answered(context, &answer),
     }
@@ -132,13 +164,22 @@ fn answered(context: &Context, answer: &AlertAnswer) -> anyhow::Result<Exit> {
     })
 }
 
+/// What happened, marked where it is a drill.
+fn kind(context: &Context, alert: &Value, key: &str) -> String {
+    let kind = context.text.word("alert-kind", &field(alert, key));
+    match alert.get("drill") {
+        Some(Value::Bool(true)) => context.text.say("alert-drill", &[("kind", kind.into())]),
+        _ => kind,
+    }
+}
+
 fn table(context: &Context, alerts: &[Value]) -> String {
     let row = |alert: &Value| {
         vec![
             field(alert, "alert"),
             about(alert),
             context.text.word("state", &field(alert, "state")),
-            context.text.word("alert-kind", &field(alert, "kind")),
+            kind(context, alert, "kind"),
             context.zone.show_known(alert.get("since_ms").and_then(Value::as_u64)),
             field(alert, "delivered_to"),
             field(alert, "owner"),

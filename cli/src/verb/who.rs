@@ -44,6 +44,12 @@ impl Parties {
         }
     }
 
+    /// The public name of a party, or the beginning of its id.
+    pub(super) fn name(&self, id: &str) -> String {
+        let named = self.0.get(id).cloned().flatten();
+        printable(&named.unwrap_or_else(|| id.chars().take(8).collect()))
+    }
+
     /// Somebody's word: who gave it, and when by their clock.
     pub(super) fn statement(&self, context: &Context, statement: &Value) -> String {
         let author = statement.get("author").unwrap_or(&Value::Null);

@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod alarm;
 mod at_rest;
 mod audit;
 mod backup;
@@ -35,6 +36,7 @@ mod registers;
 mod relays;
 mod seat;
 mod service;
+mod silence;
 mod site;
 mod watch;
 mod went_back;

@@ -80,6 +80,11 @@ pub fn card_keys<'a>(
         | AlertFact::Resolved { .. }
         | AlertFact::Reopened { .. }
         | AlertFact::CardRefused { .. }
-        | AlertFact::CardRead { .. } => None,
+        | AlertFact::CardRead { .. }
+        | AlertFact::Arrived { .. }
+        | AlertFact::Climbed { .. }
+        | AlertFact::StepEnded { .. }
+        | AlertFact::Silent { .. }
+        | AlertFact::HeardAgain { .. } => None,
     })
 }

@@ -1,14 +1,16 @@
 //! The fold of an alert's facts.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::{AlertFact, AlertView, Ladder, Owner, Stage, alert_id};
 use crate::author::{Author, PartyKind, Person, Role};
-use crate::event::{Entry, FactId, Facts, Known, Reason};
+use crate::event::{self, FactId, Facts, Known, Reason};
 
 mod card;
+mod ladder;
 
 /// What the fold knows besides the view.
 struct Fold<'a> {
@@ -35,9 +37,14 @@ pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
         round: None,
         since: None,
         raises: Vec::new(),
+        drill: false,
+        climbed: Vec::new(),
+        silent: BTreeMap::new(),
+        heard_again: BTreeMap::new(),
         delivered: BTreeMap::new(),
         owner: None,
         responding: None,
+        arrived: None,
         handed_to: Vec::new(),
         called_off: false,
         card: super::CardView::default(),
@@ -58,7 +65,7 @@ pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
     for known in &facts.known {
         fold.card_disclosed(known);
         let verdict = fold.apply(known);
-        fold.view.timeline.push(Entry::new(known, verdict));
+        fold.view.timeline.push(event::Entry::new(known, verdict));
     }
     fold.view.stage = fold.stage();
     fold.view
@@ -69,11 +76,40 @@ impl Fold<'_> {
         match &known.fact.body {
             AlertFact::Raised { .. } => self.raised(known),
             AlertFact::Delivered { raise } => self.delivered(known, *raise),
+            AlertFact::Climbed { raise, step } => self.climbed(known, *raise, step),
+            AlertFact::StepEnded { climbed, done } => self.step_ended(known, *climbed, *done),
+            AlertFact::Silent { raise, silent } => {
+                may_listen(known.author.kind)?;
+                self.check_round(*raise)?;
+                // A long list takes several facts.
+                match self.view.silent.entry(known.author.node) {
+                    Entry::Vacant(place) => drop(place.insert(silent.clone())),
+                    Entry::Occupied(mut said) => {
+                        let said = &mut said.get_mut().parties;
+                        let news = silent.parties.iter().filter(|party| !said.contains(party));
+                        let news: Vec<_> = news.copied().collect();
+                        said.extend(news);
+                    }
+                }
+                Ok(())
+            }
+            AlertFact::HeardAgain { raise, party } => {
+                may_listen(known.author.kind)?;
+                self.check_round(*raise)?;
+                self.view.heard_again.entry(*party).or_insert(known.fact.at);
+                Ok(())
+            }
             AlertFact::Acknowledged { raise } => self.acknowledged(known, *raise),
             AlertFact::TookOver { from } => self.took_over(known, *from),
             AlertFact::Responding { ack } => {
                 self.as_owner(known, *ack)?;
                 self.view.responding.get_or_insert(known.fact.at);
+                Ok(())
+            }
+            AlertFact::Arrived { ack } => {
+                self.as_owner(known, *ack)?;
+                self.view.responding.get_or_insert(known.fact.at);
+                self.view.arrived.get_or_insert(known.fact.at);
                 Ok(())
             }
             AlertFact::HandedTo { ack, service } => {
@@ -113,7 +149,7 @@ impl Fold<'_> {
     }
 
     fn raised(&mut self, known: &Known<AlertFact>) -> Result<(), Reason> {
-        let AlertFact::Raised { cause, what, ladder, card, .. } = &known.fact.body else {
+        let AlertFact::Raised { cause, what, ladder, card, drill, .. } = &known.fact.body else {
             return Err(Reason::WrongReference);
         };
         may_raise(known.author.kind)?;
@@ -129,7 +165,10 @@ impl Fold<'_> {
             self.view.cause = Some(cause.clone());
             self.view.what = Some(*what);
             self.view.ladder = ladder.clone();
+            self.view.drill = *drill;
         }
+        // Whoever raises the same in earnest makes it one.
+        self.view.drill &= *drill;
         self.view.raises.push(known.id);
         self.card_raised(known, card.as_ref());
         self.openings.insert(known.id);
@@ -258,7 +297,11 @@ impl Fold<'_> {
         let view = &mut self.view;
         (view.round, view.since, view.owner, view.responding) = (None, None, None, None);
         (view.resolved, view.outcome, view.called_off) = (None, None, false);
+        view.arrived = None;
         view.delivered.clear();
+        view.climbed.clear();
+        view.silent.clear();
+        view.heard_again.clear();
         (view.card.asked, view.card.refused) = (false, None);
         view.handed_to.clear();
         self.open(known);
@@ -274,6 +317,16 @@ fn may_raise(kind: PartyKind) -> Result<(), Reason> {
         | PartyKind::Station
         | PartyKind::Provider => Ok(()),
         PartyKind::Regulator | PartyKind::Evaluator => Err(Reason::PartyMayNot),
+    }
+}
+
+/// Who listens for heartbeats: whoever answers for a household.
+fn may_listen(kind: PartyKind) -> Result<(), Reason> {
+    match kind {
+        PartyKind::Centre | PartyKind::Station | PartyKind::Family | PartyKind::Household => Ok(()),
+        PartyKind::Provider | PartyKind::Regulator | PartyKind::Evaluator => {
+            Err(Reason::PartyMayNot)
+        }
     }
 }
 

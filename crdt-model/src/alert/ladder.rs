@@ -1,11 +1,28 @@
 //! The escalation ladder: who is told, when, as long as nobody takes care.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{AlertView, Stage};
-use crate::author::PartyId;
+use super::{AlertKind, AlertView, Stage};
+use crate::author::{NodeId, PartyId, PartyKind};
+use crate::event::FactId;
 use crate::private::Private;
-use crate::time::{MINUTE_MS, Timestamp};
+use crate::time::{DAY_MS, MINUTE_MS, Timestamp};
+
+/// Steps of one ladder: four rounds of everybody whom an elder has.
+pub const STEPS_MAX: usize = 24;
+
+/// After this another node takes over a step of which the one that began it says nothing, in milliseconds: long enough
+/// for a call to be answered.
+const CLAIM_MS: u64 = 2 * MINUTE_MS;
+
+/// How much later than the household another node does what only one needs to do, in milliseconds: the alert of the
+/// one that does it is there by then, where there is a way.
+const OTHERS_LATER_MS: u64 = 15_000;
+
+/// Digits of a telephone number that is dialled at most: E.164 has 15, and a prefix.
+const DIGITS_MAX: usize = 20;
 
 /// What a step of the ladder does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +51,51 @@ pub enum LadderAct {
     },
 }
 
+/// The kinds of steps: the words by which a node is told what it can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Ring the duty desk.
+    DutyDesk,
+    /// Ring a party's nodes.
+    Party,
+    /// Ring a contact.
+    Contact,
+    /// Ring the neighbour.
+    Neighbour,
+    /// Sound the siren.
+    Siren,
+    /// Dial out.
+    DialOut,
+}
+
+impl LadderAct {
+    /// Which kind of step it is.
+    pub fn way(&self) -> Way {
+        match self {
+            Self::DutyDesk => Way::DutyDesk,
+            Self::Party { .. } => Way::Party,
+            Self::Contact { .. } => Way::Contact,
+            Self::Neighbour => Way::Neighbour,
+            Self::Siren => Way::Siren,
+            Self::DialOut { .. } => Way::DialOut,
+        }
+    }
+
+    /// The number that is dialled.
+    pub fn phone(&self) -> Option<&Private> {
+        match self {
+            Self::Contact { phone } | Self::DialOut { phone } => Some(phone),
+            Self::DutyDesk | Self::Party { .. } | Self::Neighbour | Self::Siren => None,
+        }
+    }
+
+    /// Whether it is done where it rings, at each such node, and not once by any.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::DutyDesk | Self::Party { .. } | Self::Siren)
+    }
+}
+
 /// A step of the ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -52,6 +114,20 @@ pub struct Ladder {
     pub respond_ms: u64,
 }
 
+/// A ladder that helps nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LadderError {
+    /// It rings nobody.
+    #[error("a ladder has 1 to {STEPS_MAX} steps, such as desk@0s siren@1m")]
+    Steps,
+    /// A step comes too late.
+    #[error("every step and the time to respond lie within a day")]
+    TooLate,
+    /// What is to be dialled is no number.
+    #[error("a telephone number has 3 to {DIGITS_MAX} digits, a + before them or not")]
+    Phone,
+}
+
 impl Default for Ladder {
     /// The desk at once, the siren after one minute, the neighbour after two: within the 60 and 180 seconds that
     /// telecare answers to. An owner has ten minutes to act.
@@ -65,15 +141,52 @@ impl Default for Ladder {
     }
 }
 
+impl Ladder {
+    /// The common ladder of a kind. A silence and an opened card are no reason to sound a siren: at a hub that is back
+    /// it would frighten whoever is well.
+    pub fn common(kind: AlertKind) -> Self {
+        let mut ladder = Self::default();
+        if matches!(kind, AlertKind::Silence | AlertKind::CardOpened) {
+            ladder.steps.retain(|step| step.does != LadderAct::Siren);
+        }
+        ladder
+    }
+
+    /// A ladder of these steps, in the order of their times.
+    ///
+    /// # Errors
+    /// [`LadderError`] where it rings nobody, rings after a day only, or dials what is no number.
+    pub fn new(mut steps: Vec<Step>, respond_ms: u64) -> Result<Self, LadderError> {
+        steps.sort_by_key(|step| step.after_ms);
+        steps.dedup();
+        if steps.is_empty() || steps.len() > STEPS_MAX {
+            return Err(LadderError::Steps);
+        }
+        if respond_ms > DAY_MS || steps.iter().any(|step| step.after_ms > DAY_MS) {
+            return Err(LadderError::TooLate);
+        }
+        let numbers = || steps.iter().filter_map(|step| step.does.phone());
+        match numbers().all(|phone| is_number(phone.as_str())) {
+            true => Ok(Self { steps, respond_ms }),
+            false => Err(LadderError::Phone),
+        }
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    (3..=DIGITS_MAX).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Where an alert stands on its ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "climb")]
 pub enum Climb {
     /// Nothing to climb: nothing raised, or resolved.
     Over,
-    /// An owner takes care; the ladder goes on at `until` when nobody is acting by then.
+    /// An owner takes care; the ladder goes on at `until` when nobody is acting by then. Or the silence is over.
     Paused {
-        /// When the ladder goes on; `None` when the owner is acting.
+        /// When the ladder goes on; `None` when the owner is acting, or what was silent is heard again.
         until: Option<Timestamp>,
     },
     /// Nobody takes care.
@@ -85,16 +198,80 @@ pub enum Climb {
     },
 }
 
-impl AlertView {
-    /// Where the alert stands on its ladder at `now`, on a node that holds it since `held_since`.
-    ///
-    /// The ladder counts from the earlier of the stated time and `held_since`, so that a raising clock that runs ahead
-    /// does not delay it.
-    pub fn climb(&self, held_since: Timestamp, now: Timestamp) -> Climb {
-        let since = match self.since {
-            Some(since) if self.stage != Stage::Resolved => since.min(held_since),
-            _ => return Climb::Over,
+/// A step that a node began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Climbed {
+    /// The fact that says so.
+    pub fact: FactId,
+    /// The step.
+    pub step: Step,
+    /// The node.
+    pub node: NodeId,
+    /// Its party.
+    pub party: PartyId,
+    /// What that party is.
+    pub kind: PartyKind,
+    /// When, by its clock.
+    pub at: Timestamp,
+    /// Whether it was carried out; `None` while the node has not said.
+    pub done: Option<bool>,
+}
+
+/// The node that climbs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Here {
+    /// The node.
+    pub node: NodeId,
+    /// Its party.
+    pub party: PartyId,
+    /// What that party is.
+    pub kind: PartyKind,
+    /// What it can do.
+    pub ways: BTreeSet<Way>,
+}
+
+impl Here {
+    /// Whether a step that rings at a place rings here.
+    fn rings(&self, act: &LadderAct) -> bool {
+        let place = match act {
+            LadderAct::DutyDesk => self.kind == PartyKind::Centre,
+            LadderAct::Party { party } => *party == self.party,
+            LadderAct::Siren => self.kind == PartyKind::Household,
+            LadderAct::Contact { .. } | LadderAct::Neighbour | LadderAct::DialOut { .. } => false,
         };
+        place && self.ways.contains(&act.way())
+    }
+}
+
+/// A step that falls to a node now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The step.
+    pub step: Step,
+    /// Where this node said before that it begins it, and not how it went.
+    pub begun: Option<FactId>,
+}
+
+impl AlertView {
+    /// How long an alert has climbed at `now`, in milliseconds, on a node that holds it since `held_since` and has been
+    /// awake with it for `awake_ms`.
+    ///
+    /// It counts from the earlier of the stated time and `held_since`, so that a raising clock that runs ahead does not
+    /// delay it; and at least what the node was awake, so that its own clock that is set back does not either.
+    pub fn elapsed_ms(&self, held_since: Timestamp, awake_ms: u64, now: Timestamp) -> u64 {
+        let since = self.since.unwrap_or(held_since).min(held_since);
+        now.ms_since(since).max(awake_ms)
+    }
+
+    /// Where the alert stands on its ladder: see [`AlertView::elapsed_ms`].
+    pub fn climb(&self, held_since: Timestamp, awake_ms: u64, now: Timestamp) -> Climb {
+        if self.since.is_none() || self.stage == Stage::Resolved {
+            return Climb::Over;
+        }
+        if self.is_heard_again() {
+            return Climb::Paused { until: None };
+        }
+        let elapsed = self.elapsed_ms(held_since, awake_ms, now);
         if let Some(owner) = &self.owner {
             if self.responding.is_some() {
                 return Climb::Paused { until: None };
@@ -106,8 +283,54 @@ impl AlertView {
         }
         let mut times: Vec<u64> = self.ladder.steps.iter().map(|s| s.after_ms).collect();
         times.sort_unstable();
-        let elapsed = now.ms_since(since);
         let due = times.iter().filter(|after| **after <= elapsed).count();
-        Climb::Climbing { due, next_at: times.get(due).map(|after| since.plus_ms(*after)) }
+        let left = |after: &u64| now.plus_ms(after.saturating_sub(elapsed));
+        Climb::Climbing { due, next_at: times.get(due).map(left) }
+    }
+
+    /// Whether the alert is about silence, and every hub was heard again.
+    fn is_heard_again(&self) -> bool {
+        let mut silent = self.silent.values().flat_map(|silent| &silent.parties).peekable();
+        silent.peek().is_some() && silent.all(|party| self.heard_again.contains_key(party))
+    }
+
+    /// The steps that ring at this place, `elapsed_ms` after the alert began for it, as long as nobody takes care.
+    pub fn rings(&self, here: &Here, elapsed_ms: u64) -> impl Iterator<Item = &Step> {
+        let due = move |step: &&Step| step.does.is_local() && step.after_ms <= elapsed_ms;
+        self.ladder.steps.iter().filter(due).filter(move |step| here.rings(&step.does))
+    }
+
+    /// The steps that a node begins, `elapsed_ms` after the alert began for it. `age_ms` says how long the node has known
+    /// that another began a step.
+    ///
+    /// Where it rings at a place (desk, siren, a party) each node of the place does it. What is done once (a call, the
+    /// neighbour) the household does first; another only where nobody began it, or the one that did says nothing for
+    /// two minutes, or could not.
+    pub fn turns(&self, here: &Here, elapsed_ms: u64, age_ms: impl Fn(FactId) -> u64) -> Vec<Turn> {
+        let turn = |step: &Step| {
+            let begun = || self.climbed.iter().filter(|begun| begun.step == *step);
+            let mine = begun().find(|begun| begun.node == here.node);
+            if !here.ways.contains(&step.does.way()) || mine.is_some_and(|b| b.done.is_some()) {
+                return None;
+            }
+            let later = if step.does.is_local() {
+                here.rings(&step.does).then_some(0)?
+            } else {
+                if here.kind == PartyKind::Provider {
+                    return None;
+                }
+                let taken = |b: &Climbed| match b.done {
+                    Some(done) => done,
+                    None => age_ms(b.fact) < CLAIM_MS,
+                };
+                if begun().any(|b| b.node != here.node && taken(b)) {
+                    return None;
+                }
+                if here.kind == PartyKind::Household { 0 } else { OTHERS_LATER_MS }
+            };
+            let due = step.after_ms.saturating_add(later) <= elapsed_ms;
+            due.then(|| Turn { step: step.clone(), begun: mine.map(|begun| begun.fact) })
+        };
+        self.ladder.steps.iter().filter_map(turn).collect()
     }
 }

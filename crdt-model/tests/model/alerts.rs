@@ -31,6 +31,7 @@ fn raise() -> F {
         place: None,
         note: None,
         card: None,
+        drill: false,
     }
 }
 
@@ -211,6 +212,7 @@ fn raises_of_one_cause_join_and_another_cause_does_not() {
             place: None,
             note: None,
             card: None,
+            drill: false,
         },
     );
     s.join(&mut other);
@@ -272,30 +274,73 @@ fn the_ladder_climbs_until_somebody_cares_and_goes_on_when_nobody_acts() {
     let mut s = scene();
     let (hub, desk) = (s.hub.clone(), s.desk.clone());
     let held = Timestamp(1_000);
-    assert_eq!(s.view().climb(held, held), Climb::Over);
+    assert_eq!(s.view().climb(held, 0, held), Climb::Over);
     let raised = s.say(&hub, 1_000, raise());
     let view = s.view();
     let at = |ms| Timestamp(1_000 + ms);
-    assert_eq!(view.climb(held, at(0)), Climb::Climbing { due: 1, next_at: Some(at(MINUTE_MS)) });
     assert_eq!(
-        view.climb(held, at(MINUTE_MS)),
+        view.climb(held, 0, at(0)),
+        Climb::Climbing { due: 1, next_at: Some(at(MINUTE_MS)) }
+    );
+    assert_eq!(
+        view.climb(held, 0, at(MINUTE_MS)),
         Climb::Climbing { due: 2, next_at: Some(at(2 * MINUTE_MS)) }
     );
-    assert_eq!(view.climb(held, at(5 * MINUTE_MS)), Climb::Climbing { due: 3, next_at: None });
+    assert_eq!(view.climb(held, 0, at(5 * MINUTE_MS)), Climb::Climbing { due: 3, next_at: None });
     // A raise dated in the future counts from when this node held it.
     let early = Timestamp(10);
     assert_eq!(
-        view.climb(early, Timestamp(10 + MINUTE_MS)),
+        view.climb(early, 0, Timestamp(10 + MINUTE_MS)),
         Climb::Climbing { due: 2, next_at: Some(Timestamp(10 + 2 * MINUTE_MS)) }
     );
 
     let ack = s.say(&desk, 1_000 + MINUTE_MS, F::Acknowledged { raise: raised });
     let view = s.view();
     let until = at(11 * MINUTE_MS);
-    assert_eq!(view.climb(held, at(5 * MINUTE_MS)), Climb::Paused { until: Some(until) });
-    assert_eq!(view.climb(held, until), Climb::Climbing { due: 3, next_at: None });
+    assert_eq!(view.climb(held, 0, at(5 * MINUTE_MS)), Climb::Paused { until: Some(until) });
+    assert_eq!(view.climb(held, 0, until), Climb::Climbing { due: 3, next_at: None });
     s.say(&desk, 1_000 + 2 * MINUTE_MS, F::Responding { ack });
-    assert_eq!(s.view().climb(held, at(60 * MINUTE_MS)), Climb::Paused { until: None });
+    assert_eq!(s.view().climb(held, 0, at(60 * MINUTE_MS)), Climb::Paused { until: None });
     s.say(&desk, 9, F::Resolved { ack, outcome: Outcome::Helped, note: None });
-    assert_eq!(s.view().climb(held, at(60 * MINUTE_MS)), Climb::Over);
+    assert_eq!(s.view().climb(held, 0, at(60 * MINUTE_MS)), Climb::Over);
+}
+
+#[test]
+fn a_report_counts_answers_and_leaves_drills_out() {
+    let view = |raised: u64, acked: Option<u64>, drill: bool| {
+        let mut s = scene();
+        let (hub, desk) = (s.hub.clone(), s.desk.clone());
+        let F::Raised { cause, what, ladder, .. } = raise() else { return s.view() };
+        let (place, note, card) = (None, None, None);
+        let raise = F::Raised { cause, what, ladder, place, note, card, drill };
+        let raise = s.say(&hub, raised, raise);
+        if let Some(at) = acked {
+            let ack = s.say(&desk, at, F::Acknowledged { raise });
+            s.say(&desk, at + 1_000, F::Arrived { ack });
+            let view = s.view();
+            assert_eq!(
+                (view.stage, view.arrived),
+                (Stage::Responding, Some(Timestamp(at + 1_000)))
+            );
+            s.say(&desk, at, F::Resolved { ack, outcome: Outcome::Helped, note: None });
+        }
+        s.view()
+    };
+    // Of ten, one after two minutes, one never, one by a clock that runs behind.
+    let mut views: Vec<AlertView> =
+        (1..8).map(|n| view(1_000, Some(1_000 + n * 1_000), false)).collect();
+    views.push(view(1_000, Some(1_000 + 2 * MINUTE_MS), false));
+    views.push(view(9_000, Some(8_000), false));
+    views.push(view(1_000, None, false));
+    views.push(view(1_000, Some(9_000_000), true));
+    let report = alert::report::report(views.iter());
+    assert_eq!((report.alerts, report.drills, report.unanswered, report.open), (10, 1, 1, 1));
+    assert_eq!((report.kinds[&AlertKind::Fall], report.outcomes[&Outcome::Helped]), (10, 9));
+    let times = report.acknowledged.unwrap();
+    assert_eq!((times.count, times.p50_ms), (9, 4_000));
+    assert_eq!((times.p90_ms, times.p99_ms), (2 * MINUTE_MS, 2 * MINUTE_MS));
+    assert_eq!(report.arrived.unwrap().p50_ms, 5_000);
+    assert_eq!(report.answered_permille, [800, 900]);
+    let none = alert::report::report(std::iter::empty());
+    assert_eq!((none.acknowledged, none.answered_permille), (None, vec![]));
 }

@@ -33,7 +33,8 @@ fn key(n: u8) -> CardKey {
 
 fn raise(card: Option<CardKey>) -> F {
     let ladder = Ladder::default();
-    F::Raised { cause: cause(), what: AlertKind::Button, ladder, place: None, note: None, card }
+    let (what, place, note, drill) = (AlertKind::Button, None, None, false);
+    F::Raised { cause: cause(), what, ladder, place, note, card, drill }
 }
 
 fn scene() -> Scene {

@@ -1,7 +1,9 @@
 //! Same changes, same view: whatever the order, the split and the repetition in which they arrive.
 
 use automerge::{AutoCommit, Change};
-use linli_model::alert::{self, AlertFact, AlertKind, CardKey, CauseId, Ladder, Outcome, alert_id};
+use linli_model::alert::{
+    self, AlertFact, AlertKind, CardKey, CauseId, Ladder, LadderAct, Outcome, Step, alert_id,
+};
 use linli_model::author::{PartyKind, Role};
 use linli_model::card::{self, CardField, SheetId};
 use linli_model::consent::{self, Category, Consent, ConsentFact, Giver, Obtained, State};
@@ -168,7 +170,7 @@ fn cause() -> CauseId {
 
 fn alert_fact(what: u8, on: FactId) -> AlertFact {
     let card = Some(CardKey { epoch: SheetId([what; 32]), opening: "ab".into() });
-    match what % 12 {
+    match what % 14 {
         0 | 1 => AlertFact::Raised {
             cause: cause(),
             what: AlertKind::Button,
@@ -176,6 +178,7 @@ fn alert_fact(what: u8, on: FactId) -> AlertFact {
             place: None,
             note: None,
             card: card.filter(|_| what.is_multiple_of(2)),
+            drill: what == 1,
         },
         2 => AlertFact::Delivered { raise: on },
         3 | 4 => AlertFact::Acknowledged { raise: on },
@@ -185,6 +188,8 @@ fn alert_fact(what: u8, on: FactId) -> AlertFact {
         8 => AlertFact::CardGiven { raise: on, card },
         9 => AlertFact::CardRefused { raise: on },
         10 => AlertFact::CardRead { raise: on, reason: None },
+        11 => AlertFact::Climbed { raise: on, step: Step { after_ms: 0, does: LadderAct::Siren } },
+        12 => AlertFact::StepEnded { climbed: on, done: what.is_multiple_of(2) },
         _ => AlertFact::Reopened { resolved: on, note: None },
     }
 }
@@ -243,7 +248,7 @@ fn order_fact(writers: &[Node], what: u8, on: FactId) -> OrderFact {
     };
     let arbiter = Arbiter::of(&writers[1].author);
     let to = writers[2].author.party;
-    match what % 12 {
+    match what % 14 {
         0 | 1 => OrderFact::Opened { nonce: Uuid::nil(), request, arbiter },
         2 | 3 => OrderFact::Offered { opened: on, to, under: None },
         4 => OrderFact::Accepted { offer: on, price_fen: u64::from(what) },

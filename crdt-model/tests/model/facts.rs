@@ -14,6 +14,7 @@ fn raise(cause: &str) -> AlertFact {
         what: AlertKind::Fall,
         ladder: Ladder::default(),
         place: None,
+        drill: false,
         note: None,
         card: None,
     }

@@ -13,5 +13,6 @@ mod convergence;
 mod facts;
 mod fields;
 mod joins;
+mod ladders;
 mod orders;
 mod readings;

@@ -21,10 +21,6 @@ methods! {
     "order.list" OrderList => Vec<Value>;
     "order.show" OrderShow => Value;
     "order.act" OrderAct => OrderAnswer;
-    "alert.raise" AlertRaise => AlertAnswer;
-    "alert.list" AlertList => Vec<Value>;
-    "alert.show" AlertShow => Value;
-    "alert.act" AlertAct => AlertAnswer;
 }
 
 /// Adds an elder: opens the care space and writes the profile.
@@ -282,56 +278,5 @@ pub struct OrderAct {
     /// A note.
     pub note: Option<String>,
     /// Who acts.
-    pub acting: Option<Acting>,
-}
-
-/// Raises an alert.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AlertRaise {
-    /// The elder.
-    pub elder: String,
-    /// The kind, such as `button`.
-    pub kind: String,
-    /// What joins repeats of one cause; drawn from kind and elder where it is not given.
-    pub cause: Option<String>,
-    /// Who acts, where somebody does.
-    pub acting: Option<Acting>,
-}
-
-/// An alert's id and state.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AlertAnswer {
-    /// The id, a UUID.
-    pub alert: String,
-    /// The state, such as `raised`.
-    pub state: String,
-    /// Whether it is on disk; an alert goes out even where it is not yet.
-    pub stored: bool,
-}
-
-/// Lists alerts.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct AlertList {
-    /// Resolved ones too.
-    pub all: bool,
-}
-
-/// Asks for one alert with its timeline.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AlertShow {
-    /// The alert, or a part of its id that fits one only.
-    pub alert: String,
-}
-
-/// Does something with an alert.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AlertAct {
-    /// The alert.
-    pub alert: String,
-    /// `ack`, `take-over`, `respond`, `arrive`, `resolve`, `false-alarm`, `reopen`.
-    pub act: String,
-    /// With `resolve`: `helped`, `hospital`, `drill` or `died`.
-    pub outcome: Option<String>,
-    /// Who acts: an acknowledgement needs a named person.
     pub acting: Option<Acting>,
 }

@@ -129,6 +129,9 @@ pub struct PeerRow {
     pub since_ms: Option<u64>,
     /// When it was last heard; before this start of the node, when all was last compared.
     pub last_seen_ms: Option<u64>,
+    /// Its latest heartbeat that arrived here, by its own clock: a household's hub says each minute that it is there.
+    #[serde(default)]
+    pub heartbeat_ms: Option<u64>,
     /// Entries of shared spaces that it is not known to hold.
     pub waiting_entries: u64,
     /// Whether all that both hold was compared since it connected.

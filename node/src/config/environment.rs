@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, RelaysFrom, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 16] = [
+pub const VARIABLES: [(&str, &str); 17] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
     ("LINLI_ROTATE_DAYS", "rotate_days"),
@@ -14,6 +14,7 @@ pub const VARIABLES: [(&str, &str); 16] = [
     ("LINLI_API", "api"),
     ("LINLI_DESK_LOCK_MINUTES", "desk_lock_minutes"),
     ("LINLI_OPEN_CARD_AFTER_SECONDS", "open_card_after_seconds"),
+    ("LINLI_SILENT_AFTER_SECONDS", "silent_after_seconds"),
     ("LINLI_LOG", "log.filter"),
     ("LINLI_LOG_FORMAT", "log.format"),
     ("LINLI_RELAYS", "relays.url"),
@@ -100,6 +101,9 @@ impl Environment {
         }
         if let Some(after) = self.value("LINLI_OPEN_CARD_AFTER_SECONDS", "seconds such as 300")? {
             config.open_card_after_seconds = Some(after);
+        }
+        if let Some(after) = self.value("LINLI_SILENT_AFTER_SECONDS", "seconds such as 600")? {
+            config.silent_after_seconds = Some(after);
         }
         if let Some(filter) = self.text("LINLI_LOG")? {
             filter.clone_into(&mut config.log.filter);

@@ -18,7 +18,7 @@ use super::{
     pages,
     token::Token,
 };
-use crate::api::{self, ApiError, Code, Method, care};
+use crate::api::{self, ApiError, Code, Method, alerts, care};
 
 /// What does the work behind the control interface.
 pub trait Handler: Send + Sync + 'static {
@@ -81,14 +81,14 @@ async fn button<H: Handler>(
     let press: Press = serde_json::from_value(body).map_err(|error| {
         Refusal::from(ApiError::new(Code::BadRequest, format!("{error}: send the elder's id")))
     })?;
-    let raise = care::AlertRaise {
+    let raise = alerts::AlertRaise {
         elder: press.elder,
         kind: "button".to_owned(),
         cause: press.cause,
-        acting: None,
+        ..alerts::AlertRaise::default()
     };
     let body = serde_json::to_value(raise).map_err(|_| internal("the alert cannot be written"))?;
-    answer(&*handler, care::AlertRaise::NAME, body).await
+    answer(&*handler, alerts::AlertRaise::NAME, body).await
 }
 
 /// What a button sends.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use linli_core::authority::{Owner, Right};
 use linli_core::engine::{Acting, Authored};
 use linli_model::alert::{
-    self, AlertFact, AlertKind, AlertView, CauseId, Ladder, Outcome as Ending, Stage,
+    self, AlertFact, AlertKind, AlertView, CauseId, EmergencyService, Ladder, Outcome as Ending,
+    Stage,
 };
 use linli_model::document::DocumentName;
 use linli_model::private::Private;
@@ -17,8 +18,8 @@ use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, cards, elders, facts, invalid, not_found, now_known, spaces};
-use crate::api::care::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
+use super::{Outcome, cards, elders, facts, invalid, ladders, not_found, now_known, spaces};
+use crate::api::alerts::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use crate::api::{ApiError, Code};
 use crate::catalogue::Name;
 use crate::node::{Node, now};
@@ -26,6 +27,9 @@ use crate::views;
 
 /// Presses of one button within this time are one alert, as long as it is open.
 const REPEAT_MS: u64 = 60_000;
+
+/// The act by which a household says that nothing happened.
+const CALL_OFF: &str = "call-off";
 
 /// The act by which a household keeps the card closed to an alert of others.
 const REFUSE_CARD: &str = "refuse-card";
@@ -40,39 +44,70 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
         || format!("{}/{elder}/{}", request.kind, now().0 / REPEAT_MS),
         |cause| format!("{elder}/{cause}"),
     );
-    let (document, saves) = raise_cause(node, elder, CauseId(cause), what, person.as_ref())?;
+    // What is raised in earnest never joins a drill.
+    let cause = CauseId(if request.drill { format!("drill/{cause}") } else { cause });
+    let event = Event { cause, what, drill: request.drill };
+    let (document, saves) = raise_cause(node, elder, event, person.as_ref())?;
     let view = read(node, document)?;
     let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
     Ok((answer, saves))
+}
+
+/// What an alert is raised for.
+pub(crate) struct Event {
+    pub(crate) cause: CauseId,
+    pub(crate) what: AlertKind,
+    /// Nothing happened: the chain is tested.
+    pub(crate) drill: bool,
 }
 
 /// Raises the alert of a cause, or joins it where it is raised already.
 pub(crate) fn raise_cause(
     node: &mut Node,
     elder: Uuid,
-    cause: CauseId,
-    what: AlertKind,
+    event: Event,
     person: Option<&Acting>,
 ) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
-    let id = alert::alert_id(&cause);
-    let name = Name::Plain(DocumentName::Alert(id));
+    let id = alert::alert_id(&event.cause);
     let existing = find(node, &id.to_string()).ok();
     let joined = existing.and_then(|document| node.catalogue.get(&document));
     let (space, mut saves) = match joined.map(|row| row.space) {
         Some(space) => (space, BTreeSet::new()),
         None => space_for(node, elder)?,
     };
-    let note = Some(Private::new(elder.to_string()));
-    let ladder = Ladder::default();
+    let (document, raised) = raise_in(node, space, Some(elder), event, person)?;
+    saves.extend(raised);
+    Ok((document, saves))
+}
+
+/// Raises the alert of a cause in a space, or joins it where it is raised there already.
+pub(crate) fn raise_in(
+    node: &mut Node,
+    space: SpaceTag,
+    elder: Option<Uuid>,
+    event: Event,
+    person: Option<&Acting>,
+) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
+    let Event { cause, what, drill } = event;
+    let id = alert::alert_id(&cause);
+    let name = Name::Plain(DocumentName::Alert(id));
+    let existing = find(node, &id.to_string()).ok();
+    let mut saves = BTreeSet::new();
+    let note = elder.map(|elder| Private::new(elder.to_string()));
+    let ladder = match elder {
+        Some(elder) => ladders::of(node, elder, what),
+        None => Ladder::common(what),
+    };
     let view = existing.map(|document| read(node, document)).transpose()?;
     let fact = |card| match &view {
         Some(view) => view.raise(cause.clone(), what, ladder.clone(), note.clone(), card),
         None => {
             let (cause, ladder, note) = (cause.clone(), ladder.clone(), note.clone());
-            AlertFact::Raised { cause, what, ladder, place: None, note, card }
+            AlertFact::Raised { cause, what, ladder, place: None, note, card, drill }
         }
     };
-    let card = cards::key(node, elder, space);
+    // Nobody needs to read the card in a drill.
+    let card = elder.filter(|_| !drill).and_then(|elder| cards::key(node, elder, space));
     let whole = match facts::add_urgent(node, space, &name, person, fact(card.clone())) {
         // Whatever it is that keeps the card from being opened, somebody must come.
         Err(_) if card.is_some() => None,
@@ -110,10 +145,11 @@ pub(crate) fn raise_read(
     let raise = AlertFact::Raised {
         cause,
         what: AlertKind::CardOpened,
-        ladder: Ladder::default(),
+        ladder: ladders::of(node, elder, AlertKind::CardOpened),
         place: None,
         note: Some(Private::new(elder.to_string())),
         card: None,
+        drill: false,
     };
     let reason = reason.map(Private::new);
     let read = |raise| AlertFact::CardRead { raise, reason };
@@ -221,6 +257,7 @@ pub(crate) fn list(node: &mut Node, request: AlertList) -> Outcome<Vec<Value>> {
             "alert": view.id.to_string(),
             "state": word(&view.stage),
             "kind": view.what.as_ref().map(word),
+            "drill": view.drill,
             "since_ms": view.since.map(|at| at.0),
             "raises": view.raises.len(),
             "owner": view.owner.as_ref().map(|o| o.person.name.as_str()),
@@ -244,7 +281,8 @@ pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
     let document = find(node, &request.alert)?;
     let view = read(node, document)?;
     let state = node.ladders.state(&document);
-    let climb = state.map(|state| view.climb(state.held_since, Timestamp(now().0)));
+    let climb =
+        state.map(|state| view.climb(state.held_since, state.awake_ms(), Timestamp(now().0)));
     let mut shown = json!({
         "view": view,
         "climb": climb,
@@ -260,7 +298,8 @@ pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
 
 pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    if person.is_none() && request.act != REFUSE_CARD {
+    let is_of_home = [REFUSE_CARD, CALL_OFF].contains(&request.act.as_str());
+    if person.is_none() && !is_of_home {
         let message = "an alert is answered by a named person: say who acts, with --as";
         return Err(ApiError::new(Code::Forbidden, message));
     }
@@ -295,8 +334,11 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
             ));
         }
         "ack" => AlertFact::Acknowledged { raise: round()? },
+        CALL_OFF => AlertFact::CalledOff { raise: round()? },
+        "hand-to" => AlertFact::HandedTo { ack: owned()?, service: service(request)? },
         "take-over" => AlertFact::TookOver { from: owned()? },
-        "respond" | "arrive" => AlertFact::Responding { ack: owned()? },
+        "respond" => AlertFact::Responding { ack: owned()? },
+        "arrive" => AlertFact::Arrived { ack: owned()? },
         "resolve" => resolved(ending(request.outcome.as_deref())?)?,
         "false-alarm" => resolved(Ending::FalseAlarm)?,
         "reopen" => AlertFact::Reopened {
@@ -306,10 +348,17 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
         REFUSE_CARD => AlertFact::CardRefused { raise: round()? },
         _ => {
             return Err(invalid(
-                "no such act: ack, take-over, respond, arrive, resolve, false-alarm, reopen or refuse-card",
+                "no such act: ack, take-over, respond, arrive, hand-to, resolve, false-alarm, reopen, call-off or refuse-card",
             ));
         }
     })
+}
+
+/// Reads whom an alert is handed to.
+fn service(request: &AlertAct) -> Result<EmergencyService, ApiError> {
+    let word = request.service.clone().map(Value::String);
+    let named = word.and_then(|word| serde_json::from_value(word).ok());
+    named.ok_or_else(|| invalid("say whom to: police, fire or ambulance"))
 }
 
 /// Reads an outcome's word.

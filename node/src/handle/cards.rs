@@ -507,7 +507,7 @@ fn seen(node: &Node, document: DocTag, elder: Uuid, view: &AlertView) -> Seen {
     Seen {
         elder,
         round: view.round,
-        open: !matches!(view.stage, Stage::Nothing | Stage::Resolved),
+        open: !view.drill && !matches!(view.stage, Stage::Nothing | Stage::Resolved),
         card: view.card.clone(),
         answer_at_ms: view.card.refused.is_none().then_some(answer_at_ms),
         sent: BTreeSet::new(),

@@ -228,6 +228,7 @@ const fn word(document: &DocumentName) -> &'static str {
         DocumentName::Readings(_) => "readings",
         DocumentName::Order(_) => "order",
         DocumentName::Alert(_) => "alert",
+        DocumentName::Ladders => "ladders",
         DocumentName::Joins => "joins",
         DocumentName::Offers => "offers",
         DocumentName::Consents => "consents",

@@ -98,7 +98,8 @@ fn judge(
         let id = linli_model::alert::alert_id(&cause).to_string();
         let raised = episode.first == *reading;
         if raised {
-            saves.extend(alerts::raise_cause(node, elder, cause, AlertKind::Reading, None)?.1);
+            let event = alerts::Event { cause, what: AlertKind::Reading, drill: false };
+            saves.extend(alerts::raise_cause(node, elder, event, None)?.1);
         }
         return Ok((Some(id), raised));
     }

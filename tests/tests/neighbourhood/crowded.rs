@@ -49,7 +49,8 @@ fn scene(seed: u64) -> Scene {
     let mut scene = Scene { net, hub, desk, space, name, cause, raise, operator };
     let (what, ladder) = (AlertKind::Button, Ladder::default());
     let cause = scene.cause.clone();
-    let raised = AlertFact::Raised { cause, what, ladder, place: None, note: None, card: None };
+    let (place, note, card, drill) = (None, None, None, false);
+    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill };
     scene.raise = scene.add(hub, Urgency::Urgent, None, raised).unwrap();
     scene.net.heal();
     scene

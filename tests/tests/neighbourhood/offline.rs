@@ -310,7 +310,8 @@ fn raise(net: &mut Neighbourhood, hub: NodeId, space: SpaceTag) -> String {
     })
     .unwrap();
     let (what, ladder) = (AlertKind::Button, Ladder::default());
-    let raised = AlertFact::Raised { cause, what, ladder, place: None, note: None, card: None };
+    let (place, note, card, drill) = (None, None, None, false);
+    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill };
     let at = linli_model::time::Timestamp(net.now.0);
     let fact = Fact::new(at, &author.unwrap(), &Facts::empty(), raised);
     let urgency = Urgency::Urgent;
@@ -330,7 +331,7 @@ fn due(
     let alert = alert_id(&CauseId("button/1".to_owned()));
     let [since, now] = [raised, net.now].map(|at| linli_model::time::Timestamp(at.0));
     let climb = net.with_document(id, space, name, |doc, authors| {
-        alert::view(alert, doc, authors).climb(since, now)
+        alert::view(alert, doc, authors).climb(since, 0, now)
     });
     match climb.unwrap() {
         Climb::Climbing { due, .. } => due,

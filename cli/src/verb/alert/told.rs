@@ -1,7 +1,7 @@
 //! One alert in words, and what an act came to.
 
 use linli_node::api::{
-    care::{AlertAnswer, AlertShow},
+    alerts::{AlertAnswer, AlertShow},
     network::Status,
 };
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub(super) fn told(context: &Context, parties: &Parties, shown: &Value) -> Strin
     let head: [Argument<'_>; 5] = [
         ("alert", field(view, "id").into()),
         ("state", text.word("state", &field(view, "stage")).into()),
-        ("kind", text.word("alert-kind", &field(view, "what")).into()),
+        ("kind", super::kind(context, view, "what").into()),
         ("elder", about(shown).into()),
         ("since", at(context, view, "since").into()),
     ];
@@ -39,6 +39,12 @@ pub(super) fn told(context: &Context, parties: &Parties, shown: &Value) -> Strin
         let outcome = text.word("outcome", &field(view, "outcome"));
         lines.push(text.say("alert-outcome", &[("outcome", outcome.into())]));
     }
+    lines.extend(silent(context, parties, view));
+    let steps = super::ladder::steps(context, parties, shown);
+    if !steps.is_empty() {
+        lines.extend([String::new(), text.say("alert-ladder", &[])]);
+        lines.extend(steps.into_iter().map(|line| format!("  {line}")));
+    }
     let of_card = view.get("card").unwrap_or(&Value::Null);
     let of_card = card::history(context, parties, of_card);
     if !of_card.is_empty() {
@@ -48,6 +54,30 @@ pub(super) fn told(context: &Context, parties: &Parties, shown: &Value) -> Strin
     lines.extend([String::new(), text.say("alert-timeline", &[])]);
     lines.extend(items(view, "timeline").iter().map(|entry| happened(context, parties, entry)));
     lines.join("\n")
+}
+
+/// Which hubs are silent, where it breaks off, and which were heard again.
+fn silent(context: &Context, parties: &Parties, view: &Value) -> Vec<String> {
+    let text = &context.text;
+    let mut lines = Vec::new();
+    let said = view.get("silent").and_then(Value::as_object);
+    for silent in said.into_iter().flat_map(|said| said.values()) {
+        let hubs = items(silent, "parties").iter().filter_map(Value::as_str);
+        let arguments = [
+            ("count", items(silent, "parties").len().into()),
+            ("since", at(context, silent, "heard").into()),
+            ("where", text.word("broken", &field(silent, "broken")).into()),
+            ("hubs", hubs.map(|hub| parties.name(hub)).collect::<Vec<_>>().join(", ").into()),
+        ];
+        lines.push(text.say("alert-silent", &arguments));
+    }
+    let again = view.get("heard_again").unwrap_or(&Value::Null);
+    for party in again.as_object().into_iter().flat_map(|again| again.keys()) {
+        let at = at(context, again, party);
+        let arguments = [("hub", parties.name(party).into()), ("at", at.into())];
+        lines.push(text.say("alert-heard-again", &arguments));
+    }
+    lines
 }
 
 /// Who has the alert.
@@ -87,15 +117,21 @@ fn refused(entry: &Value) -> Option<&str> {
 }
 
 /// The facts by which the acts of this program stand in a timeline.
-const FACTS: [(&str, &str); 7] = [
+const FACTS: [(&str, &str); 10] = [
     ("ack", "acknowledged"),
     ("take-over", "took_over"),
     ("respond", "responding"),
+    ("arrive", "arrived"),
+    ("hand-to", "handed_to"),
+    (CALL_OFF, "called_off"),
     ("resolve", "resolved"),
     ("false-alarm", "resolved"),
     ("reopen", "reopened"),
     (REFUSE_CARD, "card_refused"),
 ];
+
+/// The act by which a household says that nothing happened.
+pub(super) const CALL_OFF: &str = "call-off";
 
 /// The act by which a household keeps the card closed.
 pub(super) const REFUSE_CARD: &str = "refuse-card";

@@ -1,0 +1,102 @@
+//! Which ladder an elder's alerts climb (document `<elder>/ladders`, in the elder's care space).
+//!
+//! A field document: one ladder for each kind of alert, and one for all others. What household, family and centre wrote
+//! apart stands side by side until a person chooses; until then an alert climbs all of it, so that nobody is left out.
+
+use automerge::{Automerge, transaction::Transactable};
+
+use super::{AlertKind, Ladder, STEPS_MAX};
+use crate::author::{Authors, PartyKind};
+use crate::field::{self, FieldName, FieldsView, Place, Stated, WriteError};
+
+/// For which alerts a ladder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LadderOf {
+    /// For alerts of this kind.
+    Kind(AlertKind),
+    /// For those of every kind that has none of its own.
+    Others,
+}
+
+const OTHERS: &str = "others";
+
+impl FieldName for LadderOf {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Kind(kind) => kind.word(),
+            Self::Others => OTHERS,
+        }
+    }
+
+    fn of_key(key: &str) -> Option<Self> {
+        let kind = || AlertKind::ALL.into_iter().find(|kind| kind.word() == key).map(Self::Kind);
+        if key == OTHERS { Some(Self::Others) } else { kind() }
+    }
+
+    fn accepts(self, value: &str) -> bool {
+        read(value).is_some()
+    }
+}
+
+/// Writes a ladder; what stood there before is replaced.
+///
+/// # Errors
+/// When Automerge refuses the write.
+pub fn set(doc: &mut impl Transactable, of: LadderOf, ladder: &Ladder) -> Result<(), WriteError> {
+    let key = || of.key().to_owned();
+    let text = serde_json::to_string(ladder).map_err(|_| WriteError::Form { key: key() })?;
+    field::set(doc, Place::Field(of), &text)
+}
+
+/// Takes a ladder away: such alerts climb the one for others again, or the common one.
+///
+/// # Errors
+/// When Automerge refuses the write.
+pub fn clear(doc: &mut impl Transactable, of: LadderOf) -> Result<(), WriteError> {
+    field::clear(doc, Place::Field(of))
+}
+
+/// Reads the ladders of an elder.
+pub fn view(doc: &Automerge, authors: &impl Authors) -> FieldsView {
+    field::view::<LadderOf>(doc, authors)
+}
+
+/// The ladder that an alert of a kind climbs; none where there is none of this elder.
+pub fn ladder(view: &FieldsView, kind: AlertKind) -> Option<Ladder> {
+    [LadderOf::Kind(kind), LadderOf::Others].into_iter().find_map(|of| {
+        let values = view.fields.get(of.key())?.values.iter();
+        together(values.filter(|stated| may_write(stated)).filter_map(|s| read(s.value.as_str())))
+    })
+}
+
+/// Whether somebody stated it who decides who is called.
+fn may_write(stated: &Stated) -> bool {
+    stated.by.iter().any(|by| {
+        matches!(
+            by.author.kind,
+            PartyKind::Household | PartyKind::Family | PartyKind::Centre | PartyKind::Station
+        )
+    })
+}
+
+/// All steps of several ladders; an owner has the shortest time of all. What is too much for one ladder comes last.
+fn together(ladders: impl Iterator<Item = Ladder>) -> Option<Ladder> {
+    ladders.reduce(|all, one| {
+        let mut steps = all.steps;
+        steps.extend(one.steps);
+        steps.sort_by_key(|step| step.after_ms);
+        let mut kept = Vec::new();
+        for step in steps {
+            if !kept.contains(&step) {
+                kept.push(step);
+            }
+        }
+        kept.truncate(STEPS_MAX);
+        Ladder { steps: kept, respond_ms: all.respond_ms.min(one.respond_ms) }
+    })
+}
+
+fn read(text: &str) -> Option<Ladder> {
+    let Ladder { steps, respond_ms } = serde_json::from_str(text).ok()?;
+    Ladder::new(steps, respond_ms).ok()
+}

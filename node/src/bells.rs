@@ -1,0 +1,160 @@
+//! Bells: the programs of this machine that ring, sound or dial for a step of a ladder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+use std::time::Duration;
+
+use linli_model::alert::{AlertKind, Way};
+use linli_model::private::Private;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::config::Bell;
+
+/// A program that ends while it should ring is begun again after this.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// After this a program that dials is taken to have failed: less than others wait before they take over.
+const CALL_PATIENCE: Duration = Duration::from_secs(100);
+
+/// What a program has of this one's environment: no passphrase, and nothing else of the node's.
+const KEPT: [&str; 5] = ["PATH", "HOME", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+
+/// What a program is told, as variables of its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) alert: Uuid,
+    pub(crate) way: Way,
+    pub(crate) what: Option<AlertKind>,
+    pub(crate) drill: bool,
+    pub(crate) phone: Option<Private>,
+}
+
+/// The bells of this machine, and which of them ring.
+#[derive(Debug, Default)]
+pub(crate) struct Bells {
+    bells: Vec<Bell>,
+    ringing: BTreeMap<usize, Ringing>,
+}
+
+#[derive(Debug)]
+struct Ringing {
+    told: Told,
+    /// Whether its program could be begun.
+    rings: bool,
+    task: JoinHandle<()>,
+}
+
+impl Bells {
+    pub(crate) fn new(bells: Vec<Bell>) -> Self {
+        Self { bells, ringing: BTreeMap::new() }
+    }
+
+    /// What this node can do.
+    pub(crate) fn ways(&self) -> BTreeSet<Way> {
+        self.bells.iter().flat_map(|bell| bell.ways.iter().copied()).collect()
+    }
+
+    /// Rings what is wanted and nothing else: a bell rings once, however many alerts want it.
+    pub(crate) fn ring(&mut self, wanted: &[Told]) {
+        for (place, bell) in self.bells.iter().enumerate() {
+            let told = wanted.iter().find(|told| bell.ways.contains(&told.way));
+            match (told, self.ringing.get(&place)) {
+                (Some(told), None) => {
+                    let ringing = begin(bell, told);
+                    self.ringing.insert(place, ringing);
+                }
+                (None, Some(_)) => {
+                    if let Some(ringing) = self.ringing.remove(&place) {
+                        end(bell, &ringing);
+                    }
+                }
+                (Some(_), Some(_)) | (None, None) => {}
+            }
+        }
+    }
+
+    /// Whether a bell of this kind rings.
+    pub(crate) fn rings(&self, way: Way) -> bool {
+        let of =
+            |place: &usize| self.bells.get(*place).is_some_and(|bell| bell.ways.contains(&way));
+        self.ringing.iter().any(|(place, ringing)| ringing.rings && of(place))
+    }
+
+    /// A call by the first program that can. The answer says whether it was put through.
+    pub(crate) fn call(&self, told: &Told) -> impl Future<Output = bool> + use<> {
+        let bell = self.bells.iter().find(|bell| bell.ways.contains(&told.way));
+        let command = bell.and_then(|bell| command(&bell.ring, told));
+        async move {
+            let Some(mut child) = command.and_then(spawn) else { return false };
+            let ended = tokio::time::timeout(CALL_PATIENCE, child.wait()).await;
+            matches!(ended, Ok(Ok(status)) if status.success())
+        }
+    }
+}
+
+fn begin(bell: &Bell, told: &Told) -> Ringing {
+    let words = bell.ring.clone();
+    let again = told.clone();
+    let first = command(&words, told).and_then(spawn);
+    let rings = first.is_some();
+    let task = tokio::spawn(async move {
+        let mut child = first;
+        loop {
+            if let Some(child) = &mut child {
+                // How it ended does not matter: it shall ring.
+                let _ = child.wait().await;
+            }
+            tokio::time::sleep(AGAIN).await;
+            child = command(&words, &again).and_then(spawn);
+        }
+    });
+    Ringing { told: told.clone(), rings, task }
+}
+
+fn end(bell: &Bell, ringing: &Ringing) {
+    // Its program is killed with it.
+    ringing.task.abort();
+    let still = bell.still.as_ref().and_then(|words| command(words, &ringing.told));
+    if let Some(mut child) = still.and_then(spawn) {
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(CALL_PATIENCE, child.wait()).await;
+        });
+    }
+}
+
+/// A program of the configuration, told of an alert. What it writes goes nowhere: it may be about a person.
+fn command(words: &[String], told: &Told) -> Option<Command> {
+    let (program, arguments) = words.split_first()?;
+    let kept = KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(kept)
+        .env("LINLI_ALERT", told.alert.to_string())
+        .env("LINLI_WAY", word(&told.way))
+        .env("LINLI_KIND", told.what.as_ref().map(word).unwrap_or_default())
+        .env("LINLI_DRILL", if told.drill { "1" } else { "0" })
+        .env("LINLI_PHONE", told.phone.as_ref().map_or("", |phone| phone.as_str()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    Some(command)
+}
+
+fn spawn(mut command: Command) -> Option<Child> {
+    let program = command.as_std().get_program().to_owned();
+    command
+        .spawn()
+        .inspect_err(|error| {
+            tracing::error!(program = %program.display(), %error, "a bell does not ring: correct [[bells]]");
+        })
+        .ok()
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
