@@ -3,5 +3,6 @@
 pub mod capability;
 pub mod neighbourhood;
 pub mod sight;
+pub mod simulator;
 
 pub use capability::{Capability, requires};

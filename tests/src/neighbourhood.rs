@@ -18,9 +18,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::SigningKey;
+use linli_core::engine::SpaceAct;
 use linli_replica::certificate::{Certificate, PartyKind};
-use linli_replica::entry::Urgency;
-use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::entry::{Entry, Urgency};
+use linli_replica::frame::Frame;
+use linli_replica::id::{EntryId, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::replica::{Input, Output, Policy};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -75,6 +77,19 @@ pub struct Neighbourhood {
     pub rng: ChaCha8Rng,
     /// How many steps were taken.
     pub steps: usize,
+    /// What the last act of a core wrote, and what it signed.
+    pub written: (Vec<Entry>, Vec<SpaceAct>),
+    /// On which lanes urgent entries go, where that is looked at.
+    pub lanes: Option<Lanes>,
+}
+
+/// On which lanes honest nodes sent urgent entries.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    /// How many went on the urgent one.
+    pub urgent: usize,
+    /// Those that went on another, with who sent them.
+    pub elsewhere: Vec<(NodeId, EntryId)>,
 }
 
 impl Neighbourhood {
@@ -98,6 +113,8 @@ impl Neighbourhood {
             crooked: BTreeMap::new(),
             rng,
             steps: 0,
+            written: (Vec::new(), Vec::new()),
+            lanes: None,
         }
     }
 
@@ -214,6 +231,15 @@ impl Neighbourhood {
 
     /// Puts a frame on its way, or what a crooked node makes of it.
     fn send(&mut self, from: NodeId, to: NodeId, lane: Urgency, bytes: Vec<u8>) {
+        if let Some(lanes) = self.lanes.as_mut().filter(|_| !self.crooked.contains_key(&from)) {
+            let urgent = urgent_in(&bytes);
+            match lane {
+                Urgency::Urgent => lanes.urgent += urgent.len(),
+                Urgency::Normal | Urgency::Bulk => {
+                    lanes.elsewhere.extend(urgent.into_iter().map(|entry| (from, entry)));
+                }
+            }
+        }
         let frames = match self.crooked.get_mut(&from) {
             Some(crooked) => crooked.twist(to, lane, bytes),
             None => vec![(to, lane, bytes)],
@@ -269,6 +295,13 @@ impl Neighbourhood {
         self.restart(id);
     }
 
+    /// The power of a node fails before it has heard that its first commits ended.
+    pub fn crash_after(&mut self, id: NodeId, commits: usize) {
+        self.isolate(id);
+        self.node_mut(id).disk.power_fails_after(commits);
+        self.restart(id);
+    }
+
     /// Puts an earlier state of a node's disk back, as a restored image does.
     pub fn restore(&mut self, id: NodeId, commits: usize) {
         self.isolate(id);
@@ -287,8 +320,12 @@ impl Neighbourhood {
     /// anything could.
     pub fn step(&mut self) -> bool {
         let mut choices: Vec<(NodeId, NodeId, Option<Urgency>)> = self.wire.under_way();
-        let busy = self.nodes.iter().filter(|(_, node)| node.disk.is_busy());
-        choices.extend(busy.map(|(id, _)| (*id, *id, None)));
+        let busy = || self.nodes.iter().filter(|(_, node)| node.disk.is_busy());
+        choices.extend(busy().filter(|(_, node)| !node.disk.slow).map(|(id, _)| (*id, *id, None)));
+        // A slow disk goes on when nothing else does.
+        if choices.is_empty() {
+            choices.extend(busy().map(|(id, _)| (*id, *id, None)));
+        }
         if choices.is_empty() {
             return false;
         }
@@ -385,4 +422,11 @@ impl Neighbourhood {
     pub fn spaces(&self, id: NodeId) -> Vec<SpaceTag> {
         self.node(id).core.spaces().collect()
     }
+}
+
+/// Lists the urgent entries in a frame.
+fn urgent_in(bytes: &[u8]) -> Vec<EntryId> {
+    let Ok(Frame::Pages(pages)) = Frame::decode(bytes) else { return Vec::new() };
+    let entries = pages.pages.iter().flatten().filter_map(|entry| Entry::decode(entry).ok());
+    entries.filter(|entry| entry.header().urgency == Urgency::Urgent).map(|e| e.id()).collect()
 }

@@ -29,6 +29,7 @@ pub mod held;
 pub mod id;
 pub mod index;
 pub mod limits;
+pub mod planted;
 pub mod prune;
 pub mod reconcile;
 pub mod relays;

@@ -13,6 +13,7 @@ use crate::held::Held;
 use crate::id::{DocTag, LogKey, NodeId, SpaceTag, Timestamp, inbox_tag};
 use crate::index::{Admission, Index};
 use crate::limits::FORWARD_BYTES_MAX;
+use crate::planted::{self, Bug};
 use crate::session::Session;
 
 pub mod api;
@@ -227,6 +228,9 @@ impl Replica {
         self.pump(held, out);
         for (ticket, batch) in self.world.commits.due() {
             out.push(Output::Commit { ticket, batch });
+            if planted::is(Bug::EarlyAnswer) {
+                self.persisted(ticket, out);
+            }
         }
         outputs
     }
@@ -427,7 +431,9 @@ impl Replica {
             let new = || Grown::new(header.space, header.sequence - 1);
             let log = grown.entry((header.document, header.log)).or_insert_with(new);
             log.after = log.after.min(header.sequence - 1);
-            log.lane = log.lane.min(header.urgency);
+            if !planted::is(Bug::AlertWaits) {
+                log.lane = log.lane.min(header.urgency);
+            }
             log.bytes += entry.size_bytes();
         }
         for ((document, log), grown) in grown {

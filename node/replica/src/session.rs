@@ -17,6 +17,7 @@ use crate::limits::{
     CELLS_RATE_MAX, CLOCK_SKEW_MS_MAX, CONTROL_FRAMES_MAX, FRAME_BYTES_FULL, LANE_FRAMES_MAX,
     REFUSALS_MAX,
 };
+use crate::planted::{self, Bug};
 use crate::replica::SessionStatus;
 use crate::replica::api::{Ending, Output, Refused};
 use crate::replica::cells::CellKey;
@@ -459,7 +460,11 @@ impl Session {
 
 /// The part of a document's frontier that is about `logs`.
 fn part(world: &World, document: DocTag, logs: &BTreeSet<LogKey>) -> Frontier {
-    let tips = logs.iter().map(|log| (*log, world.index.tips(&document, log)));
+    let tips = |log: &LogKey| match planted::is(Bug::FalseReceipt) {
+        true => world.index.admitted_tips(&document, log),
+        false => world.index.tips(&document, log),
+    };
+    let tips = logs.iter().map(|log| (*log, tips(log)));
     Frontier(tips.filter(|(_, tips)| !tips.is_empty()).collect())
 }
 

@@ -40,6 +40,8 @@ impl Neighbourhood {
     ) -> Result<(), E> {
         let now = self.now;
         let authored = self.node_mut(id).with_core(now, act)?;
+        let entries = authored.pages.iter().flat_map(|page| page.entries().to_vec());
+        self.written = (entries.collect(), authored.acts.clone());
         for input in inputs(authored) {
             self.input(id, input);
         }

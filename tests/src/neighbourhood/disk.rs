@@ -19,6 +19,10 @@ pub struct Disk {
     submitted: u64,
     /// The submission that last wrote a record: batches take effect in the order of submission.
     written: BTreeMap<(Shelf, Vec<u8>), u64>,
+    /// Whether there is room for nothing but what is urgent.
+    pub full: bool,
+    /// Whether a commit seldom ends.
+    pub slow: bool,
 }
 
 /// How a commit ended.
@@ -57,7 +61,7 @@ impl Disk {
         let urgent = self.waiting.iter().position(|(_, _, batch)| batch.urgent);
         let at = urgent.filter(|at| chance.is_multiple_of(2) || *at == 0).unwrap_or(0);
         let (ticket, number, batch) = self.waiting.remove(at)?;
-        if fails {
+        if fails || (self.full && !batch.urgent) {
             return Some(Answer::Failed(ticket));
         }
         self.write(number, batch);
@@ -83,6 +87,23 @@ impl Disk {
     /// Forgets what was on its way.
     pub fn power_fails(&mut self) {
         self.waiting.clear();
+    }
+
+    /// Makes what came first of what is on its way durable, and forgets the rest: the power fails before the
+    /// answer.
+    pub fn power_fails_after(&mut self, commits: usize) {
+        for _ in 0..commits {
+            if self.full || self.end_one(1, false).is_none() {
+                break;
+            }
+        }
+        self.power_fails();
+    }
+
+    /// Returns the ticket of an urgent commit that is on its way.
+    #[must_use]
+    pub fn urgent_under_way(&self) -> Option<Ticket> {
+        self.waiting.iter().find(|(_, _, batch)| batch.urgent).map(|(ticket, ..)| *ticket)
     }
 
     /// Goes back to the state after the first `commits` batches.

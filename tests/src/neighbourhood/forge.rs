@@ -81,7 +81,7 @@ impl Neighbourhood {
 }
 
 /// Reads the keys of the epochs and the key of the log from a space's record.
-pub(super) fn read_record(record: &[u8]) -> Option<(BTreeMap<EpochId, EpochKey>, Secret)> {
+pub(crate) fn read_record(record: &[u8]) -> Option<(BTreeMap<EpochId, EpochKey>, Secret)> {
     let mut decoder = minicbor::Decoder::new(record);
     decoder.array().ok()?;
     decoder.skip().ok()?;

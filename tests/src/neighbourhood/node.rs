@@ -11,7 +11,8 @@ use linli_replica::certificate::Certificate;
 use linli_replica::directory::Directory;
 use linli_replica::entry::Entry;
 use linli_replica::frame::Cell;
-use linli_replica::id::{BlobId, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::frontier::Frontier;
+use linli_replica::id::{BlobId, DocTag, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::replica::{Input, Output, Policy, Refused, Replica, Written};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -33,6 +34,8 @@ pub struct Told {
     pub lost: usize,
     /// Heartbeats that arrived, whoever sealed them.
     pub cells: Vec<Cell>,
+    /// What peers said that they hold durably.
+    pub receipts: Vec<(NodeId, DocTag, Frontier)>,
 }
 
 /// A node.
@@ -142,11 +145,19 @@ impl Node {
                 return inputs(authored);
             }
             Output::Refused { peer, reason } => self.told.refused_pages.push((peer, reason)),
-            Output::Synced { peer, .. } => self.heard.compared(peer, self.clock(now)),
+            Output::Synced { peer, alike } => {
+                self.heard.compared(peer, self.clock(now));
+                let index = self.replica.index();
+                let held =
+                    alike.into_iter().filter_map(|doc| Some((peer, doc, index.frontier(&doc)?)));
+                self.told.receipts.extend(held);
+            }
+            Output::Receipt { peer, document, frontier } => {
+                self.told.receipts.push((peer, document, frontier));
+            }
             Output::Send { .. }
             | Output::Disconnect { .. }
             | Output::Lost { .. }
-            | Output::Receipt { .. }
             | Output::Forked { .. }
             | Output::Carried { .. }
             | Output::Lacks { .. } => {}

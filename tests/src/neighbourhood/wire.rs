@@ -19,6 +19,8 @@ pub struct Wire {
     watched: BTreeSet<NodeId>,
     /// Every frame that a watched node sent or was sent, in order.
     pub seen: Vec<Seen>,
+    /// Lanes on which nothing arrives for the time being.
+    pub stalled: BTreeSet<(NodeId, NodeId, Urgency)>,
 }
 
 /// A frame that went over the wire.
@@ -49,13 +51,19 @@ impl Wire {
         if a == b || !self.links.insert(link(a, b)) {
             return None;
         }
+        let secret = self.next_secret();
         self.connections += 1;
-        let secret = *blake3::hash(&self.connections.to_le_bytes()).as_bytes();
         self.secrets.insert(link(a, b), secret);
         Some([
             (a, Input::Connected { peer: b, secret, initiator: true }),
             (b, Input::Connected { peer: a, secret, initiator: false }),
         ])
+    }
+
+    /// Returns the secret of the connection that is made next.
+    #[must_use]
+    pub fn next_secret(&self) -> [u8; 32] {
+        *blake3::hash(&(self.connections + 1).to_le_bytes()).as_bytes()
     }
 
     /// Breaks a connection; none where there was none.
@@ -101,7 +109,15 @@ impl Wire {
     #[must_use]
     pub fn under_way(&self) -> Vec<(NodeId, NodeId, Option<Urgency>)> {
         let full = self.ways.iter().filter(|(_, way)| !way.is_empty());
+        let full = full.filter(|(way, _)| !self.stalled.contains(way));
         full.map(|((from, to, lane), _)| (*from, *to, Some(*lane))).collect()
+    }
+
+    /// Returns how many frames wait on the fullest lane of those that a node sends on.
+    #[must_use]
+    pub fn longest_from(&self, node: NodeId) -> usize {
+        let own = self.ways.iter().filter(|((from, ..), _)| *from == node);
+        own.map(|(_, way)| way.len()).max().unwrap_or_default()
     }
 
     /// Takes the next frame of a lane, and says whether the lane is empty then.

@@ -166,7 +166,7 @@ impl Metadata {
 }
 
 #[expect(clippy::panic, reason = "a check that cannot see the dependencies has failed")]
-fn cargo(arguments: &[&str]) -> String {
+pub(crate) fn cargo(arguments: &[&str]) -> String {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     match Command::new(program).args(arguments).current_dir(tree::root()).output() {
         Ok(output) if output.status.success() => {

@@ -8,6 +8,7 @@ mod dependencies;
 mod docs;
 mod findings;
 mod manifests;
+mod planted;
 mod sources;
 mod tree;
 

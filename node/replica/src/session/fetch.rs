@@ -13,6 +13,7 @@ use crate::limits::{
     COMPARE_INTERVAL_MS, GAPS_MAX, OFFERS_MAX, OVER_QUOTA_MAX, URGENT_RATE_BYTES_MAX,
     WANT_PATIENCE_MS,
 };
+use crate::planted::{self, Bug};
 use crate::replica::api::{Output, Policy, Refused};
 use crate::replica::commits::Parcel;
 use crate::replica::parcels::{Fresh, Parcels};
@@ -370,6 +371,9 @@ impl Session {
                 let fresh = Fresh { entries, bases: base.into_iter().collect(), records };
                 // What begins a log late is never urgent.
                 parcels.add((urgent && fresh.bases.is_empty(), live), fresh);
+                if planted::is(Bug::FalseReceipt) {
+                    self.owe_receipt(key.0, key.1, urgent);
+                }
             }
             Admission::Gap if world.policy.prunes && self.fetch.is_stuck(key, before) => {
                 return self.fetch.give_up_until_ordered(world, key);

@@ -1,0 +1,47 @@
+//! What was done, went wrong and was compared.
+
+use std::collections::BTreeMap;
+
+/// Counts of a run, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// What people did.
+    pub acts: BTreeMap<&'static str, u64>,
+    /// What people tried and their node refused.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// What went wrong.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// What was compared, by promise.
+    pub checks: BTreeMap<&'static str, u64>,
+    /// Steps of the plans.
+    pub steps: u64,
+    /// Frames that arrived and commits that ended.
+    pub events: u64,
+    /// Milliseconds of virtual time.
+    pub virtual_ms: u64,
+}
+
+impl Counts {
+    pub(super) fn check(&mut self, promise: &'static str, compared: usize) {
+        let compared = u64::try_from(compared).unwrap_or(u64::MAX);
+        *self.checks.entry(promise).or_default() += compared;
+    }
+
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.acts, &other.acts),
+            (&mut self.refused, &other.refused),
+            (&mut self.faults, &other.faults),
+            (&mut self.checks, &other.checks),
+        ];
+        for (own, theirs) in pairs {
+            for (kind, count) in theirs {
+                *own.entry(kind).or_default() += count;
+            }
+        }
+        self.steps += other.steps;
+        self.events += other.events;
+        self.virtual_ms += other.virtual_ms;
+    }
+}

@@ -1,0 +1,107 @@
+//! The simulator keeps its promises: seeds that hold, seeds that once did not, and planted bugs that it finds.
+
+use std::collections::BTreeSet;
+
+use linli_tests::simulator::{BUGS, Counts, PROMISES, Run, plant};
+
+/// Steps of a plan.
+const STEPS: usize = 120;
+
+/// Lives a run and demands that nothing broke; returns what was counted.
+fn holds(run: &Run) -> Counts {
+    let outcome = run.live();
+    let again =
+        format!("cargo run -p linli-tests --bin sim -- --seed {} --steps {}", run.seed, run.steps);
+    assert_eq!(outcome.failure, None, "again: {again}");
+    outcome.counts
+}
+
+const fn whole(seed: u64) -> Run {
+    Run { seed, steps: STEPS, keep: None }
+}
+
+/// The steps of a seed that were left when a failing run was made smaller.
+fn part(seed: u64, keep: &[usize]) -> Run {
+    Run { seed, steps: STEPS, keep: Some(keep.iter().copied().collect::<BTreeSet<_>>()) }
+}
+
+fn lives(seeds: std::ops::Range<u64>) {
+    let mut counts = Counts::default();
+    for seed in seeds {
+        counts.add(&holds(&whole(seed)));
+    }
+    for (promise, _) in PROMISES {
+        assert!(
+            counts.checks.get(promise).is_some_and(|count| *count > 0),
+            "“{promise}” was never checked"
+        );
+    }
+    assert!(counts.faults.len() > 20 && counts.acts.len() > 18, "{counts:?}");
+}
+
+#[test]
+fn fixed_seeds_hold_1() {
+    lives(0..16);
+}
+
+#[test]
+fn fixed_seeds_hold_2() {
+    lives(100..116);
+}
+
+#[test]
+fn fresh_seeds_hold() {
+    let first: u64 = rand::random_range(1_000..1_000_000_000);
+    println!("fresh seeds {first} to {}", first + 3);
+    for seed in first..first + 4 {
+        holds(&whole(seed));
+    }
+}
+
+#[test]
+fn a_seed_is_lived_the_same_twice() {
+    for seed in 3..5 {
+        let [one, other] = [(); 2].map(|()| whole(seed).live());
+        assert_eq!(one, other);
+        assert_ne!(one.trace, whole(seed + 1).live().trace);
+    }
+}
+
+/// Plants a bug and lives seeds until it is found.
+fn found(name: &str, seeds: u64) {
+    let bug = BUGS.iter().find(|(known, _)| *known == name).map(|(_, bug)| *bug);
+    assert!(bug.is_some() && plant(bug), "{name} can be planted");
+    let failed = (0..seeds).find_map(|seed| whole(seed).live().failure);
+    plant(None);
+    assert!(failed.is_some(), "{name} was not found in {seeds} seeds");
+}
+
+macro_rules! planted {
+    ($($test:ident $name:literal within $seeds:literal;)*) => {
+        $(#[test] fn $test() { found($name, $seeds); })*
+
+        #[test]
+        fn every_bug_is_planted_here() {
+            assert_eq!([$($name),*], BUGS.map(|(name, _)| name));
+        }
+    };
+}
+
+planted! {
+    finds_writing_without_a_right "no-authority" within 12;
+    finds_writing_past_a_cut "no-cut" within 20;
+    finds_a_fork_that_stands "fork-stands" within 12;
+    finds_an_epoch_chosen_by_time "epoch-by-time" within 40;
+    finds_an_answer_before_the_disk "early-answer" within 4;
+    finds_a_false_receipt "false-receipt" within 12;
+    finds_an_alert_that_waits "alert-waits" within 4;
+    finds_the_expelled_served "expelled-served" within 8;
+    finds_sums_by_exclusive_or "xor-sums" within 20;
+}
+
+/// Shares of an epoch stand in a document of their own. Where a node that began an epoch was removed apart from that, they
+/// lay past its cut, and it told its people of work held back that they had never done.
+#[test]
+fn shares_of_an_epoch_are_not_told_as_work_held_back() {
+    holds(&part(15, &[77, 78, 82, 86, 87, 96, 97, 100, 101, 105]));
+}
