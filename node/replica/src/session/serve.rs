@@ -1,13 +1,13 @@
 //! Serving: a cursor for each log that is to be sent, read from the store as the lanes can take it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use minicbor::bytes::ByteVec;
 
 use super::{Session, slot};
 use crate::entry::{Entry, Urgency};
 use crate::frame::{Frame, Pages, Want};
-use crate::frontier::Tip;
+use crate::frontier::{Frontier, Tip};
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey};
 use crate::index::Index;
@@ -43,8 +43,9 @@ pub(super) struct Serve {
     cursors: BTreeMap<Key, Cursor>,
     /// Keys by lane; one that moved to another lane is skipped.
     queues: [VecDeque<Key>; 3],
-    /// Logs with orders to prune that were sent before logs which begin late.
-    orders: BTreeSet<Key>,
+    /// Logs with orders to prune: up to where the peer has said to hold them, or was sent them because of
+    /// what begins late. Each goes once.
+    orders: BTreeMap<Key, u64>,
     /// Something was dropped: only a comparison finds it again.
     pub(super) again: bool,
 }
@@ -75,6 +76,32 @@ impl Serve {
         }
         if queued && let Some(queue) = self.queues.get_mut(slot(lane)) {
             queue.push_back(key);
+        }
+    }
+
+    /// Sends what the peer lacks of the log with the order that says where a log begins, ahead of that log:
+    /// the peer cannot take it without. Neither is urgent then; returns the lane for both.
+    fn order_first(&mut self, index: &Index, key: Key, after: u64, lane: Urgency) -> Urgency {
+        let Some(orders) = order_before(index, key, after) else { return lane };
+        let lane = lane.max(Urgency::Normal);
+        // What is sent already only changes to a faster lane.
+        let held = self.orders.insert(orders, u64::MAX).unwrap_or_default();
+        self.add(orders, held, lane);
+        lane
+    }
+
+    /// Notes how far the peer holds the logs of a document, where orders to prune stand in it.
+    pub(super) fn note_orders(&mut self, index: &Index, document: DocTag, held: &Frontier) {
+        let is_of = |space| document == document_tag(&space);
+        if !index.has_bases() || !index.space_of(&document).is_some_and(is_of) {
+            return;
+        }
+        // A peer may name logs without end; only those held here are of interest.
+        let ours = held.0.iter().filter(|(log, _)| !index.tips(&document, log).is_empty());
+        for (log, tips) in ours {
+            let through = tips.iter().map(|tip| tip.sequence).min().unwrap_or_default();
+            let known = self.orders.entry((document, *log)).or_default();
+            *known = through.max(*known);
         }
     }
 
@@ -119,10 +146,7 @@ impl Session {
             }
             match start(&world.index, held, (document, log), &wanted.after) {
                 Ok(Some((after, lane))) => {
-                    let order = order_before(&world.index, (document, log), after);
-                    if let Some(order) = order.filter(|order| self.serve.orders.insert(*order)) {
-                        self.serve.add(order, 0, lane);
-                    }
+                    let lane = self.serve.order_first(&world.index, (document, log), after, lane);
                     self.serve.add((document, log), after, lane);
                 }
                 Ok(None) => {}

@@ -21,6 +21,8 @@ mod edges;
 
 const CARRIER_KEY: u8 = 77;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
+/// What the note of an order ends with that is done: `true` in CBOR.
+const DONE: u8 = 0xf5;
 const DELAY_HOURS: u64 = PRUNE_DELAY_MS / HOUR_MS;
 
 /// A steward (1), another member (2) and others who come later (3, 4); a carrier (9) and another (8).
@@ -223,7 +225,7 @@ impl Town {
         let orders = replica.replica.index().orders(&self.space, &self.document).count();
         let mut notes =
             replica.store.records.iter().filter(|((_, key), _)| key.starts_with(b"prune/"));
-        (orders, notes.all(|(_, note)| note.last() == Some(&1)))
+        (orders, notes.all(|(_, note)| note.last() == Some(&DONE)))
     }
 
     fn digest(&self, at: u8) -> Option<[u8; 32]> {
