@@ -105,7 +105,8 @@ impl Orders {
         let counts = |(id, note): &(PruneId, &Note)| {
             !note.cuts.is_empty() && !self.is_withdrawn(&(space, document, *id))
         };
-        !self.is_withdrawn(key) && self.of(space, document).filter(counts).count() < PRUNE_ORDERS_MAX
+        !self.is_withdrawn(key)
+            && self.of(space, document).filter(counts).count() < PRUNE_ORDERS_MAX
     }
 
     /// Lists what an order takes back that no other does, as far as it is remembered.

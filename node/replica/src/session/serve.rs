@@ -28,14 +28,27 @@ pub(crate) struct Cursor {
     /// Everything up to this sequence was sent, or is held by the peer.
     after: u64,
     lane: Urgency,
+    /// Whether only one page is sent: the peer is not sure to take what follows.
+    tries: bool,
     /// Pages that were read and wait for the next frame.
     pub(crate) ready: VecDeque<Encoded>,
 }
 
 impl Cursor {
     pub(crate) const fn new(after: u64, lane: Urgency) -> Self {
-        Self { after, lane, ready: VecDeque::new() }
+        Self { after, lane, tries: false, ready: VecDeque::new() }
     }
+}
+
+/// What the peer has of a log with orders to prune.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orders {
+    /// It has said to hold this much.
+    Held(u64),
+    /// It was sent what it lacked, because of a log that begins late.
+    Sent,
+    /// It was sent that, and has asked for it.
+    Asked,
 }
 
 #[derive(Debug, Default)]
@@ -43,9 +56,8 @@ pub(super) struct Serve {
     cursors: BTreeMap<Key, Cursor>,
     /// Keys by lane; one that moved to another lane is skipped.
     queues: [VecDeque<Key>; 3],
-    /// Logs with orders to prune: up to where the peer has said to hold them, or was sent them because of
-    /// what begins late. Each goes once.
-    orders: BTreeMap<Key, u64>,
+    /// Logs with orders to prune, each of which goes once.
+    orders: BTreeMap<Key, Orders>,
     /// Something was dropped: only a comparison finds it again.
     pub(super) again: bool,
 }
@@ -79,29 +91,58 @@ impl Serve {
         }
     }
 
+    /// Sends what a peer asks for that holds `tips` of a log.
+    fn answer(&mut self, index: &Index, key: Key, (after, lane): (u64, Urgency), tips: &[Tip]) {
+        // The question and what was sent unasked met on the way.
+        if has_orders(index, &key.0) && self.orders.insert(key, Orders::Asked) == Some(Orders::Sent)
+        {
+            return;
+        }
+        let lane = self.order_first(index, key, after, lane);
+        self.add(key, after, lane);
+        self.try_first(index, key, tips);
+    }
+
     /// Sends what the peer lacks of the log with the order that says where a log begins, ahead of that log:
     /// the peer cannot take it without. Neither is urgent then; returns the lane for both.
     fn order_first(&mut self, index: &Index, key: Key, after: u64, lane: Urgency) -> Urgency {
         let Some(orders) = order_before(index, key, after) else { return lane };
         let lane = lane.max(Urgency::Normal);
-        // What is sent already only changes to a faster lane.
-        let held = self.orders.insert(orders, u64::MAX).unwrap_or_default();
-        self.add(orders, held, lane);
+        let known = self.orders.entry(orders).or_insert(Orders::Held(0));
+        let after = match known {
+            Orders::Held(through) => *through,
+            // What is still to be sent only changes to a faster lane.
+            Orders::Sent | Orders::Asked => u64::MAX,
+        };
+        if after < u64::MAX {
+            *known = Orders::Sent;
+        }
+        self.add(orders, after, lane);
         lane
+    }
+
+    /// Sends one page only of a log that begins late, to a peer that holds a part of what is before: who cannot tell
+    /// that the log goes on from there takes none, and asks again each few minutes.
+    fn try_first(&mut self, index: &Index, key: Key, tips: &[Tip]) {
+        let base = index.base(&key.0, &key.1).map_or(0, |base| base.tip.sequence);
+        let ends = tips.iter().map(|tip| tip.sequence).max();
+        if ends.is_some_and(|ends| ends < base)
+            && let Some(cursor) = self.cursors.get_mut(&key)
+        {
+            cursor.tries = true;
+        }
     }
 
     /// Notes how far the peer holds the logs of a document, where orders to prune stand in it.
     pub(super) fn note_orders(&mut self, index: &Index, document: DocTag, held: &Frontier) {
-        let is_of = |space| document == document_tag(&space);
-        if !index.has_bases() || !index.space_of(&document).is_some_and(is_of) {
+        if !has_orders(index, &document) {
             return;
         }
         // A peer may name logs without end; only those held here are of interest.
         let ours = held.0.iter().filter(|(log, _)| !index.tips(&document, log).is_empty());
         for (log, tips) in ours {
             let through = tips.iter().map(|tip| tip.sequence).min().unwrap_or_default();
-            let known = self.orders.entry((document, *log)).or_default();
-            *known = through.max(*known);
+            self.orders.entry((document, *log)).or_insert(Orders::Held(through));
         }
     }
 
@@ -145,9 +186,8 @@ impl Session {
                 continue;
             }
             match start(&world.index, held, (document, log), &wanted.after) {
-                Ok(Some((after, lane))) => {
-                    let lane = self.serve.order_first(&world.index, (document, log), after, lane);
-                    self.serve.add((document, log), after, lane);
+                Ok(Some(from)) => {
+                    self.serve.answer(&world.index, (document, log), from, &wanted.after);
                 }
                 Ok(None) => {}
                 Err(_) => self.refuse(Refused::Store, outputs),
@@ -195,6 +235,10 @@ impl Session {
             }
             bytes += size;
             pages.extend(cursor.ready.pop_front().map(|(page, _)| page));
+            if cursor.tries {
+                self.serve.cursors.remove(&key);
+                self.advance(lane);
+            }
         }
         (!pages.is_empty()).then_some(Frame::Pages(Pages { pages }))
     }
@@ -230,6 +274,12 @@ pub(crate) fn start(
     }
     let lane = index.urgency(&document, &log).unwrap_or(Urgency::Bulk);
     Ok(Some((after, lane)))
+}
+
+/// Says whether a document holds orders to prune that may be needed for what begins late here.
+fn has_orders(index: &Index, document: &DocTag) -> bool {
+    index.has_bases()
+        && index.space_of(document).is_some_and(|space| *document == document_tag(&space))
 }
 
 /// The log with the order that says where a log begins, for a peer that holds it up to `after`: it cannot

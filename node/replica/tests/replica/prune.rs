@@ -17,7 +17,9 @@ use proptest::prelude::*;
 use crate::community::{key, node};
 use crate::network::{Network, document, entry};
 
+mod branches;
 mod edges;
+mod orders;
 
 const CARRIER_KEY: u8 = 77;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
@@ -330,39 +332,6 @@ fn whoever_comes_later_gets_what_is_left_and_passes_it_on() {
     town.network.drain();
     town.meet(4, 1);
     assert_eq!(town.held(1, 4).len(), late.split_off(0).len());
-}
-
-#[test]
-fn who_held_a_part_of_what_was_pruned_keeps_it() {
-    let mut town = Town::new(3);
-    town.write(1, 5);
-    town.write(2, 1);
-    town.meet(1, 3);
-    town.meet(2, 3);
-    town.write(1, 15);
-    town.write(2, 9);
-    town.network.connect(node(1), node(9));
-    town.network.connect(node(2), node(9));
-    town.network.settle();
-    town.write(1, 3);
-    town.network.settle();
-    let terms = town.order();
-    town.give(&terms);
-    town.write(1, 1);
-    town.network.settle();
-    town.leave();
-    town.pass(9, DELAY_HOURS + 2);
-    assert_eq!(town.sequences(9, 1), (20..=24).collect::<Vec<_>>());
-    town.meet(3, 9);
-    assert_eq!(town.sequences(3, 1), (1..=5).chain(20..=24).collect::<Vec<_>>());
-    assert_eq!(town.digest(3), town.digest(1));
-    town.check(3);
-    let frames = town.meet(3, 1);
-    assert!(!frames.iter().any(|frame| matches!(frame, Frame::Want(_))), "nothing is missing");
-    town.write(1, 2);
-    town.network.drain();
-    town.meet(3, 1);
-    assert_eq!(town.digest(3), town.digest(1), "it goes on");
 }
 
 #[test]

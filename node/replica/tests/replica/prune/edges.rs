@@ -1,4 +1,4 @@
-//! Orders that meet each other, branches that come too late, and pruning that is switched off.
+//! Orders that meet each other, and pruning that is switched off.
 
 use linli_replica::prune::Terms;
 use linli_replica::replica::{Input, Policy, Refused};
@@ -59,31 +59,6 @@ fn an_order_that_others_went_beyond_ends() {
     town.pass(9, DELAY_HOURS + 2);
     assert_eq!(town.notes(9), (2, true));
     assert_eq!(town.sequences(9, 1), (20..=28).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_branch_before_the_base_is_not_asked_for_without_end() {
-    let mut town = Town::with_history(24);
-    town.meet(1, 3);
-    let terms = town.order();
-    town.give(&terms);
-    town.leave();
-    town.pass(9, DELAY_HOURS + 2);
-    let image = town.held(1, 1)[..18].to_vec();
-    town.fork(3, 1, &image);
-    town.network.log.clear();
-    town.network.connect(node(3), node(9));
-    let asked = |town: &mut Town| {
-        for _ in 0..120 {
-            town.network.tick(1_000);
-            town.network.drain();
-        }
-        town.pages_to(9)
-    };
-    let first = asked(&mut town);
-    assert!((1..=3).contains(&first), "{first} times");
-    assert_eq!(asked(&mut town), first, "no more within five minutes");
-    assert_eq!(town.sequences(9, 1), (20..=23).collect::<Vec<_>>());
 }
 
 #[test]
