@@ -127,7 +127,7 @@ fn where_more_is_taken_back_than_is_remembered_no_order_counts() {
     let terms = town.order();
     let early = town.give(&terms);
     for n in 0..PRUNE_WITHDRAWALS_MAX / PRUNE_WITHDRAWN_MAX {
-        let id = |m: usize| PruneId(*blake3::hash(&[n, m].map(|n| n as u8)).as_bytes());
+        let id = |m: usize| PruneId(*blake3::hash(format!("{n} {m}").as_bytes()).as_bytes());
         let ids: Vec<PruneId> = (0..PRUNE_WITHDRAWN_MAX).map(id).collect();
         let back = withdrawal(&town, &ids);
         town.give(&back);
@@ -316,4 +316,24 @@ fn an_order_on_its_way_to_disk_goes_with_the_document_that_it_is_about() {
     let records = &town.network.nodes[&node(1)].store.records;
     assert!(!records.keys().any(|(_, key)| key.starts_with(b"prune/")));
     assert_eq!(town.network.nodes[&node(9)].store.entries().count(), 1, "the order's entry stays");
+}
+
+#[test]
+fn what_is_before_a_cut_that_is_due_may_be_missing_at_others() {
+    let (mut town, order) = Town::pruned(41);
+    let missing = |town: &Town, now: Timestamp| {
+        let member = &town.network.nodes[&node(2)];
+        let of = |by| (town.document, town.log(by));
+        [1, 2, 3].map(of).map(|(document, log)| {
+            member.replica.index().may_be_missing(&document, &log, now, &member.store).unwrap()
+        })
+    };
+    assert_eq!(missing(&town, Timestamp(PRUNE_DELAY_MS)), [0, 0, 0], "nobody acts on it yet");
+    assert_eq!(missing(&town, town.network.now), [19, 9, 0]);
+    let back = withdrawal(&town, &[order]);
+    town.give(&back);
+    town.meet(1, 2);
+    let index = town.network.nodes[&node(2)].replica.index();
+    assert!(index.is_withdrawn(&town.space, &town.document, &order));
+    assert_eq!(missing(&town, town.network.now), [19, 9, 0], "it was carried out before");
 }
