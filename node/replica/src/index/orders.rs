@@ -118,7 +118,8 @@ impl Orders {
 }
 
 impl Index {
-    /// Lists the orders to prune a document that are held or admitted, and count.
+    /// Lists the orders about a document, held or admitted, of which something counts: what they cut, or what they
+    /// take back.
     pub fn orders(&self, space: &SpaceTag, document: &DocTag) -> impl Iterator<Item = PruneId> {
         self.orders.of(*space, *document).map(|(order, _)| order)
     }

@@ -47,7 +47,7 @@ enum Orders {
     Held(u64),
     /// It was sent what it lacked, because of a log that begins late.
     Sent,
-    /// It was sent that, and has asked for it.
+    /// It has asked for it.
     Asked,
 }
 
@@ -108,16 +108,14 @@ impl Serve {
     fn order_first(&mut self, index: &Index, key: Key, after: u64, lane: Urgency) -> Urgency {
         let Some(orders) = order_before(index, key, after) else { return lane };
         let lane = lane.max(Urgency::Normal);
-        let known = self.orders.entry(orders).or_insert(Orders::Held(0));
-        let after = match known {
-            Orders::Held(through) => *through,
+        match *self.orders.entry(orders).or_insert(Orders::Held(0)) {
+            Orders::Held(through) => {
+                self.orders.insert(orders, Orders::Sent);
+                self.add(orders, through, lane);
+            }
             // What is still to be sent only changes to a faster lane.
-            Orders::Sent | Orders::Asked => u64::MAX,
-        };
-        if after < u64::MAX {
-            *known = Orders::Sent;
+            Orders::Sent | Orders::Asked => self.add(orders, u64::MAX, lane),
         }
-        self.add(orders, after, lane);
         lane
     }
 

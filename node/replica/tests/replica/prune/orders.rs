@@ -226,12 +226,14 @@ fn a_clock_that_goes_forth_and_back_counts_nothing_twice() {
         town.network.drain();
     };
     let ahead = now.plus_ms(PRUNE_DELAY_MS);
-    for n in 0..2 * DELAY_HOURS {
+    for _ in 0..DELAY_HOURS + 10 {
         tick(&mut town, ahead);
         tick(&mut town, now);
-        if n % 100 == 0 {
-            town.network.crash(node(9));
-        }
+    }
+    for _ in 0..DELAY_HOURS + 10 {
+        town.network.crash(node(9));
+        tick(&mut town, now);
+        tick(&mut town, ahead);
     }
     assert_eq!(town.sequences(9, 1).len(), 23);
     town.network.now = ahead;
@@ -243,7 +245,12 @@ fn a_clock_that_goes_forth_and_back_counts_nothing_twice() {
 
 #[test]
 fn the_log_of_orders_goes_once_ahead_of_what_begins_late_and_never_urgently() {
-    let mut town = Town::with_history(38);
+    // Chance says which of the questions comes first.
+    (0..16).for_each(the_log_of_orders_goes_once);
+}
+
+fn the_log_of_orders_goes_once(seed: u64) {
+    let mut town = Town::with_history(seed);
     let stands_in = document_tag(&town.space);
     town.network.write(node(1), town.space, town.document, Urgency::Urgent, 1, 300);
     let first = withdrawal(&town, &[PruneId([9; 32])]);
