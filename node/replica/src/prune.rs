@@ -48,6 +48,11 @@ impl Cut {
     pub const fn tip(&self) -> Tip {
         Tip { sequence: self.sequence, id: self.entry }
     }
+
+    /// Returns the hash of all that it says: by it a cut is found.
+    pub(crate) fn hash(&self) -> ByteArray<32> {
+        (*blake3::hash(&codec::encode(self)).as_bytes()).into()
+    }
 }
 
 /// The entries that hold the checkpoint: consecutive, of one log of the same document.

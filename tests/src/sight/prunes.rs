@@ -88,7 +88,7 @@ impl Sight<'_> {
         self.number(at, TIMES, Item::Prunes);
         self.number(since, 0..=*TIMES.end(), Item::Prunes);
         for cut in self.list(cuts, "cuts") {
-            self.of(cut, &[Class::Entry], Item::Prunes);
+            self.random(cut, 32..=32, Item::Prunes);
         }
         self.checkpoint(checkpoint);
         self.orders(withdraws);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::Index;
@@ -9,11 +10,11 @@ use crate::batch::Erase;
 use crate::entry::{Entry, Suite};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
-use crate::id::{CommunityId, DocTag, EntryId, LogKey, PruneId, SpaceTag, Timestamp};
+use crate::id::{CommunityId, DocTag, LogKey, PruneId, SpaceTag, Timestamp};
 use crate::limits::{
     BRANCHES_MAX, ENTRY_BYTES_MAX, PRUNE_DELAY_MS, PRUNE_ORDERS_MAX, PRUNE_WITHDRAWALS_MAX,
 };
-use crate::prune::{Base, Checkpoint, Order, document_tag};
+use crate::prune::{Base, Checkpoint, Cut, Order, document_tag};
 
 /// Space, document, and which of the orders about it.
 pub(crate) type OrderKey = (SpaceTag, DocTag, PruneId);
@@ -34,10 +35,9 @@ pub(crate) struct Note {
     /// When it came, in milliseconds that this node was awake.
     #[n(3)]
     pub(crate) since_ms: u64,
-    /// The first entry that stays of each log, in order: an entry's id says of which log it is, and where
-    /// it stands there. None where it cuts nothing, or does not count.
+    /// The hash of each cut, in order. None where it cuts nothing, or does not count.
     #[n(4)]
-    pub(crate) cuts: Vec<EntryId>,
+    pub(crate) cuts: Vec<ByteArray<32>>,
     /// What stands for what is before them.
     #[n(5)]
     pub(crate) checkpoint: Option<Checkpoint>,
@@ -181,8 +181,9 @@ impl Index {
     pub(crate) fn cut_at(&self, entry: &Entry, now: Timestamp) -> Option<Base> {
         let header = entry.header();
         let (space, document) = (header.space, header.document);
+        let cut = Cut { log: header.log, sequence: header.sequence, entry: entry.id() }.hash();
         let (order, _) = self.orders.of(space, document).find(|(id, note)| {
-            note.cuts.binary_search(&entry.id()).is_ok()
+            note.cuts.binary_search(&cut).is_ok()
                 && note.is_due(now)
                 && !self.orders.is_withdrawn(&(space, document, *id))
         })?;
@@ -209,7 +210,7 @@ impl Index {
             return None;
         }
         let withdraws = self.orders.news(&key, &terms.withdraws);
-        let mut cuts: Vec<EntryId> = terms.cuts.iter().map(|cut| cut.entry).collect();
+        let mut cuts: Vec<ByteArray<32>> = terms.cuts.iter().map(Cut::hash).collect();
         cuts.sort_unstable();
         if !self.orders.has_room(&key) {
             cuts.clear();

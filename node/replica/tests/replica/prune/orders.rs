@@ -6,7 +6,7 @@ use linli_replica::id::{PruneId, Timestamp};
 use linli_replica::limits::{
     PRUNE_DELAY_MS, PRUNE_ORDERS_MAX, PRUNE_WITHDRAWALS_MAX, PRUNE_WITHDRAWN_MAX,
 };
-use linli_replica::prune::{Order, PruneError, Terms, document_tag};
+use linli_replica::prune::{Cut, Order, PruneError, Terms, document_tag};
 use linli_replica::replica::Input;
 
 use super::{CARRIER_KEY, DELAY_HOURS, HOUR_MS, Town, removed};
@@ -162,7 +162,7 @@ fn orders_end_that_can_never_take_effect() {
     // Its log is not held, and a log that is none of it has begun late meanwhile.
     let mut town = Town::with_history(35);
     let late = town.write(4, 3);
-    let cut = linli_replica::prune::Cut { log: town.log(4), sequence: 2, entry: late[1].id() };
+    let cut = Cut { log: town.log(4), sequence: 2, entry: late[1].id() };
     let gone = Terms { cuts: vec![cut], ..town.order_of(&[(1, 20)], (21, 23)) };
     let whole = town.order();
     town.give(&gone);
@@ -343,4 +343,26 @@ fn what_is_before_a_cut_that_is_due_may_be_missing_at_others() {
     let index = town.network.nodes[&node(2)].replica.index();
     assert!(index.is_withdrawn(&town.space, &town.document, &order));
     assert_eq!(missing(&town, town.network.now), [19, 9, 0], "it was carried out before");
+}
+
+#[test]
+fn a_log_begins_late_only_where_the_cut_names_it_and_the_place() {
+    let begun = |change: &dyn Fn(&Town, &mut Cut)| {
+        let mut town = Town::with_history(43);
+        let mut terms = town.order_of(&[(1, 20)], (21, 23));
+        terms.cuts.iter_mut().for_each(|cut| change(&town, cut));
+        town.give(&terms);
+        town.leave();
+        town.network.now = town.network.now.plus_ms(PRUNE_DELAY_MS + HOUR_MS);
+        let stands_in = document_tag(&town.space);
+        assert_eq!(carry(&mut town, stands_in, 3), 1);
+        let page = town.held(1, 1)[19..].iter().map(|entry| entry.encode().into()).collect();
+        let frame = Frame::Pages(Pages { pages: vec![page] });
+        town.network.input(node(3), Input::Carried { from: node(9), frame });
+        town.network.drain();
+        town.sequences(3, 1).len()
+    };
+    assert_eq!(begun(&|_, _| {}), 4);
+    assert_eq!(begun(&|_, cut| cut.sequence = 2), 0, "another place");
+    assert_eq!(begun(&|town, cut| cut.log = town.log(2)), 0, "another log");
 }
