@@ -108,6 +108,11 @@ enum Verdict {
     Due(Work),
 }
 
+/// How long a node was awake when an order's delay is over.
+const fn delayed_until_ms(note: &Note) -> u64 {
+    note.since_ms.saturating_add(PRUNE_DELAY_MS)
+}
+
 fn own(key: Vec<u8>, value: Option<Vec<u8>>) -> Record {
     Record { shelf: Shelf::Own, key, value }
 }
@@ -193,9 +198,11 @@ impl World {
         let community = self.directory.community();
         let since_ms = self.pruning.awake_ms;
         let key = self.index.learn_order(entry, community, since_ms)?;
-        self.look_at(since_ms.saturating_add(PRUNE_DELAY_MS), key);
+        let note = self.index.note(&key)?;
+        let (until, record) = (delayed_until_ms(note), note_record(&key, note));
+        self.look_at(until, key);
         self.pruning.ordered.insert(key.1);
-        Some(note_record(&key, self.index.note(&key)?))
+        Some(record)
     }
 
     /// Takes the documents of which an order was taken in.
@@ -223,7 +230,7 @@ impl World {
         {
             let key = (space, document, PruneId(order));
             if !note.done {
-                self.look_at(note.since_ms.saturating_add(PRUNE_DELAY_MS), key);
+                self.look_at(delayed_until_ms(&note), key);
             }
             self.index.set_note(key, note);
         }
@@ -282,8 +289,10 @@ impl World {
         }
     }
 
+    /// Looks at an order again in an hour, or when its delay is over.
     fn look_later(&mut self, key: OrderKey) {
-        self.look_at(self.pruning.awake_ms.saturating_add(PRUNE_RETRY_MS), key);
+        let over = self.index.note(&key).map_or(0, delayed_until_ms);
+        self.look_at(self.pruning.awake_ms.saturating_add(PRUNE_RETRY_MS).max(over), key);
     }
 
     /// Puts an order in the queue of a carrier. Others keep its note only.
@@ -331,6 +340,10 @@ impl World {
         let elsewhere = self.index.space_of(&document).is_some_and(|of| of != space);
         if elsewhere || self.index.is_withdrawn(&space, &document, &id) {
             return Ok(Verdict::Nothing);
+        }
+        // What asks may be left from an earlier coming of the order that could not be stored.
+        if self.pruning.awake_ms < delayed_until_ms(note) {
+            return Ok(Verdict::Later);
         }
         // What is under way may fail, and moves what this one is judged by.
         let mut commits = self.pruning.commits.values();

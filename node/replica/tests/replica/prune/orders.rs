@@ -32,6 +32,15 @@ fn carry(town: &mut Town, of: linli_replica::id::DocTag, to: u8) -> usize {
     town.network.nodes[&node(to)].told.carried.entries
 }
 
+/// A courier brings the carrier the steward's entries of the prune document from a sequence on.
+fn bring_orders(town: &mut Town, from: u64) {
+    let log = &town.network.nodes[&node(1)].store.logs[&(document_tag(&town.space), town.log(1))];
+    let entries = log.values().filter(|entry| entry.header().sequence >= from);
+    let page = entries.map(|entry| entry.encode().into()).collect();
+    let frame = Frame::Pages(Pages { pages: vec![page] });
+    town.network.input(node(9), Input::Carried { from: node(2), frame });
+}
+
 fn withdrawal(town: &Town, withdraws: &[PruneId]) -> Terms {
     let mut withdraws = withdraws.to_vec();
     withdraws.sort();
@@ -365,4 +374,23 @@ fn a_log_begins_late_only_where_the_cut_names_it_and_the_place() {
     assert_eq!(begun(&|_, _| {}), 4);
     assert_eq!(begun(&|_, cut| cut.sequence = 2), 0, "another place");
     assert_eq!(begun(&|town, cut| cut.log = town.log(2)), 0, "another log");
+}
+
+#[test]
+fn an_order_that_could_not_be_stored_waits_anew_when_it_comes_again() {
+    let mut town = Town::with_history(44);
+    town.leave();
+    let terms = town.order();
+    town.give(&terms);
+    bring_orders(&mut town, 1);
+    town.network.failures = 1;
+    town.network.drain();
+    town.network.failures = 0;
+    assert_eq!(town.notes(9).0, 0);
+    town.pass(9, DELAY_HOURS - 24);
+    bring_orders(&mut town, 1);
+    town.network.drain();
+    assert_eq!(town.notes(9).0, 1);
+    assert_eq!(removed(&mut town, DELAY_HOURS - 2), 0);
+    assert_eq!(removed(&mut town, 4), 19);
 }
