@@ -109,11 +109,11 @@ impl Orders {
             && self.of(space, document).filter(counts).count() < PRUNE_ORDERS_MAX
     }
 
-    /// Lists what an order takes back that no other does, as far as it is remembered.
-    fn news(&self, key: &OrderKey, withdraws: &[PruneId]) -> Vec<PruneId> {
-        let known = |id: &&PruneId| self.withdrawn(key).is_some_and(|all| all.contains(*id));
-        let news = withdraws.iter().filter(|id| !known(id));
-        if self.is_full(key) { Vec::new() } else { news.copied().collect() }
+    /// Lists what an order takes back, as far as it is remembered: also what others do, for they may yet fail.
+    fn remembered(&self, key: &OrderKey, withdraws: &[PruneId]) -> Vec<PruneId> {
+        let known = |id: &PruneId| self.withdrawn(key).is_some_and(|all| all.contains(id));
+        let full = self.is_full(key);
+        withdraws.iter().copied().filter(|id| !full || known(id)).collect()
     }
 }
 
@@ -209,7 +209,7 @@ impl Index {
         if self.note(&key).is_some() || self.is_erased(&space, &document) {
             return None;
         }
-        let withdraws = self.orders.news(&key, &terms.withdraws);
+        let withdraws = self.orders.remembered(&key, &terms.withdraws);
         let mut cuts: Vec<ByteArray<32>> = terms.cuts.iter().map(Cut::hash).collect();
         cuts.sort_unstable();
         if !self.orders.has_room(&key) {

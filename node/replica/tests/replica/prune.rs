@@ -152,7 +152,11 @@ impl Town {
     }
 
     fn page(&self, content: &[u8], sequence: u64, previous: EntryId) -> VerifiedPage {
-        let key = Network::log_key(node(1), self.space);
+        self.page_by(1, content, sequence, previous)
+    }
+
+    fn page_by(&self, by: u8, content: &[u8], sequence: u64, previous: EntryId) -> VerifiedPage {
+        let key = Network::log_key(node(by), self.space);
         let mut padded = u32::try_from(content.len()).unwrap().to_le_bytes().to_vec();
         padded.extend_from_slice(content);
         padded.resize(padded.len().next_multiple_of(256), 0);

@@ -394,3 +394,30 @@ fn an_order_that_could_not_be_stored_waits_anew_when_it_comes_again() {
     assert_eq!(removed(&mut town, DELAY_HOURS - 2), 0);
     assert_eq!(removed(&mut town, 4), 19);
 }
+
+#[test]
+fn what_is_taken_back_twice_stays_taken_back_where_one_of_the_two_is_lost() {
+    let mut town = Town::with_history(45);
+    let terms = town.order();
+    let order = town.give(&terms);
+    town.leave();
+    let first = withdrawal(&town, &[order]);
+    town.give(&first);
+    bring_orders(&mut town, 2);
+    let lost = town.network.pending(node(9));
+    assert_eq!(lost.len(), 1);
+    let second = Terms { at: terms.at.plus_ms(1), ..first };
+    let page = town.page_by(2, &second.sign(&key(CARRIER_KEY)), 1, Default::default());
+    let page = page.entries().iter().map(|entry| entry.encode().into()).collect();
+    let frame = Frame::Pages(Pages { pages: vec![page] });
+    town.network.input(node(9), Input::Carried { from: node(2), frame });
+    town.network.fail(node(9), lost[0]);
+    town.network.drain();
+    assert_eq!(town.notes(9).0, 2, "the order, and who took it back second");
+    for _ in 0..2 {
+        let index = town.network.nodes[&node(9)].replica.index();
+        assert!(index.is_withdrawn(&town.space, &town.document, &order));
+        town.network.crash(node(9));
+    }
+    assert_eq!(removed(&mut town, DELAY_HOURS + 2), 0);
+}
