@@ -261,7 +261,7 @@ impl World {
                 return;
             };
             match self.count(&mut work, held, &mut budget) {
-                Ok(true) => self.commit_pruning(&work),
+                Ok(true) => self.commit_pruning(&work, held),
                 Ok(false) => {
                     self.pruning.work = Some(work);
                     return;
@@ -312,16 +312,19 @@ impl World {
             self.pruning.queue.pop_first();
             match self.judge(&key, held) {
                 Ok(Verdict::Due(work)) => return Some(work),
-                Ok(Verdict::Nothing) => {
-                    if let Some(done) = self.note_done(&key, true) {
-                        let records = vec![done];
-                        self.commits.push_own(Parcel { records, ..Parcel::default() });
-                    }
-                }
+                Ok(Verdict::Nothing) => self.end(&key),
                 Ok(Verdict::Later) | Err(_) => self.look_later(key),
             }
         }
         None
+    }
+
+    /// Notes that nothing is left to do about an order.
+    fn end(&mut self, key: &OrderKey) {
+        if let Some(done) = self.note_done(key, true) {
+            let records = vec![done];
+            self.commits.push_own(Parcel { records, ..Parcel::default() });
+        }
     }
 
     fn note_done(&mut self, key: &OrderKey, done: bool) -> Option<Record> {
@@ -383,7 +386,7 @@ impl World {
         begun || self.index.admitted_tips(document, &cut.log).len() != 1
     }
 
-    /// Says whether a checkpoint's entries are held, all of them, in a log that is not forked.
+    /// Says whether a checkpoint's entries are held, all of them and durably, in a log that is not forked.
     fn stands(
         &self,
         document: &DocTag,
@@ -398,7 +401,9 @@ impl World {
         }
         let last = Tip { sequence: last, id: entry };
         if self.index.has(*document, log, last, held)? {
-            return Ok(Stands::Whole);
+            let mut durable = self.index.tips(document, &log).into_iter();
+            let durable = durable.any(|tip| tip.sequence >= last.sequence);
+            return Ok(if durable { Stands::Whole } else { Stands::NotYet });
         }
         let passed = tips.iter().any(|tip| tip.sequence >= last.sequence);
         Ok(if passed { Stands::Never } else { Stands::NotYet })
@@ -469,16 +474,16 @@ impl World {
         Ok(true)
     }
 
-    /// Asks for the commit that carries an order out, or puts it off.
-    fn commit_pruning(&mut self, work: &Work) {
+    /// Asks for the commit that carries an order out, or puts it off. It is judged once more: while its entries
+    /// were counted it may have been taken back, a log may have forked, or what it rests on may have been lost.
+    fn commit_pruning(&mut self, work: &Work, held: &dyn Held) {
         let (space, document, _) = work.key;
-        let forked = |log| self.index.admitted_tips(&document, log).len() != 1;
-        if self.index.is_erased(&space, &document)
-            || work.counted.iter().any(|(log, _)| forked(log))
+        match self.judge(&work.key, held) {
             // The counts of the space are written anew: no older ones may arrive after them.
-            || !self.commits.is_clear_of_space(&space)
-        {
-            return self.look_later(work.key);
+            Ok(Verdict::Due(again))
+                if again.logs == work.counted && self.commits.is_clear_of_space(&space) => {}
+            Ok(Verdict::Nothing) => return self.end(&work.key),
+            Ok(Verdict::Due(_) | Verdict::Later) | Err(_) => return self.look_later(work.key),
         }
         let given = self.quotas.give_back(&space, work.bytes);
         let senders = given.iter().map(|(sender, _)| sender);

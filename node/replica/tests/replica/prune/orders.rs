@@ -4,7 +4,7 @@ use linli_replica::entry::Urgency;
 use linli_replica::frame::{Frame, Pages};
 use linli_replica::id::{PruneId, Timestamp};
 use linli_replica::limits::{
-    PRUNE_DELAY_MS, PRUNE_ORDERS_MAX, PRUNE_WITHDRAWALS_MAX, PRUNE_WITHDRAWN_MAX,
+    PRUNE_BYTES_MAX, PRUNE_DELAY_MS, PRUNE_ORDERS_MAX, PRUNE_WITHDRAWALS_MAX, PRUNE_WITHDRAWN_MAX,
 };
 use linli_replica::prune::{Cut, Order, PruneError, Terms, document_tag};
 use linli_replica::replica::Input;
@@ -420,4 +420,34 @@ fn what_is_taken_back_twice_stays_taken_back_where_one_of_the_two_is_lost() {
         town.network.crash(node(9));
     }
     assert_eq!(removed(&mut town, DELAY_HOURS + 2), 0);
+}
+
+/// After how many hours a carrier has pruned more than it counts in one tick, where it learns after some of them that
+/// the order is taken back.
+fn hours_until_pruned(taken_back_after: Option<u64>) -> Option<u64> {
+    let mut town = Town::new(46);
+    town.network.connect(node(1), node(9));
+    let count = PRUNE_BYTES_MAX / 100_000 + 10;
+    town.network.write(node(1), town.space, town.document, Urgency::Normal, count, 100_000);
+    town.network.settle();
+    let last = town.held(9, 1).last().unwrap().header().sequence;
+    let terms = town.order_of(&[(1, last)], (last, last));
+    let order = town.give(&terms);
+    town.leave();
+    let back = withdrawal(&town, &[order]);
+    town.give(&back);
+    (1..DELAY_HOURS + 10).find(|hour| {
+        town.pass(9, 1);
+        if taken_back_after == Some(*hour) {
+            bring_orders(&mut town, 2);
+            town.network.drain();
+        }
+        town.base(9, 1).is_some()
+    })
+}
+
+#[test]
+fn an_order_that_is_taken_back_while_its_entries_are_counted_removes_nothing() {
+    let hours = hours_until_pruned(None).unwrap();
+    assert_eq!(hours_until_pruned(Some(hours - 1)), None);
 }
