@@ -71,12 +71,17 @@ impl Index {
         }
     }
 
-    /// Forgets the bases of what is erased, and returns of which logs they were.
+    /// Forgets the bases of what is erased, and returns of which logs they were, with those on their way to disk.
     pub(super) fn erase_bases(&mut self, erase: &Erase) -> Vec<BaseKey> {
         let key = |byte| (erase.space, DocTag([byte; 32]), LogKey([byte; 32]));
         let found = self.bases.range(key(0)..=key(0xff)).map(|(key, _)| *key);
-        let gone: Vec<BaseKey> =
-            found.filter(|(space, document, _)| erase.covers(space, document)).collect();
+        let flying = self.flights.iter().filter(|(_, flight)| flight.base.is_some());
+        let flying = flying
+            .filter_map(|((document, log), _)| Some((self.space_of(document)?, *document, *log)));
+        let gone: Vec<BaseKey> = found
+            .chain(flying)
+            .filter(|(space, document, _)| erase.covers(space, document))
+            .collect();
         for key in &gone {
             self.bases.remove(key);
         }

@@ -307,6 +307,22 @@ fn whoever_gives_an_order_checks_it_as_whoever_takes_it() {
     assert_eq!(Order::give(&town.order(), &other), Err(PruneError::BadSignature));
 }
 
+/// A node learns that the document is to be erased.
+fn erase(town: &mut Town, at: u8) {
+    let now = town.network.now;
+    let terms = linli_replica::erasure::Terms {
+        community: town.terms().community,
+        space: [7; 32].into(),
+        carrier_key: town.terms().carrier_key,
+        documents: Some(vec![town.document]),
+        at: now,
+    };
+    let community = terms.community;
+    let body = terms.sign(&key(CARRIER_KEY));
+    let order = linli_replica::erasure::publish(body, community, now, &key(at));
+    town.network.certify(node(at), vec![order]);
+}
+
 #[test]
 fn an_order_on_its_way_to_disk_goes_with_the_document_that_it_is_about() {
     let mut town = Town::with_history(40);
@@ -315,23 +331,27 @@ fn an_order_on_its_way_to_disk_goes_with_the_document_that_it_is_about() {
     let (pages, certificates, records) = (vec![page], Vec::new(), Vec::new());
     town.network.input(node(1), Input::Authored { pages, certificates, records, urgent: false });
     assert_eq!(town.notes(1).0, 1);
-    let at = town.network.now;
-    let terms = linli_replica::erasure::Terms {
-        community: town.terms().community,
-        space: [7; 32].into(),
-        carrier_key: town.terms().carrier_key,
-        documents: Some(vec![town.document]),
-        at,
-    };
-    let community = terms.community;
-    let body = terms.sign(&key(CARRIER_KEY));
-    let order = linli_replica::erasure::publish(body, community, at, &key(1));
-    town.network.certify(node(1), vec![order]);
+    erase(&mut town, 1);
     town.network.settle();
     assert_eq!(town.notes(1), (0, true));
     let records = &town.network.nodes[&node(1)].store.records;
     assert!(!records.keys().any(|(_, key)| key.starts_with(b"prune/")));
     assert_eq!(town.network.nodes[&node(9)].store.entries().count(), 1, "the order's entry stays");
+}
+
+#[test]
+fn where_a_log_begins_goes_with_its_document_also_on_its_way_to_disk() {
+    let (mut town, _) = Town::pruned(47);
+    let stands_in = document_tag(&town.space);
+    carry(&mut town, stands_in, 3);
+    let page = town.held(9, 1).iter().map(|entry| entry.encode().into()).collect();
+    let frame = Frame::Pages(Pages { pages: vec![page] });
+    town.network.input(node(3), Input::Carried { from: node(9), frame });
+    assert!(town.base(3, 1).is_some() && town.sequences(3, 1).is_empty(), "it is on its way");
+    erase(&mut town, 3);
+    town.network.settle();
+    let records = &town.network.nodes[&node(3)].store.records;
+    assert!(!records.keys().any(|(_, key)| key.starts_with(b"base/")));
 }
 
 #[test]
