@@ -423,8 +423,8 @@ impl World {
         })
     }
 
-    /// Returns where a log is to begin by its cut. None where nothing of it goes: it is forked, is not
-    /// held as far, or begins there already.
+    /// Returns where a log is to begin by its cut. None where it is forked, is not held as far, or begins behind it already.
+    /// Where it begins there, nothing goes, but it rests on this order from here on.
     fn base_of(
         &self,
         document: &DocTag,
@@ -434,7 +434,7 @@ impl World {
     ) -> Result<Option<Base>, HeldError> {
         let forked = self.index.admitted_tips(document, &cut.log).len() != 1;
         let begins = self.index.base(document, &cut.log).map_or(0, |base| base.tip.sequence);
-        if forked || cut.sequence <= begins.saturating_add(1) {
+        if forked || cut.sequence <= begins.max(1) {
             return Ok(None);
         }
         let stays = held.entries(*document, cut.log, cut.sequence - 1, 1)?;
@@ -493,9 +493,12 @@ impl World {
         let (mut prune, mut bases) = (Vec::new(), Vec::new());
         for (log, base) in &work.counted {
             let key = (space, document, *log);
-            prune.push(LogBase { space, document, log: *log, tip: base.tip });
+            let before = self.index.set_base(key, Some(*base));
+            if before.is_none_or(|before| before.tip != base.tip) {
+                prune.push(LogBase { space, document, log: *log, tip: base.tip });
+            }
             records.push(base_record(&key, base));
-            bases.push((key, *base, self.index.set_base(key, Some(*base))));
+            bases.push((key, *base, before));
         }
         records.extend(self.note_done(&work.key, true));
         self.commits.push_own(Parcel { prune, records, ..Parcel::default() });

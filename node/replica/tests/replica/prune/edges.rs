@@ -89,3 +89,29 @@ fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
     assert_eq!((town.notes(9).0, town.notes(1).0), (0, 0));
     assert_eq!(removed(&mut town, DELAY_HOURS + 2), 0);
 }
+
+#[test]
+fn a_log_that_is_cut_again_at_the_same_place_rests_on_the_later_order() {
+    let (mut town, first) = Town::pruned(48);
+    town.write(1, 2);
+    town.network.connect(node(1), node(9));
+    town.network.settle();
+    let terms = town.order_of(&[(1, 29), (2, 10)], (29, 30));
+    let second = town.give(&terms);
+    assert_eq!(town.base(9, 2).map(|base| base.order), Some(first));
+    town.leave();
+    town.pass(9, DELAY_HOURS + 2);
+    assert_eq!((town.sequences(9, 1)[0], town.sequences(9, 2)[0]), (29, 10));
+    assert_eq!(town.base(9, 2).map(|base| base.order), Some(second));
+    town.check(9);
+
+    // What cuts into the checkpoint on which the other log rests waits.
+    town.write(1, 2);
+    town.network.drain();
+    town.network.connect(node(1), node(9));
+    let into = town.order_of(&[(1, 31)], (31, 32));
+    town.give(&into);
+    town.leave();
+    town.pass(9, DELAY_HOURS + 2);
+    assert_eq!((town.sequences(9, 1)[0], town.notes(9)), (29, (3, false)));
+}
