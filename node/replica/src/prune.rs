@@ -49,6 +49,11 @@ impl Cut {
     pub const fn tip(&self) -> Tip {
         Tip { sequence: self.sequence, id: self.entry }
     }
+
+    /// Returns the hash of all that it says: by it a cut is found.
+    pub(crate) fn hash(&self) -> ByteArray<32> {
+        (*blake3::hash(&codec::encode(self)).as_bytes()).into()
+    }
 }
 
 /// The entries that hold the checkpoint: consecutive, of one log of the same document.
@@ -154,7 +159,8 @@ fn message(terms: &[u8]) -> Vec<u8> {
 }
 
 impl Terms {
-    /// Signs the terms with the space's carrier-order key; what is returned is an entry's content.
+    /// Signs the terms with the space's carrier-order key, whatever they say; what is returned is an entry's
+    /// content. Whoever gives an order calls [`Order::give`].
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
         let terms = codec::encode(self);
@@ -214,6 +220,16 @@ fn is_reserved(space: &SpaceTag, document: &DocTag) -> bool {
 }
 
 impl Order {
+    /// Makes an order: signs its terms with the space's carrier-order key, and checks what came of it as
+    /// whoever receives it does. What is returned with it is an entry's content.
+    ///
+    /// # Errors
+    /// See [`PruneError`].
+    pub fn give(terms: &Terms, key: &SigningKey) -> Result<(Self, Vec<u8>), PruneError> {
+        let content = terms.sign(key);
+        Ok((Self::decode(&content, terms.community)?, content))
+    }
+
     /// Reads the order in an entry of the space's prune document, and checks its signature.
     ///
     /// # Errors

@@ -484,6 +484,12 @@ impl Network {
         true
     }
 
+    /// A commit of a node fails.
+    pub(crate) fn fail(&mut self, id: NodeId, ticket: Ticket) {
+        self.nodes.get_mut(&id).unwrap().commits.retain(|(other, _)| *other != ticket);
+        self.input(id, Input::Failed { ticket });
+    }
+
     pub(crate) fn pending(&self, id: NodeId) -> Vec<Ticket> {
         self.nodes[&id].commits.iter().map(|(ticket, _)| *ticket).collect()
     }

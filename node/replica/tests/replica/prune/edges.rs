@@ -1,4 +1,4 @@
-//! Orders that meet each other, branches that come too late, and pruning that is switched off.
+//! Orders that meet each other, and pruning that is switched off.
 
 use linli_replica::prune::Terms;
 use linli_replica::replica::{Input, Policy, Refused};
@@ -62,31 +62,6 @@ fn an_order_that_others_went_beyond_ends() {
 }
 
 #[test]
-fn a_branch_before_the_base_is_not_asked_for_without_end() {
-    let mut town = Town::with_history(24);
-    town.meet(1, 3);
-    let terms = town.order();
-    town.give(&terms);
-    town.leave();
-    town.pass(9, DELAY_HOURS + 2);
-    let image = town.held(1, 1)[..18].to_vec();
-    town.fork(3, 1, &image);
-    town.network.log.clear();
-    town.network.connect(node(3), node(9));
-    let asked = |town: &mut Town| {
-        for _ in 0..120 {
-            town.network.tick(1_000);
-            town.network.drain();
-        }
-        town.pages_to(9)
-    };
-    let first = asked(&mut town);
-    assert!((1..=3).contains(&first), "{first} times");
-    assert_eq!(asked(&mut town), first, "no more within five minutes");
-    assert_eq!(town.sequences(9, 1), (20..=23).collect::<Vec<_>>());
-}
-
-#[test]
 fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
     let (mut town, _) = Town::pruned(25);
     town.network.set_policy(node(3), Policy::MEMBER);
@@ -113,4 +88,30 @@ fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
     town.give(&again);
     assert_eq!((town.notes(9).0, town.notes(1).0), (0, 0));
     assert_eq!(removed(&mut town, DELAY_HOURS + 2), 0);
+}
+
+#[test]
+fn a_log_that_is_cut_again_at_the_same_place_rests_on_the_later_order() {
+    let (mut town, first) = Town::pruned(48);
+    town.write(1, 2);
+    town.network.connect(node(1), node(9));
+    town.network.settle();
+    let terms = town.order_of(&[(1, 29), (2, 10)], (29, 30));
+    let second = town.give(&terms);
+    assert_eq!(town.base(9, 2).map(|base| base.order), Some(first));
+    town.leave();
+    town.pass(9, DELAY_HOURS + 2);
+    assert_eq!((town.sequences(9, 1)[0], town.sequences(9, 2)[0]), (29, 10));
+    assert_eq!(town.base(9, 2).map(|base| base.order), Some(second));
+    town.check(9);
+
+    // What cuts into the checkpoint on which the other log rests waits.
+    town.write(1, 2);
+    town.network.drain();
+    town.network.connect(node(1), node(9));
+    let into = town.order_of(&[(1, 31)], (31, 32));
+    town.give(&into);
+    town.leave();
+    town.pass(9, DELAY_HOURS + 2);
+    assert_eq!((town.sequences(9, 1)[0], town.notes(9)), (29, (3, false)));
 }
