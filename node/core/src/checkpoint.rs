@@ -14,11 +14,12 @@ use linli_replica::id::{EntryId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Decoder, Encode};
 
-use crate::document::Judged;
+use crate::document::{Cost, Judged, cost};
 use crate::limits::{
     CHECKPOINT_BYTES_MAX, CHECKPOINT_CHANGES_MAX, CHECKPOINT_INFLATED_BYTES_MAX,
     CHECKPOINT_INFLATION_MAX, CHECKPOINT_PART_BYTES_MAX, CHECKPOINT_PARTS_MAX,
-    CHECKPOINT_PEOPLE_MAX, CHECKPOINT_ROWS_MAX, CUT_LOGS_MAX,
+    CHECKPOINT_PEOPLE_MAX, CHECKPOINT_ROWS_MAX, CHECKPOINT_TEXT_BYTES_MAX, CHECKPOINT_VALUES_MAX,
+    CUT_LOGS_MAX,
 };
 use crate::payload::{Binding, Content};
 use crate::person::PersonCertificate;
@@ -99,20 +100,20 @@ pub(crate) struct Whole(Vec<Covered>);
 /// An entry as a checkpoint states it.
 #[derive(Debug)]
 pub(crate) struct StatedRow {
-    entry: EntryId,
-    at: Timestamp,
+    pub(crate) entry: EntryId,
+    pub(crate) at: Timestamp,
     /// The bytes of a person's certificate.
-    certificate: Option<Arc<[u8]>>,
+    pub(crate) certificate: Option<Arc<[u8]>>,
     /// The bytes of each change.
-    changes: Vec<Vec<u8>>,
+    pub(crate) changes: Vec<Vec<u8>>,
 }
 
 /// A log as a checkpoint states it, from its first entry on.
 #[derive(Debug)]
 pub(crate) struct StatedLog {
-    log: LogKey,
-    binding: Binding,
-    rows: Vec<StatedRow>,
+    pub(crate) log: LogKey,
+    pub(crate) binding: Binding,
+    pub(crate) rows: Vec<StatedRow>,
 }
 
 /// A checkpoint that a steward wrote, and what comparing it with what is held showed.
@@ -323,11 +324,21 @@ pub(crate) fn open(
         return Err(Flaw::Unreadable);
     }
     let mut stated = Vec::with_capacity(logs.len());
+    let mut sum = Cost::default();
     for (upto, log) in manifest.frontier.iter().zip(logs) {
         log.binding.verify(upto.log, space).map_err(|_| Flaw::Unbound)?;
-        stated.push(log.open(*upto, &people).ok_or(Flaw::Unreadable)?);
+        let log = log.open(*upto, &people).ok_or(Flaw::Unreadable)?;
+        for change in log.rows.iter().flat_map(|row| &row.changes) {
+            sum.add(cost(change).filter(|_| is_moderate(sum)).ok_or(Flaw::Unreadable)?);
+        }
+        stated.push(log);
     }
-    Ok(stated)
+    if is_moderate(sum) { Ok(stated) } else { Err(Flaw::Unreadable) }
+}
+
+/// Says whether changes may be decoded together.
+const fn is_moderate(sum: Cost) -> bool {
+    sum.values <= CHECKPOINT_VALUES_MAX && sum.text_bytes <= CHECKPOINT_TEXT_BYTES_MAX
 }
 
 /// How much of a checkpoint is left while it is put together.
@@ -337,6 +348,7 @@ pub(crate) struct Room {
     changes: usize,
     bytes: usize,
     people: BTreeSet<Vec<u8>>,
+    sum: Cost,
 }
 
 impl Room {
@@ -350,6 +362,8 @@ impl Room {
         let raw = entry.changes.iter().map(|change| change.raw_bytes().len() + 4);
         self.rows += 1;
         self.changes += entry.changes.len();
+        let costs = entry.changes.iter().filter_map(|change| cost(change.raw_bytes()));
+        costs.for_each(|cost| self.sum.add(cost));
         self.bytes += Self::ROW_BYTES + raw.sum::<usize>();
         if let Some(person) = entry.certificate.as_ref().map(|person| person.encode()) {
             let bytes = person.len() + 8;
@@ -357,6 +371,7 @@ impl Room {
         }
         self.rows <= CHECKPOINT_ROWS_MAX
             && self.changes <= CHECKPOINT_CHANGES_MAX
+            && is_moderate(self.sum)
             && self.people.len() <= CHECKPOINT_PEOPLE_MAX
             && self.bytes <= CHECKPOINT_BYTES_MAX - (CUT_LOGS_MAX + 64) * Self::LOG_BYTES
     }

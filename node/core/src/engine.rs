@@ -31,6 +31,7 @@ use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
 use crate::space::{BadSpaceRecord, Kept, Space};
 
+mod agree;
 mod checkpoint;
 mod draft;
 mod edit;

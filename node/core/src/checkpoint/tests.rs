@@ -43,7 +43,7 @@ fn person(seed: u8) -> Arc<PersonCertificate> {
 fn author(node: NodeId) -> Author {
     let party = linli_model::author::PartyId([3; 32]);
     let node = linli_model::author::NodeId(node.0);
-    Author { node, party, kind: PartyKind::Centre, person: None }
+    Author { node, party, kind: PartyKind::Centre, person: None, attested_by: Vec::new() }
 }
 
 /// Draws what some nodes wrote to a document, each having seen some of the others' work.

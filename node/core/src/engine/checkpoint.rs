@@ -9,7 +9,7 @@ use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::open::Reading;
+use super::open::{Reading, Rows};
 use super::{Authored, Core, CoreError, Edit, World};
 use crate::authority::Right;
 use crate::checkpoint::{
@@ -78,7 +78,7 @@ impl Core {
     ) -> Result<Option<Whole>, CoreError> {
         let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
-        let reading = Reading::new(world, space, &held);
+        let reading = Reading::new(world, space, &held, Rows::new());
         // In order: the last one reaches furthest.
         let found = reading.checkpoints(world, space);
         let sound = found.iter().rfind(|checkpoint| checkpoint.finding == Finding::Agrees);
@@ -109,7 +109,8 @@ impl Core {
     ) -> Result<Vec<Checkpoint>, CoreError> {
         let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
-        let found = Reading::new(world, space, &held).checkpoints(world, space);
+        let reading = Reading::new(world, space, &held, Rows::new());
+        let found = reading.checkpoints(world, space);
         let wrong = found.iter().filter(|c| matches!(c.finding, Finding::Wrong(_)));
         let wrong: Vec<Checkpoint> = wrong.cloned().collect();
         let place = (tag, document);
@@ -191,7 +192,7 @@ fn compare(found: &Found<'_>, space: SpaceTag, held: &BTreeMap<LogKey, HeldLog<'
 }
 
 /// Says whether whoever is given the present key of a space may read all that is in it.
-fn is_open_to_all(world: World<'_>, space: &Space) -> bool {
+pub(super) fn is_open_to_all(world: World<'_>, space: &Space) -> bool {
     let mut members = space.state().members.values();
     let all = |right: Option<Right>, history: bool| right < Some(Right::Read) || history;
     space.kind() != OPENED_BY_KEY

@@ -20,8 +20,11 @@ use crate::seal::{OpenError, open_entry};
 use crate::space::Space;
 
 mod chain;
+mod rows;
 
 pub(super) use chain::{Chain, Cuts};
+pub(super) use rows::Rows;
+use rows::Taken;
 
 impl Core {
     /// Opens a document by its name, or returns the open one.
@@ -66,8 +69,9 @@ impl Core {
         tag: DocTag,
     ) -> Result<Document, CoreError> {
         let held = self.held_logs(world, space, tag)?;
+        let rows = self.rows(world, space, tag, &held)?;
         let space = self.space_mut(world.directory, space)?;
-        let reading = Reading::new(world, space, &held);
+        let reading = Reading::new(world, space, &held, rows);
         let (entries, withheld) = reading.finish(&space.state().admitted);
         let own = space.own_log();
         let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
@@ -168,33 +172,54 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Opens and judges the entries of each log.
+    /// Opens and judges the entries of each log, and the rows that stand for what is not held.
     pub(super) fn new(
         world: World<'_>,
         space: &Space,
         held: &BTreeMap<LogKey, Vec<Entry>>,
+        mut rows: Rows,
     ) -> Self {
         let mut reading = Self::default();
         for (log, entries) in held {
-            reading.log(world, space, *log, entries);
+            let rows = rows.remove(log).unwrap_or_default();
+            reading.log(world, space, *log, entries, rows);
         }
         reading
     }
 
-    fn log(&mut self, world: World<'_>, space: &Space, log: LogKey, entries: &[Entry]) {
-        let chain = Chain::new(entries);
+    fn log(
+        &mut self,
+        world: World<'_>,
+        space: &Space,
+        log: LogKey,
+        entries: &[Entry],
+        rows: Vec<Taken>,
+    ) {
+        let mut chain = Chain::new(entries);
+        rows.iter().for_each(|row| chain.add(row.sequence, row.entry, row.previous));
         let cuts = Cuts::new(world, space, log, &chain);
-        let mut judged = Vec::with_capacity(entries.len());
-        for entry in entries {
-            match open_piece(space, entry) {
-                Ok(piece) => judged.push((entry.id(), judge(world, space, piece, &cuts))),
+        let mut judged = Vec::with_capacity(rows.len() + entries.len());
+        let opened = entries.iter().map(|e| (e.header().sequence, e.id(), open_piece(space, e)));
+        let opened = opened.map(|(sequence, entry, piece)| (sequence, entry, piece, None));
+        let stated = rows.into_iter().map(|row| {
+            (row.sequence, row.entry, row.piece, Some(row.attested_by.ok_or(Withheld::Unattested)))
+        });
+        for (sequence, entry, piece, attested_by) in stated.chain(opened) {
+            match piece {
+                Ok(piece) => {
+                    let mut piece = judge(world, space, piece, &cuts);
+                    if let Some(attested_by) = attested_by {
+                        piece.attest(attested_by);
+                    }
+                    judged.push((entry, piece));
+                }
                 Err(reason) => {
-                    let (node, sequence) = (space.writer(&log), entry.header().sequence);
-                    let (entry, at) = (entry.id(), None);
+                    let (node, at) = (space.writer(&log), None);
                     self.withheld.push(WithheldEntry { log, sequence, node, reason, entry, at });
                 }
             }
         }
+        judged.sort_by_key(|(_, entry)| entry.sequence);
         if chain.is_forked() {
             self.forked.insert(log, chain);
         }
@@ -208,6 +233,12 @@ impl Reading {
         self.entries.iter().map(|(log, entries)| {
             (*log, self.forked.contains_key(log), entries.iter().map(|(_, judged)| judged))
         })
+    }
+
+    /// Lists the entries that count, of forked logs those of every branch.
+    fn counting(&self) -> BTreeSet<EntryId> {
+        let all = self.entries.values().flatten();
+        all.filter(|(_, entry)| entry.standing.is_ok()).map(|(id, _)| *id).collect()
     }
 
     /// Lists all entries by log and place, those that could not be opened too.
@@ -389,6 +420,7 @@ pub(super) fn author(world: World<'_>, node: NodeId) -> Option<Author> {
         party: linli_model::author::PartyId(member.party.0),
         kind: kind(member.kind)?,
         person: None,
+        attested_by: Vec::new(),
     })
 }
 

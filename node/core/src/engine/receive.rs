@@ -143,6 +143,7 @@ impl Core {
         for (tag, keys) in &news {
             self.scan(world, *tag, keys, arrival)?;
             self.pass_on(&mut draft, *tag)?;
+            self.withdraw_orders(&mut draft, *tag)?;
         }
         for tag in news.into_keys() {
             let space = self.space_mut(world.directory, tag)?;
@@ -261,7 +262,10 @@ impl Core {
             let keys = space.keys().keys().filter(|epoch| !known.contains(*epoch));
             news.entry(header.space).or_default().extend(keys);
         }
-        if header.sequence == 1 && introduce(space, entry) {
+        // Of what begins late the first entry, which names the document, may never come.
+        let late = || world.index.base(&header.document, &header.log).is_some();
+        let names = header.sequence == 1 || (space.name_of(&header.document).is_none() && late());
+        if names && introduce(space, entry) {
             news.entry(header.space).or_default();
         }
         self.open.remove(&header.document);

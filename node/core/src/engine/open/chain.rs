@@ -20,10 +20,14 @@ impl Chain {
         let mut chain = Self { before: BTreeMap::new(), after: BTreeMap::new() };
         for entry in entries {
             let header = entry.header();
-            chain.before.insert(entry.id(), (header.sequence, header.previous));
-            chain.after.entry(header.previous).or_default().push(entry.id());
+            chain.add(header.sequence, entry.id(), header.previous);
         }
         chain
+    }
+
+    pub(super) fn add(&mut self, sequence: u64, entry: EntryId, previous: EntryId) {
+        self.before.insert(entry, (sequence, previous));
+        self.after.entry(previous).or_default().push(entry);
     }
 
     /// Returns the last entry that all branches have before them, with its place; none where there is none.

@@ -1,0 +1,262 @@
+//! Stewards sign for checkpoints, and what both signed for orders carriers to prune.
+
+use std::collections::BTreeSet;
+
+use linli_model::document::DocumentName;
+use linli_replica::entry::{Urgency, VerifiedPage};
+use linli_replica::id::{DocTag, EntryId, PruneId, SpaceTag};
+use linli_replica::limits::PRUNE_WITHDRAWN_MAX;
+use linli_replica::prune::{Cut, Order, Terms, document_tag};
+use rand_core::CryptoRng;
+
+use super::checkpoint::is_open_to_all;
+use super::draft::Draft;
+use super::{Authored, Core, CoreError, World};
+use crate::authority::{Act, Agreement, Prune, Right, SpaceState};
+use crate::checkpoint::{Checkpoint, Finding};
+use crate::seal::{Place, order_page};
+
+impl Checkpoint {
+    /// Returns what a signature for it names.
+    #[must_use]
+    pub fn terms(&self, document: DocTag) -> Prune {
+        let Self { log, first, last, entry, .. } = *self;
+        Prune { document, log, first, last, entry, hash: self.manifest.hash }
+    }
+}
+
+impl Core {
+    /// Signs for the checkpoint of a document that reaches furthest of those that agree with all that is held
+    /// here. None where there is none, it is signed for already, or the document is one that is not pruned.
+    ///
+    /// # Errors
+    /// As [`Core::checkpoint`].
+    pub fn agree(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        document: DocTag,
+    ) -> Result<Option<Authored>, CoreError> {
+        if !self.may_be_pruned(world, tag, document)? {
+            return Ok(None);
+        }
+        let found = self.checkpoints(world, tag, document)?;
+        let sound = found.iter().rfind(|found| found.finding == Finding::Agrees);
+        let Some(prune) = sound.map(|found| found.terms(document)) else { return Ok(None) };
+        let party = self.party;
+        let signed = self.space_mut(world.directory, tag)?.state().agreements.get(&prune);
+        if signed.is_some_and(|signed| signed.parties.contains(&party)) {
+            return Ok(None);
+        }
+        self.sign_alone(world, rng, tag, Act::Prune(prune)).map(Some)
+    }
+
+    /// Takes back what was signed for a checkpoint, and the orders that rest on it where this node keeps the key
+    /// that gives them. None where nobody has signed for it.
+    ///
+    /// # Errors
+    /// This party is no steward there.
+    pub fn withdraw(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        checkpoint: EntryId,
+    ) -> Result<Option<Authored>, CoreError> {
+        let space = self.space_mut(world.directory, tag)?;
+        let signed = |(_, of): &(&Prune, &Agreement)| !of.parties.is_empty();
+        let mut all = space.state().agreements.iter().filter(signed).map(|(prune, _)| *prune);
+        let Some(prune) = all.find(|prune| prune.entry == checkpoint) else { return Ok(None) };
+        self.sign_alone(world, rng, tag, Act::Withdraw(prune)).map(Some)
+    }
+
+    fn sign_alone(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        act: Act,
+    ) -> Result<Authored, CoreError> {
+        self.whole(world, tag, |core| {
+            let mut draft = Draft::new(world);
+            let certificate = core.act(world, tag, act)?;
+            core.publish(&mut draft, rng, tag, vec![certificate])?;
+            core.withdraw_orders(&mut draft, tag)?;
+            core.open.clear();
+            core.published(draft, rng, tag)
+        })
+    }
+
+    /// Orders carriers to prune a document by the checkpoint that reaches furthest of those that agree with what is
+    /// held here and that stewards of this time have agreed on. None where there is none, or it was ordered.
+    ///
+    /// # Errors
+    /// As [`Core::checkpoint`]; the key that orders it is kept at another node, or the order is not one that
+    /// receivers would take.
+    pub fn order_pruning(
+        &mut self,
+        world: World<'_>,
+        rng: &mut impl CryptoRng,
+        tag: SpaceTag,
+        document: DocTag,
+    ) -> Result<Option<Authored>, CoreError> {
+        if !self.may_be_pruned(world, tag, document)? {
+            return Ok(None);
+        }
+        let found = self.checkpoints(world, tag, document)?;
+        let standing = self.prune_orders(world, tag, document)?;
+        let space = self.space_mut(world.directory, tag)?;
+        let stewards = space.stewards(world.directory, world.now);
+        let agreed = |found: &&Checkpoint| {
+            found.finding == Finding::Agrees
+                && space.state().is_agreed(&found.terms(document), &stewards)
+        };
+        let Some(found) = found.iter().rfind(agreed) else { return Ok(None) };
+        let terms = found.terms(document);
+        if standing.iter().any(|order| is_by(order, &terms)) {
+            return Ok(None);
+        }
+        let began = space.began_by().ok_or(CoreError::NoSuchSpace)?;
+        space.carrier_key().ok_or(CoreError::NoCarrierKey(began))?;
+        let mut draft = Draft::new(world);
+        self.order(&mut draft, tag, document, |order| {
+            order.cuts = cuts(found);
+            let Prune { log, first, last, entry, .. } = terms;
+            order.checkpoint = Some(linli_replica::prune::Checkpoint { log, first, last, entry });
+        })?;
+        let mut authored = Authored::default();
+        self.finish(draft, rng, &mut authored)?;
+        Ok(Some(authored))
+    }
+
+    /// Lists the orders to prune a document that are held and that none which is held withdraws.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn prune_orders(
+        &self,
+        world: World<'_>,
+        tag: SpaceTag,
+        document: DocTag,
+    ) -> Result<Vec<Order>, CoreError> {
+        let mut orders = Vec::new();
+        for id in world.index.orders(&tag, &document).collect::<Vec<_>>() {
+            orders.extend(world.index.order(&tag, &document, &id, world.held)?);
+        }
+        let withdrawn: BTreeSet<PruneId> =
+            orders.iter().flat_map(|order| order.terms().withdraws.iter().copied()).collect();
+        orders
+            .retain(|order| order.terms().checkpoint.is_some() && !withdrawn.contains(&order.id()));
+        Ok(orders)
+    }
+
+    /// Withdraws the orders to prune in a space for whose checkpoint no agreement stands, where this node keeps the
+    /// key that gives them. Who ended or was expelled since leaves them as they are.
+    pub(super) fn withdraw_orders(
+        &mut self,
+        draft: &mut Draft<'_>,
+        tag: SpaceTag,
+    ) -> Result<(), CoreError> {
+        let world = draft.world();
+        let space = self.space_mut(world.directory, tag)?;
+        if space.carrier_key().is_none() {
+            return Ok(());
+        }
+        let documents: BTreeSet<DocTag> =
+            space.state().agreements.keys().map(|prune| prune.document).collect();
+        for document in documents {
+            let orders = self.prune_orders(world, tag, document)?;
+            let state = self.space_mut(world.directory, tag)?.state();
+            let fallen = orders.iter().filter(|order| !is_agreed(state, order));
+            let mut fallen: Vec<PruneId> = fallen.map(Order::id).collect();
+            fallen.sort();
+            for some in fallen.chunks(PRUNE_WITHDRAWN_MAX) {
+                self.order(draft, tag, document, |order| order.withdraws = some.to_vec())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an order about a document into the space's prune document, once it is one by what receivers ask.
+    fn order(
+        &mut self,
+        draft: &mut Draft<'_>,
+        tag: SpaceTag,
+        document: DocTag,
+        say: impl FnOnce(&mut Terms),
+    ) -> Result<(), CoreError> {
+        let world = draft.world();
+        let community = world.directory.community();
+        let space = self.space_mut(world.directory, tag)?;
+        let Some(key) = space.carrier_key() else { return Ok(()) };
+        let mut terms = Terms {
+            community,
+            space: space.id().0.into(),
+            carrier_key: key.verifying_key().to_bytes().into(),
+            document,
+            cuts: Vec::new(),
+            checkpoint: None,
+            withdraws: Vec::new(),
+            at: world.now,
+        };
+        say(&mut terms);
+        let (stands_in, log_key) = (document_tag(&tag), space.log_key());
+        let written = self.written(stands_in, &log_key);
+        let (sequence, previous) = draft.place(stands_in, &log_key, written)?;
+        let place = Place {
+            space: tag,
+            document: stands_in,
+            log_key: &log_key,
+            sequence,
+            previous,
+            urgency: Urgency::Normal,
+        };
+        let page: VerifiedPage = order_page(&place, &terms.sign(&key))?;
+        for entry in page.entries() {
+            Order::of_entry(entry, community)?;
+        }
+        draft.push(page);
+        Ok(())
+    }
+
+    /// Says whether a document may be pruned: those of facts never are, for what is to be done rests on them for
+    /// years.
+    fn may_be_pruned(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+        document: DocTag,
+    ) -> Result<bool, CoreError> {
+        let party = self.party;
+        let space = self.space_mut(world.directory, tag)?;
+        if space.state().right(&party, world.now) < Some(Right::Steward) {
+            return Err(CoreError::Forbidden(Right::Steward));
+        }
+        if !is_open_to_all(world, space) {
+            return Err(CoreError::NotForAll);
+        }
+        let name = space.name_of(&document).and_then(|name| name.parse::<DocumentName>().ok());
+        Ok(name.is_some_and(|name| !name.kind().is_event()))
+    }
+}
+
+/// Where each log is cut: the last entry that a checkpoint stands for stays, so that every log keeps one.
+fn cuts(found: &Checkpoint) -> Vec<Cut> {
+    let frontier = found.manifest.frontier.iter().filter(|upto| upto.sequence > 1);
+    frontier.map(|upto| Cut { log: upto.log, sequence: upto.sequence, entry: upto.entry }).collect()
+}
+
+/// Says whether an order rests on a checkpoint.
+fn is_by(order: &Order, prune: &Prune) -> bool {
+    order.terms().document == prune.document
+        && order.terms().checkpoint.is_some_and(|checkpoint| {
+            let of = (checkpoint.log, checkpoint.first, checkpoint.last, checkpoint.entry);
+            of == (prune.log, prune.first, prune.last, prune.entry)
+        })
+}
+
+fn is_agreed(state: &SpaceState, order: &Order) -> bool {
+    let mut agreements = state.agreements.iter();
+    agreements.any(|(prune, agreement)| agreement.stands() && is_by(order, prune))
+}
