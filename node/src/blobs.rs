@@ -47,15 +47,13 @@ impl Named {
     }
 
     /// Forgets documents that are erased.
-    pub(crate) fn erase(&mut self, erase: &Erase) {
+    pub(crate) fn erase(&mut self, erase: &Erase, gone: &BTreeSet<DocTag>) {
         self.documents.retain(|document, blobs| {
             !blobs.first().is_some_and(|blob| erase.covers(&blob.space, document))
         });
         let documents = &self.documents;
         self.own.retain(|document, _| documents.contains_key(document));
-        if let Some(documents) = &erase.documents {
-            self.unread.retain(|document| !documents.contains(document));
-        }
+        self.unread.retain(|document| !gone.contains(document));
     }
 }
 

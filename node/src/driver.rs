@@ -98,7 +98,7 @@ pub(crate) async fn drive(
 impl Driver {
     /// Waits a little where the work at hand waits for something outside, such as a stick.
     async fn pause(&self) {
-        let waits = self.work.last().is_some_and(|(work, _)| work.waits());
+        let waits = !self.work.is_empty() && self.work.iter().all(|(work, _)| work.waits());
         if waits && !self.node.catalogue.has_stale() {
             tokio::time::sleep(WORK_PAUSE).await;
         }
@@ -170,8 +170,11 @@ impl Driver {
                 None => {
                     if work.waits() {
                         crate::views::renew_some(&mut self.node);
+                        // It holds up no other.
+                        self.work.insert(0, (work, reply));
+                    } else {
+                        self.work.push((work, reply));
                     }
-                    self.work.push((work, reply));
                 }
                 Some(Ok((answer, saves))) => {
                     let (overdue, reading) = (None, false);

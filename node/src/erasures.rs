@@ -30,7 +30,7 @@ pub(crate) fn carry_out(
         }
     };
     records.extend(node.catalogue.erase(erase));
-    node.named.erase(erase);
+    node.named.erase(erase, gone);
     records.extend(node.receipts.erase(gone));
     records.extend(node.courier.erase(gone));
     match recovery::forget_rehearsals(node, erase) {

@@ -32,7 +32,7 @@ pub(crate) mod hand_over;
 pub(crate) mod held;
 mod import;
 mod joins;
-mod network;
+pub(crate) mod network;
 mod offers;
 mod officers;
 pub(crate) mod orders;

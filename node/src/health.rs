@@ -7,6 +7,7 @@ use iroh_metrics::{Counter, Gauge, MetricsGroup};
 use linli_net::{ProcessMetrics, exposition, gauge};
 use linli_replica::directory::NotMember;
 
+use crate::handle::network;
 use crate::node::{Node, now};
 
 /// Why a node does not do its work.
@@ -83,14 +84,14 @@ pub(crate) fn figures(node: &Node) -> String {
     metrics.entries.set(gauge(stats.entries));
     metrics.entry_bytes.set(gauge(stats.entry_bytes));
     metrics.disk_full.set(i64::from(stats.full));
-    metrics.warnings.set(count(node.warnings.len()));
+    metrics.warnings.set(count(network::warnings(node).len()));
     let compared = node.peers.values().filter(|peer| peer.connected && peer.synced);
     metrics.peers_compared.set(count(compared.count()));
     let latest = node.heard.latest(now()).map_or(0, |at| at.0 / 1_000);
     metrics.compared_timestamp_seconds.set(gauge(latest));
     let own = node.replica.directory().node(&node.core.node());
     metrics.certificate_end_timestamp_seconds.set(gauge(own.map_or(0, |own| own.ends.0 / 1_000)));
-    metrics.requests_waiting.set(count(node.requests.waiting().count()));
+    metrics.requests_waiting.set(gauge(network::requests_waiting(node)));
     let (held, missing) = (node.replica.blobs_held(), node.replica.blobs_missing());
     metrics.blobs.set(gauge(held.blobs));
     metrics.blob_bytes.set(gauge(held.bytes));

@@ -226,6 +226,7 @@ fn look(carrier: &Carrier, facts: &Facts) -> Status {
         spaces: replica.carried_spaces(node),
         blob_bytes: replica.carried_blob_bytes(node),
     });
+    let blobs = replica.blobs_held();
     let (stats, unreadable) = match carrier.store.stats() {
         Ok(stats) => (stats, None),
         Err(error) => (linli_store::Stats::default(), Some(error)),
@@ -247,8 +248,8 @@ fn look(carrier: &Carrier, facts: &Facts) -> Status {
             documents: stats.documents,
             entries: stats.entries,
             bytes: stats.entry_bytes,
-            blobs: replica.blobs_held().blobs,
-            blob_bytes: replica.blobs_held().bytes,
+            blobs: blobs.blobs,
+            blob_bytes: blobs.bytes,
             full: stats.full,
         },
         quota: Quota {

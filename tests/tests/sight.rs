@@ -43,6 +43,7 @@ fn look(day: &Day) -> Sight<'_> {
             stored[1] += 1;
         }
     }
+    assert!(!day.net.node(day.carrier).blobs.is_empty(), "no blob was kept");
     for bytes in day.net.node(day.carrier).blobs.values() {
         sight.search("a blob", bytes, Allowed::Nothing);
     }

@@ -61,9 +61,7 @@ fn refused(node: &Desk, file: &Path) -> (i32, String) {
 /// What a node does not know another to hold.
 fn waiting(node: &Desk, peer: &Value) -> u64 {
     let status = node.ask(&["status"]);
-    let rows = status["peers"].as_array().unwrap();
-    let row = rows.iter().find(|row| row["node"] == *peer).unwrap();
-    row["waiting_entries"].as_u64().unwrap()
+    crate::community::peer(&status, peer).unwrap()["waiting_entries"].as_u64().unwrap()
 }
 
 /// How much more than what is needed a file takes, in percent.

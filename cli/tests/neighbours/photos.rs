@@ -1,5 +1,5 @@
 //! Photo proof: from the provider through a relay to centre and hub, resumed after power cuts, and gone when it is
-//! taken away or erased.
+//! taken away.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -148,7 +148,7 @@ fn a_photo_goes_through_a_relay_that_is_killed_while_nobody_else_is_there() {
     assert!(saved(&hub, &order, &file, &folder.path().join("hub.jpg")) == content);
     let held = centre.ask(&["status"])["blobs"].clone();
     assert_eq!((&held["held"], &held["missing"]), (&1.into(), &0.into()));
-    // On no disk is it in clear.
+    // The blob that each keeps is not in clear.
     for site in [&*centre, &*hub, &*provider, &*relay] {
         let [(path, _)] = &blobs(site, "")[..] else { panic!("one blob: {site:?}") };
         assert_eq!(path.file_name().unwrap().to_str().unwrap(), file["file"]);
@@ -159,7 +159,7 @@ fn a_photo_goes_through_a_relay_that_is_killed_while_nobody_else_is_there() {
 }
 
 #[test]
-fn a_photo_that_is_taken_away_is_gone_where_it_is_known_and_others_may_not_add() {
+fn a_photo_that_is_taken_away_is_gone_where_it_is_known_and_others_may_not_take_it_away() {
     let folder = folder();
     let (centre, hub) = centre_and_hub(folder.path());
     let provider = provider(folder.path(), &centre);

@@ -66,7 +66,7 @@ pub fn inbox(node: &NodeId) -> (SpaceTag, DocTag) {
 /// the space can: a recovery begins where nobody has a key of it.
 #[must_use]
 pub fn recovery_tag(space: &SpaceTag) -> DocTag {
-    DocTag(derive(RECOVERY_TAG, space.as_bytes()))
+    linli_replica::id::recovery_tag(space)
 }
 
 /// Makes the document tags of one space.

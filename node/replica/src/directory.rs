@@ -13,6 +13,8 @@ use crate::reconcile::Item;
 mod carried;
 mod evaluate;
 
+pub use carried::RECOVERY_TOPIC;
+
 /// A party of the community.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Party {

@@ -136,6 +136,13 @@ pub fn inbox_tag(node: &NodeId) -> SpaceTag {
     SpaceTag(blake3::derive_key("linli 1 inbox space tag", node.as_bytes()))
 }
 
+/// Returns the tag of the reserved document that holds the shares of a space's epochs. Whoever holds
+/// the space can: a recovery begins where nobody has a key of it.
+#[must_use]
+pub fn recovery_tag(space: &SpaceTag) -> DocTag {
+    DocTag(blake3::derive_key("linli 1 recovery document tag", space.as_bytes()))
+}
+
 /// Returns the tag under which carriers hold a space: what its id and the public half of its
 /// carrier-order key make. Nobody can find the space from its tag.
 #[must_use]

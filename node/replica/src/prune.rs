@@ -13,12 +13,13 @@ use minicbor::{Decode, Encode};
 use crate::codec;
 use crate::entry::{Entry, Suite};
 use crate::frontier::Tip;
-use crate::id::{CommunityId, DocTag, EntryId, LogKey, PruneId, SpaceTag, Timestamp, space_tag};
+use crate::id::{
+    CommunityId, DocTag, EntryId, LogKey, PruneId, SpaceTag, Timestamp, recovery_tag, space_tag,
+};
 use crate::limits::{CHECKPOINT_ENTRIES_MAX, PRUNE_LOGS_MAX, PRUNE_WITHDRAWN_MAX};
 
 const CONTEXT: &str = "linli 1 prune order";
 const DOCUMENT_CONTEXT: &str = "linli 1 prune document tag";
-const RECOVERY_CONTEXT: &str = "linli 1 recovery document tag";
 const VERSION: u8 = 1;
 
 /// Returns the tag of the reserved document that holds a space's prune orders. Whoever holds the space
@@ -209,8 +210,7 @@ impl Checkpoint {
 
 /// Says whether a document holds what must be found without a key, and is never pruned.
 fn is_reserved(space: &SpaceTag, document: &DocTag) -> bool {
-    let recovery = DocTag(blake3::derive_key(RECOVERY_CONTEXT, space.as_bytes()));
-    *document == document_tag(space) || *document == recovery
+    *document == document_tag(space) || *document == recovery_tag(space)
 }
 
 impl Order {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use linli_replica::courier::CourierError;
+use linli_core::courier::Opener;
+use linli_replica::courier::{CourierError, Part, Reader};
 use linli_replica::directory::NotMember;
 use linli_replica::id::NodeId;
 use linli_replica::replica::Save;
@@ -38,6 +39,20 @@ fn receiver(node: &Node, text: &str) -> Result<NodeId, ApiError> {
         (Some(id), None) => Ok(id),
         (None, _) => Err(not_found("no member node has this id or name; see `linli peers`")),
         (Some(_), Some(_)) => Err(not_found("several nodes fit; give more of the id")),
+    }
+}
+
+/// Reads the next part of a file, opened first where it is sealed.
+fn part(
+    reader: &mut Reader,
+    opener: Option<&mut Opener>,
+    chunk: &[u8],
+) -> Result<Part, CourierError> {
+    let Some(opener) = opener else { return reader.part(chunk) };
+    match opener.open(chunk) {
+        Ok(part) => reader.part(&part),
+        Err(_) if reader.parts() == 0 => Err(CourierError::NotForUs),
+        Err(_) => Err(CourierError::Damaged { part: reader.parts() }),
     }
 }
 

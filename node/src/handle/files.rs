@@ -40,7 +40,11 @@ impl From<BlobError> for ApiError {
             BlobError::Io(_) => Code::Invalid,
             BlobError::Damaged => Code::Internal,
         };
-        Self::new(code, error.to_string())
+        let message = match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        Self::new(code, message)
     }
 }
 
@@ -72,11 +76,12 @@ pub(super) fn add(node: &mut Node, request: OrderPhotoAdd) -> Result<Box<dyn Wor
     let view = orders::read(node, document)?;
     view.opened.ok_or_else(|| orders::not_yet("it is not opened"))?;
     may_attach(node, &view)?;
-    let mut file = File::open(&request.path).map_err(|error| cannot(&request.path, &error))?;
-    let meta = file.metadata().map_err(|error| cannot(&request.path, &error))?;
+    // Before it is opened: a pipe would be waited for.
+    let meta = std::fs::metadata(&request.path).map_err(|error| cannot(&request.path, &error))?;
     if !meta.is_file() {
         return Err(invalid(format!("{} is no file", request.path)));
     }
+    let mut file = File::open(&request.path).map_err(|error| cannot(&request.path, &error))?;
     let content_type = media_type(&mut file).map_err(|error| cannot(&request.path, &error))?;
     let title = request.title.or_else(|| name_of(&request.path));
     let key = Secret::draw(&mut node.rng);

@@ -101,7 +101,7 @@ fn blobs_held(node: &Node) -> BlobsHeld {
     }
 }
 
-fn requests_waiting(node: &Node) -> u64 {
+pub(crate) fn requests_waiting(node: &Node) -> u64 {
     let waiting = node.requests.waiting().count() + node.requests.hand_overs().count();
     u64::try_from(waiting).unwrap_or(u64::MAX)
 }
@@ -153,7 +153,7 @@ fn went_back(node: &Node) -> Vec<WentBack> {
     node.receipts.went_back(now()).map(row).collect()
 }
 
-fn warnings(node: &Node) -> Vec<String> {
+pub(crate) fn warnings(node: &Node) -> Vec<String> {
     let mut warnings: Vec<String> = node.warnings.values().cloned().collect();
     let me = node.core.node();
     if let Err(reason) = node.replica.directory().admits(&me, now()) {

@@ -7,6 +7,7 @@ use automerge::transaction::Transactable as _;
 use automerge::{Automerge, ReadDoc as _, ScalarValue, Value as Cell};
 use linli_core::authority::Right;
 use linli_core::engine::Edit;
+use linli_model::attachment::FILE_BYTES_MAX;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::SpaceTag;
@@ -18,9 +19,6 @@ use crate::api::ApiError;
 use crate::api::care::{PhotoAdd, PhotoAnswer};
 use crate::catalogue::Name;
 use crate::node::{Node, world};
-
-/// The largest file, in bytes.
-const FILE_BYTES_MAX: u64 = 50 << 20;
 
 /// Bytes of one part: an entry holds it with room to spare.
 const PART_BYTES: usize = 192 << 10;
@@ -37,11 +35,16 @@ struct Photo {
 pub(super) fn begin(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>, ApiError> {
     let elder = elders::find(node, &request.elder)?;
     let io = |error: std::io::Error| invalid(format!("{} cannot be read: {error}", request.path));
-    let file = std::fs::File::open(&request.path).map_err(io)?;
-    let bytes = file.metadata().map_err(io)?.len();
+    // Before it is opened: a pipe would be waited for.
+    let meta = std::fs::metadata(&request.path).map_err(io)?;
+    if !meta.is_file() {
+        return Err(invalid(format!("{} is no file", request.path)));
+    }
+    let bytes = meta.len();
     if bytes > FILE_BYTES_MAX {
         return Err(invalid(format!("a file has at most {FILE_BYTES_MAX} bytes")));
     }
+    let file = std::fs::File::open(&request.path).map_err(io)?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&file).map_err(io)?;
     let hash = hasher.finalize().to_hex().to_string();

@@ -326,7 +326,8 @@ struct Given {
     entries: usize,
 }
 
-/// Runs a relay until it holds all that the members of a day hold, and a heartbeat has passed.
+/// Runs a relay until it holds all entries that the members of a day hold, and a heartbeat has passed. Of blobs it is
+/// told; no part of one is given to it.
 async fn give(day: &mut Day, home: &Path) -> Given {
     let members = day.members();
     let beats: Vec<Vec<Cell>> = members.iter().map(|id| day.beats(*id, now())).collect();

@@ -12,7 +12,7 @@ use super::RecoveryError;
 use super::request::Statement;
 
 /// The topic of the notices that tell the community of recoveries.
-pub const NOTICE_TOPIC: &str = "recovery";
+pub const NOTICE_TOPIC: &str = linli_replica::directory::RECOVERY_TOPIC;
 
 /// A recovery as its space remembers it: what was asked, signed by the node that asked and by the
 /// officers who gave their shares. Sealed in the space's authority document: it says why, and who.

@@ -8,9 +8,12 @@ use crate::certificate::{Act, Certificate, PartyKind};
 use crate::erasure::{CONFIRMATION_TOPIC, ORDER_TOPIC};
 use crate::id::NodeId;
 
+/// The topic of the notices that tell the community of recoveries.
+pub const RECOVERY_TOPIC: &str = "recovery";
+
 /// Topics of the notices that a carrier acts on or must not hold up: orders to erase, their
 /// confirmations, where relays are, and recoveries, of which an owner learns wherever it is.
-const TOPICS: [&str; 4] = [ORDER_TOPIC, CONFIRMATION_TOPIC, "relay", "recovery"];
+const TOPICS: [&str; 4] = [ORDER_TOPIC, CONFIRMATION_TOPIC, crate::relays::TOPIC, RECOVERY_TOPIC];
 
 impl Certificate {
     /// Says whether nodes that only carry are told this.

@@ -124,8 +124,7 @@ impl Session {
             Word::Sums(sums) => {
                 self.demand()?;
                 let names = sums.iter().map(|of| *of.space);
-                let known: BTreeMap<SpaceName, SpaceTag> =
-                    self.look_up(self.shared.iter().copied(), names).into_iter().collect();
+                let known = self.look_up(self.shared.iter().copied(), names);
                 for BlobSum { space, sum } in sums {
                     match known.get(&*space) {
                         Some(space) => drop(self.blobs.told.insert(*space, *sum)),
@@ -137,7 +136,7 @@ impl Session {
                 self.demand()?;
                 let names = names.as_chunks().0.iter().copied();
                 let found = self.look_up(self.shared.iter().copied(), names);
-                self.blobs.lists.extend(found.into_iter().map(|(_, space)| space));
+                self.blobs.lists.extend(found.into_values());
             }
             Word::Held(spaces) => {
                 self.demand()?;
@@ -174,8 +173,7 @@ impl Session {
     fn on_held(&mut self, world: &mut World, spaces: Vec<BlobsOfSpace>, outputs: &mut Vec<Output>) {
         self.blobs.paused = Timestamp::default();
         let names = spaces.iter().map(|of| *of.space);
-        let known: BTreeMap<SpaceName, SpaceTag> =
-            self.look_up(self.shared.iter().copied(), names).into_iter().collect();
+        let known = self.look_up(self.shared.iter().copied(), names);
         for of in spaces {
             let Some(space) = known.get(&*of.space).copied() else {
                 // It is asked about once it is shared.

@@ -108,12 +108,10 @@ impl Session {
         &self,
         spaces: impl IntoIterator<Item = SpaceTag>,
         names: impl Iterator<Item = SpaceName>,
-    ) -> Vec<(SpaceName, SpaceTag)> {
+    ) -> BTreeMap<SpaceName, SpaceTag> {
         let named: BTreeSet<SpaceName> = names.collect();
         let all = spaces.into_iter().map(|tag| (self.salt.name(&tag), tag));
-        let found: BTreeMap<SpaceName, SpaceTag> =
-            all.filter(|(name, _)| named.contains(name)).collect();
-        found.into_iter().collect()
+        all.filter(|(name, _)| named.contains(name)).collect()
     }
 
     pub(super) fn on_spaces(&mut self, world: &World, spaces: &Spaces) -> Result<(), Ending> {
@@ -121,7 +119,7 @@ impl Session {
             Naming::Ask => {
                 self.demand()?;
                 let found = self.look_up(world.served(&self.peer), names_in(spaces));
-                let names: Vec<u8> = found.iter().flat_map(|(name, _)| *name).collect();
+                let names: Vec<u8> = found.keys().flatten().copied().collect();
                 if world.policy.carrier {
                     self.note_unmet(world, spaces, &found);
                 }
@@ -137,10 +135,8 @@ impl Session {
             Naming::Kept => {
                 self.demand()?;
                 let found = self.look_up(world.nameable(&self.peer, 0), names_in(spaces));
-                let known: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
-                let names = spaces.names.as_chunks().0.iter();
                 let gone: BTreeSet<SpaceName> =
-                    names.filter(|name| !known.contains(*name)).copied().collect();
+                    names_in(spaces).filter(|name| !found.contains_key(name)).collect();
                 if !gone.is_empty() {
                     let names = gone.into_iter().flatten().collect::<Vec<u8>>().into();
                     self.say(&Frame::Spaces(Spaces { naming: Naming::Gone, names }));
@@ -149,8 +145,8 @@ impl Session {
                 self.share(world, found);
             }
             Naming::Gone => {
-                for (_, tag) in self.look_up(self.shared.clone(), names_in(spaces)) {
-                    self.shared.remove(&tag);
+                for tag in self.look_up(self.shared.clone(), names_in(spaces)).values() {
+                    self.shared.remove(tag);
                 }
             }
         }
@@ -158,15 +154,13 @@ impl Session {
     }
 
     /// Remembers what the peer asked about in vain.
-    fn note_unmet(&mut self, world: &World, asked: &Spaces, found: &[(SpaceName, SpaceTag)]) {
+    fn note_unmet(&mut self, world: &World, asked: &Spaces, found: &BTreeMap<SpaceName, SpaceTag>) {
         if self.unmet.is_empty() {
             self.met_through = world.kept_in_order.len();
         }
-        let met: BTreeSet<SpaceName> = found.iter().map(|(name, _)| *name).collect();
         let room = FRAME_NAMES_MAX.saturating_sub(self.unmet.len());
-        let names = asked.names.as_chunks().0.iter();
-        self.unmet.extend(names.filter(|name| !met.contains(*name)).take(room));
-        self.unmet.retain(|name| !met.contains(name));
+        self.unmet.extend(names_in(asked).filter(|name| !found.contains_key(name)).take(room));
+        self.unmet.retain(|name| !found.contains_key(name));
     }
 
     /// Says to the peer which of the spaces that it asked about have come to be kept here.
@@ -183,7 +177,7 @@ impl Session {
         if !found.is_empty() {
             let names: Vec<u8> = found.keys().flatten().copied().collect();
             self.asked_lists += 1;
-            self.share(world, found.into_iter().collect());
+            self.share(world, found);
             self.say(&Frame::Spaces(Spaces { naming: Naming::Kept, names: names.into() }));
         }
     }
@@ -193,8 +187,8 @@ impl Session {
         !self.unmet.is_empty()
     }
 
-    fn share(&mut self, world: &World, found: Vec<(SpaceName, SpaceTag)>) {
-        let tags: Vec<SpaceTag> = found.into_iter().map(|(_, tag)| tag).collect();
+    fn share(&mut self, world: &World, found: BTreeMap<SpaceName, SpaceTag>) {
+        let tags: Vec<SpaceTag> = found.into_values().collect();
         self.owe_cells_of(world, tags.iter().copied());
         self.owe_sums_of(tags.iter().copied());
         self.shared.extend(tags);

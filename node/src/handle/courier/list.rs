@@ -80,14 +80,7 @@ impl List {
 
     fn part(&mut self, chunk: &[u8]) -> Result<Part, CourierError> {
         let Some(reader) = &mut self.reader else { return Err(CourierError::NotForUs) };
-        let part = match &mut self.opener {
-            None => reader.part(chunk)?,
-            Some(opener) => match opener.open(chunk) {
-                Ok(part) => reader.part(&part)?,
-                Err(_) if reader.parts() == 0 => return Err(CourierError::NotForUs),
-                Err(_) => return Err(CourierError::Damaged { part: reader.parts() }),
-            },
-        };
+        let part = super::part(reader, self.opener.as_mut(), chunk)?;
         self.answer.parts = reader.parts();
         Ok(part)
     }

@@ -172,9 +172,12 @@ impl Outgoing {
         match self.words.try_send(Word::Bytes(bytes)) {
             Ok(()) => Ok(None),
             Err(TrySendError::Full(Word::Bytes(bytes))) => Ok(Some(bytes)),
-            Err(TrySendError::Full(Word::End) | TrySendError::Disconnected(_)) => {
-                Err(gone().into())
-            }
+            Err(TrySendError::Full(Word::End)) => Err(gone().into()),
+            // It ended early: it has said why.
+            Err(TrySendError::Disconnected(_)) => Err(match self.written.try_recv() {
+                Ok(Err(why)) => why,
+                Ok(Ok(_)) | Err(_) => gone().into(),
+            }),
         }
     }
 

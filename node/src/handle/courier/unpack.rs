@@ -213,14 +213,7 @@ impl Unpack {
 
     fn part(&mut self, chunk: &[u8]) -> Result<Part, CourierError> {
         let reader = self.reader.as_mut().ok_or(CourierError::NotCourier)?;
-        let part = match &mut self.opener {
-            None => reader.part(chunk)?,
-            Some(opener) => match opener.open(chunk) {
-                Ok(part) => reader.part(&part)?,
-                Err(_) if reader.parts() == 0 => return Err(CourierError::NotForUs),
-                Err(_) => return Err(CourierError::Damaged { part: reader.parts() }),
-            },
-        };
+        let part = super::part(reader, self.opener.as_mut(), chunk)?;
         self.parts = reader.parts();
         Ok(part)
     }
