@@ -143,7 +143,11 @@ impl Core {
         for (tag, keys) in &news {
             self.scan(world, *tag, keys, arrival)?;
             self.pass_on(&mut draft, *tag)?;
-            self.withdraw_orders(&mut draft, *tag)?;
+            match self.withdraw_orders(&mut draft, *tag) {
+                // What has arrived is not held up by it: a fresh log is to be started.
+                Ok(()) | Err(CoreError::ForkedLog) => {}
+                Err(error) => return Err(error),
+            }
         }
         for tag in news.into_keys() {
             let space = self.space_mut(world.directory, tag)?;
