@@ -393,6 +393,27 @@ fn what_is_taken_back_in_time_is_not_pruned() {
 }
 
 #[test]
+fn what_is_taken_back_late_is_held_back_and_not_lost() {
+    let mut town = pruned(412);
+    town.net.connect(town.a, town.carrier);
+    town.net.settle();
+    let (entry, _) = town.furthest(town.a);
+    assert!(town.takes_back(town.a, entry));
+    assert_eq!(town.standing(town.a), 1, "carriers have carried it out");
+    town.meets_the_carrier(town.late);
+    assert!(town.bases(town.late) > 0);
+    let held_back = town.view(town.late).withheld;
+    assert!(held_back.iter().any(|held| held.reason == Withheld::Unattested));
+    assert_eq!(town.attested(town.late), BTreeSet::new());
+    town.net.heal();
+    assert!(town.agrees(town.a) && town.agrees(town.b));
+    town.net.settle();
+    town.shows_the_same(town.late, town.a);
+    let both = BTreeSet::from([town.a, town.b].map(|id| town.net.party(id)));
+    assert_eq!(town.attested(town.late), both);
+}
+
+#[test]
 fn rows_are_held_back_where_a_removal_had_not_seen_the_agreement_until_it_is_made_again() {
     let mut town = Town::new(406);
     // Another steward, who is away while the others agree.

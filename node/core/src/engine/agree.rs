@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use linli_model::document::DocumentName;
 use linli_replica::entry::{Urgency, VerifiedPage};
 use linli_replica::id::{DocTag, EntryId, PruneId, SpaceTag};
-use linli_replica::limits::PRUNE_WITHDRAWN_MAX;
+use linli_replica::limits::{PRUNE_DELAY_MS, PRUNE_WITHDRAWN_MAX};
 use linli_replica::prune::{Cut, Order, Terms, document_tag};
 use rand_core::CryptoRng;
 
@@ -152,7 +152,8 @@ impl Core {
     }
 
     /// Withdraws the orders to prune in a space for whose checkpoint no agreement stands, where this node keeps the
-    /// key that gives them. Who ended or was expelled since leaves them as they are.
+    /// key that gives them. Who ended or was expelled since leaves them as they are, and so does everybody once they
+    /// are due: carriers have carried them out, and hand on what is left by them.
     pub(super) fn withdraw_orders(
         &mut self,
         draft: &mut Draft<'_>,
@@ -168,7 +169,8 @@ impl Core {
         for document in documents {
             let orders = self.prune_orders(world, tag, document)?;
             let state = self.space_mut(world.directory, tag)?.state();
-            let fallen = orders.iter().filter(|order| !is_agreed(state, order));
+            let undue = |order: &Order| world.now < order.terms().at.plus_ms(PRUNE_DELAY_MS);
+            let fallen = orders.iter().filter(|order| undue(order) && !is_agreed(state, order));
             let mut fallen: Vec<PruneId> = fallen.map(Order::id).collect();
             fallen.sort();
             for some in fallen.chunks(PRUNE_WITHDRAWN_MAX) {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 
 use super::model::Model;
+use super::prunes::prune;
 use super::*;
 
 const PARTIES: u8 = 5;
@@ -102,8 +103,8 @@ fn draw(
             Act::Revoke(Revoked::Grant(link.or(grant).unwrap_or(root)))
         }
         8 => Act::Epoch(mint(rng, &BTreeMap::new(), []).unwrap().0),
-        _ if rng.random_bool(0.7) => Act::Prune(super::prunes::prune(1)),
-        _ => Act::Withdraw(super::prunes::prune(1)),
+        _ if rng.random_bool(0.7) => Act::Prune(prune(1)),
+        _ => Act::Withdraw(prune(1)),
     }
 }
 
@@ -114,7 +115,7 @@ fn grants_by_party(state: &SpaceState) -> BTreeMap<PartyId, BTreeSet<Certificate
 
 /// Whose signatures for the checkpoint stand.
 fn stands(state: &SpaceState) -> BTreeSet<PartyId> {
-    let agreement = state.agreements.get(&super::prunes::prune(1));
+    let agreement = state.agreements.get(&prune(1));
     agreement.map(|agreement| agreement.parties.clone()).unwrap_or_default()
 }
 
@@ -152,7 +153,7 @@ proptest! {
             .filter(|id| !state.refused.contains_key(id) && !state.waiting.contains_key(id))
             .collect();
         prop_assert_eq!(&counting, &model.valid());
-        let stands = state.agreements.get(&super::prunes::prune(1)).map(Agreement::stands);
+        let stands = state.agreements.get(&prune(1)).map(Agreement::stands);
         let told = (self::stands(&state), stands.unwrap_or_default());
         prop_assert_eq!(told, model.agreement());
         let is_removal = |id: &&CertificateId| {
@@ -219,8 +220,8 @@ proptest! {
                 Act::Revoke(Revoked::Grant(*title)),
                 Act::Admit { entries: vec![EntryId([7; 32])] },
                 Act::Refuse { entries: vec![EntryId([8; 32])] },
-                Act::Prune(super::prunes::prune(1)),
-                Act::Withdraw(super::prunes::prune(1)),
+                Act::Prune(prune(1)),
+                Act::Withdraw(prune(1)),
                 Act::Epoch(epoch.clone()),
             ];
             for act in acts {
