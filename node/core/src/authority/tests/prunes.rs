@@ -130,10 +130,8 @@ fn a_removal_that_had_not_seen_a_signature_ends_it_until_it_is_given_again() {
 }
 
 fn under(grant: Under) -> CertificateId {
-    match grant {
-        Under::Grant(id) => id,
-        _ => unreachable!(),
-    }
+    let Under::Grant(id) = grant else { unreachable!() };
+    id
 }
 
 #[test]
