@@ -67,9 +67,8 @@ pub(crate) fn text(carrier: &Carrier, server: &Server, status: &Status) -> Strin
     let near = status.peers.iter().filter(|peer| peer.bytes / 9 >= status.quota.bytes / 10);
     metrics.members_near_quota.set(count(near.count()));
     metrics.quota_refused_seconds.set(status.quota.refused);
-    let pruned = carrier.replica.pruned();
-    metrics.pruned_entries.set(pruned.entries);
-    metrics.pruned_bytes.set(pruned.bytes);
+    metrics.pruned_entries.set(status.held.pruned_entries);
+    metrics.pruned_bytes.set(status.held.pruned_bytes);
     metrics.disk_full.set(i64::from(status.held.full));
     metrics.storing.set(count(carrier.storing()));
     let own: [Arc<dyn MetricsGroup>; 3] =

@@ -111,6 +111,10 @@ pub struct Held {
     pub entries: u64,
     /// Bytes of all entries.
     pub bytes: u64,
+    /// Entries removed since the start by orders to prune.
+    pub pruned_entries: u64,
+    /// About how many bytes these took.
+    pub pruned_bytes: u64,
     /// Blobs, whole.
     pub blobs: u64,
     /// Bytes of them.
@@ -248,6 +252,8 @@ fn look(carrier: &Carrier, facts: &Facts) -> Status {
             documents: stats.documents,
             entries: stats.entries,
             bytes: stats.entry_bytes,
+            pruned_entries: replica.pruned().entries,
+            pruned_bytes: replica.pruned().bytes,
             blobs: blobs.blobs,
             blob_bytes: blobs.bytes,
             full: stats.full,

@@ -32,6 +32,7 @@ pub mod disk;
 pub mod forge;
 mod hand_over;
 pub mod node;
+mod prune;
 mod removal;
 pub mod view;
 pub mod wire;

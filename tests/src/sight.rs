@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod entries;
 mod frames;
+mod prunes;
 mod truth;
 mod value;
 
@@ -55,11 +56,13 @@ pub enum Item {
     Counts,
     /// Blobs: which there are, of which document, and their sealed bytes.
     Blobs,
+    /// Orders to prune, and what was pruned.
+    Prunes,
 }
 
 impl Item {
     /// Every item, in the order of the list.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Community,
         Self::Endpoints,
         Self::Spaces,
@@ -77,6 +80,7 @@ impl Item {
         Self::Sums,
         Self::Counts,
         Self::Blobs,
+        Self::Prunes,
     ];
 }
 
@@ -105,9 +109,9 @@ pub enum Class {
     Entry,
     /// An epoch's id.
     Epoch,
-    /// The id of a space that was ordered to be erased.
-    ErasedSpace,
-    /// An order to erase.
+    /// The id of a space that an order to carriers shows.
+    ShownSpace,
+    /// An order to erase or to prune.
     Order,
     /// A blob's id.
     Blob,

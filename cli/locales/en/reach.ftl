@@ -11,6 +11,7 @@ relay-ill-not-admitted = ! Its certificate has ended, or officers put it out: me
 relay-ill-silent = ! It does not answer in time: it is busy, or hangs.
 relay-no-carrier = ! Its certificate does not name it as a carrier: connections are forwarded, but members ask it to keep nothing.
 relay-status-held = keeps: { $entries } entries of { $documents } documents, { $mib } MiB
+relay-status-pruned = pruned by orders of stewards since the start: { $entries } entries, { $mib } MiB
 relay-status-quota = quota: { $used } of { $all } MiB for the community, { $each } MiB for each member; something was refused in { $refused } s
 relay-status-members = members: { $all }, of them connected directly { $direct }, through a relay { $relayed }, away { $away }; at the relay server { $connected }, refused there { $refused } times
 column-at-relay = at the relay

@@ -11,6 +11,7 @@ relay-ill-not-admitted = ！证书已到期，或已被隐私官逐出：成员�
 relay-ill-silent = ！未及时应答：正忙，或已停滞。
 relay-no-carrier = ！证书未载明它为转送方：连接仍会转发，但成员不会请它保存任何内容。
 relay-status-held = 保存：{ $documents } 份文档的 { $entries } 条条目，共 { $mib } MiB
+relay-status-pruned = 启动以来按管理方的指令清理：{ $entries } 条条目，共 { $mib } MiB
 relay-status-quota = 配额：社区已用 { $used } MiB，上限 { $all } MiB；每个成员 { $each } MiB；曾有内容被拒绝的时间共 { $refused } 秒
 relay-status-members = 成员：{ $all } 个，其中直连 { $direct } 个，经中继 { $relayed } 个，不在线 { $away } 个；连到中继服务器的 { $connected } 个，被其拒绝 { $refused } 次
 column-at-relay = 在中继上

@@ -408,7 +408,6 @@ impl Index {
                 held.map_or_else(Vec::new, |document| document.branches.to_vec())
             });
             for entry in group {
-                self.orders.persisted(&entry.id());
                 let header = entry.header();
                 let previous = Tip { sequence: header.sequence - 1, id: header.previous };
                 let continued =
@@ -441,7 +440,7 @@ impl Index {
     pub fn failed<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
         for entry in entries {
             let document = entry.header().document;
-            self.orders.failed(&entry.id());
+            self.orders.failed(entry);
             self.flights.remove(&(document, entry.header().log));
             let range = (document, LogKey([0; 32]))..=(document, LogKey([0xff; 32]));
             if self.document(&document).is_none() && self.flights.range(range).next().is_none() {

@@ -192,8 +192,13 @@ pub const CHECKPOINT_ENTRIES_MAX: u64 = 1_024;
 /// Earlier orders that one prune order takes back.
 pub const PRUNE_WITHDRAWN_MAX: usize = 64;
 
-/// Prune orders of one document that count: two a year for 32 years.
+/// Prune orders of one document that count, those that are taken back left out: two a year for 32 years.
+/// What is taken back counts beyond them, so that they cannot keep a wrong one in force.
 pub const PRUNE_ORDERS_MAX: usize = 64;
+
+/// Orders of one document of which it is remembered that they are taken back, though they may not have come
+/// yet: 32 KiB, and each order that counts sixteen times over. Where it is more, none about the document counts.
+pub const PRUNE_WITHDRAWALS_MAX: usize = 1_024;
 
 /// Time for which a carrier holds a prune order before it acts on it, and which must have passed since it
 /// was given: 90 days, in which stewards look at the checkpoint and take the order back if it is wrong.

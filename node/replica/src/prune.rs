@@ -154,7 +154,8 @@ fn message(terms: &[u8]) -> Vec<u8> {
 }
 
 impl Terms {
-    /// Signs the terms with the space's carrier-order key; what is returned is an entry's content.
+    /// Signs the terms with the space's carrier-order key, whatever they say; what is returned is an entry's
+    /// content. Whoever gives an order calls [`Order::give`].
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
         let terms = codec::encode(self);
@@ -214,6 +215,16 @@ fn is_reserved(space: &SpaceTag, document: &DocTag) -> bool {
 }
 
 impl Order {
+    /// Makes an order: signs its terms with the space's carrier-order key, and checks what came of it as
+    /// whoever receives it does. What is returned with it is an entry's content.
+    ///
+    /// # Errors
+    /// See [`PruneError`].
+    pub fn give(terms: &Terms, key: &SigningKey) -> Result<(Self, Vec<u8>), PruneError> {
+        let content = terms.sign(key);
+        Ok((Self::decode(&content, terms.community)?, content))
+    }
+
     /// Reads the order in an entry of the space's prune document, and checks its signature.
     ///
     /// # Errors

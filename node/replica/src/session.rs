@@ -199,6 +199,7 @@ impl Session {
                     frontier.0.retain(|log, _| !world.index.tips(&document, log).is_empty());
                     if world.index.space_of(&document).is_some_and(|space| self.shares(&space)) {
                         self.note_delivered(world, document, &frontier);
+                        self.serve.note_orders(&world.index, document, &frontier);
                         outputs.push(Output::Receipt { peer: self.peer, document, frontier });
                     }
                 }

@@ -209,6 +209,20 @@ impl Own {
         let tips = frontier.map(|frontier| frontier.tips(&self.log)).unwrap_or_default();
         tips.iter().map(|tip| tip.sequence).max().unwrap_or(0)
     }
+
+    /// How much of this may be missing at whoever says to hold it: a carrier has pruned it, and others began behind it.
+    fn missing(&self, node: &Node) -> u64 {
+        let index = node.replica.index();
+        let missing = index.may_be_missing(&self.document, &self.log, now(), &*node.store);
+        // What cannot be read counts as held by nobody.
+        missing.unwrap_or(self.sequence).min(self.sequence)
+    }
+
+    /// Counts the entries that are not safe, where enough others say to hold this up to `safe` and `missing` may not
+    /// be there.
+    fn waiting(&self, safe: u64, missing: u64) -> u64 {
+        self.sequence.saturating_sub(safe.max(missing)) + missing
+    }
 }
 
 /// Counts the entries this node wrote, in spaces a peer shares or carries, that it has not said to hold.
@@ -228,7 +242,7 @@ pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
         let mut held: Vec<u64> = peers.iter().map(|peer| own.held_by(node, peer)).collect();
         held.sort_unstable_by(|a, b| b.cmp(a));
         let safe = held.get(copies - 1).copied().unwrap_or(0);
-        waiting_entries += own.sequence.saturating_sub(safe);
+        waiting_entries += own.waiting(safe, own.missing(node));
     }
     let replica = &node.replica;
     let waits =
@@ -314,4 +328,22 @@ pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
 
 pub(crate) fn stop(_: &mut Node, _: Stop) -> Outcome<Done> {
     now_known(Done {})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_missing_at_others_is_not_safe_with_them() {
+        let (document, log, members) = (DocTag([1; 32]), LogKey([2; 32]), Arc::default());
+        let own = Own { document, log, sequence: 10, members };
+        assert_eq!(
+            [(10, 0), (7, 0), (0, 0)].map(|(safe, gone)| own.waiting(safe, gone)),
+            [0, 3, 10]
+        );
+        let waiting =
+            [(10, 4), (7, 4), (3, 4), (10, 10)].map(|(safe, gone)| own.waiting(safe, gone));
+        assert_eq!(waiting, [4, 7, 10, 10]);
+    }
 }

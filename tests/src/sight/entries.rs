@@ -50,9 +50,10 @@ impl Sight<'_> {
             length,
         ] = &fields;
         self.number(version, 1..=1, Item::Counts);
-        self.number(suite, 1..=3, Item::Inboxes);
+        self.number(suite, 1..=4, Item::Inboxes);
         let inbox = *suite == Value::Number(2);
         let sealed = *suite == Value::Number(1);
+        let order = *suite == Value::Number(4);
         if inbox {
             self.of(space, &[Class::Inbox], Item::Inboxes);
         } else {
@@ -63,7 +64,7 @@ impl Sight<'_> {
         self.number(sequence, 1..=1 << 40, Item::Logs);
         let begins = *sequence == Value::Number(1);
         self.of_or_zeros(previous, Class::Entry, 32, begins, Item::Logs);
-        self.of_or_zeros(epoch, Class::Epoch, 32, inbox, Item::Epochs);
+        self.of_or_zeros(epoch, Class::Epoch, 32, inbox || order, Item::Epochs);
         self.number(urgency, 0..=2, Item::Urgency);
         let zeros = matches!(nonce, Value::Bytes(bytes) if bytes.iter().all(|byte| *byte == 0));
         self.random(nonce, 24..=24, Item::Logs);
@@ -88,6 +89,9 @@ impl Sight<'_> {
         if *suite == Value::Number(3) {
             self.split(ciphertext);
         }
+        if order {
+            self.order(ciphertext);
+        }
     }
 
     fn of_or_zeros(&mut self, value: &Value, class: Class, length: usize, zeros: bool, item: Item) {
@@ -99,18 +103,26 @@ impl Sight<'_> {
         }
     }
 
-    /// What an entry of suite 3 holds: length ‖ split ‖ zeros.
-    fn split(&mut self, content: &[u8]) {
-        "shares".clone_into(&mut self.what);
+    /// Content that is not sealed: length ‖ content ‖ zeros.
+    pub(super) fn framed(&mut self, what: &str, content: &[u8]) -> Option<Value> {
+        what.clone_into(&mut self.what);
         let framed = content.split_first_chunk::<4>().and_then(|(length, rest)| {
             let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
             rest.split_at_checked(length)
         });
-        let Some((split, padding)) = framed else { return self.find("not framed") };
+        let Some((content, padding)) = framed else {
+            self.find("not framed");
+            return None;
+        };
         if padding.iter().any(|byte| *byte != 0) {
             self.find("something stands in the padding");
         }
-        let Some(split) = self.read(split) else { return };
+        self.read(content)
+    }
+
+    /// What an entry of suite 3 holds: length ‖ split ‖ zeros.
+    fn split(&mut self, content: &[u8]) {
+        let Some(split) = self.framed("shares", content) else { return };
         let Some(fields) = self.fields::<6>(&split, "a split") else { return };
         let [version, officers, threshold, commitment, parents, shares] = &fields;
         self.number(version, 1..=1, Item::Shares);

@@ -384,7 +384,7 @@ impl Sight<'_> {
                 let terms = self.read(terms)?;
                 let [community, space, key, documents, at] = &self.fields(&terms, "terms")?;
                 self.of(community, &[Class::Community], item);
-                self.of(space, &[Class::ErasedSpace], item);
+                self.of(space, &[Class::ShownSpace], item);
                 self.random(key, 32..=32, item);
                 if *documents != Value::Null {
                     for document in self.list(documents, "documents") {
@@ -468,7 +468,7 @@ impl Sight<'_> {
         } else if let Some(order) = key.strip_prefix(b"erased/") {
             self.of(&Value::Bytes(order.to_vec()), &[Class::Order], Item::Erasures);
             self.random(&Value::Bytes(value.to_vec()), 1..=1, Item::Erasures);
-        } else {
+        } else if self.pruning(key, value).is_none() {
             self.find(format!("a record `{}`", String::from_utf8_lossy(key)));
         }
     }

@@ -5,6 +5,7 @@ use linli_core::kdf;
 use linli_replica::certificate::PartyKind;
 use linli_replica::erasure::{ORDER_TOPIC, Order};
 use linli_replica::id::{EntryId, NodeId, SpaceTag, inbox_tag};
+use linli_replica::prune::document_tag;
 
 use super::{Class, Known};
 use crate::neighbourhood::Neighbourhood;
@@ -62,7 +63,7 @@ impl Known {
     /// What the members of a space know of it.
     fn space(&mut self, net: &mut Neighbourhood, id: NodeId, tag: SpaceTag) {
         self.add(Class::Space, [tag.0]);
-        self.add(Class::Document, [kdf::recovery_tag(&tag).0]);
+        self.add(Class::Document, [kdf::recovery_tag(&tag).0, document_tag(&tag).0]);
         net.space(id, tag, |space| {
             self.add(Class::Document, [space.authority_document().0]);
             for (document, name) in space.documents() {
@@ -72,7 +73,7 @@ impl Known {
             for (certificate, body) in space.certificates().iter() {
                 if matches!(body.act(), Some(Act::Epoch(_))) {
                     self.add(Class::Epoch, [certificate.0]);
-                } else if !self.has(Class::ErasedSpace, &certificate.0) {
+                } else if !self.has(Class::ShownSpace, &certificate.0) {
                     self.forbid("a certificate of a space", &certificate.0);
                 }
             }
@@ -92,11 +93,11 @@ impl Known {
         }
     }
 
-    /// Allows the id of a space to be seen, for it is to be erased.
+    /// Allows the id of a space to be seen, for an order to carriers shows it.
     ///
     /// # Panics
     /// The node is no member of it.
-    pub fn erases(&mut self, net: &mut Neighbourhood, id: NodeId, tag: SpaceTag) {
+    pub fn shows(&mut self, net: &mut Neighbourhood, id: NodeId, tag: SpaceTag) {
         let genesis: Vec<[u8; 32]> = net.space(id, tag, |space| {
             let all = space.certificates().iter();
             let genesis = all.filter(|(_, body)| matches!(body.act(), Some(Act::Genesis(_))));
@@ -105,6 +106,6 @@ impl Known {
         for id in &genesis {
             self.allow(id);
         }
-        self.add(Class::ErasedSpace, genesis);
+        self.add(Class::ShownSpace, genesis);
     }
 }

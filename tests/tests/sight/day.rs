@@ -6,9 +6,10 @@ use linli_core::identity::draw_signing_key;
 use linli_core::person::{PersonCertificate, PersonDetails, end};
 use linli_model::profile::ProfileField;
 use linli_replica::certificate::{Certificate, PartyKind};
-use linli_replica::entry::Urgency;
+use linli_replica::entry::{Entry, Urgency};
 use linli_replica::frame::Cell;
-use linli_replica::id::{NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{CommunityId, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::prune::{Checkpoint, Cut, Terms};
 use linli_replica::replica::Input;
 use linli_tests::neighbourhood::{ENDS, Neighbourhood, grant};
 use linli_tests::sight::{Class, Known};
@@ -28,8 +29,12 @@ pub(crate) struct Day {
     pub(crate) net: Neighbourhood,
     pub(crate) carrier: NodeId,
     pub(crate) known: Known,
+    homes: Homes,
+    /// A space of the hub's, of whose profile the beginning is to be pruned.
+    old: SpaceTag,
 }
 
+#[derive(Clone, Copy)]
 struct Homes {
     hub: NodeId,
     centre: NodeId,
@@ -72,7 +77,8 @@ impl Day {
         net.settle();
         net.wire.watch(carrier);
         let homes = Homes { hub, centre, station, family, regulator };
-        let mut day = Self { net, carrier, known: Known::default() };
+        let (known, old) = (Known::default(), SpaceTag::default());
+        let mut day = Self { net, carrier, known, homes, old };
         for secret in SECRETS {
             day.known.forbid(secret, secret.as_bytes());
         }
@@ -80,6 +86,7 @@ impl Day {
         day.alerts(&homes);
         day.removals(&homes);
         day.evening(&homes);
+        day.order(&homes);
         day
     }
 
@@ -206,7 +213,7 @@ impl Day {
         self.net.set(hub, gone, ProfileField::Note, "Wang Xiulan").unwrap();
         self.pause();
         self.net.set(family, gone, ProfileField::Note, "Zhang Carer").unwrap();
-        self.known.erases(&mut self.net, hub, gone);
+        self.known.shows(&mut self.net, hub, gone);
         self.pause();
         self.net.order_erasure(hub, gone, None).unwrap();
         self.pause();
@@ -216,6 +223,76 @@ impl Day {
         }
         self.pause();
         self.net.heal();
+        self.pause();
+    }
+
+    /// Orders the beginning of two logs of a document to be pruned, for which later entries stand. An order that
+    /// says too much is taken back first.
+    fn order(&mut self, homes: &Homes) {
+        let Homes { hub, family, .. } = *homes;
+        let old = self.net.begin(hub, vec![Self::purpose(self.net.party(family), Right::Write)]);
+        self.old = old;
+        self.pause();
+        for number in 0..6 {
+            for writer in [hub, family] {
+                let text = format!("allergic to penicillin {number}");
+                self.net.set(writer, old, ProfileField::Note, &text).unwrap();
+                self.net.drain();
+            }
+        }
+        self.pause();
+        let document = self.net.space(hub, old, |space| space.document("profile"));
+        let held = self.net.entries(hub, old);
+        let at = |sequence: u64| {
+            let entries = held.iter().map(Entry::header).zip(&held);
+            let of = entries.filter(move |(header, _)| {
+                header.document == document && header.sequence == sequence
+            });
+            of.map(move |(header, entry)| Cut { log: header.log, sequence, entry: entry.id() })
+        };
+        let log = self.net.forger(hub, old, "profile").log_id();
+        let own = at(6).find(|cut| cut.log == log).unwrap();
+        let mut cuts: Vec<Cut> = at(4).collect();
+        cuts.sort();
+        let checkpoint = Checkpoint { log, first: 5, last: 6, entry: own.entry };
+        let terms = Terms {
+            community: CommunityId::default(),
+            space: [0; 32].into(),
+            carrier_key: [0; 32].into(),
+            document,
+            cuts,
+            checkpoint: Some(checkpoint),
+            withdraws: Vec::new(),
+            at: self.net.now,
+        };
+        self.known.shows(&mut self.net, hub, old);
+        let first = self.net.order_pruning(hub, old, terms.clone());
+        self.net.settle();
+        let terms = Terms { withdraws: vec![first], ..terms };
+        let second = self.net.order_pruning(hub, old, terms);
+        self.known.add(Class::Order, [first.0, second.0]);
+        self.pause();
+    }
+
+    /// A quarter of a year in which the carrier is awake, until it has pruned; then all meet again.
+    pub(crate) fn quarter(&mut self) {
+        let others: Vec<NodeId> =
+            self.net.nodes.keys().copied().filter(|id| *id != self.carrier).collect();
+        for id in &others {
+            self.net.cut(*id, self.carrier);
+        }
+        for _ in 0..91 * 24 {
+            self.net.now = self.net.now.plus_ms(60 * 60 * 1_000);
+            self.net.input(self.carrier, Input::Tick);
+            self.net.drain();
+        }
+        assert!(self.net.node(self.carrier).replica.pruned().entries > 0, "nothing was pruned");
+        for id in others {
+            self.net.connect(id, self.carrier);
+        }
+        self.pause();
+        let hub = self.homes.hub;
+        self.net.set(hub, self.old, ProfileField::Note, "Wang Xiulan").unwrap();
         self.pause();
     }
 

@@ -92,7 +92,10 @@ fn kept(context: &Context, of: &Standing) -> String {
             ("refused", of.quota.refused.into()),
         ],
     );
-    format!("{held}\n{quota}")
+    let gone =
+        [("entries", of.held.pruned_entries.into()), ("mib", mib(of.held.pruned_bytes).into())];
+    let pruned = (of.held.pruned_entries > 0).then(|| text.say("relay-status-pruned", &gone));
+    [Some(held), pruned, Some(quota)].into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// Who is connected, and for whom most is kept.

@@ -4,6 +4,7 @@ use super::{Admission, AdmissionRefusal, Index, LogBranch};
 use crate::batch::{Erase, LogBase};
 use crate::entry::{Entry, VerifiedPage};
 use crate::frontier::{Branch, Tip, rebase};
+use crate::held::{Held, HeldError};
 use crate::id::{DocTag, LogKey, SpaceTag};
 use crate::limits::LOGS_MAX;
 use crate::prune::Base;
@@ -38,6 +39,11 @@ impl Index {
         }
         let held = || self.bases.get(&(self.space_of(document)?, *document, *log)).copied();
         flying.or_else(held)
+    }
+
+    /// Says whether any log does not begin with its first entry here.
+    pub(crate) fn has_bases(&self) -> bool {
+        !self.bases.is_empty()
     }
 
     /// Lists the logs of a document that do not begin with their first entry here, and where they do.
@@ -77,8 +83,24 @@ impl Index {
         gone
     }
 
+    /// Says whether an entry that is known is passed over all the same: it stands before the log's base, where
+    /// nobody can say any more whether it is what was held, or on another branch that leaves the log there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn passes(
+        &self,
+        document: DocTag,
+        log: LogKey,
+        entry: Tip,
+        held: &dyn Held,
+    ) -> Result<bool, HeldError> {
+        let Some(base) = self.base(&document, &log) else { return Ok(false) };
+        Ok(entry.sequence < base.tip.sequence || !self.has(document, log, entry, held)?)
+    }
+
     /// Admits a page that continues nothing held, from a base that an order names right before it. A
-    /// gap remains where the log is forked here, or held past the base in another way.
+    /// gap remains where something of the log is held: it may be of another branch than what the base stands for.
     pub(crate) fn admit_from(&mut self, page: VerifiedPage, base: Base) -> Admission {
         let entries = page.into_entries();
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
@@ -91,12 +113,7 @@ impl Index {
                 return Admission::Refused(AdmissionRefusal::TooManyLogs);
             }
             [] => {}
-            [tip] if tip.sequence < base.tip.sequence => {}
             _ => return Admission::Gap,
-        }
-        // What is on its way to disk may come after this, and would be lost behind the base.
-        if self.flights.contains_key(&(document, log)) {
-            return Admission::Gap;
         }
         let tip = last.tip();
         self.depart(space, vec![tip], &entries);

@@ -1,6 +1,8 @@
-//! Orders to prune that are held: where each stands, so that it is read when it is needed.
+//! Orders to prune that are held: what each cuts and withdraws, and where it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use minicbor::{Decode, Encode};
 
 use super::Index;
 use crate::batch::Erase;
@@ -8,58 +10,124 @@ use crate::entry::{Entry, Suite};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
 use crate::id::{CommunityId, DocTag, EntryId, LogKey, PruneId, SpaceTag, Timestamp};
-use crate::limits::{BRANCHES_MAX, ENTRY_BYTES_MAX, PRUNE_ORDERS_MAX};
-use crate::prune::{Base, Order, document_tag};
+use crate::limits::{
+    BRANCHES_MAX, ENTRY_BYTES_MAX, PRUNE_DELAY_MS, PRUNE_ORDERS_MAX, PRUNE_WITHDRAWALS_MAX,
+};
+use crate::prune::{Base, Checkpoint, Order, document_tag};
 
 /// Space, document, and which of the orders about it.
 pub(crate) type OrderKey = (SpaceTag, DocTag, PruneId);
 
-/// What is kept in memory of an order whose signature was checked: about 200 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is kept in memory of an order whose signature was checked: about 250 bytes, 32 more for each log
+/// that it cuts, and for each order that it withdraws.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Note {
     /// The log in the prune document that it stands in.
+    #[n(0)]
     pub(crate) log: LogKey,
     /// Its place there.
+    #[n(1)]
     pub(crate) sequence: u64,
     /// When it was given, by its signer's clock.
+    #[n(2)]
     pub(crate) at: Timestamp,
     /// When it came, in milliseconds that this node was awake.
+    #[n(3)]
     pub(crate) since_ms: u64,
+    /// The first entry that stays of each log, in order: an entry's id says of which log it is, and where
+    /// it stands there. None where it cuts nothing, or does not count.
+    #[n(4)]
+    pub(crate) cuts: Vec<EntryId>,
+    /// What stands for what is before them.
+    #[n(5)]
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// Orders that it takes back.
+    #[n(6)]
+    pub(crate) withdraws: Vec<PruneId>,
     /// Whether there is nothing left to do about it here.
+    #[n(7)]
     pub(crate) done: bool,
+}
+
+impl Note {
+    /// Says whether the time has passed that stewards have to take it back.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.at.plus_ms(PRUNE_DELAY_MS)
+    }
 }
 
 /// The orders of a node.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Orders {
     notes: BTreeMap<OrderKey, Note>,
-    /// Those on their way to disk, by the entry they stand in.
-    fresh: BTreeMap<EntryId, Order>,
+    /// What the orders about a document take back.
+    withdrawn: BTreeMap<(SpaceTag, DocTag), BTreeSet<PruneId>>,
 }
 
 impl Orders {
-    pub(super) fn persisted(&mut self, entry: &EntryId) {
-        self.fresh.remove(entry);
-    }
-
-    pub(super) fn failed(&mut self, entry: &EntryId) {
-        if let Some(order) = self.fresh.remove(entry) {
-            let terms = order.terms();
-            self.notes.remove(&(terms.tag(), terms.document, order.id()));
+    /// Forgets the order in an entry that could not be stored.
+    pub(super) fn failed(&mut self, entry: &Entry) {
+        let Some(order) = Order::again(entry) else { return };
+        let (space, document) = (entry.header().space, order.terms().document);
+        let place = (entry.header().log, entry.header().sequence);
+        let key = (space, document, order.id());
+        if self.notes.get(&key).is_some_and(|note| (note.log, note.sequence) == place) {
+            self.notes.remove(&key);
+            let left = self.of(space, document).flat_map(|(_, note)| note.withdraws.clone());
+            let left: BTreeSet<PruneId> = left.collect();
+            self.withdrawn.insert((space, document), left);
         }
     }
 
-    fn of(&self, space: SpaceTag, document: DocTag) -> impl Iterator<Item = (PruneId, Note)> {
+    fn of(&self, space: SpaceTag, document: DocTag) -> impl Iterator<Item = (PruneId, &Note)> {
         let key = |order| (space, document, PruneId(order));
         let range = key([0; 32])..=key([0xff; 32]);
-        self.notes.range(range).map(|((.., order), note)| (*order, *note))
+        self.notes.range(range).map(|((.., order), note)| (*order, note))
+    }
+
+    fn withdrawn(&self, (space, document, _): &OrderKey) -> Option<&BTreeSet<PruneId>> {
+        self.withdrawn.get(&(*space, *document))
+    }
+
+    /// Says whether no more is remembered of what is taken back about a document.
+    fn is_full(&self, key: &OrderKey) -> bool {
+        self.withdrawn(key).is_some_and(|all| all.len() >= PRUNE_WITHDRAWALS_MAX)
+    }
+
+    /// Says whether an order is taken back. Where more was taken back than is remembered, all are.
+    fn is_withdrawn(&self, key: &OrderKey) -> bool {
+        self.is_full(key) || self.withdrawn(key).is_some_and(|all| all.contains(&key.2))
+    }
+
+    /// Says whether one more order about a document may count.
+    fn has_room(&self, key: &OrderKey) -> bool {
+        let (space, document, _) = *key;
+        let counts = |(id, note): &(PruneId, &Note)| {
+            !note.cuts.is_empty() && !self.is_withdrawn(&(space, document, *id))
+        };
+        !self.is_withdrawn(key)
+            && self.of(space, document).filter(counts).count() < PRUNE_ORDERS_MAX
+    }
+
+    /// Lists what an order takes back that no other does, as far as it is remembered.
+    fn news(&self, key: &OrderKey, withdraws: &[PruneId]) -> Vec<PruneId> {
+        let known = |id: &&PruneId| self.withdrawn(key).is_some_and(|all| all.contains(*id));
+        let news = withdraws.iter().filter(|id| !known(id));
+        if self.is_full(key) { Vec::new() } else { news.copied().collect() }
     }
 }
 
 impl Index {
-    /// Lists the orders to prune a document that are held or admitted.
+    /// Lists the orders about a document, held or admitted, of which something counts: what they cut, or what they
+    /// take back.
     pub fn orders(&self, space: &SpaceTag, document: &DocTag) -> impl Iterator<Item = PruneId> {
         self.orders.of(*space, *document).map(|(order, _)| order)
+    }
+
+    /// Says whether an order to prune that is held or admitted is taken back by another.
+    #[must_use]
+    pub fn is_withdrawn(&self, space: &SpaceTag, document: &DocTag, order: &PruneId) -> bool {
+        self.orders.is_withdrawn(&(*space, *document, *order))
     }
 
     /// Reads an order to prune a document of a space; none where it is not held.
@@ -73,9 +141,6 @@ impl Index {
         order: &PruneId,
         held: &dyn Held,
     ) -> Result<Option<Order>, HeldError> {
-        if let Some(order) = self.orders.fresh.values().find(|fresh| fresh.id() == *order) {
-            return Ok(Some(order.clone()));
-        }
         let Some(note) = self.note(&(*space, *document, *order)) else { return Ok(None) };
         let stands_in = document_tag(space);
         let forked = self.tips(&stands_in, &note.log).len() > 1;
@@ -85,21 +150,48 @@ impl Index {
         Ok(orders.find(|found| found.id() == *order))
     }
 
-    /// Returns the base that an order held or admitted gives to a log which it cuts at `entry`.
-    pub(crate) fn cut_at(&self, entry: &Entry, held: &dyn Held) -> Result<Option<Base>, HeldError> {
-        let header = entry.header();
-        for (id, _) in self.orders.of(header.space, header.document) {
-            let order = self.order(&header.space, &header.document, &id, held)?;
-            let cut = order.as_ref().and_then(|order| order.terms().cut(&header.log));
-            if header.sequence > 1 && cut.is_some_and(|cut| cut.tip() == entry.tip()) {
-                let tip = Tip { sequence: header.sequence - 1, id: header.previous };
-                return Ok(Some(Base { tip, order: id }));
+    /// Returns how much of a log may be missing, by the orders held here, at whoever says to hold it: the
+    /// sequence of the last entry before the furthest cut that is due, though it be taken back since.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn may_be_missing(
+        &self,
+        document: &DocTag,
+        log: &LogKey,
+        now: Timestamp,
+        held: &dyn Held,
+    ) -> Result<u64, HeldError> {
+        let Some(space) = self.space_of(document) else { return Ok(0) };
+        let mut through = 0;
+        for (id, note) in self.orders.of(space, *document) {
+            if note.is_due(now)
+                && !note.cuts.is_empty()
+                && let Some(order) = self.order(&space, document, &id, held)?
+                && let Some(cut) = order.terms().cut(log)
+            {
+                through = through.max(cut.sequence - 1);
             }
         }
-        Ok(None)
+        Ok(through)
     }
 
-    /// Notes an admitted entry that is an order which counts and is not known.
+    /// Returns the base that an order gives to the log of an entry at which it cuts: one that is held or
+    /// admitted, is due, and is not taken back.
+    pub(crate) fn cut_at(&self, entry: &Entry, now: Timestamp) -> Option<Base> {
+        let header = entry.header();
+        let (space, document) = (header.space, header.document);
+        let (order, _) = self.orders.of(space, document).find(|(id, note)| {
+            note.cuts.binary_search(&entry.id()).is_ok()
+                && note.is_due(now)
+                && !self.orders.is_withdrawn(&(space, document, *id))
+        })?;
+        let sequence = header.sequence.checked_sub(1).filter(|sequence| *sequence > 0)?;
+        Some(Base { tip: Tip { sequence, id: header.previous }, order })
+    }
+
+    /// Notes an admitted entry that is an order which counts and is not known. Of an order beyond those that
+    /// count, what it takes back does.
     pub(crate) fn learn_order(
         &mut self,
         entry: &Entry,
@@ -110,26 +202,39 @@ impl Index {
             return None;
         }
         let order = Order::of_entry(entry, community).ok()?;
-        let (space, document) = (entry.header().space, order.terms().document);
+        let terms = order.terms();
+        let (space, document) = (entry.header().space, terms.document);
         let key = (space, document, order.id());
-        let full = self.orders.of(space, document).count() >= PRUNE_ORDERS_MAX;
-        if full || self.note(&key).is_some() || self.is_erased(&space, &document) {
+        if self.note(&key).is_some() || self.is_erased(&space, &document) {
+            return None;
+        }
+        let withdraws = self.orders.news(&key, &terms.withdraws);
+        let mut cuts: Vec<EntryId> = terms.cuts.iter().map(|cut| cut.entry).collect();
+        cuts.sort_unstable();
+        if !self.orders.has_room(&key) {
+            cuts.clear();
+        }
+        if cuts.is_empty() && withdraws.is_empty() {
             return None;
         }
         let (log, sequence) = (entry.header().log, entry.header().sequence);
-        let at = order.terms().at;
-        self.set_note(key, Note { log, sequence, at, since_ms, done: false });
-        self.orders.fresh.insert(entry.id(), order);
+        let (at, checkpoint, done) = (terms.at, terms.checkpoint, false);
+        let note = Note { log, sequence, at, since_ms, cuts, checkpoint, withdraws, done };
+        self.set_note(key, note);
         Some(key)
     }
 
     /// Returns the note of an order.
-    pub(crate) fn note(&self, key: &OrderKey) -> Option<Note> {
-        self.orders.notes.get(key).copied()
+    pub(crate) fn note(&self, key: &OrderKey) -> Option<&Note> {
+        self.orders.notes.get(key)
     }
 
     /// Writes the note of an order.
     pub(crate) fn set_note(&mut self, key: OrderKey, note: Note) {
+        if !note.withdraws.is_empty() {
+            let withdrawn = self.orders.withdrawn.entry((key.0, key.1)).or_default();
+            withdrawn.extend(&note.withdraws);
+        }
         self.orders.notes.insert(key, note);
     }
 
@@ -141,6 +246,7 @@ impl Index {
             found.filter(|(space, document, _)| erase.covers(space, document)).collect();
         for key in &gone {
             self.orders.notes.remove(key);
+            self.orders.withdrawn.remove(&(key.0, key.1));
         }
         gone
     }

@@ -44,8 +44,8 @@ pub struct Policy {
     pub community_bytes: u64,
     /// Spaces kept for each sending endpoint.
     pub spaces_max: usize,
-    /// Whether orders to prune are taken in and acted on. Off: nothing gives them yet, and decision 24 says
-    /// what is to be mended before.
+    /// Whether orders to prune are taken in, and logs that begin late. Only a node that does nothing but
+    /// carry acts on them.
     pub prunes: bool,
     /// Bytes of blobs kept for each sending endpoint, of spaces that this node is no member of.
     pub blob_bytes: u64,
@@ -65,7 +65,7 @@ impl Policy {
         urgent_bytes: 0,
         community_bytes: 0,
         spaces_max: 0,
-        prunes: false,
+        prunes: true,
         blob_bytes: 0,
         blob_bytes_all: 64 << 30,
         blobs_max: 0,
@@ -80,7 +80,7 @@ impl Policy {
         urgent_bytes: 64 << 20,
         community_bytes: 64 << 30,
         spaces_max: 1 << 16,
-        prunes: false,
+        prunes: true,
         blob_bytes: 1 << 30,
         blob_bytes_all: 64 << 30,
         blobs_max: 1 << 13,

@@ -6,8 +6,8 @@
 //!    ─→ one commit: entries removed, where the logs begin, quotas, the note that it is done
 //! ```
 //!
-//! Time is counted while this node is awake, from tick to tick, and no more than an hour at once: a
-//! clock that is set forth hastens nothing, one that is set back delays by what it was set back.
+//! Time is counted while this node is awake, from tick to tick, no more than an hour at once, and none of it
+//! twice: a clock that is set forth hastens nothing, one that is set back delays by what it was set back.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,6 +16,7 @@ use super::commits::Parcel;
 use super::quota::Bytes;
 use super::world::World;
 use crate::batch::{Erase, LogBase, Record, Shelf};
+use crate::codec;
 use crate::entry::{Entry, VerifiedPage};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
@@ -56,7 +57,9 @@ pub(crate) struct Pruning {
     /// How long this node was awake while orders waited.
     awake_ms: u64,
     saved_ms: u64,
-    ticked: Option<Timestamp>,
+    /// The latest time seen, and whether in this run: what lies before it was counted.
+    latest: Timestamp,
+    ticked: bool,
     /// Orders that are not done, each with when it is to be looked at, in time awake.
     queue: BTreeSet<(u64, OrderKey)>,
     /// The order whose entries are being counted.
@@ -90,6 +93,14 @@ struct Done {
     pruned: Pruned,
 }
 
+/// How a checkpoint stands that an order rests on.
+enum Stands {
+    Whole,
+    NotYet,
+    /// Its log is forked or was cut into it, or holds another entry there.
+    Never,
+}
+
 enum Verdict {
     /// There is nothing to do, and never will be.
     Nothing,
@@ -114,9 +125,7 @@ fn base_name((space, document, log): &BaseKey) -> Vec<u8> {
 }
 
 fn note_record(key: &OrderKey, note: &Note) -> Record {
-    let numbers = [note.sequence, note.at.0, note.since_ms].map(u64::to_be_bytes).concat();
-    let value = [note.log.as_bytes(), numbers.as_slice(), &[u8::from(note.done)]].concat();
-    own(note_name(key), Some(value))
+    own(note_name(key), Some(codec::encode(note)))
 }
 
 fn base_record(key: &BaseKey, base: &Base) -> Record {
@@ -130,14 +139,6 @@ fn parts(key: &[u8], kind: &[u8]) -> Option<(SpaceTag, DocTag, [u8; 32])> {
     let (space, rest) = key.strip_prefix(kind)?.split_first_chunk()?;
     let (document, rest) = rest.split_first_chunk()?;
     Some((SpaceTag(*space), DocTag(*document), rest.try_into().ok()?))
-}
-
-fn read_note(value: &[u8]) -> Option<Note> {
-    let (log, rest) = value.split_first_chunk()?;
-    let (numbers, [done]) = rest.as_chunks::<8>() else { return None };
-    let [sequence, at, since] = numbers else { return None };
-    let [sequence, at, since_ms] = [sequence, at, since].map(|bytes| u64::from_be_bytes(*bytes));
-    Some(Note { log: LogKey(*log), sequence, at: Timestamp(at), since_ms, done: *done == 1 })
 }
 
 fn read_base(value: &[u8]) -> Option<Base> {
@@ -163,22 +164,18 @@ impl World {
         page: VerifiedPage,
         held: &dyn Held,
     ) -> Result<Admitted, HeldError> {
-        let first = page.entries().first().filter(|entry| {
-            let header = entry.header();
-            header.sequence > 1
-                && self.index.orders(&header.space, &header.document).next().is_some()
-        });
-        let again = first.cloned().map(|first| (first, page.clone()));
+        let cut = page.entries().first().and_then(|first| self.index.cut_at(first, self.now));
+        let again = cut.map(|cut| (cut, page.clone()));
         let mut admission = self.index.admit(page, held)?;
         let (mut base, mut records) = (None, Vec::new());
         if admission == Admission::Gap
-            && let Some((first, page)) = again
-            && let Some(cut) = self.index.cut_at(&first, held)?
+            && let Some((cut, page)) = again
         {
-            let header = first.header();
-            let (space, document, log) = (header.space, header.document, header.log);
             admission = self.index.admit_from(page, cut);
-            if matches!(admission, Admission::New(_)) {
+            if let Admission::New(entries) = &admission
+                && let Some(header) = entries.first().map(Entry::header)
+            {
+                let (space, document, log) = (header.space, header.document, header.log);
                 base = Some(LogBase { space, document, log, tip: cut.tip });
                 records.push(base_record(&(space, document, log), &cut));
             }
@@ -198,7 +195,7 @@ impl World {
         let key = self.index.learn_order(entry, community, since_ms)?;
         self.look_at(since_ms.saturating_add(PRUNE_DELAY_MS), key);
         self.pruning.ordered.insert(key.1);
-        Some(note_record(&key, &self.index.note(&key)?))
+        Some(note_record(&key, self.index.note(&key)?))
     }
 
     /// Takes the documents of which an order was taken in.
@@ -209,10 +206,11 @@ impl World {
     /// Takes up a record of an earlier run; others are passed over.
     pub(crate) fn restore_pruning(&mut self, key: &[u8], value: &[u8]) {
         if key == AWAKE_KEY
-            && let Ok(bytes) = value.try_into()
+            && let ([awake, latest], []) = value.as_chunks::<8>()
         {
-            self.pruning.awake_ms = u64::from_be_bytes(bytes);
+            self.pruning.awake_ms = u64::from_be_bytes(*awake);
             self.pruning.saved_ms = self.pruning.awake_ms;
+            self.pruning.latest = Timestamp(u64::from_be_bytes(*latest));
         }
         if let Some((space, document, _)) = parts(key, NOTE_KEY).or_else(|| parts(key, BASE_KEY))
             && self.index.is_erased(&space, &document)
@@ -221,13 +219,13 @@ impl World {
         }
         if let Some((space, document, order)) = parts(key, NOTE_KEY)
             && self.policy.prunes
-            && let Some(note) = read_note(value)
+            && let Ok(note) = codec::decode::<Note>(value)
         {
             let key = (space, document, PruneId(order));
-            self.index.set_note(key, note);
             if !note.done {
                 self.look_at(note.since_ms.saturating_add(PRUNE_DELAY_MS), key);
             }
+            self.index.set_note(key, note);
         }
         if let Some((space, document, log)) = parts(key, BASE_KEY)
             && let Some(base) = read_base(value)
@@ -266,18 +264,20 @@ impl World {
         }
     }
 
-    /// Counts the time since the last tick, where orders wait.
+    /// Counts the time that has passed, where orders wait: only beyond the latest time ever seen, so that a
+    /// clock which is set back and forth counts nothing twice.
     fn count_awake(&mut self) {
-        let now = self.now;
-        let last = self.pruning.ticked.replace(now).unwrap_or(now);
-        let Pruning { awake_ms, saved_ms, queue, .. } = &mut self.pruning;
-        if queue.is_empty() {
+        let Pruning { awake_ms, saved_ms, latest, ticked, queue, .. } = &mut self.pruning;
+        let passed = self.now.since_ms(*latest).min(AWAKE_STEP_MS_MAX);
+        *latest = self.now.max(*latest);
+        if !std::mem::replace(ticked, true) || queue.is_empty() {
             return;
         }
-        *awake_ms = awake_ms.saturating_add(now.since_ms(last).min(AWAKE_STEP_MS_MAX));
+        *awake_ms = awake_ms.saturating_add(passed);
         if *awake_ms - *saved_ms >= AWAKE_STEP_MS_MAX {
             *saved_ms = *awake_ms;
-            let records = vec![own(AWAKE_KEY.to_vec(), Some(awake_ms.to_be_bytes().to_vec()))];
+            let value = [awake_ms.to_be_bytes(), latest.0.to_be_bytes()].concat();
+            let records = vec![own(AWAKE_KEY.to_vec(), Some(value))];
             self.commits.push_own(Parcel { records, ..Parcel::default() });
         }
     }
@@ -316,40 +316,41 @@ impl World {
     }
 
     fn note_done(&mut self, key: &OrderKey, done: bool) -> Option<Record> {
-        let note = Note { done, ..self.index.note(key)? };
+        let note = Note { done, ..self.index.note(key)?.clone() };
+        let record = note_record(key, &note);
         self.index.set_note(*key, note);
-        Some(note_record(key, &note))
+        Some(record)
     }
 
     fn judge(&self, key: &OrderKey, held: &dyn Held) -> Result<Verdict, HeldError> {
         let (space, document, id) = *key;
-        let Some(note) = self.index.note(key).filter(|note| !note.done) else {
+        let Some(note) = self.index.note(key).filter(|note| !note.done && !note.cuts.is_empty())
+        else {
             return Ok(Verdict::Nothing);
         };
+        let elsewhere = self.index.space_of(&document).is_some_and(|of| of != space);
+        if elsewhere || self.index.is_withdrawn(&space, &document, &id) {
+            return Ok(Verdict::Nothing);
+        }
+        // What is under way may fail, and moves what this one is judged by.
+        let mut commits = self.pruning.commits.values();
+        let under_way = commits.any(|done| (done.key.0, done.key.1) == (space, document));
+        if under_way || !note.is_due(self.now) || self.wanted.contains_key(&space) {
+            return Ok(Verdict::Later);
+        }
         let Some(order) = self.index.order(&space, &document, &id, held)? else {
             return Ok(Verdict::Later);
         };
         let terms = order.terms();
         let Some(checkpoint) = &terms.checkpoint else { return Ok(Verdict::Nothing) };
-        // What is under way may fail, and moves what this one is judged by.
-        let mut commits = self.pruning.commits.values();
-        if commits.any(|done| (done.key.0, done.key.1) == (space, document)) {
-            return Ok(Verdict::Later);
-        }
-        let superseded = |cut: &Cut| {
-            let base = self.index.base(&document, &cut.log);
-            base.is_some_and(|base| cut.sequence <= base.tip.sequence.saturating_add(1))
-        };
-        if terms.cuts.iter().all(superseded) || self.is_withdrawn(key, held)? {
+        if terms.cuts.iter().all(|cut| self.is_over(&document, cut)) {
             return Ok(Verdict::Nothing);
         }
-        let early = self.now < note.at.plus_ms(PRUNE_DELAY_MS);
-        let elsewhere = self.index.space_of(&document) != Some(space);
-        if early || elsewhere || self.wanted.contains_key(&space) {
-            return Ok(Verdict::Later);
-        }
-        if !self.stands(&document, checkpoint, held)? || !self.leaves_checkpoints(terms) {
-            return Ok(Verdict::Later);
+        match self.stands(&document, checkpoint, held)? {
+            Stands::Never => return Ok(Verdict::Nothing),
+            Stands::NotYet => return Ok(Verdict::Later),
+            Stands::Whole if !self.leaves_checkpoints(&space, terms) => return Ok(Verdict::Later),
+            Stands::Whole => {}
         }
         let mut logs = VecDeque::new();
         for cut in &terms.cuts {
@@ -362,18 +363,11 @@ impl World {
         Ok(Verdict::Due(Work { key: *key, logs, after: 0, counted, entries: 0, bytes }))
     }
 
-    fn is_withdrawn(
-        &self,
-        (space, document, id): &OrderKey,
-        held: &dyn Held,
-    ) -> Result<bool, HeldError> {
-        for other in self.index.orders(space, document) {
-            let order = self.index.order(space, document, &other, held)?;
-            if order.is_some_and(|order| order.terms().withdraws.binary_search(id).is_ok()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Says whether nothing of a log goes by a cut: it begins there or behind it, is forked, or is not held.
+    fn is_over(&self, document: &DocTag, cut: &Cut) -> bool {
+        let base = self.index.base(document, &cut.log);
+        let begun = base.is_some_and(|base| cut.sequence <= base.tip.sequence.saturating_add(1));
+        begun || self.index.admitted_tips(document, &cut.log).len() != 1
     }
 
     /// Says whether a checkpoint's entries are held, all of them, in a log that is not forked.
@@ -382,21 +376,33 @@ impl World {
         document: &DocTag,
         checkpoint: &Checkpoint,
         held: &dyn Held,
-    ) -> Result<bool, HeldError> {
+    ) -> Result<Stands, HeldError> {
         let Checkpoint { log, first, last, entry } = *checkpoint;
         let tips = self.index.admitted_tips(document, &log);
-        let whole = self.index.base(document, &log).is_none_or(|b| b.tip.sequence < first);
+        let cut_into = self.index.base(document, &log).is_some_and(|b| b.tip.sequence >= first);
+        if tips.len() > 1 || cut_into {
+            return Ok(Stands::Never);
+        }
         let last = Tip { sequence: last, id: entry };
-        Ok(tips.len() == 1 && whole && self.index.has(*document, log, last, held)?)
+        if self.index.has(*document, log, last, held)? {
+            return Ok(Stands::Whole);
+        }
+        let passed = tips.iter().any(|tip| tip.sequence >= last.sequence);
+        Ok(if passed { Stands::Never } else { Stands::NotYet })
     }
 
-    /// Says whether an order cuts every log again that begins late here: the checkpoints that stood for
-    /// those may go with this one.
-    fn leaves_checkpoints(&self, terms: &Terms) -> bool {
-        let again = |(log, base): (LogKey, Base)| {
-            terms.cut(&log).is_some_and(|cut| cut.sequence > base.tip.sequence)
-        };
-        self.index.bases(&terms.document).all(again)
+    /// Says whether an order leaves the checkpoint whole on which each log rests that begins late here and
+    /// that it does not cut again.
+    fn leaves_checkpoints(&self, space: &SpaceTag, terms: &Terms) -> bool {
+        self.index.bases(&terms.document).all(|(log, base)| {
+            let again = terms.cut(&log).is_some_and(|cut| cut.sequence > base.tip.sequence);
+            let rests_on = || self.index.note(&(*space, terms.document, base.order))?.checkpoint;
+            let stays = |checkpoint: Checkpoint| {
+                let cut = terms.cut(&checkpoint.log);
+                cut.is_none_or(|cut| cut.sequence <= checkpoint.first)
+            };
+            again || rests_on().is_some_and(stays)
+        })
     }
 
     /// Returns where a log is to begin by its cut. None where nothing of it goes: it is forked, is not

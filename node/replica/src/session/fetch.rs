@@ -259,6 +259,7 @@ impl Session {
             if space.is_none() && world.index.erased_in(&document).any(|of| self.shares(of)) {
                 continue;
             }
+            self.serve.note_orders(&world.index, document, &frontier);
             for (log, tips) in &frontier.0 {
                 match has_all(&world.index, (document, *log), tips, held) {
                     // The peer asks nothing more of an inbox that is not compared: it is told.
@@ -353,7 +354,9 @@ impl Session {
         let forked = matches!(admission, Admission::Fork(_));
         match admission {
             Admission::Known => {
-                if world.index.tips(&key.0, &key.1).iter().any(|held| held.sequence >= tip.sequence)
+                let held_to = world.index.tips(&key.0, &key.1);
+                if held_to.iter().any(|held| held.sequence >= tip.sequence)
+                    && matches!(world.index.passes(key.0, key.1, tip, held), Ok(false))
                 {
                     self.owe_receipt(key.0, key.1, urgent);
                 }

@@ -1,13 +1,13 @@
 //! Serving: a cursor for each log that is to be sent, read from the store as the lanes can take it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use minicbor::bytes::ByteVec;
 
 use super::{Session, slot};
 use crate::entry::{Entry, Urgency};
 use crate::frame::{Frame, Pages, Want};
-use crate::frontier::Tip;
+use crate::frontier::{Frontier, Tip};
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey};
 use crate::index::Index;
@@ -28,14 +28,27 @@ pub(crate) struct Cursor {
     /// Everything up to this sequence was sent, or is held by the peer.
     after: u64,
     lane: Urgency,
+    /// Whether only one page is sent: the peer is not sure to take what follows.
+    tries: bool,
     /// Pages that were read and wait for the next frame.
     pub(crate) ready: VecDeque<Encoded>,
 }
 
 impl Cursor {
     pub(crate) const fn new(after: u64, lane: Urgency) -> Self {
-        Self { after, lane, ready: VecDeque::new() }
+        Self { after, lane, tries: false, ready: VecDeque::new() }
     }
+}
+
+/// What the peer has of a log with orders to prune.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orders {
+    /// It has said to hold this much.
+    Held(u64),
+    /// It was sent what it lacked, because of a log that begins late.
+    Sent,
+    /// It has asked for it.
+    Asked,
 }
 
 #[derive(Debug, Default)]
@@ -43,8 +56,8 @@ pub(super) struct Serve {
     cursors: BTreeMap<Key, Cursor>,
     /// Keys by lane; one that moved to another lane is skipped.
     queues: [VecDeque<Key>; 3],
-    /// Logs with orders to prune that were sent before logs which begin late.
-    orders: BTreeSet<Key>,
+    /// Logs with orders to prune, each of which goes once.
+    orders: BTreeMap<Key, Orders>,
     /// Something was dropped: only a comparison finds it again.
     pub(super) again: bool,
 }
@@ -75,6 +88,59 @@ impl Serve {
         }
         if queued && let Some(queue) = self.queues.get_mut(slot(lane)) {
             queue.push_back(key);
+        }
+    }
+
+    /// Sends what a peer asks for that holds `tips` of a log.
+    fn answer(&mut self, index: &Index, key: Key, (after, lane): (u64, Urgency), tips: &[Tip]) {
+        // The question and what was sent unasked met on the way.
+        if has_orders(index, &key.0) && self.orders.insert(key, Orders::Asked) == Some(Orders::Sent)
+        {
+            return;
+        }
+        let lane = self.order_first(index, key, after, lane);
+        self.add(key, after, lane);
+        self.try_first(index, key, tips);
+    }
+
+    /// Sends what the peer lacks of the log with the order that says where a log begins, ahead of that log:
+    /// the peer cannot take it without. Neither is urgent then; returns the lane for both.
+    fn order_first(&mut self, index: &Index, key: Key, after: u64, lane: Urgency) -> Urgency {
+        let Some(orders) = order_before(index, key, after) else { return lane };
+        let lane = lane.max(Urgency::Normal);
+        match *self.orders.entry(orders).or_insert(Orders::Held(0)) {
+            Orders::Held(through) => {
+                self.orders.insert(orders, Orders::Sent);
+                self.add(orders, through, lane);
+            }
+            // What is still to be sent only changes to a faster lane.
+            Orders::Sent | Orders::Asked => self.add(orders, u64::MAX, lane),
+        }
+        lane
+    }
+
+    /// Sends one page only of a log that begins late, to a peer that holds a part of what is before: who cannot tell
+    /// that the log goes on from there takes none, and asks again each few minutes.
+    fn try_first(&mut self, index: &Index, key: Key, tips: &[Tip]) {
+        let base = index.base(&key.0, &key.1).map_or(0, |base| base.tip.sequence);
+        let ends = tips.iter().map(|tip| tip.sequence).max();
+        if ends.is_some_and(|ends| ends < base)
+            && let Some(cursor) = self.cursors.get_mut(&key)
+        {
+            cursor.tries = true;
+        }
+    }
+
+    /// Notes how far the peer holds the logs of a document, where orders to prune stand in it.
+    pub(super) fn note_orders(&mut self, index: &Index, document: DocTag, held: &Frontier) {
+        if !has_orders(index, &document) {
+            return;
+        }
+        // A peer may name logs without end; only those held here are of interest.
+        let ours = held.0.iter().filter(|(log, _)| !index.tips(&document, log).is_empty());
+        for (log, tips) in ours {
+            let through = tips.iter().map(|tip| tip.sequence).min().unwrap_or_default();
+            self.orders.entry((document, *log)).or_insert(Orders::Held(through));
         }
     }
 
@@ -118,12 +184,8 @@ impl Session {
                 continue;
             }
             match start(&world.index, held, (document, log), &wanted.after) {
-                Ok(Some((after, lane))) => {
-                    let order = order_before(&world.index, (document, log), after);
-                    if let Some(order) = order.filter(|order| self.serve.orders.insert(*order)) {
-                        self.serve.add(order, 0, lane);
-                    }
-                    self.serve.add((document, log), after, lane);
+                Ok(Some(from)) => {
+                    self.serve.answer(&world.index, (document, log), from, &wanted.after);
                 }
                 Ok(None) => {}
                 Err(_) => self.refuse(Refused::Store, outputs),
@@ -171,6 +233,10 @@ impl Session {
             }
             bytes += size;
             pages.extend(cursor.ready.pop_front().map(|(page, _)| page));
+            if cursor.tries {
+                self.serve.cursors.remove(&key);
+                self.advance(lane);
+            }
         }
         (!pages.is_empty()).then_some(Frame::Pages(Pages { pages }))
     }
@@ -206,6 +272,12 @@ pub(crate) fn start(
     }
     let lane = index.urgency(&document, &log).unwrap_or(Urgency::Bulk);
     Ok(Some((after, lane)))
+}
+
+/// Says whether a document holds orders to prune that may be needed for what begins late here.
+fn has_orders(index: &Index, document: &DocTag) -> bool {
+    index.has_bases()
+        && index.space_of(document).is_some_and(|space| *document == document_tag(&space))
 }
 
 /// The log with the order that says where a log begins, for a peer that holds it up to `after`: it cannot

@@ -11,16 +11,20 @@ use linli_replica::id::{
 };
 use linli_replica::limits::PRUNE_DELAY_MS;
 use linli_replica::prune::{Base, Checkpoint, Cut, Terms, document_tag};
-use linli_replica::replica::{Input, Policy, Pruned};
+use linli_replica::replica::{Input, Pruned};
 use proptest::prelude::*;
 
 use crate::community::{key, node};
 use crate::network::{Network, document, entry};
 
+mod branches;
 mod edges;
+mod orders;
 
 const CARRIER_KEY: u8 = 77;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
+/// What the note of an order ends with that is done: `true` in CBOR.
+const DONE: u8 = 0xf5;
 const DELAY_HOURS: u64 = PRUNE_DELAY_MS / HOUR_MS;
 
 /// A steward (1), another member (2) and others who come later (3, 4); a carrier (9) and another (8).
@@ -37,10 +41,6 @@ impl Town {
         let document = document(7, 1);
         let mut town = Self { network, space: SpaceTag::default(), document };
         town.space = town.terms().tag();
-        for number in [1, 2, 3, 4, 8, 9] {
-            let kind = if number < 8 { Policy::MEMBER } else { Policy::CARRIER };
-            town.network.set_policy(node(number), Policy { prunes: true, ..kind });
-        }
         town.last();
         for member in 1..=4 {
             town.network.want(node(member), town.space);
@@ -223,7 +223,7 @@ impl Town {
         let orders = replica.replica.index().orders(&self.space, &self.document).count();
         let mut notes =
             replica.store.records.iter().filter(|((_, key), _)| key.starts_with(b"prune/"));
-        (orders, notes.all(|(_, note)| note.last() == Some(&1)))
+        (orders, notes.all(|(_, note)| note.last() == Some(&DONE)))
     }
 
     fn digest(&self, at: u8) -> Option<[u8; 32]> {
@@ -328,39 +328,6 @@ fn whoever_comes_later_gets_what_is_left_and_passes_it_on() {
     town.network.drain();
     town.meet(4, 1);
     assert_eq!(town.held(1, 4).len(), late.split_off(0).len());
-}
-
-#[test]
-fn who_held_a_part_of_what_was_pruned_keeps_it() {
-    let mut town = Town::new(3);
-    town.write(1, 5);
-    town.write(2, 1);
-    town.meet(1, 3);
-    town.meet(2, 3);
-    town.write(1, 15);
-    town.write(2, 9);
-    town.network.connect(node(1), node(9));
-    town.network.connect(node(2), node(9));
-    town.network.settle();
-    town.write(1, 3);
-    town.network.settle();
-    let terms = town.order();
-    town.give(&terms);
-    town.write(1, 1);
-    town.network.settle();
-    town.leave();
-    town.pass(9, DELAY_HOURS + 2);
-    assert_eq!(town.sequences(9, 1), (20..=24).collect::<Vec<_>>());
-    town.meet(3, 9);
-    assert_eq!(town.sequences(3, 1), (1..=5).chain(20..=24).collect::<Vec<_>>());
-    assert_eq!(town.digest(3), town.digest(1));
-    town.check(3);
-    let frames = town.meet(3, 1);
-    assert!(!frames.iter().any(|frame| matches!(frame, Frame::Want(_))), "nothing is missing");
-    town.write(1, 2);
-    town.network.drain();
-    town.meet(3, 1);
-    assert_eq!(town.digest(3), town.digest(1), "it goes on");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A store in memory: what is in it is durable.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::batch::{Batch, Shelf};
@@ -18,6 +19,8 @@ pub(crate) struct Store {
     pub(crate) bases: BTreeMap<(DocTag, LogKey), Tip>,
     pub(crate) records: BTreeMap<(Shelf, Vec<u8>), Vec<u8>>,
     pub(crate) broken: bool,
+    /// The documents that were read, once for each reading.
+    pub(crate) reads: RefCell<Vec<DocTag>>,
 }
 
 impl Store {
@@ -110,6 +113,7 @@ impl Held for Store {
         if self.broken {
             return Err(HeldError("the test broke it".into()));
         }
+        self.reads.borrow_mut().push(document);
         let mut found = Vec::new();
         let mut bytes = 0;
         let Some(entries) = self.logs.get(&(document, log)) else { return Ok(found) };

@@ -1,4 +1,4 @@
-//! Orders that meet each other, branches that come too late, and pruning that is switched off.
+//! Orders that meet each other, and pruning that is switched off.
 
 use linli_replica::prune::Terms;
 use linli_replica::replica::{Input, Policy, Refused};
@@ -62,34 +62,9 @@ fn an_order_that_others_went_beyond_ends() {
 }
 
 #[test]
-fn a_branch_before_the_base_is_not_asked_for_without_end() {
-    let mut town = Town::with_history(24);
-    town.meet(1, 3);
-    let terms = town.order();
-    town.give(&terms);
-    town.leave();
-    town.pass(9, DELAY_HOURS + 2);
-    let image = town.held(1, 1)[..18].to_vec();
-    town.fork(3, 1, &image);
-    town.network.log.clear();
-    town.network.connect(node(3), node(9));
-    let asked = |town: &mut Town| {
-        for _ in 0..120 {
-            town.network.tick(1_000);
-            town.network.drain();
-        }
-        town.pages_to(9)
-    };
-    let first = asked(&mut town);
-    assert!((1..=3).contains(&first), "{first} times");
-    assert_eq!(asked(&mut town), first, "no more within five minutes");
-    assert_eq!(town.sequences(9, 1), (20..=23).collect::<Vec<_>>());
-}
-
-#[test]
 fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
     let (mut town, _) = Town::pruned(25);
-    town.network.set_policy(node(3), Policy::MEMBER);
+    town.network.set_policy(node(3), Policy { prunes: false, ..Policy::MEMBER });
     town.network.connect(node(3), node(9));
     for _ in 0..60 {
         town.network.tick(1_000);
@@ -107,8 +82,8 @@ fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
     let terms = town.order();
     town.give(&terms);
     assert_eq!(town.notes(9).0, 1);
-    town.network.set_policy(node(9), Policy::CARRIER);
-    town.network.set_policy(node(1), Policy::MEMBER);
+    town.network.set_policy(node(9), Policy { prunes: false, ..Policy::CARRIER });
+    town.network.set_policy(node(1), Policy { prunes: false, ..Policy::MEMBER });
     let again = Terms { at: town.network.now.plus_ms(1), ..terms };
     town.give(&again);
     assert_eq!((town.notes(9).0, town.notes(1).0), (0, 0));
