@@ -1,6 +1,6 @@
 //! Which checkpoints stewards have agreed on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::id::PartyId;
 
@@ -11,25 +11,27 @@ use super::Evaluation;
 
 impl<C: Community> Evaluation<'_, C> {
     pub(super) fn tell_agreements(&self, state: &mut SpaceState) {
-        let stewards = self.accepted.keys().flat_map(|place| self.made_stewards(*place));
-        state.ever_stewards = stewards.collect();
+        let made = self.accepted.keys().map(|place| (*place, self.made_stewards(*place)));
+        let made: Vec<_> = made.filter(|(_, stewards)| !stewards.is_empty()).collect();
+        state.ever_stewards = made.iter().flat_map(|(_, stewards)| stewards).copied().collect();
         let counting = self.counting().filter(|(_, id, ..)| !state.void.contains_key(id));
         let counting: Vec<_> = counting.collect();
-        let withdrawn = counting.iter().filter_map(|(place, _, certificate, _)| {
-            let Some(Act::Withdraw(of)) = certificate.act() else { return None };
-            Some((*place, of))
-        });
-        let withdrawn: Vec<(usize, &Prune)> = withdrawn.collect();
+        let mut withdrawn: BTreeMap<&Prune, Vec<usize>> = BTreeMap::new();
+        for (place, _, certificate, _) in &counting {
+            if let Some(Act::Withdraw(of)) = certificate.act() {
+                withdrawn.entry(of).or_default().push(*place);
+            }
+        }
         for (place, _, certificate, _) in counting {
             let Some(Act::Prune(prune)) = certificate.act() else { continue };
             let agreement = state.agreements.entry(*prune).or_default();
-            let mut known = withdrawn.iter().filter(|(_, of)| *of == prune);
-            let stands = known.all(|(withdrawal, _)| self.graph.precedes(*withdrawal, place));
+            let mut against = withdrawn.get(prune).into_iter().flatten();
+            let stands = against.all(|withdrawal| self.graph.precedes(*withdrawal, place));
             // Officers have nothing to compare it with.
             if stands && !matches!(certificate.body().under, Under::Officers { .. }) {
                 let party = certificate.body().party;
                 agreement.parties.insert(party);
-                agreement.alone |= self.was_only_steward(place, party);
+                agreement.alone |= self.was_only_steward(place, party, &made);
             }
         }
     }
@@ -48,9 +50,14 @@ impl<C: Community> Evaluation<'_, C> {
 
     /// Says whether nobody but a party was ever made a steward, other than by certificates that follow what it
     /// signed. Whoever removes the others does not thereby become the only one.
-    fn was_only_steward(&self, place: usize, party: PartyId) -> bool {
-        let apart = self.accepted.keys().filter(|given| !self.graph.precedes(place, **given));
-        apart.flat_map(|given| self.made_stewards(*given)).all(|steward| steward == party)
+    fn was_only_steward(
+        &self,
+        place: usize,
+        party: PartyId,
+        made: &[(usize, BTreeSet<PartyId>)],
+    ) -> bool {
+        let mut apart = made.iter().filter(|(given, _)| !self.graph.precedes(place, *given));
+        apart.all(|(_, stewards)| stewards.iter().all(|steward| *steward == party))
     }
 
     /// Lists whom a certificate makes stewards.
