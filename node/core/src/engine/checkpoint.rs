@@ -213,10 +213,10 @@ fn whole(document: DocTag, space: &Space, reading: Reading) -> Option<Whole> {
     for log in dropped.collect::<Vec<_>>() {
         entries.remove(&log);
     }
+    let mut room = Room::new(entries.len());
     let (_, run) = apply(document, entries.into_values().flatten().collect(), &mut Vec::new());
     let mut taken: BTreeSet<ChangeHash> = BTreeSet::new();
     let mut logs: BTreeMap<LogKey, Covered> = BTreeMap::new();
-    let mut room = Room::default();
     for entry in run {
         let known = |dep: &ChangeHash| {
             taken.contains(dep) || entry.changes.iter().any(|change| change.hash() == *dep)
@@ -228,8 +228,9 @@ fn whole(document: DocTag, space: &Space, reading: Reading) -> Option<Whole> {
         }) else {
             continue;
         };
+        // Of its log nothing that follows is taken, nor what builds on it.
         if !room.take(&entry) {
-            break;
+            continue;
         }
         taken.extend(entry.changes.iter().map(automerge::Change::hash));
         let Judged { entry, at, certificate, changes, .. } = entry;
