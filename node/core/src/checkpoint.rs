@@ -27,7 +27,7 @@ use crate::person::PersonCertificate;
 mod check;
 mod join;
 
-pub(crate) use check::{HeldLog, check};
+pub(crate) use check::{HeldLog, check, is_same};
 pub(crate) use join::{Found, join};
 
 /// How far something reaches in one log.

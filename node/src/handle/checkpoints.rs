@@ -142,7 +142,8 @@ pub(crate) fn withdraw(node: &mut Node, request: CheckpointWithdraw) -> Outcome<
     for (space, _) in spaces::about(node, elder)? {
         let world = world(&node.replica, &node.store);
         let agreements = &node.core.space(world, space)?.state().agreements;
-        let named = agreements.keys().map(|prune| prune.entry);
+        let signed = agreements.iter().filter(|(_, agreement)| agreement.is_signed());
+        let named = signed.map(|(prune, _)| prune.entry);
         let named = named.filter(|entry| entry.to_string().starts_with(&request.entry));
         fitting.extend(named.map(|entry| (space, entry)));
     }
@@ -152,7 +153,13 @@ pub(crate) fn withdraw(node: &mut Node, request: CheckpointWithdraw) -> Outcome<
     };
     let world = world(&node.replica, &node.store);
     let written = node.core.withdraw(world, &mut node.rng, space, entry)?;
-    Ok((Done {}, written.map(|authored| node.author(authored)).into_iter().collect()))
+    let saves = written.map(|authored| node.author(authored)).into_iter().collect();
+    let world = self::world(&node.replica, &node.store);
+    let agreements = &node.core.space(world, space)?.state().agreements;
+    if agreements.iter().any(|(prune, of)| prune.entry == entry && of.stands()) {
+        return Err(not_found("not all that was signed for it could be taken back: ask again"));
+    }
+    Ok((Done {}, saves))
 }
 
 fn failed(answer: &mut CheckpointAnswer, space: SpaceTag, error: &CoreError) {

@@ -14,6 +14,9 @@ use linli_tests::neighbourhood::{Neighbourhood, View, grant};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 
+#[path = "pruning/edges.rs"]
+mod edges;
+
 const PROFILE: &str = "profile";
 const HOUR_MS: u64 = 3_600_000;
 const YEAR_HOURS: u64 = 366 * 24;

@@ -45,6 +45,12 @@ pub struct Agreement {
 }
 
 impl Agreement {
+    /// Says whether anybody's signature stands.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        !self.parties.is_empty()
+    }
+
     /// Says whether it stands: what was pruned by it is shown. No clock enters here.
     #[must_use]
     pub fn stands(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Stewards sign for checkpoints, and what both signed for orders carriers to prune.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 
 use linli_model::document::DocumentName;
 use linli_replica::entry::{Urgency, VerifiedPage};
@@ -15,6 +15,10 @@ use super::{Authored, Core, CoreError, World};
 use crate::authority::{Act, Agreement, Prune, Right, SpaceState};
 use crate::checkpoint::{Checkpoint, Finding};
 use crate::seal::{Place, order_page};
+use crate::space::Space;
+
+/// What one withdrawal takes back at most: junk that names a checkpoint costs its writer as much.
+const WITHDRAWN_AT_ONCE_MAX: usize = 64;
 
 impl Checkpoint {
     /// Returns what a signature for it names.
@@ -49,11 +53,14 @@ impl Core {
         if signed.is_some_and(|signed| signed.parties.contains(&party)) {
             return Ok(None);
         }
-        self.sign_alone(world, rng, tag, Act::Prune(prune)).map(Some)
+        self.sign_alone(world, rng, tag, vec![Act::Prune(prune)]).map(Some)
     }
 
-    /// Takes back what was signed for a checkpoint, and the orders that rest on it where this node keeps the key
+    /// Takes back all that was signed for a checkpoint, and the orders that rest on it where this node keeps the key
     /// that gives them. None where nobody has signed for it.
+    ///
+    /// What was signed names the document, the log and the bytes beside the checkpoint's last part: of several that
+    /// name this part those go first for which an agreement stands, then those that most have signed for.
     ///
     /// # Errors
     /// This party is no steward there.
@@ -65,10 +72,16 @@ impl Core {
         checkpoint: EntryId,
     ) -> Result<Option<Authored>, CoreError> {
         let space = self.space_mut(world.directory, tag)?;
-        let signed = |(_, of): &(&Prune, &Agreement)| !of.parties.is_empty();
-        let mut all = space.state().agreements.iter().filter(signed).map(|(prune, _)| *prune);
-        let Some(prune) = all.find(|prune| prune.entry == checkpoint) else { return Ok(None) };
-        self.sign_alone(world, rng, tag, Act::Withdraw(prune)).map(Some)
+        let agreements = space.state().agreements.iter();
+        let mut signed: Vec<(&Prune, &Agreement)> =
+            agreements.filter(|(prune, of)| prune.entry == checkpoint && of.is_signed()).collect();
+        signed.sort_by_key(|(_, of)| Reverse((of.stands(), of.parties.len())));
+        let acts = signed.into_iter().take(WITHDRAWN_AT_ONCE_MAX);
+        let acts: Vec<Act> = acts.map(|(prune, _)| Act::Withdraw(*prune)).collect();
+        if acts.is_empty() {
+            return Ok(None);
+        }
+        self.sign_alone(world, rng, tag, acts).map(Some)
     }
 
     fn sign_alone(
@@ -76,12 +89,14 @@ impl Core {
         world: World<'_>,
         rng: &mut impl CryptoRng,
         tag: SpaceTag,
-        act: Act,
+        acts: Vec<Act>,
     ) -> Result<Authored, CoreError> {
         self.whole(world, tag, |core| {
             let mut draft = Draft::new(world);
-            let certificate = core.act(world, tag, act)?;
-            core.publish(&mut draft, rng, tag, vec![certificate])?;
+            for act in acts {
+                let certificate = core.act(world, tag, act)?;
+                core.publish(&mut draft, rng, tag, vec![certificate])?;
+            }
             core.withdraw_orders(&mut draft, tag)?;
             core.open.clear();
             core.published(draft, rng, tag)
@@ -144,15 +159,15 @@ impl Core {
         for id in world.index.orders(&tag, &document).collect::<Vec<_>>() {
             orders.extend(world.index.order(&tag, &document, &id, world.held)?);
         }
-        let withdrawn: BTreeSet<PruneId> =
-            orders.iter().flat_map(|order| order.terms().withdraws.iter().copied()).collect();
-        orders
-            .retain(|order| order.terms().checkpoint.is_some() && !withdrawn.contains(&order.id()));
+        orders.retain(|order| {
+            order.terms().checkpoint.is_some()
+                && !world.index.is_withdrawn(&tag, &document, &order.id())
+        });
         Ok(orders)
     }
 
-    /// Withdraws the orders to prune in a space for whose checkpoint no agreement stands, where this node keeps the
-    /// key that gives them. Who ended or was expelled since leaves them as they are, and so does everybody once they
+    /// Withdraws the orders to prune in a space for whose checkpoint no agreement stands, and those about documents of
+    /// facts, where this node keeps the key that gives them. Who ended or was expelled since leaves them as they are, and so does everybody once they
     /// are due: carriers have carried them out, and hand on what is left by them.
     pub(super) fn withdraw_orders(
         &mut self,
@@ -164,13 +179,14 @@ impl Core {
         if space.carrier_key().is_none() {
             return Ok(());
         }
-        let documents: BTreeSet<DocTag> =
-            space.state().agreements.keys().map(|prune| prune.document).collect();
-        for document in documents {
+        for document in world.index.ordered(&tag) {
             let orders = self.prune_orders(world, tag, document)?;
-            let state = self.space_mut(world.directory, tag)?.state();
+            let space = self.space_mut(world.directory, tag)?;
+            let (state, of_facts) = (space.state(), is_of_facts(space, &document) == Some(true));
             let undue = |order: &Order| world.now < order.terms().at.plus_ms(PRUNE_DELAY_MS);
-            let fallen = orders.iter().filter(|order| undue(order) && !is_agreed(state, order));
+            let fallen = orders.iter().filter(|order| {
+                undue(order) && (of_facts || !is_agreed(state, order))
+            });
             let mut fallen: Vec<PruneId> = fallen.map(Order::id).collect();
             fallen.sort();
             for some in fallen.chunks(PRUNE_WITHDRAWN_MAX) {
@@ -238,9 +254,19 @@ impl Core {
         if !is_open_to_all(world, space) {
             return Err(CoreError::NotForAll);
         }
-        let name = space.name_of(&document).and_then(|name| name.parse::<DocumentName>().ok());
-        Ok(name.is_some_and(|name| !name.kind().is_event()))
+        Ok(is_prunable(space, &document))
     }
+}
+
+/// Says whether a document is one that may be pruned: those of facts are not, nor those whose name is not known.
+pub(super) fn is_prunable(space: &Space, document: &DocTag) -> bool {
+    is_of_facts(space, document) == Some(false)
+}
+
+/// Says whether a document is one of facts; none where its name is not known, or is of no kind that is.
+fn is_of_facts(space: &Space, document: &DocTag) -> Option<bool> {
+    let name = space.name_of(document)?.parse::<DocumentName>().ok()?;
+    Some(name.kind().is_event())
 }
 
 /// Where each log is cut: the last entry that a checkpoint stands for stays, so that every log keeps one.

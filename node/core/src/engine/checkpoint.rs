@@ -9,7 +9,7 @@ use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::open::{Reading, Rows};
+use super::open::{Pieces, Reading};
 use super::{Authored, Core, CoreError, Edit, World};
 use crate::authority::Right;
 use crate::checkpoint::{
@@ -78,7 +78,7 @@ impl Core {
     ) -> Result<Option<Whole>, CoreError> {
         let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
-        let reading = Reading::new(world, space, &held, Rows::new());
+        let reading = Reading::new(world, space, Pieces::new(world, space, document, &held));
         // In order: the last one reaches furthest.
         let found = reading.checkpoints(world, space);
         let sound = found.iter().rfind(|checkpoint| checkpoint.finding == Finding::Agrees);
@@ -109,7 +109,7 @@ impl Core {
     ) -> Result<Vec<Checkpoint>, CoreError> {
         let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
-        let reading = Reading::new(world, space, &held, Rows::new());
+        let reading = Reading::new(world, space, Pieces::new(world, space, document, &held));
         let found = reading.checkpoints(world, space);
         let wrong = found.iter().filter(|c| matches!(c.finding, Finding::Wrong(_)));
         let wrong: Vec<Checkpoint> = wrong.cloned().collect();

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use linli_model::author::Author;
+use linli_model::author::{Author, PartyId};
 use linli_replica::entry::Entry;
+use linli_replica::frontier::Tip;
 use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag, Timestamp};
 
-use super::receive::introduce;
+use super::receive::introduce_log;
 use super::{Core, CoreError, Unsettled, World};
 use crate::authority::Written;
 use crate::checkpoint::{HeldLog, Part};
@@ -23,8 +24,7 @@ mod chain;
 mod rows;
 
 pub(super) use chain::{Chain, Cuts};
-pub(super) use rows::Rows;
-use rows::Taken;
+pub(super) use rows::Table;
 
 impl Core {
     /// Opens a document by its name, or returns the open one.
@@ -69,9 +69,10 @@ impl Core {
         tag: DocTag,
     ) -> Result<Document, CoreError> {
         let held = self.held_logs(world, space, tag)?;
-        let rows = self.rows(world, space, tag, &held)?;
+        let mut pieces = Pieces::new(world, self.space_mut(world.directory, space)?, tag, &held);
+        self.take_rows(world, space, tag, &mut pieces)?;
         let space = self.space_mut(world.directory, space)?;
-        let reading = Reading::new(world, space, &held, rows);
+        let reading = Reading::new(world, space, pieces);
         let (entries, withheld) = reading.finish(&space.state().admitted);
         let own = space.own_log();
         let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
@@ -106,11 +107,8 @@ impl Core {
         let space = self.space_mut(world.directory, space)?;
         let mut bound = false;
         for (log, entries) in &logs {
-            if let Some(first) = entries.first()
-                && space.writer(log).is_none()
-            {
-                bound |= introduce(space, first);
-            }
+            let late = world.index.base(&tag, log).is_some();
+            bound |= introduce_log(space, tag, log, entries, late);
         }
         // What was opened before may look different.
         if bound {
@@ -148,6 +146,7 @@ pub(super) fn payload(space: &Space, entry: &Entry) -> Result<Payload, Withheld>
 }
 
 /// An entry that could be opened.
+#[derive(Clone)]
 struct Piece {
     document: DocTag,
     log: LogKey,
@@ -161,6 +160,49 @@ struct Piece {
     person: Result<Option<Arc<PersonCertificate>>, Withheld>,
 }
 
+/// An entry of a log, or a row of a checkpoint in the place of one that is not held.
+struct Place {
+    sequence: u64,
+    entry: EntryId,
+    previous: EntryId,
+    piece: Result<Piece, Withheld>,
+    /// Of a row the parties whose word it is, or why it does not count.
+    attested_by: Option<Result<Arc<[PartyId]>, Withheld>>,
+}
+
+/// The entries of a document, opened, by log.
+pub(super) struct Pieces {
+    logs: BTreeMap<LogKey, Vec<Place>>,
+    /// The logs that begin late, and the entry before their beginning.
+    bases: BTreeMap<LogKey, Tip>,
+}
+
+impl Pieces {
+    pub(super) fn new(
+        world: World<'_>,
+        space: &Space,
+        document: DocTag,
+        held: &BTreeMap<LogKey, Vec<Entry>>,
+    ) -> Self {
+        let place = |entry: &Entry| Place {
+            sequence: entry.header().sequence,
+            entry: entry.id(),
+            previous: entry.header().previous,
+            piece: open_piece(space, entry),
+            attested_by: None,
+        };
+        let logs = held.iter().map(|(log, held)| (*log, held.iter().map(place).collect()));
+        let bases = world.index.bases(&document).map(|(log, base)| (log, base.tip));
+        Self { logs: logs.collect(), bases: bases.collect() }
+    }
+
+    fn chain(&self, log: &LogKey) -> Chain {
+        let places = self.logs.get(log).into_iter().flatten();
+        let places = places.map(|place| (place.sequence, place.entry, place.previous));
+        Chain::new(places, self.bases.get(log).copied())
+    }
+}
+
 /// The entries of a document, opened and judged.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -172,17 +214,13 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Opens and judges the entries of each log, and the rows that stand for what is not held.
-    pub(super) fn new(
-        world: World<'_>,
-        space: &Space,
-        held: &BTreeMap<LogKey, Vec<Entry>>,
-        mut rows: Rows,
-    ) -> Self {
+    /// Judges the entries of each log, and the rows that stand for what is not held.
+    pub(super) fn new(world: World<'_>, space: &Space, mut pieces: Pieces) -> Self {
         let mut reading = Self::default();
-        for (log, entries) in held {
-            let rows = rows.remove(log).unwrap_or_default();
-            reading.log(world, space, *log, entries, rows);
+        for log in pieces.logs.keys().copied().collect::<Vec<_>>() {
+            let chain = pieces.chain(&log);
+            let places = pieces.logs.remove(&log).unwrap_or_default();
+            reading.log(world, space, log, places, chain);
         }
         reading
     }
@@ -192,19 +230,12 @@ impl Reading {
         world: World<'_>,
         space: &Space,
         log: LogKey,
-        entries: &[Entry],
-        rows: Vec<Taken>,
+        places: Vec<Place>,
+        chain: Chain,
     ) {
-        let mut chain = Chain::new(entries);
-        rows.iter().for_each(|row| chain.add(row.sequence, row.entry, row.previous));
         let cuts = Cuts::new(world, space, log, &chain);
-        let mut judged = Vec::with_capacity(rows.len() + entries.len());
-        let opened = entries.iter().map(|e| (e.header().sequence, e.id(), open_piece(space, e)));
-        let opened = opened.map(|(sequence, entry, piece)| (sequence, entry, piece, None));
-        let stated = rows.into_iter().map(|row| {
-            (row.sequence, row.entry, row.piece, Some(row.attested_by.ok_or(Withheld::Unattested)))
-        });
-        for (sequence, entry, piece, attested_by) in stated.chain(opened) {
+        let mut judged = Vec::with_capacity(places.len());
+        for Place { sequence, entry, piece, attested_by, .. } in places {
             match piece {
                 Ok(piece) => {
                     let mut piece = judge(world, space, piece, &cuts);
@@ -233,12 +264,6 @@ impl Reading {
         self.entries.iter().map(|(log, entries)| {
             (*log, self.forked.contains_key(log), entries.iter().map(|(_, judged)| judged))
         })
-    }
-
-    /// Lists the entries that count, of forked logs those of every branch.
-    fn counting(&self) -> BTreeSet<EntryId> {
-        let all = self.entries.values().flatten();
-        all.filter(|(_, entry)| entry.standing.is_ok()).map(|(id, _)| *id).collect()
     }
 
     /// Lists all entries by log and place, those that could not be opened too.
@@ -294,14 +319,14 @@ impl Reading {
             self.entries.get(&log).into_iter().flatten().map(|(id, entry)| (*id, entry)).collect();
         let (mut branch, mut fork) = (Vec::new(), None);
         let mut at = EntryId::default();
-        while let Some(branches) = chain.after.get(&at) {
+        while let Some(branches) = chain.follow(at) {
             let worth = |id: &EntryId| {
                 let descendants = chain.descendants(*id);
                 let chosen = descendants.iter().any(|id| admitted.contains(id));
                 let (counts, built_on) = self.worth(log, descendants, &own);
                 (Reverse(counts), Reverse(chosen), Reverse(built_on), *id)
             };
-            let next = match branches.as_slice() {
+            let next = match branches {
                 [only] => Some(*only),
                 several => {
                     fork = fork.or(Some(branch.len()));
@@ -417,7 +442,7 @@ pub(super) fn author(world: World<'_>, node: NodeId) -> Option<Author> {
     let member = world.directory.node(&node)?;
     Some(Author {
         node: linli_model::author::NodeId(node.0),
-        party: linli_model::author::PartyId(member.party.0),
+        party: PartyId(member.party.0),
         kind: kind(member.kind)?,
         person: None,
         attested_by: Vec::new(),

@@ -164,7 +164,10 @@ impl Core {
                 }
                 let counts = match tips.as_slice() {
                     [tip] => Some((tip.sequence, tip.id)),
-                    _ => Chain::new(&read_log(world, document, log)?).trunk(),
+                    _ => {
+                        let base = world.index.base(&document, &log).map(|base| base.tip);
+                        Chain::of(&read_log(world, document, log)?, base).trunk()
+                    }
                 };
                 points.extend(counts.map(|(sequence, entry)| CutPoint {
                     log,
