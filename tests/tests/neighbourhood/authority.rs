@@ -26,7 +26,12 @@ pub(crate) fn held_back(
 }
 
 /// The grant by which a party is a steward of a space.
-pub(crate) fn grant_of(net: &mut Neighbourhood, id: NodeId, space: SpaceTag, party: PartyId) -> Under {
+pub(crate) fn grant_of(
+    net: &mut Neighbourhood,
+    id: NodeId,
+    space: SpaceTag,
+    party: PartyId,
+) -> Under {
     let grants = net.grants(id, space, party);
     Under::Grant(grants.iter().find(|grant| grant.right == Right::Steward).unwrap().id)
 }

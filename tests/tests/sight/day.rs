@@ -61,6 +61,7 @@ impl Day {
     /// Runs a day of which chance chooses the order of everything that is under way.
     pub(crate) fn run(seed: u64) -> Self {
         let mut net = Neighbourhood::with_officers(seed, 2, 3);
+        net.prunes = true;
         let [hub, centre, station, family, regulator] = [
             PartyKind::Household,
             PartyKind::Centre,

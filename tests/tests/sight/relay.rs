@@ -128,7 +128,8 @@ impl Member {
         }
         let directory = node.replica.directory().clone();
         let index = linli_replica::index::Index::load(store.branches());
-        let mut replica = Replica::new(node.id(), directory, index, Policy::MEMBER);
+        let policy = Policy { prunes: true, ..Policy::MEMBER };
+        let mut replica = Replica::new(node.id(), directory, index, policy);
         let own = store.records(Shelf::Own);
         replica.restore(own.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));
         let (backlog, secret) = (VecDeque::new(), [0; 32]);
@@ -336,6 +337,7 @@ async fn give(day: &mut Day, home: &Path) -> Given {
         listen: Some(free),
         mdns: Interfaces::Off,
         status: Some(free),
+        policy: Policy { prunes: true, ..Policy::CARRIER },
         ..Options::new(home.to_owned(), PASSPHRASE.to_owned(), free)
     };
     let running = Relay::start(options).await.unwrap();

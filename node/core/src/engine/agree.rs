@@ -184,9 +184,9 @@ impl Core {
             let space = self.space_mut(world.directory, tag)?;
             let (state, of_facts) = (space.state(), is_of_facts(space, &document) == Some(true));
             let undue = |order: &Order| world.now < order.terms().at.plus_ms(PRUNE_DELAY_MS);
-            let fallen = orders.iter().filter(|order| {
-                undue(order) && (of_facts || !is_agreed(state, order))
-            });
+            let fallen = orders
+                .iter()
+                .filter(|order| undue(order) && (of_facts || !is_agreed(state, order)));
             let mut fallen: Vec<PruneId> = fallen.map(Order::id).collect();
             fallen.sort();
             for some in fallen.chunks(PRUNE_WITHDRAWN_MAX) {

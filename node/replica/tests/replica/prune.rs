@@ -11,7 +11,7 @@ use linli_replica::id::{
 };
 use linli_replica::limits::PRUNE_DELAY_MS;
 use linli_replica::prune::{Base, Checkpoint, Cut, Terms, document_tag};
-use linli_replica::replica::{Input, Pruned};
+use linli_replica::replica::{Input, Policy, Pruned};
 use proptest::prelude::*;
 
 use crate::community::{key, node};
@@ -41,6 +41,10 @@ impl Town {
         let document = document(7, 1);
         let mut town = Self { network, space: SpaceTag::default(), document };
         town.space = town.terms().tag();
+        for number in [1, 2, 3, 4, 8, 9] {
+            let kind = if number < 8 { Policy::MEMBER } else { Policy::CARRIER };
+            town.network.set_policy(node(number), Policy { prunes: true, ..kind });
+        }
         town.last();
         for member in 1..=4 {
             town.network.want(node(member), town.space);

@@ -123,7 +123,9 @@ mod tests {
         let base = Some(Tip { sequence: 19, id: id(19) });
         // The first five are held and 20 to 22, behind which the log forks.
         let line = (1..=5).chain(20..=22).map(|n| (u64::from(n), id(n), id(n - 1)));
-        let line = line.map(|(n, own, before)| if n == 1 { (n, own, EntryId::default()) } else { (n, own, before) });
+        let line = line.map(
+            |(n, own, before)| if n == 1 { (n, own, EntryId::default()) } else { (n, own, before) },
+        );
         let branches = [(23, id(23), id(22)), (23, id(123), id(22))];
         let places: Vec<_> = line.chain(branches).collect();
         let trunk = |from: usize, base| Chain::new(places[from..].iter().copied(), base).trunk();

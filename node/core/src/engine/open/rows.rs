@@ -48,8 +48,7 @@ impl Core {
         document: DocTag,
         pieces: &mut Pieces,
     ) -> Result<(), CoreError> {
-        if pieces.bases.is_empty()
-            || !is_prunable(self.space_mut(world.directory, tag)?, &document)
+        if pieces.bases.is_empty() || !is_prunable(self.space_mut(world.directory, tag)?, &document)
         {
             return Ok(());
         }

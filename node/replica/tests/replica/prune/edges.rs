@@ -64,7 +64,7 @@ fn an_order_that_others_went_beyond_ends() {
 #[test]
 fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
     let (mut town, _) = Town::pruned(25);
-    town.network.set_policy(node(3), Policy { prunes: false, ..Policy::MEMBER });
+    town.network.set_policy(node(3), Policy::MEMBER);
     town.network.connect(node(3), node(9));
     for _ in 0..60 {
         town.network.tick(1_000);
@@ -82,8 +82,8 @@ fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
     let terms = town.order();
     town.give(&terms);
     assert_eq!(town.notes(9).0, 1);
-    town.network.set_policy(node(9), Policy { prunes: false, ..Policy::CARRIER });
-    town.network.set_policy(node(1), Policy { prunes: false, ..Policy::MEMBER });
+    town.network.set_policy(node(9), Policy::CARRIER);
+    town.network.set_policy(node(1), Policy::MEMBER);
     let again = Terms { at: town.network.now.plus_ms(1), ..terms };
     town.give(&again);
     assert_eq!((town.notes(9).0, town.notes(1).0), (0, 0));
