@@ -25,7 +25,10 @@ use crate::space::Space;
 /// The table of the checkpoint that was last read from, none where it cannot be read: to open it is much work, and
 /// documents are opened often.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Table(Option<(SpaceTag, Prune, Option<Arc<[StatedLog]>>)>);
+pub(in crate::engine) struct Table {
+    of: Option<(SpaceTag, Prune)>,
+    logs: Option<Arc<[StatedLog]>>,
+}
 
 /// A checkpoint that an order names and of which all parts are held.
 struct Stated {
@@ -104,16 +107,14 @@ impl Core {
 
 impl Table {
     fn open(&mut self, space: SpaceTag, stated: &Stated) -> Option<Arc<[StatedLog]>> {
-        if let Some((of, prune, table)) = &self.0
-            && (*of, *prune) == (space, stated.prune)
-        {
-            return table.clone();
+        let of = Some((space, stated.prune));
+        if self.of != of {
+            // One at a time.
+            *self = Self::default();
+            let logs = open(&stated.manifest, &stated.bytes, space).ok().map(Arc::from);
+            *self = Self { of, logs };
         }
-        // One at a time.
-        self.0 = None;
-        let logs = open(&stated.manifest, &stated.bytes, space).ok().map(Arc::from);
-        self.0 = Some((space, stated.prune, logs.clone()));
-        logs
+        self.logs.clone()
     }
 }
 
