@@ -9,31 +9,6 @@ use crate::authority::{forge, grant_of};
 use crate::checkpoints::lie;
 
 #[test]
-fn a_steward_signs_for_nothing_that_it_cannot_compare_whole() {
-    let mut town = Town::new(413);
-    town.net.isolate(town.a);
-    town.net.set(town.c, town.space, ProfileField::Health, "unseen").unwrap();
-    town.net.settle();
-    assert!(town.makes(town.b));
-    // The checkpoint alone comes, and not the entry that it stands for.
-    let unseen = town.written(town.c).pop().unwrap();
-    let part = town.written(town.b).pop().unwrap();
-    let has =
-        |town: &Town, id| town.net.entries(id, town.space).iter().any(|e| e.id() == unseen.id());
-    assert!(has(&town, town.b), "the maker holds it");
-    let made = town.net.checkpoints(town.b, town.space, PROFILE);
-    println!("{made:?} {:?} {:?}", unseen.tip(), part.tip());
-    assert!(made.last().unwrap().manifest.frontier.iter().any(|upto| upto.entry == unseen.id()));
-    assert!(!has(&town, town.a), "the other does not");
-    town.net.inject(town.a, &[part]);
-    town.net.drain();
-    town.net.crash(town.a);
-    assert!(!has(&town, town.a), "still not");
-    assert_eq!(town.furthest(town.a).1, Finding::Unknown(1));
-    assert!(!town.agrees(town.a));
-}
-
-#[test]
 fn a_lying_stewards_checkpoint_is_not_signed_by_the_other() {
     // Both say that they reach as far: here the lie is asked first.
     let lied = |seed| {
