@@ -161,6 +161,9 @@ pub struct Author {
     pub kind: PartyKind,
     /// The person, where the caller can prove one.
     pub person: Option<Person>,
+    /// The parties whose word it is that this author wrote it, where the author's own signature is not at hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attested_by: Vec<PartyId>,
 }
 
 /// Answers who wrote an operation.

@@ -166,6 +166,7 @@ fn authority(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErr
         "keys.exposure" => reading(node, body, What::Listed, exposure::ask),
         "keys.rotate" => answer(node, body, rotation::rotate),
         "keys.checkpoint" => answer(node, body, checkpoints::make),
+        "keys.checkpoint-withdraw" => answer(node, body, checkpoints::withdraw),
         "keys.checkpoints" => reading(node, body, What::Listed, checkpoints::list),
         "keys.hand-over" => answer(node, body, hand_over::begin),
         "keys.datamap" => Ok(Reply::Work(datamap::begin(node, &read(body)?))),
@@ -291,6 +292,7 @@ impl From<CoreError> for ApiError {
                 Code::Invalid
             }
             CoreError::Held(_)
+            | CoreError::Prune(_)
             | CoreError::Record(_)
             | CoreError::Certificate(_)
             | CoreError::Epoch(_)

@@ -40,6 +40,8 @@ mod offline;
 mod persons;
 #[path = "neighbourhood/power.rs"]
 mod power;
+#[path = "neighbourhood/pruning.rs"]
+mod pruning;
 #[path = "neighbourhood/recovery.rs"]
 mod recovery;
 #[path = "neighbourhood/removal.rs"]

@@ -1,6 +1,7 @@
 # Profiles, cards and alerts as people read them.
 
 who-person = { $person }, { $party }
+who-attested = { $who } (attested by { $parties })
 who-at = { $who }, { $at }
 field-line = { $field }: { $values }
 field-value = { $value } ({ $by })

@@ -1,6 +1,7 @@
 # 档案、急救卡和警报，供人阅读。
 
 who-person = { $person }，{ $party }
+who-attested = { $who }（由 { $parties } 证明）
 who-at = { $who }，{ $at }
 field-line = { $field }：{ $values }
 field-value = { $value }（{ $by }）

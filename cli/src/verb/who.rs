@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linli_node::api::{grants::PartyRef, network::PartyList};
 use serde_json::Value;
 
-use super::keys::party;
+use super::{keys::party, short};
 use crate::{
     context::Context,
     output::{field, printable},
@@ -30,8 +30,25 @@ impl Parties {
         Ok(Self(rows.into_iter().map(|row| (row.party, row.name)).collect()))
     }
 
-    /// A person and the party, or the party alone where nobody was named.
+    /// Whoever wrote something, and on whose word that is known where it is not on their own.
     pub(super) fn author(&self, context: &Context, author: &Value) -> String {
+        let who = self.signer(context, author);
+        let by = author.get("attested_by").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let named = |id: &Value| {
+            let id = id.as_str().unwrap_or_default();
+            let name = self.0.get(id).and_then(Option::as_deref);
+            name.map_or_else(|| short(id), printable)
+        };
+        let parties: Vec<String> = by.iter().map(named).collect();
+        if parties.is_empty() {
+            return who;
+        }
+        let arguments = [("who", who.into()), ("parties", parties.join(", ").into())];
+        context.text.say("who-attested", &arguments)
+    }
+
+    /// A person and the party, or the party alone where nobody was named.
+    fn signer(&self, context: &Context, author: &Value) -> String {
         let id = field(author, "party");
         let name = self.0.get(&id).cloned().flatten();
         let party = party(context, &PartyRef { party: id, kind: field(author, "kind"), name });

@@ -19,7 +19,13 @@ pub(crate) struct Node {
 
 pub(crate) fn node(n: u8, kind: PartyKind, role: Option<Role>) -> Node {
     let person = role.map(|role| Person { id: format!("p{n}"), name: "某人".into(), role });
-    let author = Author { node: NodeId([n; 32]), party: PartyId([n; 32]), kind, person };
+    let author = Author {
+        node: NodeId([n; 32]),
+        party: PartyId([n; 32]),
+        kind,
+        person,
+        attested_by: Vec::new(),
+    };
     Node { author, actor: ActorId::from([n; 16].as_slice()) }
 }
 

@@ -111,6 +111,10 @@ whats! {
     Consent = 18 "consent";
     /// It was said that entries stay held back.
     Refused = 19 "refused";
+    /// It was signed that a checkpoint stands for what carriers may drop.
+    Agreed = 23 "agreed";
+    /// What was signed for a checkpoint was taken back.
+    AgreementWithdrawn = 24 "agreement-withdrawn";
     /// A person was added.
     PersonAdded = 20 "person-added";
     /// A person was ended.
@@ -412,6 +416,14 @@ impl AuditRecord {
             Act::Refuse { entries } => {
                 record.count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
                 What::Refused
+            }
+            Act::Prune(prune) => {
+                record.detail = Some(prune.entry.to_string());
+                What::Agreed
+            }
+            Act::Withdraw(prune) => {
+                record.detail = Some(prune.entry.to_string());
+                What::AgreementWithdrawn
             }
         };
         Some(record)

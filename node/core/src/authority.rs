@@ -8,6 +8,7 @@ mod certificate;
 mod epoch;
 mod evaluate;
 mod graph;
+mod prune;
 mod set;
 mod state;
 mod verdict;
@@ -17,6 +18,7 @@ pub use certificate::{
     SpaceCertificateError, SpaceId, Under,
 };
 pub use epoch::{Epoch, EpochError, EpochKey, mint, open_parents};
+pub use prune::{Agreement, Prune};
 pub use verdict::{Verdict, Written};
 
 #[cfg(doc)]

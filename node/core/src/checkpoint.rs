@@ -14,11 +14,12 @@ use linli_replica::id::{EntryId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Decoder, Encode};
 
-use crate::document::Judged;
+use crate::document::{Cost, Judged, cost};
 use crate::limits::{
     CHECKPOINT_BYTES_MAX, CHECKPOINT_CHANGES_MAX, CHECKPOINT_INFLATED_BYTES_MAX,
     CHECKPOINT_INFLATION_MAX, CHECKPOINT_PART_BYTES_MAX, CHECKPOINT_PARTS_MAX,
-    CHECKPOINT_PEOPLE_MAX, CHECKPOINT_ROWS_MAX, CUT_LOGS_MAX,
+    CHECKPOINT_PEOPLE_MAX, CHECKPOINT_ROWS_MAX, CHECKPOINT_TEXT_BYTES_MAX, CHECKPOINT_VALUES_MAX,
+    CUT_LOGS_MAX,
 };
 use crate::payload::{Binding, Content};
 use crate::person::PersonCertificate;
@@ -26,7 +27,7 @@ use crate::person::PersonCertificate;
 mod check;
 mod join;
 
-pub(crate) use check::{HeldLog, check};
+pub(crate) use check::{HeldLog, check, is_same};
 pub(crate) use join::{Found, join};
 
 /// How far something reaches in one log.
@@ -99,20 +100,20 @@ pub(crate) struct Whole(Vec<Covered>);
 /// An entry as a checkpoint states it.
 #[derive(Debug)]
 pub(crate) struct StatedRow {
-    entry: EntryId,
-    at: Timestamp,
+    pub(crate) entry: EntryId,
+    pub(crate) at: Timestamp,
     /// The bytes of a person's certificate.
-    certificate: Option<Arc<[u8]>>,
+    pub(crate) certificate: Option<Arc<[u8]>>,
     /// The bytes of each change.
-    changes: Vec<Vec<u8>>,
+    pub(crate) changes: Vec<Vec<u8>>,
 }
 
 /// A log as a checkpoint states it, from its first entry on.
 #[derive(Debug)]
 pub(crate) struct StatedLog {
-    log: LogKey,
-    binding: Binding,
-    rows: Vec<StatedRow>,
+    pub(crate) log: LogKey,
+    pub(crate) binding: Binding,
+    pub(crate) rows: Vec<StatedRow>,
 }
 
 /// A checkpoint that a steward wrote, and what comparing it with what is held showed.
@@ -323,20 +324,33 @@ pub(crate) fn open(
         return Err(Flaw::Unreadable);
     }
     let mut stated = Vec::with_capacity(logs.len());
+    let mut sum = Cost::default();
     for (upto, log) in manifest.frontier.iter().zip(logs) {
         log.binding.verify(upto.log, space).map_err(|_| Flaw::Unbound)?;
-        stated.push(log.open(*upto, &people).ok_or(Flaw::Unreadable)?);
+        let log = log.open(*upto, &people).ok_or(Flaw::Unreadable)?;
+        for change in log.rows.iter().flat_map(|row| &row.changes) {
+            sum.add(cost(change).filter(|_| is_moderate(sum)).ok_or(Flaw::Unreadable)?);
+        }
+        stated.push(log);
     }
-    Ok(stated)
+    if is_moderate(sum) { Ok(stated) } else { Err(Flaw::Unreadable) }
 }
 
-/// How much of a checkpoint is left while it is put together.
-#[derive(Debug, Default)]
+/// Says whether changes may be decoded together.
+const fn is_moderate(sum: Cost) -> bool {
+    sum.values <= CHECKPOINT_VALUES_MAX && sum.text_bytes <= CHECKPOINT_TEXT_BYTES_MAX
+}
+
+/// How much of a checkpoint is left while it is put together. What changes unfold to is shared out among the logs: a
+/// hundred bytes may claim much, and one writer's would leave no room for the others'.
+#[derive(Debug)]
 pub(crate) struct Room {
     rows: usize,
     changes: usize,
     bytes: usize,
     people: BTreeSet<Vec<u8>>,
+    logs: BTreeMap<LogKey, Cost>,
+    share: Cost,
 }
 
 impl Room {
@@ -345,20 +359,40 @@ impl Room {
     /// Bytes of what a log says of itself, and of the heads of its columns: at most.
     const LOG_BYTES: usize = 512;
 
-    /// Takes an entry in; says whether it fits. Whatever fits can be sealed even where nothing shrinks.
+    /// Begins to count, for so many logs.
+    pub(crate) fn new(logs: usize) -> Self {
+        let logs = u64::try_from(logs.max(1)).unwrap_or(u64::MAX);
+        let share = Cost {
+            values: CHECKPOINT_VALUES_MAX / logs,
+            text_bytes: CHECKPOINT_TEXT_BYTES_MAX / logs,
+        };
+        let (people, logs) = (BTreeSet::new(), BTreeMap::new());
+        Self { rows: 0, changes: 0, bytes: 0, people, logs, share }
+    }
+
+    /// Takes an entry in if it fits, and says whether it does. Whatever fits can be sealed even where nothing shrinks.
     pub(crate) fn take(&mut self, entry: &Judged) -> bool {
         let raw = entry.changes.iter().map(|change| change.raw_bytes().len() + 4);
-        self.rows += 1;
-        self.changes += entry.changes.len();
-        self.bytes += Self::ROW_BYTES + raw.sum::<usize>();
-        if let Some(person) = entry.certificate.as_ref().map(|person| person.encode()) {
-            let bytes = person.len() + 8;
-            self.bytes += if self.people.insert(person) { bytes } else { 0 };
+        let mut own = self.logs.get(&entry.log).copied().unwrap_or_default();
+        let costs = entry.changes.iter().filter_map(|change| cost(change.raw_bytes()));
+        costs.for_each(|cost| own.add(cost));
+        let person = entry.certificate.as_ref().map(|person| person.encode());
+        let person = person.filter(|person| !self.people.contains(person));
+        let bytes = Self::ROW_BYTES + person.as_ref().map_or(0, |person| person.len() + 8);
+        let bytes = self.bytes + bytes + raw.sum::<usize>();
+        let changes = self.changes + entry.changes.len();
+        let fits = self.rows < CHECKPOINT_ROWS_MAX
+            && changes <= CHECKPOINT_CHANGES_MAX
+            && own.values <= self.share.values
+            && own.text_bytes <= self.share.text_bytes
+            && self.people.len() + usize::from(person.is_some()) <= CHECKPOINT_PEOPLE_MAX
+            && bytes <= CHECKPOINT_BYTES_MAX - (CUT_LOGS_MAX + 64) * Self::LOG_BYTES;
+        if fits {
+            (self.rows, self.changes, self.bytes) = (self.rows + 1, changes, bytes);
+            self.people.extend(person);
+            self.logs.insert(entry.log, own);
         }
-        self.rows <= CHECKPOINT_ROWS_MAX
-            && self.changes <= CHECKPOINT_CHANGES_MAX
-            && self.people.len() <= CHECKPOINT_PEOPLE_MAX
-            && self.bytes <= CHECKPOINT_BYTES_MAX - (CUT_LOGS_MAX + 64) * Self::LOG_BYTES
+        fits
     }
 }
 

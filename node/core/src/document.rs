@@ -10,6 +10,7 @@ mod change;
 mod run;
 
 pub use change::read_change;
+pub(crate) use change::{Cost, cost};
 pub(crate) use run::{Judged, apply};
 
 const ACTOR_CONTEXT: &str = "linli 1 automerge actor";
@@ -60,6 +61,9 @@ pub enum Withheld {
     /// It builds on a change that is withheld or has not arrived.
     #[error("it builds on something that has not arrived or does not count")]
     MissingDependency,
+    /// What it says is known from a checkpoint only, and no agreement of stewards stands for that.
+    #[error("it is known from a checkpoint only, and no two stewards stand for that")]
+    Unattested,
     /// Its log forked: another branch stands, or nobody has built on it.
     #[error("its author's device wrote two histories, and the other one stands")]
     Forked,

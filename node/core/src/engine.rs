@@ -31,6 +31,7 @@ use crate::limits::OPEN_DOCUMENTS_MAX;
 use crate::secret::Secret;
 use crate::space::{BadSpaceRecord, Kept, Space};
 
+mod agree;
 mod checkpoint;
 mod draft;
 mod edit;
@@ -126,6 +127,8 @@ pub struct Core {
     signed_late: BTreeSet<(SpaceTag, DocTag)>,
     /// Checkpoints that contradicted what is held when they were last compared, since the start.
     wrong: BTreeMap<(SpaceTag, DocTag), Vec<Checkpoint>>,
+    /// The checkpoint that was last read from.
+    table: open::Table,
     uses: u64,
 }
 
@@ -242,6 +245,7 @@ impl Core {
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             signed_late: BTreeSet::new(),
+            table: open::Table::default(),
             wrong: BTreeMap::new(),
             uses: 0,
         };

@@ -127,6 +127,13 @@ pub const CHECKPOINT_ROWS_MAX: usize = 1 << 16;
 /// Changes in one checkpoint, of all entries together. Mostly an entry has one.
 pub const CHECKPOINT_CHANGES_MAX: usize = CHECKPOINT_ROWS_MAX;
 
+/// Values in the longest columns of all changes of a checkpoint together: runs of one value take a few bytes
+/// however many it is repeated. 70 months of readings every three minutes.
+pub const CHECKPOINT_VALUES_MAX: u64 = 1 << 20;
+
+/// Bytes of all texts of a checkpoint once repeated ones are written out: four times what it inflates to.
+pub const CHECKPOINT_TEXT_BYTES_MAX: u64 = 64 << 20;
+
 /// Checkpoints of one node in one document that are compared: those that say they reach furthest.
 pub const CHECKPOINTS_COMPARED_MAX: usize = 4;
 

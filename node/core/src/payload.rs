@@ -21,7 +21,7 @@ pub struct Payload {
     pub at: Timestamp,
     /// Whose log this is: in the first entry of a log in each document, and repeated where asked.
     pub binding: Option<Binding>,
-    /// The document's name, in the first entry of a log in it.
+    /// The document's name, in the first entry of a log in it and of a checkpoint.
     pub name: Option<String>,
     /// What is written.
     pub content: Content,
@@ -186,6 +186,11 @@ impl Content {
         | Self::Checkpoint(items)
         | Self::Recovery(items)) = self;
         items
+    }
+
+    /// Says whether it is the first part of a checkpoint, which says the document's name again.
+    pub(crate) const fn begins_checkpoint(&self) -> bool {
+        matches!(self, Self::Checkpoint(items) if items.len() == 2)
     }
 
     /// Says whether it belongs into a document that has a name: not into the one of the certificates.

@@ -409,6 +409,12 @@ impl Space {
         out
     }
 
+    /// Lists the stewards of this time.
+    #[must_use]
+    pub fn stewards(&self, directory: &Directory, now: Timestamp) -> BTreeSet<PartyId> {
+        self.state.stewards(&self.out(directory, now), now)
+    }
+
     /// Says whether an entry counts as its party's word. `within` says whether it is the entry of a cut's
     /// point, or before it in the same branch.
     pub(crate) fn counts(

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grants::NodeRef;
-use super::{Acting, methods};
+use super::grants::{NodeRef, PartyRef};
+use super::{Acting, Done, methods};
 
 methods! {
     "keys.checkpoint" KeysCheckpoint => CheckpointAnswer;
+    "keys.checkpoint-withdraw" CheckpointWithdraw => Done;
     "keys.checkpoints" CheckpointList => Vec<CheckpointRow>;
 }
 
-/// Writes checkpoints, some spaces at a time.
+/// Writes checkpoints, or signs for them, some spaces at a time.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct KeysCheckpoint {
     /// One elder's spaces; all where it is not given.
@@ -19,6 +20,9 @@ pub struct KeysCheckpoint {
     pub after: Option<String>,
     /// How many spaces to look at, at most 8.
     pub limit: u64,
+    /// Whether to sign for those that agree with what is held, and to write none.
+    #[serde(default)]
+    pub agree: bool,
     /// Who acts.
     pub acting: Option<Acting>,
 }
@@ -32,12 +36,27 @@ pub struct CheckpointAnswer {
     pub seen: u64,
     /// Checkpoints written.
     pub made: u64,
+    /// Checkpoints signed for.
+    pub signed: u64,
+    /// Orders to prune that were given.
+    pub ordered: u64,
     /// Documents left as they are: a member may not read what is older, or they are too large.
     pub left: u64,
     /// Documents that could not be looked at or written to.
     pub failed: u64,
     /// Where the next request goes on; none when all is done.
     pub next: Option<String>,
+}
+
+/// Takes back what was signed for a checkpoint, and the order to prune that rests on it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CheckpointWithdraw {
+    /// The elder.
+    pub elder: String,
+    /// The checkpoint, or the beginning of its id.
+    pub entry: String,
+    /// Who acts.
+    pub acting: Option<Acting>,
 }
 
 /// Compares the checkpoints of documents with what is held, and lists them.
@@ -68,4 +87,14 @@ pub struct CheckpointRow {
     pub unknown: u64,
     /// What is wrong: `unreadable`, `unbound`, `bad_change`, `other_entry`, `other_changes` or `other_author`.
     pub flaw: Option<String>,
+    /// The stewards of this time who have signed for it.
+    pub signed: Vec<PartyRef>,
+    /// Whose signature it lacks: one of them suffices. Nobody's where it is agreed on.
+    pub missing: Vec<PartyRef>,
+    /// Whether it is agreed on.
+    pub agreed: bool,
+    /// When carriers were ordered to drop what it stands for.
+    pub ordered_ms: Option<u64>,
+    /// From when on they do.
+    pub prunes_from_ms: Option<u64>,
 }

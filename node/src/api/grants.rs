@@ -337,7 +337,7 @@ pub struct HeldRow {
     pub by: NodeRef,
     /// Whether this node wrote it.
     pub own: bool,
-    /// `past_cut`, `ended` or `person_ended`.
+    /// `past_cut`, `ended`, `person_ended` or `unattested`.
     pub reason: String,
     /// When it was signed.
     pub at_ms: Option<u64>,

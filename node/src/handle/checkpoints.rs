@@ -1,18 +1,23 @@
-//! Checkpoints: written on demand, compared on demand with what is held, and told where they are wrong.
+//! Checkpoints: written on demand, compared on demand with what is held, and told where they are wrong; signed for on
+//! demand, and ordered where stewards agree.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use linli_core::audit::{AuditRecord, What};
 use linli_core::checkpoint::{Checkpoint, Finding, Flaw};
-use linli_core::engine::CoreError;
-use linli_replica::id::{DocTag, EntryId, SpaceTag};
-use linli_replica::replica::Save;
+use linli_core::engine::{Authored, CoreError};
+use linli_replica::id::{DocTag, EntryId, PartyId, SpaceTag};
+use linli_replica::limits::PRUNE_DELAY_MS;
+use linli_replica::prune::Order;
+use linli_replica::replica::{Policy, Save};
 
 use super::held::by;
-use super::{Outcome, elders, invalid, now_known, spaces};
-use crate::api::ApiError;
-use crate::api::checkpoints::{CheckpointAnswer, CheckpointList, CheckpointRow, KeysCheckpoint};
+use super::{Outcome, elders, invalid, not_found, now_known, spaces};
+use crate::api::checkpoints::{
+    CheckpointAnswer, CheckpointList, CheckpointRow, CheckpointWithdraw, KeysCheckpoint,
+};
+use crate::api::{ApiError, Done};
 use crate::node::{Node, now, world};
 
 /// Spaces looked at by one request: an alert waits for no longer turn of the driver.
@@ -49,7 +54,9 @@ pub(crate) fn make(node: &mut Node, request: KeysCheckpoint) -> Outcome<Checkpoi
             continue;
         }
         for (document, entries) in documents(node, space) {
-            if entries >= WORTH_ENTRIES {
+            if request.agree {
+                sign(node, (space, document), &mut answer, &mut saves);
+            } else if entries >= WORTH_ENTRIES {
                 write(node, (space, document), &mut answer, &mut saves);
             }
         }
@@ -87,6 +94,72 @@ fn write(
         Err(CoreError::NotForAll | CoreError::TooLargeToCheckpoint) => answer.left += 1,
         Err(error) => failed(answer, space, &error),
     }
+}
+
+/// Signs for a checkpoint of a document, and gives the order where stewards have agreed and this node keeps the key.
+fn sign(
+    node: &mut Node,
+    (space, document): (SpaceTag, DocTag),
+    answer: &mut CheckpointAnswer,
+    saves: &mut BTreeSet<Save>,
+) {
+    let world = world(&node.replica, &node.store);
+    let signed = node.core.agree(world, &mut node.rng, space, document);
+    answer.signed += take(node, space, signed, answer, saves);
+    // Others would refuse what they do not know.
+    if Policy::MEMBER.prunes {
+        let world = self::world(&node.replica, &node.store);
+        let ordered = node.core.order_pruning(world, &mut node.rng, space, document);
+        answer.ordered += take(node, space, ordered, answer, saves);
+    }
+}
+
+/// Takes what was written, if anything; says how much.
+fn take(
+    node: &mut Node,
+    space: SpaceTag,
+    written: Result<Option<Authored>, CoreError>,
+    answer: &mut CheckpointAnswer,
+    saves: &mut BTreeSet<Save>,
+) -> u64 {
+    match written {
+        Ok(Some(authored)) => {
+            saves.insert(node.author(authored));
+            return 1;
+        }
+        // Whoever keeps the key gives the order.
+        Ok(None) | Err(CoreError::NoCarrierKey(_)) => {}
+        Err(CoreError::NotForAll) => answer.left += 1,
+        Err(error) => failed(answer, space, &error),
+    }
+    0
+}
+
+pub(crate) fn withdraw(node: &mut Node, request: CheckpointWithdraw) -> Outcome<Done> {
+    node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let elder = elders::find(node, &request.elder)?;
+    let mut fitting: BTreeSet<(SpaceTag, EntryId)> = BTreeSet::new();
+    for (space, _) in spaces::about(node, elder)? {
+        let world = world(&node.replica, &node.store);
+        let agreements = &node.core.space(world, space)?.state().agreements;
+        let signed = agreements.iter().filter(|(_, agreement)| agreement.is_signed());
+        let named = signed.map(|(prune, _)| prune.entry);
+        let named = named.filter(|entry| entry.to_string().starts_with(&request.entry));
+        fitting.extend(named.map(|entry| (space, entry)));
+    }
+    let mut fitting = fitting.into_iter().filter(|_| !request.entry.is_empty());
+    let (Some((space, entry)), None) = (fitting.next(), fitting.next()) else {
+        return Err(not_found("no one checkpoint that was signed for begins like this"));
+    };
+    let world = world(&node.replica, &node.store);
+    let written = node.core.withdraw(world, &mut node.rng, space, entry)?;
+    let saves = written.map(|authored| node.author(authored)).into_iter().collect();
+    let world = self::world(&node.replica, &node.store);
+    let agreements = &node.core.space(world, space)?.state().agreements;
+    if agreements.iter().any(|(prune, of)| prune.entry == entry && of.stands()) {
+        return Err(not_found("not all that was signed for it could be taken back: ask again"));
+    }
+    Ok((Done {}, saves))
 }
 
 fn failed(answer: &mut CheckpointAnswer, space: SpaceTag, error: &CoreError) {
@@ -158,9 +231,17 @@ fn row(
     found: &Checkpoint,
 ) -> Result<CheckpointRow, CoreError> {
     let world = world(&node.replica, &node.store);
+    let orders = node.core.prune_orders(world, space, document)?;
     let held = node.core.space(world, space)?;
     let name = held.name_of(&document).unwrap_or_default().to_owned();
     let scope = held.kind().to_owned();
+    let (terms, stewards) = (found.terms(document), held.stewards(world.directory, world.now));
+    let signed = held.state().signed(&terms, &stewards);
+    let agreed = held.state().is_agreed(&terms, &stewards);
+    let missing = stewards.into_iter().filter(|party| !agreed && !signed.contains(party));
+    let missing: Vec<PartyId> = missing.collect();
+    let of = |order: &&Order| order.terms().checkpoint.is_some_and(|c| c.entry == found.entry);
+    let ordered = orders.iter().find(of).map(|order| order.terms().at);
     let (finding, unknown, flaw) = words(found.finding);
     Ok(CheckpointRow {
         entry: found.entry.to_string(),
@@ -172,6 +253,11 @@ fn row(
         finding: finding.to_owned(),
         unknown,
         flaw: flaw.map(str::to_owned),
+        signed: signed.into_iter().map(|party| spaces::party_ref(node, party)).collect(),
+        missing: missing.into_iter().map(|party| spaces::party_ref(node, party)).collect(),
+        agreed,
+        ordered_ms: ordered.map(|at| at.0),
+        prunes_from_ms: ordered.map(|at| at.plus_ms(PRUNE_DELAY_MS).0),
     })
 }
 

@@ -88,7 +88,8 @@ fn of_space(node: &mut Node, space: SpaceTag, found: &mut Vec<Held>) -> Result<(
                 reason: reason.to_owned(),
                 at_ms: entry.at.map(|at| at.0),
                 refused: refused.contains(&entry.entry),
-                may_judge,
+                // Stewards agree on the checkpoint again, or they do not.
+                may_judge: may_judge && entry.reason != Withheld::Unattested,
             };
             found.push(Held { space, document, entry, row });
         }
@@ -102,6 +103,7 @@ const fn reason(withheld: Withheld) -> Option<&'static str> {
         Withheld::PastCut => Some("past_cut"),
         Withheld::Ended => Some("ended"),
         Withheld::PersonEnded => Some("person_ended"),
+        Withheld::Unattested => Some("unattested"),
         Withheld::NoKey
         | Withheld::Damaged
         | Withheld::Unbound

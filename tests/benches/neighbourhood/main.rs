@@ -10,10 +10,11 @@
 //! - at rest: the memory of a node with 10,000 elders, and how soon it answers;
 //! - relayed: first sync and alerts through a relay, and everything into its carrier;
 //! - idle: the memory that a connected node takes up at a relay;
+//! - checkpoint: the bytes of a checkpoint and of what stays, against those of all that it stands for;
 //! - size: the bytes of the released `linli-relay`.
 //!
 //! `cargo bench -p linli-tests -- sync` runs one of them: `sync`, `elders`, `alert`, `grant`, `rest`, `relayed`,
-//! `idle` or `size`.
+//! `idle`, `checkpoint` or `size`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -26,6 +27,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod alert;
+mod checkpoint;
 mod grant;
 mod idle;
 mod plain;
@@ -89,6 +91,9 @@ fn main() {
         }
         if asked("idle") {
             idle::measure(directory.path()).await;
+        }
+        if asked("checkpoint") {
+            checkpoint::measure();
         }
         if asked("size") {
             size::measure();

@@ -163,7 +163,8 @@ impl Neighbourhood {
         self.node_mut(id).with_core(now, |core, world, _| {
             let authority = core.space(world, space)?.authority_document();
             let tags: Vec<DocTag> = world.index.documents(&space).map(|(tag, _)| tag).collect();
-            let reserved = [authority, linli_core::kdf::recovery_tag(&space)];
+            let orders = linli_replica::prune::document_tag(&space);
+            let reserved = [authority, linli_core::kdf::recovery_tag(&space), orders];
             let tags = tags.into_iter().filter(|tag| !reserved.contains(tag));
             tags.map(|tag| Ok((tag, core.open(world, space, tag).map(show)?))).collect()
         })

@@ -26,13 +26,18 @@ pub(crate) fn held_back(
 }
 
 /// The grant by which a party is a steward of a space.
-fn grant_of(net: &mut Neighbourhood, id: NodeId, space: SpaceTag, party: PartyId) -> Under {
+pub(crate) fn grant_of(
+    net: &mut Neighbourhood,
+    id: NodeId,
+    space: SpaceTag,
+    party: PartyId,
+) -> Under {
     let grants = net.grants(id, space, party);
     Under::Grant(grants.iter().find(|grant| grant.right == Right::Steward).unwrap().id)
 }
 
 /// Has a node sign a certificate past its core's rules, and publishes it in the node's own log.
-fn forge(
+pub(crate) fn forge(
     net: &mut Neighbourhood,
     id: NodeId,
     space: SpaceTag,

@@ -60,7 +60,7 @@ fn view(net: &mut Neighbourhood, id: NodeId, space: SpaceTag) -> View {
 }
 
 /// Writes a checkpoint that says what its steward likes: the honest one, with one entry's id exchanged.
-fn lie(net: &mut Neighbourhood, id: NodeId, space: SpaceTag, victim: EntryId) {
+pub(crate) fn lie(net: &mut Neighbourhood, id: NodeId, space: SpaceTag, victim: EntryId) {
     assert!(make(net, id, space).unwrap());
     let mut forger = net.forger(id, space, PROFILE);
     let honest: Vec<Content> = net

@@ -191,6 +191,7 @@ fn alert_length(s: &mut Scene, cause: &str, card: Option<CardKey>) -> usize {
         party: linli_model::author::PartyId(party.0),
         kind: linli_model::author::PartyKind::Household,
         person: None,
+        attested_by: Vec::new(),
     };
     let fact = Fact::new(Timestamp(1), &author, &Facts::empty(), raised);
     let urgency = Urgency::Urgent;

@@ -1,4 +1,4 @@
-use linli_node::api::checkpoints::{CheckpointAnswer, KeysCheckpoint};
+use linli_node::api::checkpoints::{CheckpointAnswer, CheckpointWithdraw, KeysCheckpoint};
 
 use crate::{context::Context, failure::Exit};
 
@@ -9,6 +9,13 @@ const AT_ONCE: u64 = 8;
 pub(crate) struct Checkpoint {
     #[command(flatten)]
     what: What,
+    /// Sign for the checkpoint that reaches furthest and agrees with all that is held here; write none. Where stewards
+    /// of two parties have signed, carriers are ordered to drop what it stands for
+    #[arg(long)]
+    agree: bool,
+    /// Take back what was signed for a checkpoint, and the order: its id, or the beginning of it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["agree", "all"])]
+    withdraw: Option<String>,
 }
 
 /// Whose spaces.
@@ -25,8 +32,13 @@ struct What {
 impl Checkpoint {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let acting = context.acting()?;
-        let elder = self.what.elder;
-        let mut request = KeysCheckpoint { elder, after: None, limit: AT_ONCE, acting };
+        let (elder, agree) = (self.what.elder, self.agree);
+        if let (Some(elder), Some(entry)) = (&elder, self.withdraw) {
+            let request = CheckpointWithdraw { elder: elder.clone(), entry, acting };
+            let done = context.client().await?.call(&request).await?;
+            return context.show(&done, || context.text.say("checkpoint-withdrawn", &[]));
+        }
+        let mut request = KeysCheckpoint { elder, after: None, limit: AT_ONCE, agree, acting };
         let client = context.client().await?;
         let mut sum = CheckpointAnswer::default();
         loop {
@@ -34,6 +46,8 @@ impl Checkpoint {
             sum.total = answer.total;
             sum.seen += answer.seen;
             sum.made += answer.made;
+            sum.signed += answer.signed;
+            sum.ordered += answer.ordered;
             sum.left += answer.left;
             sum.failed += answer.failed;
             if answer.next.is_none() {
@@ -45,10 +59,13 @@ impl Checkpoint {
             let arguments = [
                 ("seen", sum.seen.into()),
                 ("made", sum.made.into()),
+                ("signed", sum.signed.into()),
+                ("ordered", sum.ordered.into()),
                 ("left", sum.left.into()),
                 ("failed", sum.failed.into()),
             ];
-            context.text.say("checkpoint-done", &arguments)
+            let key = if agree { "checkpoint-agreed" } else { "checkpoint-done" };
+            context.text.say(key, &arguments)
         })
     }
 }

@@ -1,4 +1,5 @@
 use linli_node::api::checkpoints::{CheckpointList, CheckpointRow};
+use linli_node::api::grants::PartyRef;
 
 use super::{consent::scope, grants::party};
 use crate::{
@@ -31,10 +32,34 @@ fn table(context: &Context, rows: &[CheckpointRow]) -> String {
             context.zone.show(row.at_ms),
             row.entries.to_string(),
             found(context, row),
+            agreement(context, row),
         ]
     };
-    let columns = ["id", "document", "data", "written-by", "signed-at", "entries", "compared"];
+    let columns =
+        ["id", "document", "data", "written-by", "signed-at", "entries", "compared", "agreement"];
     Columns(&columns).table(&context.text, rows.iter().map(row).collect())
+}
+
+/// Who has signed for it, whose signature it lacks, and from when on carriers drop what it stands for.
+fn agreement(context: &Context, row: &CheckpointRow) -> String {
+    let names = |parties: &[PartyRef]| {
+        let names: Vec<String> = parties.iter().map(|of| party(context, of)).collect();
+        names.join(", ")
+    };
+    let signed = names(&row.signed);
+    match row.prunes_from_ms {
+        _ if row.signed.is_empty() => String::new(),
+        Some(from) => {
+            let at = context.zone.show(from);
+            context.text.say("agreement-ordered", &[("signed", signed.into()), ("at", at.into())])
+        }
+        None if row.agreed => context.text.say("agreement-reached", &[("signed", signed.into())]),
+        None => {
+            let missing = names(&row.missing);
+            let arguments = [("signed", signed.into()), ("missing", missing.into())];
+            context.text.say("agreement-lacks", &arguments)
+        }
+    }
 }
 
 /// What comparing it with what is held showed.

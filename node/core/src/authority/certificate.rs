@@ -11,6 +11,7 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use super::epoch::Epoch;
+use super::prune::Prune;
 use crate::kdf::{self, DocumentSecret};
 use crate::limits::{CODE_BYTES_MAX, CUT_LOGS_MAX, HEADS_MAX, PARENTS_MAX};
 
@@ -206,6 +207,12 @@ pub enum Act {
         #[n(0)]
         entries: Vec<EntryId>,
     },
+    /// Says that a checkpoint agrees with what its signer holds: carriers may drop what it stands for.
+    #[n(10)]
+    Prune(#[n(0)] Prune),
+    /// Takes back what was signed for a checkpoint, by whomever, except by those who had seen this.
+    #[n(11)]
+    Withdraw(#[n(0)] Prune),
 }
 
 /// By what authority a signer acts.
@@ -502,6 +509,7 @@ impl Act {
             Self::Admit { entries } | Self::Refuse { entries } => {
                 crate::codec::is_ascending(entries)
             }
+            Self::Prune(prune) | Self::Withdraw(prune) => prune.is_sound(),
         }
     }
 }

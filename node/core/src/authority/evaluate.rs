@@ -13,6 +13,7 @@ use super::set::SpaceCertificates;
 use super::state::{Community, Death, Refusal, SpaceState};
 use crate::limits::DELEGATION_MAX;
 
+mod agree;
 mod report;
 mod title;
 
@@ -103,7 +104,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 | Act::Epoch(_)
                 | Act::Cut { .. }
                 | Act::Admit { .. }
-                | Act::Refuse { .. },
+                | Act::Refuse { .. }
+                | Act::Prune(_)
+                | Act::Withdraw(_),
             )
             | None => {}
         }
@@ -148,7 +151,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
             | Act::HandOver(_)
             | Act::Epoch(_)
             | Act::Admit { .. }
-            | Act::Refuse { .. } => {}
+            | Act::Refuse { .. }
+            | Act::Prune(_)
+            | Act::Withdraw(_) => {}
         }
         Ok(authority)
     }

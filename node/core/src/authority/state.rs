@@ -11,6 +11,7 @@ use linli_replica::limits::CLOCK_SKEW_MS_MAX;
 
 use super::certificate::{CutPoint, Genesis, Owner, Right, SpaceId, Under};
 use super::epoch::Epoch;
+use super::prune::{Agreement, Prune};
 use super::set::SpaceCertificates;
 
 /// What the rules of a space ask of the community.
@@ -244,6 +245,10 @@ pub struct SpaceState {
     pub admitted: BTreeSet<EntryId>,
     /// Entries of which a steward said that they stay held back, and none let count.
     pub refused_entries: BTreeSet<EntryId>,
+    /// The checkpoints that anybody signed for, with those whose signature stands.
+    pub agreements: BTreeMap<Prune, Agreement>,
+    /// Who was a steward at any time, the owners too.
+    pub ever_stewards: BTreeSet<PartyId>,
     /// Certificates that do not count, with the reason.
     pub refused: BTreeMap<CertificateId, Refusal>,
     /// Certificates that cite others which are not here yet, with those.
@@ -252,7 +257,8 @@ pub struct SpaceState {
     pub dead: BTreeMap<CertificateId, Death>,
     /// Removals, cuts, admissions and refusals of stewards whom the owner removed meanwhile, and cuts
     /// that follow only such removals; each with the owner's removal. The same of whoever had been
-    /// the owner until a hand-over, and hand-overs that another outranks; each with the hand-over.
+    /// the owner until a hand-over, and hand-overs that another outranks; each with the hand-over. Signatures for
+    /// checkpoints and against them of whomever somebody removed who had not seen them, with the removal.
     pub void: BTreeMap<CertificateId, CertificateId>,
 }
 

@@ -18,6 +18,7 @@ mod hand_over;
 mod model;
 mod order;
 mod property;
+mod prunes;
 mod rules;
 
 const OFFICERS: CertificateId = CertificateId([0xee; 32]);

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Change, ChangeHash};
-use linli_replica::id::{EntryId, LogKey};
+use linli_replica::id::{EntryId, LogKey, Timestamp};
 
 use super::{Flaw, StatedLog, StatedRow};
 use crate::document::Judged;
+use crate::person::PersonCertificate;
 
 /// The entries of one log that are held, by place; several in one where the log forked. Those that could not
 /// be opened have nothing to compare but their ids.
@@ -59,15 +60,28 @@ fn is_bound_twice(places: &HeldLog<'_>) -> bool {
 }
 
 fn agrees(log: &StatedLog, row: &StatedRow, judged: &Judged) -> Result<(), Flaw> {
-    let raw = judged.changes.iter().map(Change::raw_bytes);
-    if !row.changes.iter().map(Vec::as_slice).eq(raw) {
+    if !has_changes(row, &judged.changes) {
         return Err(Flaw::OtherChanges);
     }
-    let certificate = judged.certificate.as_ref().map(|person| person.encode());
     let same = judged.node.is_none_or(|node| node == log.binding.node)
-        && judged.at == row.at
-        && certificate.as_deref() == row.certificate.as_deref();
+        && is_same(row, judged.at, judged.certificate.as_deref(), &judged.changes);
     if same { Ok(()) } else { Err(Flaw::OtherAuthor) }
+}
+
+fn has_changes(row: &StatedRow, changes: &[Change]) -> bool {
+    row.changes.iter().map(Vec::as_slice).eq(changes.iter().map(Change::raw_bytes))
+}
+
+/// Says whether a row says of an entry what this says itself.
+pub(crate) fn is_same(
+    row: &StatedRow,
+    at: Timestamp,
+    person: Option<&PersonCertificate>,
+    changes: &[Change],
+) -> bool {
+    row.at == at
+        && row.certificate.as_deref() == person.map(PersonCertificate::encode).as_deref()
+        && has_changes(row, changes)
 }
 
 /// Says whether all that these entries build on is among them.

@@ -43,7 +43,7 @@ fn person(seed: u8) -> Arc<PersonCertificate> {
 fn author(node: NodeId) -> Author {
     let party = linli_model::author::PartyId([3; 32]);
     let node = linli_model::author::NodeId(node.0);
-    Author { node, party, kind: PartyKind::Centre, person: None }
+    Author { node, party, kind: PartyKind::Centre, person: None, attested_by: Vec::new() }
 }
 
 /// Draws what some nodes wrote to a document, each having seen some of the others' work.
@@ -340,7 +340,7 @@ fn what_does_not_fit_is_left_out() {
     let entries = history(5, 30);
     let certificate = Some(person(1));
     let mut entry = Judged { certificate, changes: Arc::default(), ..entries[0].clone() };
-    let mut room = Room::default();
+    let mut room = Room::new(1);
     let fit = (0..).take_while(|_| room.take(&entry)).count();
     assert_eq!(fit, CHECKPOINT_ROWS_MAX);
     // Large changes end it before that, and what was taken can be sealed though nothing of it shrinks.
@@ -348,7 +348,7 @@ fn what_does_not_fit_is_left_out() {
     doc.set_actor(actor(log(0), DOCUMENT));
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let mut large: Vec<Judged> = Vec::new();
-    let mut room = Room::default();
+    let mut room = Room::new(1);
     for sequence in 1_u64.. {
         let noise: Vec<u8> = (0..(240 << 10)).map(|_| rng.random()).collect();
         doc.put(ROOT, "noise", noise).unwrap();
@@ -368,6 +368,29 @@ fn what_does_not_fit_is_left_out() {
     }
     assert!(large.len() > 40);
     assert_eq!(compared(&whole(&large), &large), Ok(0));
+}
+
+#[test]
+fn a_writer_whose_changes_unfold_to_much_leaves_the_others_their_room() {
+    let mut doc = AutoCommit::new();
+    doc.set_actor(actor(log(0), DOCUMENT));
+    let list = doc.put_object(ROOT, "list", automerge::ObjType::List).unwrap();
+    doc.splice(&list, 0, 0, (0..60_000).map(|_| automerge::ScalarValue::Null)).unwrap();
+    let hash = doc.commit().unwrap();
+    let change = doc.get_change_by_hash(&hash).unwrap();
+    assert!(change.raw_bytes().len() < 1_000, "it says little");
+    let of = |writer, changes| judged(writer, 1, EntryId([1; 32]), Timestamp(1), None, changes);
+    let fit = |logs| {
+        let mut room = Room::new(logs);
+        let count = (0..100).take_while(|_| room.take(&of(0, vec![change.clone()]))).count();
+        (count, room)
+    };
+    let (alone, _) = fit(1);
+    let (shared, mut room) = fit(2);
+    assert_eq!((alone, shared), (17, 8));
+    assert!(room.take(&of(1, vec![change.clone()])), "another one's");
+    assert!(!room.take(&of(0, vec![change])));
+    assert!(room.take(&of(0, Vec::new())), "what was refused took nothing");
 }
 
 #[test]

@@ -31,12 +31,29 @@ const TEXT: u64 = 5;
 const RAW: u64 = 7;
 const DEFLATED: u64 = 8;
 
+/// What a change unfolds to when it is decoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    /// Values of its longest column.
+    pub(crate) values: u64,
+    /// Bytes of the texts of its columns.
+    pub(crate) text_bytes: u64,
+}
+
+impl Cost {
+    /// Adds another change's.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.values = self.values.saturating_add(other.values);
+        self.text_bytes = self.text_bytes.saturating_add(other.text_bytes);
+    }
+}
+
 /// Reads a raw change, refusing before Automerge decodes it whatever would inflate.
 ///
 /// # Errors
 /// [`Withheld::BadChange`].
 pub fn read_change(bytes: &[u8]) -> Result<Change, Withheld> {
-    if bytes.len() > CHANGE_BYTES_MAX || bounded(bytes).is_none() {
+    if bytes.len() > CHANGE_BYTES_MAX || cost(bytes).is_none() {
         return Err(Withheld::BadChange);
     }
     let change = Change::try_from(bytes).map_err(|_| Withheld::BadChange)?;
@@ -49,8 +66,8 @@ pub fn read_change(bytes: &[u8]) -> Result<Change, Withheld> {
     Ok(change)
 }
 
-/// Checks that a chunk is one change whose columns stay within the limits.
-fn bounded(bytes: &[u8]) -> Option<()> {
+/// Checks that a chunk is one change whose columns stay within the limits, and counts what is in them.
+pub(crate) fn cost(bytes: &[u8]) -> Option<Cost> {
     let mut chunk = Reader(bytes);
     let [a, b, c, d, _, _, _, _, kind] = *chunk.take(9)?.first_chunk::<9>()?;
     if [a, b, c, d] != MAGIC || kind != CHUNK_TYPE_CHANGE {
@@ -80,23 +97,26 @@ fn bounded(bytes: &[u8]) -> Option<()> {
     for _ in 0..count {
         columns.push((body.unsigned()?, body.unsigned()?));
     }
+    let mut cost = Cost::default();
     for (number, length) in columns {
         let data = body.take(length)?;
         if number & DEFLATED != 0 {
             return None;
         }
-        match number & 7 {
-            RAW => {}
+        let column = match number & 7 {
+            RAW => Cost::default(),
             BOOLEAN => booleans(data)?,
             kind => runs(data, kind, others)?,
-        }
+        };
+        cost.values = cost.values.max(column.values);
+        cost.text_bytes = cost.text_bytes.saturating_add(column.text_bytes);
     }
-    Some(())
+    Some(cost)
 }
 
 /// Counts the values of a run-length coded column: `n value` repeats a value, `-n values` lists
 /// some, `0 n` stands for n times nothing. An actor is 0 for the change's own or one of the `others`.
-fn runs(data: &[u8], kind: u64, others: u64) -> Option<()> {
+fn runs(data: &[u8], kind: u64, others: u64) -> Option<Cost> {
     let mut data = Reader(data);
     let (mut values, mut texts, mut grouped) = (0_u64, 0_u64, 0_u64);
     while !data.0.is_empty() {
@@ -125,17 +145,18 @@ fn runs(data: &[u8], kind: u64, others: u64) -> Option<()> {
             }
         }
     }
-    (texts <= TEXT_BYTES_MAX && grouped <= OPERATIONS_MAX).then_some(())
+    let within = texts <= TEXT_BYTES_MAX && grouped <= OPERATIONS_MAX;
+    within.then_some(Cost { values, text_bytes: texts })
 }
 
 /// Counts the values of a column of lengths of runs, false and true in turn.
-fn booleans(data: &[u8]) -> Option<()> {
+fn booleans(data: &[u8]) -> Option<Cost> {
     let mut data = Reader(data);
     let mut values = 0_u64;
     while !data.0.is_empty() {
         values = values.checked_add(data.unsigned()?)?;
     }
-    (values <= OPERATIONS_MAX).then_some(())
+    (values <= OPERATIONS_MAX).then_some(Cost { values, text_bytes: 0 })
 }
 
 struct Reader<'a>(&'a [u8]);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use automerge::{ActorId, AutoCommit, Change, ChangeHash};
-use linli_model::author::Author;
+use linli_model::author::{Author, PartyId};
 use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 
 use super::{Withheld, WithheldEntry, actor};
@@ -32,6 +32,16 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
+    /// Says that it is known from a checkpoint only: by whose word, or why by nobody's.
+    pub(crate) fn attest(&mut self, by: Result<Arc<[PartyId]>, Withheld>) {
+        if let Ok(author) = &mut self.standing {
+            match by {
+                Ok(by) => author.attested_by = by.to_vec(),
+                Err(reason) => self.standing = Err(reason),
+            }
+        }
+    }
+
     pub(crate) fn withheld(&self, reason: Withheld) -> WithheldEntry {
         let Self { log, sequence, node, entry, at, .. } = *self;
         WithheldEntry { log, sequence, node, reason, entry, at: Some(at) }

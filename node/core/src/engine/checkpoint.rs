@@ -9,7 +9,7 @@ use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
-use super::open::Reading;
+use super::open::{Pieces, Reading};
 use super::{Authored, Core, CoreError, Edit, World};
 use crate::authority::Right;
 use crate::checkpoint::{
@@ -78,7 +78,7 @@ impl Core {
     ) -> Result<Option<Whole>, CoreError> {
         let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
-        let reading = Reading::new(world, space, &held);
+        let reading = Reading::new(world, space, Pieces::new(world, space, document, &held));
         // In order: the last one reaches furthest.
         let found = reading.checkpoints(world, space);
         let sound = found.iter().rfind(|checkpoint| checkpoint.finding == Finding::Agrees);
@@ -109,7 +109,8 @@ impl Core {
     ) -> Result<Vec<Checkpoint>, CoreError> {
         let held = self.held_logs(world, tag, document)?;
         let space = self.space_mut(world.directory, tag)?;
-        let found = Reading::new(world, space, &held).checkpoints(world, space);
+        let reading = Reading::new(world, space, Pieces::new(world, space, document, &held));
+        let found = reading.checkpoints(world, space);
         let wrong = found.iter().filter(|c| matches!(c.finding, Finding::Wrong(_)));
         let wrong: Vec<Checkpoint> = wrong.cloned().collect();
         let place = (tag, document);
@@ -191,7 +192,7 @@ fn compare(found: &Found<'_>, space: SpaceTag, held: &BTreeMap<LogKey, HeldLog<'
 }
 
 /// Says whether whoever is given the present key of a space may read all that is in it.
-fn is_open_to_all(world: World<'_>, space: &Space) -> bool {
+pub(super) fn is_open_to_all(world: World<'_>, space: &Space) -> bool {
     let mut members = space.state().members.values();
     let all = |right: Option<Right>, history: bool| right < Some(Right::Read) || history;
     space.kind() != OPENED_BY_KEY
@@ -212,10 +213,10 @@ fn whole(document: DocTag, space: &Space, reading: Reading) -> Option<Whole> {
     for log in dropped.collect::<Vec<_>>() {
         entries.remove(&log);
     }
+    let mut room = Room::new(entries.len());
     let (_, run) = apply(document, entries.into_values().flatten().collect(), &mut Vec::new());
     let mut taken: BTreeSet<ChangeHash> = BTreeSet::new();
     let mut logs: BTreeMap<LogKey, Covered> = BTreeMap::new();
-    let mut room = Room::default();
     for entry in run {
         let known = |dep: &ChangeHash| {
             taken.contains(dep) || entry.changes.iter().any(|change| change.hash() == *dep)
@@ -227,8 +228,9 @@ fn whole(document: DocTag, space: &Space, reading: Reading) -> Option<Whole> {
         }) else {
             continue;
         };
+        // Of its log nothing that follows is taken, nor what builds on it.
         if !room.take(&entry) {
-            break;
+            continue;
         }
         taken.extend(entry.changes.iter().map(automerge::Change::hash));
         let Judged { entry, at, certificate, changes, .. } = entry;

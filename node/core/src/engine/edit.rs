@@ -269,7 +269,8 @@ impl Core {
         let payload = Payload {
             at: world.now,
             binding: first.then(|| Binding::new(&signing, &key, what.space)),
-            name: (first && content.is_of_document()).then(|| what.name.to_owned()),
+            name: (first && content.is_of_document() || content.begins_checkpoint())
+                .then(|| what.name.to_owned()),
             content,
             stamp,
         };

@@ -7,6 +7,7 @@ use linli_replica::directory::Directory;
 use linli_replica::erasure::Terms;
 use linli_replica::id::{DocTag, PartyId, SpaceTag};
 
+use super::open::Table;
 use super::{Core, CoreError, World};
 use crate::authority::Right;
 
@@ -69,6 +70,7 @@ impl Core {
     ) -> Result<Vec<Record>, CoreError> {
         let Erase { space: tag, documents } = erase;
         self.open.clear();
+        self.table = Table::default();
         for own in self.unsettled.values_mut() {
             own.retain(|own| {
                 let header = own.entry.header();

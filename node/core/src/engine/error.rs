@@ -62,6 +62,9 @@ pub enum CoreError {
     /// A document exceeds what a checkpoint takes.
     #[error("the document is too large for a checkpoint")]
     TooLargeToCheckpoint,
+    /// What would be given as an order to prune is none that others would take.
+    #[error("the order to prune cannot be given")]
+    Prune(#[from] linli_replica::prune::PruneError),
     /// The store cannot be read.
     #[error(transparent)]
     Held(#[from] HeldError),

@@ -448,7 +448,9 @@ fn sign(
         | Act::HandOver(_)
         | Act::Cut { .. }
         | Act::Admit { .. }
-        | Act::Refuse { .. } => Right::Steward,
+        | Act::Refuse { .. }
+        | Act::Prune(_)
+        | Act::Withdraw(_) => Right::Steward,
     };
     let under =
         space.state().authority(&party, right, world.now).ok_or(CoreError::Forbidden(right))?;

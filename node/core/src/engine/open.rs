@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use linli_model::author::Author;
+use linli_model::author::{Author, PartyId};
 use linli_replica::entry::Entry;
+use linli_replica::frontier::Tip;
 use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag, Timestamp};
 use linli_replica::planted::{self, Bug};
 
-use super::receive::introduce;
+use super::receive::introduce_log;
 use super::{Core, CoreError, Unsettled, World};
 use crate::authority::Written;
 use crate::checkpoint::{HeldLog, Part};
@@ -21,8 +22,10 @@ use crate::seal::{OpenError, open_entry};
 use crate::space::Space;
 
 mod chain;
+mod rows;
 
 pub(super) use chain::{Chain, Cuts};
+pub(super) use rows::Table;
 
 impl Core {
     /// Opens a document by its name, or returns the open one.
@@ -67,8 +70,10 @@ impl Core {
         tag: DocTag,
     ) -> Result<Document, CoreError> {
         let held = self.held_logs(world, space, tag)?;
+        let mut pieces = Pieces::new(world, self.space_mut(world.directory, space)?, tag, &held);
+        self.take_rows(world, space, tag, &mut pieces)?;
         let space = self.space_mut(world.directory, space)?;
-        let reading = Reading::new(world, space, &held);
+        let reading = Reading::new(world, space, pieces);
         let (entries, withheld) = reading.finish(&space.state().admitted);
         let own = space.own_log();
         let late = |reason: &Withheld| *reason == Withheld::PersonEnded;
@@ -103,11 +108,8 @@ impl Core {
         let space = self.space_mut(world.directory, space)?;
         let mut bound = false;
         for (log, entries) in &logs {
-            if let Some(first) = entries.first()
-                && space.writer(log).is_none()
-            {
-                bound |= introduce(space, first);
-            }
+            let late = world.index.base(&tag, log).is_some();
+            bound |= introduce_log(space, tag, log, entries, late);
         }
         // What was opened before may look different.
         if bound {
@@ -145,6 +147,7 @@ pub(super) fn payload(space: &Space, entry: &Entry) -> Result<Payload, Withheld>
 }
 
 /// An entry that could be opened.
+#[derive(Clone)]
 struct Piece {
     document: DocTag,
     log: LogKey,
@@ -158,6 +161,49 @@ struct Piece {
     person: Result<Option<Arc<PersonCertificate>>, Withheld>,
 }
 
+/// An entry of a log, or a row of a checkpoint in the place of one that is not held.
+struct Place {
+    sequence: u64,
+    entry: EntryId,
+    previous: EntryId,
+    piece: Result<Piece, Withheld>,
+    /// Of a row the parties whose word it is, or why it does not count.
+    attested_by: Option<Result<Arc<[PartyId]>, Withheld>>,
+}
+
+/// The entries of a document, opened, by log.
+pub(super) struct Pieces {
+    logs: BTreeMap<LogKey, Vec<Place>>,
+    /// The logs that begin late, and the entry before their beginning.
+    bases: BTreeMap<LogKey, Tip>,
+}
+
+impl Pieces {
+    pub(super) fn new(
+        world: World<'_>,
+        space: &Space,
+        document: DocTag,
+        held: &BTreeMap<LogKey, Vec<Entry>>,
+    ) -> Self {
+        let place = |entry: &Entry| Place {
+            sequence: entry.header().sequence,
+            entry: entry.id(),
+            previous: entry.header().previous,
+            piece: open_piece(space, entry),
+            attested_by: None,
+        };
+        let logs = held.iter().map(|(log, held)| (*log, held.iter().map(place).collect()));
+        let bases = world.index.bases(&document).map(|(log, base)| (log, base.tip));
+        Self { logs: logs.collect(), bases: bases.collect() }
+    }
+
+    fn chain(&self, log: &LogKey) -> Chain {
+        let places = self.logs.get(log).into_iter().flatten();
+        let places = places.map(|place| (place.sequence, place.entry, place.previous));
+        Chain::new(places, self.bases.get(log).copied())
+    }
+}
+
 /// The entries of a document, opened and judged.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -169,33 +215,43 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Opens and judges the entries of each log.
-    pub(super) fn new(
-        world: World<'_>,
-        space: &Space,
-        held: &BTreeMap<LogKey, Vec<Entry>>,
-    ) -> Self {
+    /// Judges the entries of each log, and the rows that stand for what is not held.
+    pub(super) fn new(world: World<'_>, space: &Space, mut pieces: Pieces) -> Self {
         let mut reading = Self::default();
-        for (log, entries) in held {
-            reading.log(world, space, *log, entries);
+        for log in pieces.logs.keys().copied().collect::<Vec<_>>() {
+            let chain = pieces.chain(&log);
+            let places = pieces.logs.remove(&log).unwrap_or_default();
+            reading.log(world, space, log, places, chain);
         }
         reading
     }
 
-    fn log(&mut self, world: World<'_>, space: &Space, log: LogKey, entries: &[Entry]) {
-        let chain = Chain::new(entries);
+    fn log(
+        &mut self,
+        world: World<'_>,
+        space: &Space,
+        log: LogKey,
+        places: Vec<Place>,
+        chain: Chain,
+    ) {
         let cuts = Cuts::new(world, space, log, &chain);
-        let mut judged = Vec::with_capacity(entries.len());
-        for entry in entries {
-            match open_piece(space, entry) {
-                Ok(piece) => judged.push((entry.id(), judge(world, space, piece, &cuts))),
+        let mut judged = Vec::with_capacity(places.len());
+        for Place { sequence, entry, piece, attested_by, .. } in places {
+            match piece {
+                Ok(piece) => {
+                    let mut piece = judge(world, space, piece, &cuts);
+                    if let Some(attested_by) = attested_by {
+                        piece.attest(attested_by);
+                    }
+                    judged.push((entry, piece));
+                }
                 Err(reason) => {
-                    let (node, sequence) = (space.writer(&log), entry.header().sequence);
-                    let (entry, at) = (entry.id(), None);
+                    let (node, at) = (space.writer(&log), None);
                     self.withheld.push(WithheldEntry { log, sequence, node, reason, entry, at });
                 }
             }
         }
+        judged.sort_by_key(|(_, entry)| entry.sequence);
         if chain.is_forked() {
             self.forked.insert(log, chain);
         }
@@ -267,14 +323,14 @@ impl Reading {
             self.entries.get(&log).into_iter().flatten().map(|(id, entry)| (*id, entry)).collect();
         let (mut branch, mut fork) = (Vec::new(), None);
         let mut at = EntryId::default();
-        while let Some(branches) = chain.after.get(&at) {
+        while let Some(branches) = chain.follow(at) {
             let worth = |id: &EntryId| {
                 let descendants = chain.descendants(*id);
                 let chosen = descendants.iter().any(|id| admitted.contains(id));
                 let (counts, built_on) = self.worth(log, descendants, &own);
                 (Reverse(counts), Reverse(chosen), Reverse(built_on), *id)
             };
-            let next = match branches.as_slice() {
+            let next = match branches {
                 [only] => Some(*only),
                 several => {
                     fork = fork.or(Some(branch.len()));
@@ -390,9 +446,10 @@ pub(super) fn author(world: World<'_>, node: NodeId) -> Option<Author> {
     let member = world.directory.node(&node)?;
     Some(Author {
         node: linli_model::author::NodeId(node.0),
-        party: linli_model::author::PartyId(member.party.0),
+        party: PartyId(member.party.0),
         kind: kind(member.kind)?,
         person: None,
+        attested_by: Vec::new(),
     })
 }
 

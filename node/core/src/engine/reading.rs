@@ -114,7 +114,7 @@ impl Core {
             let logs = world.index.frontier(&document).unwrap_or_default().0.into_keys();
             for log in logs.filter(|log| space.writer(log) == Some(me)) {
                 let entries = read_log(world, document, log)?;
-                let cuts = Cuts::new(world, space, log, &Chain::new(&entries));
+                let cuts = Cuts::new(world, space, log, &Chain::of(&entries, None));
                 // A cut does not ask when an entry was written.
                 let held = entries.iter().filter(|entry| {
                     let (sequence, entry) = (entry.header().sequence, entry.id());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::{Entry, Urgency};
-use linli_replica::id::{DocTag, EpochId, NodeId, SpaceTag};
+use linli_replica::id::{DocTag, EpochId, LogKey, NodeId, SpaceTag};
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
@@ -143,6 +143,11 @@ impl Core {
         for (tag, keys) in &news {
             self.scan(world, *tag, keys, arrival)?;
             self.pass_on(&mut draft, *tag)?;
+            match self.withdraw_orders(&mut draft, *tag) {
+                // What has arrived is not held up by it: a fresh log is to be started.
+                Ok(()) | Err(CoreError::ForkedLog) => {}
+                Err(error) => return Err(error),
+            }
         }
         for tag in news.into_keys() {
             let space = self.space_mut(world.directory, tag)?;
@@ -261,7 +266,10 @@ impl Core {
             let keys = space.keys().keys().filter(|epoch| !known.contains(*epoch));
             news.entry(header.space).or_default().extend(keys);
         }
-        if header.sequence == 1 && introduce(space, entry) {
+        // Of what begins late the first entry, which names the document, may never come.
+        let late = || world.index.base(&header.document, &header.log).is_some();
+        let names = header.sequence == 1 || (space.name_of(&header.document).is_none() && late());
+        if names && introduce(space, entry) {
             news.entry(header.space).or_default();
         }
         self.open.remove(&header.document);
@@ -305,10 +313,15 @@ impl Core {
         }
         for document in &documents {
             for log in world.index.frontier(document).unwrap_or_default().0.keys() {
-                let known = space.writer(log).is_some() && space.name_of(document).is_some();
-                if !known && let Some(first) = world.held.entries(*document, *log, 0, 1)?.first() {
-                    introduce(space, first);
+                if space.writer(log).is_some() && space.name_of(document).is_some() {
+                    continue;
                 }
+                let late = world.index.base(document, log).is_some();
+                let entries = match late {
+                    true => read_log(world, *document, *log)?,
+                    false => world.held.entries(*document, *log, 0, 1)?,
+                };
+                introduce_log(space, *document, log, &entries, late);
             }
         }
         Ok(())
@@ -326,9 +339,30 @@ fn take_certificates(space: &mut Space, entry: &Entry) -> bool {
     news
 }
 
+/// Binds a log to its node from its first entry that is held. Of one that begins late any entry may name the document,
+/// as the first part of a checkpoint does. Says whether the log was unbound until now.
+pub(super) fn introduce_log(
+    space: &mut Space,
+    document: DocTag,
+    log: &LogKey,
+    entries: &[Entry],
+    late: bool,
+) -> bool {
+    let unbound = space.writer(log).is_none();
+    let first = entries.first().filter(|_| unbound || space.name_of(&document).is_none());
+    let bound = first.is_some_and(|first| introduce(space, first));
+    for entry in entries.iter().skip(1).filter(|_| late) {
+        if space.name_of(&document).is_some() {
+            break;
+        }
+        introduce(space, entry);
+    }
+    bound
+}
+
 /// Binds a log to its node and notes the document's name, from the log's first entry. Says whether
 /// the log was unbound until now.
-pub(super) fn introduce(space: &mut Space, entry: &Entry) -> bool {
+fn introduce(space: &mut Space, entry: &Entry) -> bool {
     let header = entry.header();
     let bound = space.writer(&header.log).is_some();
     if bound && space.name_of(&header.document).is_some() {

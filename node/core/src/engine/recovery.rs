@@ -405,7 +405,9 @@ fn epoch_act(certificates: &SpaceCertificates, epoch: EpochId) -> Option<&crate:
             | Act::HandOver(_)
             | Act::Cut { .. }
             | Act::Admit { .. }
-            | Act::Refuse { .. },
+            | Act::Refuse { .. }
+            | Act::Prune(_)
+            | Act::Withdraw(_),
         )
         | None => None,
     }

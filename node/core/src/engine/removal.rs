@@ -152,6 +152,11 @@ impl Core {
         let authority = space.authority_document();
         let mut points = Vec::new();
         for (document, _) in world.index.documents(&tag).filter(|(tag, _)| *tag != authority) {
+            // Whose a log is that begins late, its checkpoint says.
+            if world.index.bases(&document).next().is_some() {
+                self.open(world, tag, document)?;
+            }
+            let space = self.space_mut(world.directory, tag)?;
             for (log, tips) in world.index.frontier(&document).unwrap_or_default().0 {
                 let writer = space.writer(&log).and_then(|node| world.directory.node(&node));
                 if writer.is_none_or(|writer| writer.party != party) {
@@ -159,7 +164,10 @@ impl Core {
                 }
                 let counts = match tips.as_slice() {
                     [tip] => Some((tip.sequence, tip.id)),
-                    _ => Chain::new(&read_log(world, document, log)?).trunk(),
+                    _ => {
+                        let base = world.index.base(&document, &log).map(|base| base.tip);
+                        Chain::of(&read_log(world, document, log)?, base).trunk()
+                    }
                 };
                 points.extend(counts.map(|(sequence, entry)| CutPoint {
                     log,

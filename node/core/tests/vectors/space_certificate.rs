@@ -1,9 +1,11 @@
 use linli_core::authority::{
-    Act, Community, Genesis, Grant, HandOver, Owner, Revoked, Right, SpaceCertificate,
+    Act, Community, Genesis, Grant, HandOver, Owner, Prune, Revoked, Right, SpaceCertificate,
     SpaceCertificates, SpaceState, Under,
 };
 use linli_replica::certificate::OfficerSet;
-use linli_replica::id::{CertificateId, CommunityId, NodeId, OfficerId, PartyId, Timestamp};
+use linli_replica::id::{
+    CertificateId, CommunityId, DocTag, LogKey, NodeId, OfficerId, PartyId, Timestamp,
+};
 
 use super::*;
 
@@ -120,8 +122,71 @@ fn steward(to: u8) -> Act {
     })
 }
 
+fn writer(to: u8) -> Act {
+    Act::Grant(Grant {
+        party: party(to),
+        right: Right::Write,
+        purpose: "care".to_owned(),
+        ends: None,
+        consent: None,
+        history: true,
+    })
+}
+
 fn out(who: u8) -> Act {
     Act::Revoke(Revoked::Party(party(who)))
+}
+
+fn prune() -> Prune {
+    Prune {
+        document: DocTag([7; 32]),
+        log: LogKey([8; 32]),
+        first: 4,
+        last: 5,
+        entry: EntryId([9; 32]),
+        hash: [10; 32].into(),
+    }
+}
+
+/// Stewards sign for a checkpoint, and take that back.
+fn agreements() -> Vec<(&'static str, Story)> {
+    let (sign, back) = (Act::Prune(prune()), Act::Withdraw(prune()));
+    let alone = Story::new().then(0, None, &[0], &sign);
+    let two = Story::new().then(0, None, &[0], &steward(1)).then(0, None, &[1], &steward(2));
+    let one = two.clone().then(1, Some(1), &[2], &sign);
+    let agreed = one.clone().then(0, None, &[3], &sign);
+    let back_once = agreed.clone().then(2, Some(2), &[4], &back);
+    let again = back_once.clone().then(1, Some(1), &[5], &sign).then(0, None, &[6], &sign);
+    vec![
+        ("the only steward signs for a checkpoint", alone.clone()),
+        ("and makes another one afterwards", alone.clone().then(0, None, &[1], &steward(1))),
+        ("and has made another one apart from it", alone.then(0, None, &[0], &steward(1))),
+        ("one of several stewards signs", one),
+        ("two stewards agree", agreed.clone()),
+        ("removed by who had seen it", agreed.clone().then(0, None, &[4], &out(1))),
+        ("removed by who had not seen it", agreed.then(0, None, &[2], &out(1))),
+        ("taken back", back_once.clone()),
+        ("taken back by who is removed apart from it", back_once.then(0, None, &[4], &out(2))),
+        ("agreed again", again),
+        (
+            "a lone steward after removing the other",
+            two.then(0, None, &[2], &out(1)).then(0, None, &[3], &out(2)).then(
+                0,
+                None,
+                &[4],
+                &sign,
+            ),
+        ),
+        (
+            "signed by who only writes",
+            Story::new().then(0, None, &[0], &writer(1)).then(1, Some(1), &[1], &sign).then(
+                1,
+                Some(1),
+                &[1],
+                &back,
+            ),
+        ),
+    ]
 }
 
 fn refused() -> Act {
@@ -240,7 +305,12 @@ fn told(certificates: &[SpaceCertificate]) -> Value {
     let members: Vec<String> = state.members.keys().map(ToString::to_string).collect();
     let mut heads: Vec<_> = state.heads.iter().map(at).collect();
     heads.sort();
-    json!({ "certificates": listed, "members": members, "heads": heads })
+    let mut told = json!({ "certificates": listed, "members": members, "heads": heads });
+    if let Some(agreement) = state.agreements.get(&prune()) {
+        let parties: Vec<String> = agreement.parties.iter().map(ToString::to_string).collect();
+        told["agreement"] = json!({ "parties": parties, "stands": agreement.stands() });
+    }
+    told
 }
 
 fn made() -> Vec<Value> {
@@ -249,7 +319,7 @@ fn made() -> Vec<Value> {
             story.certificates.iter().map(|c| hex::encode(c.encode())).collect();
         json!({ "name": name, "certificates": bytes, "expect": told(&story.certificates) })
     };
-    let told = stories().into_iter().chain(hand_overs());
+    let told = stories().into_iter().chain(hand_overs()).chain(agreements());
     let mut vectors: Vec<Value> = told.map(story).collect();
     let good = Story::new().certificates[0].encode();
     let mut flipped = good.clone();
@@ -271,7 +341,25 @@ fn made() -> Vec<Value> {
         envelope.sign(&key(0));
         envelope.encode()
     };
+    // Acts about a checkpoint that begins before its log, and about one of 65 parts.
+    let with = |act: Act, from: Prune, to: Prune| {
+        let signed = Story::new().then(0, None, &[0], &act).certificates.remove(1);
+        let (from, to) = [from, to].map(|prune| linli_replica::codec::encode(&prune)).into();
+        let body = signed.envelope().body();
+        let at = body.windows(from.len()).position(|part| part == from).unwrap();
+        let body = [&body[..at], &to, &body[at + to.len()..]].concat();
+        let mut envelope = linli_replica::signed::Envelope::new(body);
+        envelope.sign(&key(0));
+        envelope.encode()
+    };
+    let before = with(Act::Prune(prune()), prune(), Prune { first: 0, ..prune() });
+    let backwards = with(Act::Withdraw(prune()), prune(), Prune { first: 6, ..prune() });
+    let longest = Prune { first: 30, last: 93, ..prune() };
+    let long = with(Act::Prune(longest), longest, Prune { last: 94, ..longest });
     let bad = [
+        ("signed for a checkpoint before its log", before, "Malformed"),
+        ("taken back of a checkpoint that ends before it begins", backwards, "Malformed"),
+        ("signed for a checkpoint of 65 parts", long, "Malformed"),
         ("handed to the community without a steward", nobody, "Malformed"),
         ("a flipped bit", flipped, "Envelope(BadSignature)"),
         ("cut short", good[..good.len() - 1].to_vec(), "Envelope(Malformed)"),

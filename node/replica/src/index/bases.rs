@@ -104,8 +104,9 @@ impl Index {
         Ok(entry.sequence < base.tip.sequence || !self.has(document, log, entry, held)?)
     }
 
-    /// Admits a page that continues nothing held, from a base that an order names right before it. A
-    /// gap remains where something of the log is held: it may be of another branch than what the base stands for.
+    /// Admits a page that continues nothing held, from a base that an order names right before it. What is held of the
+    /// log may end before the base: whether it is of the branch that the base stands for, its readers find. A gap remains
+    /// where it forked, or some of it is on its way to disk.
     pub(crate) fn admit_from(&mut self, page: VerifiedPage, base: Base) -> Admission {
         let entries = page.into_entries();
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
@@ -113,11 +114,13 @@ impl Index {
         };
         let (space, document, log) =
             (first.header().space, first.header().document, first.header().log);
+        let flying = self.flights.contains_key(&(document, log));
         match self.admitted_tips(&document, &log).as_slice() {
             [] if self.logs(&document) >= LOGS_MAX => {
                 return Admission::Refused(AdmissionRefusal::TooManyLogs);
             }
             [] => {}
+            [held] if !flying && held.sequence < base.tip.sequence => {}
             _ => return Admission::Gap,
         }
         let tip = last.tip();

@@ -124,6 +124,12 @@ impl Index {
         self.orders.of(*space, *document).map(|(order, _)| order)
     }
 
+    /// Lists the documents of a space about which there are orders, held or admitted.
+    pub fn ordered(&self, space: &SpaceTag) -> BTreeSet<DocTag> {
+        let key = |byte| (*space, DocTag([byte; 32]), PruneId([byte; 32]));
+        self.orders.notes.range(key(0)..=key(0xff)).map(|((_, document, _), _)| *document).collect()
+    }
+
     /// Says whether an order to prune that is held or admitted is taken back by another.
     #[must_use]
     pub fn is_withdrawn(&self, space: &SpaceTag, document: &DocTag, order: &PruneId) -> bool {

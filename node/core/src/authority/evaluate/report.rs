@@ -24,6 +24,8 @@ impl<'a, C: Community> Evaluation<'a, C> {
             cuts: BTreeMap::new(),
             admitted: BTreeSet::new(),
             refused_entries: BTreeSet::new(),
+            agreements: BTreeMap::new(),
+            ever_stewards: BTreeSet::new(),
             refused: self.refused.clone(),
             waiting: self.graph.waiting.clone(),
             dead: BTreeMap::new(),
@@ -34,11 +36,12 @@ impl<'a, C: Community> Evaluation<'a, C> {
         self.tell_members(&mut state);
         self.tell_epochs(&mut state);
         self.tell_cuts(&mut state);
+        self.tell_agreements(&mut state);
         state
     }
 
     /// Lists the certificates that count, ancestors first.
-    fn counting(
+    pub(super) fn counting(
         &self,
     ) -> impl Iterator<Item = (usize, CertificateId, &'a SpaceCertificate, &Authority)> {
         self.graph.iter().filter_map(|(place, id, certificate)| {
@@ -92,6 +95,7 @@ impl<'a, C: Community> Evaluation<'a, C> {
                 Some(Act::Cut { party, .. }) => {
                     self.overruled(place, None).or_else(|| self.groundless(place, *party))
                 }
+                Some(Act::Prune(_) | Act::Withdraw(_)) => self.retracted(place),
                 Some(Act::Genesis(_) | Act::Grant(_) | Act::Epoch(_)) | None => continue,
             };
             if let Some(overruling) = overruling.and_then(|removal| self.graph.id(removal)) {
@@ -134,7 +138,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     | Act::Epoch(_)
                     | Act::Cut { .. }
                     | Act::Admit { .. }
-                    | Act::Refuse { .. },
+                    | Act::Refuse { .. }
+                    | Act::Prune(_)
+                    | Act::Withdraw(_),
                 )
                 | None => continue,
             };
@@ -230,7 +236,9 @@ impl<'a, C: Community> Evaluation<'a, C> {
                     | Act::Grant(_)
                     | Act::Revoke(_)
                     | Act::Epoch(_)
-                    | Act::HandOver(_),
+                    | Act::HandOver(_)
+                    | Act::Prune(_)
+                    | Act::Withdraw(_),
                 )
                 | None => {}
             }

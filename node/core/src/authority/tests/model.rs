@@ -280,6 +280,7 @@ impl<'a> Model<'a> {
             }
             Some(Act::HandOver(_)) => matches!(body.under, Under::Officers { .. }),
             Some(Act::Epoch(_)) => right >= Right::Write,
+            Some(Act::Prune(_) | Act::Withdraw(_)) => right == Right::Steward,
             _ => unreachable!("the generator makes no other act"),
         }
     }
@@ -291,6 +292,52 @@ impl<'a> Model<'a> {
     /// Whose it is.
     pub(super) fn owner(&self) -> Owner {
         self.gives(self.present(&self.valid())).0
+    }
+
+    /// Who signed for the one checkpoint there is and is believed, and whether that suffices.
+    pub(super) fn agreement(&self) -> (BTreeSet<PartyId>, bool) {
+        let valid = self.valid();
+        let act = |id: &CertificateId| self.certificate(*id).act();
+        let removed_unseen = |id: CertificateId| {
+            valid.iter().any(|removal| {
+                !self.knows(*removal, id)
+                    && !self.is_void(*removal, &valid)
+                    && self.rests_on(id).iter().any(|link| self.hits(*removal, *link))
+            })
+        };
+        let stands = |id: &&CertificateId| !removed_unseen(**id) && !self.is_void(**id, &valid);
+        let back = valid.iter().filter(|id| matches!(act(id), Some(Act::Withdraw(_))));
+        let back: Vec<CertificateId> = back.filter(stands).copied().collect();
+        let by_officers = |id: &CertificateId| {
+            matches!(self.certificate(*id).body().under, Under::Officers { .. })
+        };
+        let signed = valid.iter().filter(|id| matches!(act(id), Some(Act::Prune(_))));
+        let signed: Vec<CertificateId> = signed
+            .filter(stands)
+            .filter(|id| !by_officers(id) && back.iter().all(|back| self.knows(**id, *back)))
+            .copied()
+            .collect();
+        let party = |id: &CertificateId| self.certificate(*id).body().party;
+        let alone = |id: &CertificateId| {
+            valid.iter().filter(|given| !self.knows(**given, *id)).all(|given| {
+                let steward = match act(given) {
+                    Some(Act::Grant(grant)) if grant.right == Right::Steward => Some(grant.party),
+                    Some(Act::Genesis(_) | Act::HandOver(_)) => self.gives(*given).1,
+                    _ => None,
+                };
+                let owner = match act(given) {
+                    Some(Act::Genesis(_) | Act::HandOver(_)) => match self.gives(*given).0 {
+                        Owner::Party(owner) => Some(owner),
+                        Owner::Community => None,
+                    },
+                    _ => None,
+                };
+                steward.into_iter().chain(owner).all(|steward| steward == party(id))
+            })
+        };
+        let parties: BTreeSet<PartyId> = signed.iter().map(party).collect();
+        let enough = parties.len() > 1 || signed.iter().any(alone);
+        (parties, enough)
     }
 
     /// The grants that stand, by party.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 
 use super::model::Model;
+use super::prunes::prune;
 use super::*;
 
 const PARTIES: u8 = 5;
@@ -101,13 +102,21 @@ fn draw(
             let grant = grants.choose(rng).map(|(_, id)| *id);
             Act::Revoke(Revoked::Grant(link.or(grant).unwrap_or(root)))
         }
-        _ => Act::Epoch(mint(rng, &BTreeMap::new(), []).unwrap().0),
+        8 => Act::Epoch(mint(rng, &BTreeMap::new(), []).unwrap().0),
+        _ if rng.random_bool(0.7) => Act::Prune(prune(1)),
+        _ => Act::Withdraw(prune(1)),
     }
 }
 
 fn grants_by_party(state: &SpaceState) -> BTreeMap<PartyId, BTreeSet<CertificateId>> {
     let ids = |member: &Member| member.grants.iter().map(|grant| grant.id).collect();
     state.members.iter().map(|(party, member)| (*party, ids(member))).collect()
+}
+
+/// Whose signatures for the checkpoint stand.
+fn stands(state: &SpaceState) -> BTreeSet<PartyId> {
+    let agreement = state.agreements.get(&prune(1));
+    agreement.map(|agreement| agreement.parties.clone()).unwrap_or_default()
 }
 
 /// What a new epoch must cover.
@@ -144,6 +153,9 @@ proptest! {
             .filter(|id| !state.refused.contains_key(id) && !state.waiting.contains_key(id))
             .collect();
         prop_assert_eq!(&counting, &model.valid());
+        let stands = state.agreements.get(&prune(1)).map(Agreement::stands);
+        let told = (self::stands(&state), stands.unwrap_or_default());
+        prop_assert_eq!(told, model.agreement());
         let is_removal = |id: &&CertificateId| {
             matches!(world.set.get(id).unwrap().act(), Some(Act::Revoke(_) | Act::HandOver(_)))
         };
@@ -208,6 +220,8 @@ proptest! {
                 Act::Revoke(Revoked::Grant(*title)),
                 Act::Admit { entries: vec![EntryId([7; 32])] },
                 Act::Refuse { entries: vec![EntryId([8; 32])] },
+                Act::Prune(prune(1)),
+                Act::Withdraw(prune(1)),
                 Act::Epoch(epoch.clone()),
             ];
             for act in acts {
@@ -220,6 +234,7 @@ proptest! {
         prop_assert_eq!(after.owner, before.owner);
         prop_assert_eq!(&after.hand_overs, &before.hand_overs);
         prop_assert_eq!(&after.removals, &before.removals);
+        prop_assert_eq!(stands(&after), stands(&before));
         prop_assert_eq!(&after.admitted, &before.admitted);
         prop_assert_eq!(&after.refused_entries, &before.refused_entries);
         let nobody = BTreeSet::new();
@@ -279,6 +294,9 @@ fn the_generator_reaches_every_rule() {
             ("regranted", state.members.keys().filter(|p| state.former.contains_key(p)).count()),
             ("writable", state.writable_epoch(&BTreeSet::new()).iter().count()),
             ("deep", state.refused.values().filter(|r| **r == Refusal::TooDeep).count()),
+            ("agreed", state.agreements.values().filter(|a| a.parties.len() > 1).count()),
+            ("agreed alone", state.agreements.values().filter(|a| a.alone).count()),
+            ("unsigned", state.agreements.values().filter(|a| a.parties.is_empty()).count()),
             ("handed over", state.hand_overs.len()),
             ("handed over twice", usize::from(state.hand_overs.len() > 1)),
             ("rivals", state.void.keys().filter(|id| world.is_hand_over(**id)).count()),

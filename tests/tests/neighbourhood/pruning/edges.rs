@@ -1,0 +1,123 @@
+//! What signing, withdrawing and reading come upon that is not as it should be.
+
+use linli_core::authority::Prune;
+use linli_core::checkpoint::Flaw;
+use linli_replica::id::LogKey;
+
+use super::*;
+use crate::authority::{forge, grant_of};
+use crate::checkpoints::lie;
+
+#[test]
+fn a_lying_stewards_checkpoint_is_not_signed_by_the_other() {
+    // Both say that they reach as far: here the lie is asked first.
+    let lied = |seed| {
+        let mut town = Town::new(seed);
+        let victim = town.written(town.c)[1].id();
+        lie(&mut town.net, town.b, town.space, victim);
+        let (entry, finding) = town.furthest(town.a);
+        (finding == Finding::Wrong(Flaw::OtherEntry)).then_some((town, entry))
+    };
+    let (mut town, entry) = (414..430).find_map(lied).unwrap();
+    assert!(town.agrees(town.a), "the honest one");
+    let signed = town.net.space(town.a, town.space, |space| {
+        space.state().agreements.keys().map(|prune| prune.entry).collect::<Vec<_>>()
+    });
+    assert_eq!(signed.len(), 1);
+    assert_ne!(signed, [entry]);
+    assert!(!town.agrees(town.a), "there is no other");
+}
+
+#[test]
+fn all_that_names_a_checkpoint_is_taken_back() {
+    let mut town = Town::new(431);
+    town.agree();
+    let (entry, _) = town.furthest(town.a);
+    let junk = Prune {
+        document: DocTag([0; 32]),
+        log: LogKey([0; 32]),
+        first: 1,
+        last: 1,
+        entry,
+        hash: [0; 32].into(),
+    };
+    let of_b = town.net.party(town.b);
+    let under = grant_of(&mut town.net, town.a, town.space, of_b);
+    let heads = town.net.state(town.b, town.space).heads;
+    let place = (under, heads, town.net.now);
+    forge(&mut town.net, town.b, town.space, place, &Act::Prune(junk));
+    town.net.heal();
+    let signed = town.net.space(town.a, town.space, |space| space.state().agreements.len());
+    assert_eq!(signed, 2);
+    assert!(town.takes_back(town.a, entry));
+    assert_eq!(town.is_agreed(town.a), (false, false));
+    assert_eq!(town.standing(town.a), 0);
+    assert!(!town.takes_back(town.a, entry), "nothing is left");
+}
+
+#[test]
+fn an_idle_log_is_read_whichever_order_comes_first() {
+    for seed in 432..438 {
+        let mut town = Town::new(seed);
+        town.net.isolate(town.c);
+        town.net.isolate(town.late);
+        town.agree();
+        // The family writes nothing, and what the first order names goes by the second.
+        let edit = |town: &mut Town, what: &str| {
+            for id in [town.a, town.b] {
+                town.net.set(id, town.space, ProfileField::Health, what).unwrap();
+                town.net.settle();
+            }
+        };
+        edit(&mut town, "later");
+        assert!(town.makes(town.a));
+        assert!(town.agrees(town.a) && town.agrees(town.b));
+        assert_eq!(town.orders(town.a), Ok(true));
+        edit(&mut town, "since");
+        let late = grant(town.net.party(town.late), Right::Read, true);
+        town.net.grant(town.a, town.space, late).unwrap();
+        town.net.settle();
+        town.pass(DELAY_HOURS);
+        assert_eq!(town.bases(town.carrier), 3);
+        town.meets_the_carrier(town.late);
+        assert_eq!(town.bases(town.late), 3);
+        town.shows_the_same(town.late, town.a);
+        assert_eq!(town.view(town.late).withheld, [], "{seed}");
+    }
+}
+
+#[test]
+fn who_held_a_part_of_what_was_pruned_reads_on_from_a_carrier_alone() {
+    let mut town = pruned(440);
+    // It was there in the beginning, and nothing since.
+    let mut part = town.written(town.a);
+    part.truncate(2);
+    town.net.inject(town.late, &part);
+    town.net.drain();
+    town.net.crash(town.late);
+    town.meets_the_carrier(town.late);
+    assert_eq!(town.bases(town.late), 3);
+    town.shows_the_same(town.late, town.a);
+    assert_eq!(town.view(town.late).withheld, []);
+}
+
+#[test]
+fn another_branch_below_the_base_takes_nothing_from_the_rest() {
+    let mut town = pruned(441);
+    let first = town.written(town.c)[0].clone();
+    let mut forger = town.net.forger(town.c, town.space, PROFILE);
+    (forger.sequence, forger.previous) = (2, first.id());
+    let mut rng = town.net.rng.clone();
+    let branch = forger.write(&mut rng, Vec::new());
+    town.net.inject(town.late, &[first, branch.clone()]);
+    town.net.drain();
+    town.net.crash(town.late);
+    town.meets_the_carrier(town.late);
+    assert_eq!(town.bases(town.late), 3);
+    let (shown, whole) = (town.view(town.late), town.view(town.a));
+    assert_eq!((shown.heads, shown.changes), (whole.heads, whole.changes));
+    let held_back: Vec<_> = shown.withheld.iter().map(|held| (held.entry, held.reason)).collect();
+    assert_eq!(held_back, [(branch.id(), Withheld::Forked)]);
+    let both = BTreeSet::from([town.a, town.b].map(|id| town.net.party(id)));
+    assert_eq!(town.attested(town.late), both);
+}
