@@ -14,13 +14,13 @@ pub(crate) enum Value {
     /// Bytes that hold nothing of this kind.
     Bytes(Vec<u8>),
     /// Bytes that hold a list.
-    Nested(Box<Value>),
+    Nested(Box<Self>),
     /// A text, not checked to be one.
     Text(Vec<u8>),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// Keys and values, in turn.
-    Map(Vec<Value>),
+    Map(Vec<Self>),
     /// True, false, null and their like.
     Simple(u8),
 }

@@ -42,7 +42,10 @@ pub(crate) fn healed(bytes: &[u8], terms: Option<Terms>) -> Option<Vec<u8>> {
 }
 
 fn heal(value: &mut Value, terms: Option<Terms>) -> bool {
-    let inside = value.parts().iter_mut().fold(false, |any, part| heal(part, terms) || any);
+    let mut inside = false;
+    for part in value.parts().iter_mut() {
+        inside |= heal(part, terms);
+    }
     let Value::List(list) = value else { return inside };
     let here = match list.as_mut_slice() {
         [body, Value::List(signatures)] => body.as_bytes().map(|body| envelope(&body, signatures)),

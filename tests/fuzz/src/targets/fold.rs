@@ -35,7 +35,8 @@ fn author(who: usize) -> Author {
     let proved = who % 2 == 1;
     let person = Person { id: format!("p{who}"), name: "某人".into(), role };
     let (node, party) = (NodeId([who as u8; 32]), PartyId([who as u8; 32]));
-    Author { node, party, kind, person: proved.then_some(person) }
+    let (person, attested_by) = (proved.then_some(person), Vec::new());
+    Author { node, party, kind, person, attested_by }
 }
 
 /// One byte says of what kind the document is. A move is who writes, whose document is taken over before, and the text

@@ -217,7 +217,7 @@ fn lie(street: &Street, forger: &Forger, how: u8, more: u8) -> Frame {
     let space = street.space;
     match how % 5 {
         0 => {
-            let offer = Offer { document, frontier, urgent: more % 2 == 0 };
+            let offer = Offer { document, frontier, urgent: more.is_multiple_of(2) };
             Frame::Frontiers(Frontiers { documents: vec![offer] })
         }
         1 => Frame::Receipt(Receipt { documents: vec![Held { document, frontier }] }),
@@ -358,8 +358,8 @@ pub(super) fn checkpoint(bytes: &[u8]) {
 fn own_checkpoint(street: &Street, forger: &Forger) -> Option<[Vec<u8>; 2]> {
     let entries = street.net.entries(street.hostile, street.space);
     let own = entries.iter().filter(|entry| entry.header().log == forger.log_id());
-    let content = own.filter_map(|entry| forger.open(entry)).map(|payload| payload.content);
-    let parts = content.filter(|content| matches!(content, Content::Checkpoint(_))).last()?;
+    let mut content = own.filter_map(|entry| forger.open(entry)).map(|payload| payload.content);
+    let parts = content.rfind(|content| matches!(content, Content::Checkpoint(_)))?;
     let [manifest, deflated] = parts.items() else { return None };
     let mut table = Vec::new();
     flate2::read::DeflateDecoder::new(deflated.as_slice()).read_to_end(&mut table).ok()?;
