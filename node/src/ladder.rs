@@ -117,6 +117,7 @@ impl Ladders {
     pub(crate) fn raised(&mut self, document: DocTag, view: &AlertView) {
         self.note(document);
         if let Some(state) = self.open.get_mut(&document) {
+            state.lost = false;
             state.see(view);
         }
     }
@@ -136,8 +137,10 @@ impl Ladders {
         self.open.keys().copied()
     }
 
+    /// How many alerts are open that are stored.
     pub(crate) fn open(&self) -> u64 {
-        u64::try_from(self.open.len()).unwrap_or(u64::MAX)
+        let stored = self.open.values().filter(|state| !state.lost).count();
+        u64::try_from(stored).unwrap_or(u64::MAX)
     }
 }
 

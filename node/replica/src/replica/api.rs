@@ -31,8 +31,8 @@ pub enum Saved {
     Lost,
 }
 
-/// Whether nodes take orders to prune in. Off: what a reader does where a log begins late is not part of the program
-/// yet, and this code is to be read once more before it deletes anything. Decision 24 lists what is open.
+/// Whether nodes take orders to prune in. Off: this code, and what a reader does where a log begins late, are to be read
+/// once more before anything is deleted. Decision 24 lists what is open.
 const PRUNES: bool = false;
 
 /// What a node takes in for others.
