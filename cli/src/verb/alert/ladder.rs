@@ -87,7 +87,10 @@ fn words(text: &Text, parties: &Parties, step: &Value) -> String {
     let does = step.get("does").unwrap_or(&Value::Null);
     let who = match does.get("party").and_then(Value::as_str) {
         Some(party) => parties.name(party),
-        None => field(does, "phone"),
+        None => match does.get("phone") {
+            Some(_) => field(does, "phone"),
+            None => String::new(),
+        },
     };
     let after = step.get("after_ms").and_then(Value::as_u64).unwrap_or_default() / 1_000;
     let after = SignedDuration::from_secs(i64::try_from(after).unwrap_or(i64::MAX));
@@ -96,7 +99,7 @@ fn words(text: &Text, parties: &Parties, step: &Value) -> String {
         ("who", who.into()),
         ("after", format!("{after:#}").into()),
     ];
-    text.say("ladder-step", &arguments)
+    text.say("ladder-step", &arguments).trim_end().to_owned()
 }
 
 /// The steps of an alert: which were begun, by whom, and how they went.
