@@ -422,19 +422,13 @@ pub fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
 }
 
 impl AlertView {
-    /// The fact that a new raise of the cause is: a raise, or a reopening where the alert was resolved.
-    pub fn raise(
-        &self,
-        cause: CauseId,
-        what: AlertKind,
-        ladder: Ladder,
-        note: Option<Private>,
-        card: Option<CardKey>,
-    ) -> AlertFact {
-        let drill = false;
-        match self.resolved {
-            Some(resolved) => AlertFact::Reopened { resolved, note },
-            None => AlertFact::Raised { cause, what, ladder, place: None, note, card, drill },
+    /// The fact that a raise of the cause is here: itself, or a reopening where the alert was resolved.
+    pub fn raise(&self, raised: AlertFact) -> AlertFact {
+        match (self.resolved, raised) {
+            (Some(resolved), AlertFact::Raised { note, .. }) => {
+                AlertFact::Reopened { resolved, note }
+            }
+            (_, raised) => raised,
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::config::Bell;
+use crate::handle::alerts::word;
 
 /// A program that ends while it should ring is begun again after this.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -179,8 +180,4 @@ fn spawn(mut command: Command) -> Option<Child> {
             tracing::error!(program = %program.display(), %error, "a bell does not ring: correct [[bells]]");
         })
         .ok()
-}
-
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

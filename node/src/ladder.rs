@@ -49,8 +49,8 @@ pub(crate) struct State {
     known: BTreeMap<FactId, Instant>,
     /// What is done once, of which round.
     calls: BTreeMap<(FactId, Step), Call>,
-    /// How the alert looked last.
-    view: Option<AlertView>,
+    /// How the alert looked that was raised here.
+    raised: Option<AlertView>,
     /// It could not be stored: this node alone knows of it.
     lost: bool,
 }
@@ -85,7 +85,6 @@ impl State {
         for fact in begun.chain(view.owner.as_ref().map(|owner| owner.fact)) {
             self.known.entry(fact).or_insert_with(Instant::now);
         }
-        self.view = Some(view.clone());
     }
 
     /// Whether a step that is done once is to be begun.
@@ -107,7 +106,7 @@ impl Ladders {
             steps: 0,
             known: BTreeMap::new(),
             calls: BTreeMap::new(),
-            view: None,
+            raised: None,
             lost: false,
         };
         self.open.entry(document).or_insert_with(state);
@@ -118,7 +117,7 @@ impl Ladders {
         self.note(document);
         if let Some(state) = self.open.get_mut(&document) {
             state.lost = false;
-            state.see(view);
+            state.raised = Some(view.clone());
         }
     }
 
@@ -202,7 +201,8 @@ fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, u64)> {
             state.see(&view);
             view
         }
-        None if is_listed || state.lost && ms(state.noted) < LOST_MS => state.view.clone()?,
+        None if state.lost && ms(state.noted) < LOST_MS => state.raised.clone()?,
+        None if is_listed => return None,
         // What is erased waits for nobody.
         None => {
             node.ladders.open.remove(&document);

@@ -1,4 +1,5 @@
 use clap::Subcommand;
+use jiff::SignedDuration;
 use linli_node::api::alerts::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use linli_node::api::cards::AlertCard;
 use serde_json::Value;
@@ -162,6 +163,11 @@ fn answered(context: &Context, answer: &AlertAnswer) -> anyhow::Result<Exit> {
             false => format!("{line}\n{}", context.text.say("alert-not-stored", &[])),
         }
     })
+}
+
+/// A length of time as people write it: 1m 30s.
+fn duration(ms: u64) -> String {
+    format!("{:#}", SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX)))
 }
 
 /// What happened, marked where it is a drill.

@@ -163,6 +163,9 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     let disk = SmallDisk::at(folder.path().join("centre"));
     let mut centre = centre(folder.path(), None, LOOPBACK);
     let [elder, other] = ["王秀英", "李桂兰"].map(|name| add_elder(&centre, name));
+    centre.stop();
+    let rung = crate::alarm::bells(&centre);
+    centre.up();
     let filler = disk.fill("filler");
     write_until_full(&centre, &elder);
     // Somebody takes the room that is kept for alerts, too.
@@ -174,6 +177,8 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     assert_eq!(centre.ask(&["alert", "list"]), json!([]));
     let open = |count: u64| move |status: &Value| (status["alerts_open"] == count).then_some(());
     centre.await_answer(&["status"], open(0));
+    // Somebody must come: the desk rings for it all the same.
+    crate::alarm::has(&rung, "rings duty_desk 0");
     let card = ["elder", "edit", &other, "card/allergies", "青霉素"];
     let refused = centre.run(&card);
     assert_eq!((refused.code, refused.refusal().0.as_str()), (7, "full"), "{refused:?}");

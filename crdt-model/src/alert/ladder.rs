@@ -165,6 +165,11 @@ impl Ladder {
         ladder
     }
 
+    /// A ladder as somebody wrote it; none where it is none.
+    pub(super) fn checked(self) -> Option<Self> {
+        Self::new(self.steps, self.respond_ms).ok()
+    }
+
     /// A ladder of these steps, in the order of their times.
     ///
     /// # Errors
@@ -302,11 +307,10 @@ impl AlertView {
                 return Climb::Paused { until: Some(until) };
             }
         }
-        let mut times: Vec<u64> = self.ladder.steps.iter().map(|s| s.after_ms).collect();
-        times.sort_unstable();
-        let due = times.iter().filter(|after| **after <= elapsed).count();
-        let left = |after: &u64| now.plus_ms(after.saturating_sub(elapsed));
-        Climb::Climbing { due, next_at: times.get(due).map(left) }
+        let steps = &self.ladder.steps;
+        let due = steps.partition_point(|step| step.after_ms <= elapsed);
+        let left = |step: &Step| now.plus_ms(step.after_ms - elapsed);
+        Climb::Climbing { due, next_at: steps.get(due).map(left) }
     }
 
     /// Whether the alert is about silence, and every hub was heard again.

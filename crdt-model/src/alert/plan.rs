@@ -89,6 +89,5 @@ pub(super) fn together(ladders: impl Iterator<Item = Ladder>) -> Option<Ladder> 
 }
 
 fn read(text: &str) -> Option<Ladder> {
-    let Ladder { steps, respond_ms } = serde_json::from_str(text).ok()?;
-    Ladder::new(steps, respond_ms).ok()
+    serde_json::from_str::<Ladder>(text).ok()?.checked()
 }

@@ -247,7 +247,7 @@ fn a_raise_that_arrives_after_the_resolution_joins_it_and_a_new_one_reopens() {
     assert_eq!(s.view().stage, Stage::Resolved);
     assert_eq!(s.view().raises.len(), 2);
 
-    let again = s.view().raise(cause(), AlertKind::Fall, Ladder::default(), None, None);
+    let again = s.view().raise(raise());
     assert_eq!(again, F::Reopened { resolved, note: None });
     let plain = s.say(&hub, 9, raise());
     assert_eq!(reason(&s.view(), plain), Some(Reason::AlreadyResolved));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use linli_core::authority::{Owner, Right};
 use linli_core::engine::{Acting, Authored};
 use linli_model::alert::{
-    self, AlertFact, AlertKind, AlertView, CauseId, EmergencyService, Ladder, Outcome as Ending,
-    Stage,
+    self, AlertFact, AlertKind, AlertView, CardKey, CauseId, EmergencyService, Ladder,
+    Outcome as Ending, Stage,
 };
 use linli_model::document::DocumentName;
 use linli_model::private::Private;
@@ -67,6 +67,7 @@ fn pressed(node: &mut Node, minute: String) -> CauseId {
 }
 
 /// What an alert is raised for.
+#[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) cause: CauseId,
     pub(crate) what: AlertKind,
@@ -81,8 +82,7 @@ pub(crate) fn raise_cause(
     event: Event,
     person: Option<&Acting>,
 ) -> Result<(DocTag, BTreeSet<Save>), ApiError> {
-    let Event { cause, what, drill } = event;
-    let id = alert::alert_id(&cause);
+    let id = alert::alert_id(&event.cause);
     let name = Name::Plain(DocumentName::Alert(id));
     let existing = find(node, &id.to_string()).ok();
     let joined = existing.and_then(|document| node.catalogue.get(&document));
@@ -90,19 +90,18 @@ pub(crate) fn raise_cause(
         Some(space) => (space, BTreeSet::new()),
         None => space_for(node, elder)?,
     };
-    let note = Some(Private::new(elder.to_string()));
-    let ladder = ladders::of(node, elder, what);
     let view = existing.map(|document| read(node, document)).transpose()?;
-    let fact = |card| match &view {
-        Some(view) => view.raise(cause.clone(), what, ladder.clone(), note.clone(), card),
-        None => {
-            let (cause, ladder, note) = (cause.clone(), ladder.clone(), note.clone());
-            AlertFact::Raised { cause, what, ladder, place: None, note, card, drill }
+    let fact = |node: &mut Node, card| {
+        let raised = raised(node, Some(elder), event.clone(), card);
+        match &view {
+            Some(view) => view.raise(raised),
+            None => raised,
         }
     };
     // Nobody needs to read the card in a drill.
-    let card = if drill { None } else { cards::key(node, elder, space) };
-    let whole = match facts::add_urgent(node, space, &name, person, fact(card.clone())) {
+    let card = if event.drill { None } else { cards::key(node, elder, space) };
+    let with_card = fact(node, card.clone());
+    let whole = match facts::add_urgent(node, space, &name, person, with_card) {
         // Whatever it is that keeps the card from being opened, somebody must come.
         Err(_) if card.is_some() => None,
         whole => whole?,
@@ -110,7 +109,8 @@ pub(crate) fn raise_cause(
     if let Some(whole) = whole {
         saves.extend(whole);
     } else {
-        let (raise, new) = facts::add_to(node, space, &name, Urgency::Urgent, person, fact(None))?;
+        let alone = fact(node, None);
+        let (raise, new) = facts::add_to(node, space, &name, Urgency::Urgent, person, alone)?;
         saves.extend(new);
         // The alert goes first; what opens the card, if it takes more, follows with less haste. Whoever raised it is
         // answered when the alert is stored: on a full disk that is all there is room for.
@@ -134,18 +134,13 @@ pub(crate) fn raise_silence(
     cause: CauseId,
     silent: Silent,
 ) -> Result<Option<DocTag>, ApiError> {
-    let (id, what) = (alert::alert_id(&cause), AlertKind::Silence);
+    let id = alert::alert_id(&cause);
     if find(node, &id.to_string()).is_ok() {
         return Ok(None);
     }
     let name = Name::Plain(DocumentName::Alert(id));
-    let ladder = match elder {
-        Some(elder) => ladders::of(node, elder, what),
-        None => Ladder::common(what),
-    };
-    let note = elder.map(|elder| Private::new(elder.to_string()));
-    let (place, card, drill) = (None, None, false);
-    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill };
+    let event = Event { cause, what: AlertKind::Silence, drill: false };
+    let raised = raised(node, elder, event, None);
     facts::add_both(node, space, &name, None, raised, |raise| AlertFact::Silent { raise, silent })?;
     begun(node, space, name).map(Some)
 }
@@ -161,20 +156,24 @@ pub(crate) fn raise_read(
     let id = alert::alert_id(&cause);
     let (space, mut saves) = space_for(node, elder)?;
     let name = Name::Plain(DocumentName::Alert(id));
-    let raise = AlertFact::Raised {
-        cause,
-        what: AlertKind::CardOpened,
-        ladder: ladders::of(node, elder, AlertKind::CardOpened),
-        place: None,
-        note: Some(Private::new(elder.to_string())),
-        card: None,
-        drill: false,
-    };
+    let event = Event { cause, what: AlertKind::CardOpened, drill: false };
+    let raise = raised(node, Some(elder), event, None);
     let reason = reason.map(Private::new);
     let read = |raise| AlertFact::CardRead { raise, reason };
     saves.extend(facts::add_both(node, space, &name, Some(person), raise, read)?);
     begun(node, space, name)?;
     Ok((id, saves))
+}
+
+/// The raise of an alert, with the ladder that it climbs.
+fn raised(node: &mut Node, elder: Option<Uuid>, event: Event, card: Option<CardKey>) -> AlertFact {
+    let Event { cause, what, drill } = event;
+    let ladder = match elder {
+        Some(elder) => ladders::of(node, elder, what),
+        None => Ladder::common(what),
+    };
+    let note = elder.map(|elder| Private::new(elder.to_string()));
+    AlertFact::Raised { cause, what, ladder, place: None, note, card, drill }
 }
 
 /// Notes an alert that was raised here.
@@ -249,7 +248,8 @@ pub(crate) fn read(node: &mut Node, document: DocTag) -> Result<AlertView, ApiEr
     Ok(alert::view(id, doc.document(), authors))
 }
 
-fn word(value: &impl serde::Serialize) -> String {
+/// The word that stands for a value without fields in documents.
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

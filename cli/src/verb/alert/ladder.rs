@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use linli_node::api::alerts::{AlertLadder, AlertLadderSet, LadderStep};
 use serde_json::Value;
 
+use super::duration;
 use crate::{
     context::Context,
     failure::Exit,
@@ -92,12 +93,11 @@ fn words(text: &Text, parties: &Parties, step: &Value) -> String {
             None => String::new(),
         },
     };
-    let after = step.get("after_ms").and_then(Value::as_u64).unwrap_or_default() / 1_000;
-    let after = SignedDuration::from_secs(i64::try_from(after).unwrap_or(i64::MAX));
+    let after_ms = step.get("after_ms").and_then(Value::as_u64).unwrap_or_default();
     let arguments = [
         ("what", text.word("way", &field(does, "act")).into()),
         ("who", who.into()),
-        ("after", format!("{after:#}").into()),
+        ("after", duration(after_ms).into()),
     ];
     text.say("ladder-step", &arguments).trim_end().to_owned()
 }

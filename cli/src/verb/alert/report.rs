@@ -1,13 +1,11 @@
 //! How fast alerts were answered.
 
-use jiff::SignedDuration;
+use linli_model::alert::report::ANSWERED;
 use linli_node::api::alerts::AlertReport;
 use serde_json::Value;
 
+use super::duration;
 use crate::{context::Context, failure::Exit, text::Text};
-
-/// What telecare centres promise: within so many seconds, so many of a thousand.
-const PROMISED: [(i64, u32); 2] = [(60, 975), (180, 990)];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Period {
@@ -44,10 +42,10 @@ fn told(text: &Text, report: &Value) -> String {
         lines.extend(times(text, report.get(name), text.say(key, &[])));
     }
     let answered = report.get("answered_permille").and_then(Value::as_array);
-    for (met, (limit, wanted)) in answered.into_iter().flatten().zip(PROMISED) {
+    for (met, (limit_ms, wanted)) in answered.into_iter().flatten().zip(ANSWERED) {
         let share = |permille: u64| format!("{}.{}", permille / 10, permille % 10);
         let arguments = [
-            ("limit", format!("{:#}", SignedDuration::from_secs(limit)).into()),
+            ("limit", duration(limit_ms).into()),
             ("share", share(met.as_u64().unwrap_or_default()).into()),
             ("wanted", share(wanted.into()).into()),
         ];
@@ -64,10 +62,7 @@ fn told(text: &Text, report: &Value) -> String {
 
 fn times(text: &Text, times: Option<&Value>, what: String) -> Option<String> {
     let times = times.filter(|times| times.is_object())?;
-    let ms = |name: &str| {
-        let ms = times.get(name).and_then(Value::as_i64).unwrap_or_default();
-        format!("{:#}", SignedDuration::from_millis(ms))
-    };
+    let ms = |name: &str| duration(times.get(name).and_then(Value::as_u64).unwrap_or_default());
     let count = times.get("count").and_then(Value::as_u64).unwrap_or_default();
     let arguments = [
         ("what", what.into()),

@@ -49,11 +49,8 @@ impl Fold<'_> {
 
     /// Takes in the ladder of a raise, where its author decides who is called.
     pub(super) fn ladder_raised(&mut self, known: &Known<AlertFact>, ladder: &Ladder) {
-        let Ladder { steps, respond_ms } = ladder.clone();
-        if plan::may_write(known.author.kind)
-            && let Ok(ladder) = Ladder::new(steps, respond_ms)
-        {
-            self.ladders.push(ladder);
+        if plan::may_write(known.author.kind) {
+            self.ladders.extend(ladder.clone().checked());
         }
     }
 
