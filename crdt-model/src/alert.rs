@@ -21,12 +21,14 @@ mod card;
 mod fold;
 mod ladder;
 pub mod plan;
+mod position;
 pub mod report;
 
-pub use card::{CardKey, CardView, Given, Read, card_keys};
+pub use card::{CardKey, CardView, Given, Located, Read, card_keys, position};
 pub use ladder::{
     Climb, Climbed, Here, Ladder, LadderAct, LadderError, STEPS_MAX, Step, Turn, Watch, Way,
 };
+pub use position::Position;
 
 /// Separates alert ids from every other use of BLAKE3.
 const ALERT_ID_CONTEXT: &str = "linli 1 alert id";
@@ -263,6 +265,13 @@ pub enum AlertFact {
         /// The raise or reopening.
         raise: FactId,
     },
+    /// Household or family say where the elder is, to whoever reads the card in the alert.
+    Located {
+        /// The raise or reopening.
+        raise: FactId,
+        /// Where; none only where a view shows the fact.
+        position: Option<Position>,
+    },
     /// A named person read the card.
     CardRead {
         /// A raise or reopening, of any round.
@@ -284,6 +293,7 @@ impl Body for AlertFact {
             | Self::CalledOff { raise }
             | Self::CardGiven { raise, .. }
             | Self::CardRefused { raise }
+            | Self::Located { raise, .. }
             | Self::CardRead { raise, .. } => vec![*raise],
             Self::StepEnded { climbed, .. } => vec![*climbed],
             Self::TookOver { from } => vec![*from],
@@ -303,6 +313,7 @@ impl Body for AlertFact {
                 | Self::StepEnded { .. }
                 | Self::Silent { .. }
                 | Self::HeardAgain { .. }
+                | Self::Located { .. }
                 | Self::CardRead { .. }
         )
     }
@@ -311,6 +322,9 @@ impl Body for AlertFact {
         let mut shown = self.clone();
         if let Self::Raised { card, .. } | Self::CardGiven { card, .. } = &mut shown {
             *card = None;
+        }
+        if let Self::Located { position, .. } = &mut shown {
+            *position = None;
         }
         shown
     }

@@ -139,6 +139,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.report" => Ok(Reply::Work(report::begin(node, &read(body)?))),
         "alert.ladder" => reading(node, body, What::Read, ladders::show),
         "alert.ladder.set" => answer(node, body, ladders::set),
+        "position.set" => answer(node, body, cards::set_position),
         "alert.card" => opening(node, body, cards::of_alert),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),

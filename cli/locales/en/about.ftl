@@ -21,6 +21,7 @@ about-elder = The elders and their records
 about-elder-add = Add an elder
 about-elder-show = Show all that this node may read of an elder
 about-elder-edit = Set one field of a profile or an emergency card
+about-elder-locate = Say where an elder is
 about-elder-list = List elders
 about-elder-import = Take in a register from a file
 about-elder-grant = Give a party a right over an elder's data

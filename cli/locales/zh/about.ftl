@@ -21,6 +21,7 @@ about-elder = 老人及其档案
 about-elder-add = 添加老人
 about-elder-show = 显示本节点可读的某位老人的全部信息
 about-elder-edit = 修改档案或急救卡的一个字段
+about-elder-locate = 告知老人所在位置
 about-elder-list = 列出老人
 about-elder-import = 从文件导入登记册
 about-elder-grant = 授予参与方对老人数据的权限

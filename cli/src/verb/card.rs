@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     fields,
-    who::{Parties, items},
+    who::{Parties, at, items},
 };
 use crate::{
     context::Context,
@@ -18,6 +18,7 @@ pub(super) async fn shown(context: &Context, answer: &CardAnswer) -> anyhow::Res
     let parties = Parties::ask(context).await?;
     context.show(answer, || {
         let mut lines = Vec::new();
+        lines.extend(answer.position.as_ref().map(|position| located(context, position)));
         for sheet in &answer.cards {
             lines.extend(fields::lines(context, &parties, sheet.get("card").unwrap_or(sheet)));
             lines.extend(items(sheet, "by").iter().map(|by| {
@@ -32,6 +33,24 @@ pub(super) async fn shown(context: &Context, answer: &CardAnswer) -> anyhow::Res
         }));
         lines.join("\n")
     })
+}
+
+/// Where the elder was measured last.
+fn located(context: &Context, position: &Value) -> String {
+    let arguments = [
+        ("latitude", field(position, "latitude").into()),
+        ("longitude", field(position, "longitude").into()),
+        ("at", at(context, position, "at").into()),
+    ];
+    let place = context.text.say("card-position", &arguments);
+    match position.get("accuracy_m").and_then(Value::as_u64) {
+        None => place,
+        Some(metres) => {
+            let within =
+                context.text.say("card-position-within", &[("metres", metres.to_string().into())]);
+            format!("{place} {within}")
+        }
+    }
 }
 
 /// Who opened the card to an alert, who refused it, and who read it.

@@ -4,6 +4,7 @@ use std::{
 };
 
 use clap::Subcommand;
+use linli_node::api::alerts::PositionSet;
 use linli_node::api::cards::ElderCard;
 use linli_node::api::care::{
     ElderAdd, ElderEdit, ElderImport, ElderList, ElderPage, ElderShow, ImportAnswer,
@@ -12,6 +13,7 @@ use linli_node::api::care::{
 use crate::{
     context::Context,
     failure::{CliError, Exit},
+    moment::now_ms,
     output::{Columns, Spinner, printable},
 };
 
@@ -33,6 +35,7 @@ enum Act {
     Edit(Edit),
     List(List),
     Import(Import),
+    Locate(Locate),
     Card {
         /// The elder's id or name, or a part that fits one only
         elder: String,
@@ -40,6 +43,24 @@ enum Act {
         #[arg(long)]
         reason: Option<String>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Locate {
+    /// The elder's id or name, or a part that fits one only
+    elder: String,
+    /// Degrees north by WGS 84, such as 30.274152
+    #[arg(allow_hyphen_values = true)]
+    latitude: String,
+    /// Degrees east, such as 120.155070
+    #[arg(allow_hyphen_values = true)]
+    longitude: String,
+    /// Within how many metres
+    #[arg(long, value_name = "METRES")]
+    accuracy: Option<u32>,
+    /// When it was measured, such as 2026-03-01T08:30:00 [default: now]
+    #[arg(long)]
+    time: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -118,6 +139,16 @@ impl Elder {
                 context.show(&answer, || page(context, &answer))
             }
             Act::Import(import) => import.run(context).await,
+            Act::Locate(Locate { elder, latitude, longitude, accuracy, time }) => {
+                let time_ms = match &time {
+                    Some(time) => context.zone.time_of(time)?,
+                    None => now_ms(),
+                };
+                let accuracy_m = accuracy;
+                let request = PositionSet { elder, latitude, longitude, accuracy_m, time_ms };
+                let answer = context.ask(&request).await?;
+                context.show(&answer, || context.text.say("saved", &[]))
+            }
             Act::Card { elder, reason } => {
                 let request = ElderCard { elder, reason, acting: context.acting()? };
                 super::card::shown(context, &context.ask(&request).await?).await

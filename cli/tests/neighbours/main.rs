@@ -9,6 +9,7 @@
 )]
 
 mod alarm;
+mod answered;
 mod at_rest;
 mod audit;
 mod backup;
@@ -40,4 +41,5 @@ mod silence;
 mod site;
 mod watch;
 mod went_back;
+mod whereabouts;
 mod withdrawal;

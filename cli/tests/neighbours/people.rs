@@ -35,6 +35,8 @@ fn withheld(desk: &Desk, name: &str) -> Vec<Value> {
 fn a_steward_ends_a_person_and_every_node_judges_by_it() {
     let folder = folder();
     let (mut centre, hub) = centre_and_hub(folder.path());
+    // A household has no operators: what they wrote would count nowhere.
+    refused(&hub.run(&["person", "add", "李明", "--role", "operator"]), "invalid");
     let carer = ["person", "add", "李明", "--role", "carer", "--qualification", "HL-2231"];
     centre.ask(&[&carer[..], &["--ends", "2098-12-31"]].concat());
     centre.ask(&["person", "add", "高主任", "--role", "steward"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlertFact, AlertView};
+use super::{AlertFact, AlertView, Position};
 use crate::author::Author;
 use crate::card::SheetId;
 use crate::event::{FactId, Facts};
@@ -28,6 +28,17 @@ pub struct Given {
     pub fact: FactId,
     /// The epoch that it opens.
     pub epoch: SheetId,
+    /// When, by the author's own clock.
+    pub at: Timestamp,
+    /// Who.
+    pub author: Author,
+}
+
+/// Household or family said where the elder is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Located {
+    /// The fact that says so.
+    pub fact: FactId,
     /// When, by the author's own clock.
     pub at: Timestamp,
     /// Who.
@@ -59,6 +70,8 @@ pub struct CardView {
     /// The epochs whose key household or family wrote into the alert, whether that stands or not:
     /// whoever reads the alert has it.
     pub disclosed: BTreeSet<SheetId>,
+    /// Where the elder was, in every round: told to who reads the card.
+    pub located: Vec<Located>,
     /// Who read it, in every round.
     pub read_by: Vec<Read>,
 }
@@ -81,10 +94,21 @@ pub fn card_keys<'a>(
         | AlertFact::Reopened { .. }
         | AlertFact::CardRefused { .. }
         | AlertFact::CardRead { .. }
+        | AlertFact::Located { .. }
         | AlertFact::Arrived { .. }
         | AlertFact::Climbed { .. }
         | AlertFact::StepEnded { .. }
         | AlertFact::Silent { .. }
         | AlertFact::HeardAgain { .. } => None,
     })
+}
+
+/// Where the elder was measured last, of what the facts of an alert tell.
+pub fn position<'a>(facts: &'a Facts<AlertFact>, view: &AlertView) -> Option<&'a Position> {
+    let told = view.card.located.iter().filter_map(|located| facts.get(located.fact));
+    let positions = told.filter_map(|known| {
+        let AlertFact::Located { position, .. } = &known.fact.body else { return None };
+        position.as_ref()
+    });
+    positions.max_by_key(|position| position.at)
 }

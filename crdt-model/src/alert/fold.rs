@@ -111,6 +111,9 @@ impl Fold<'_> {
             AlertFact::Reopened { resolved, .. } => self.reopened(known, *resolved),
             AlertFact::CardGiven { raise, card } => self.card_given(known, *raise, card.as_ref()),
             AlertFact::CardRefused { raise } => self.card_refused(known, *raise),
+            AlertFact::Located { raise, position } => {
+                self.located(known, *raise, position.as_ref())
+            }
             AlertFact::CardRead { raise, reason } => self.card_read(known, *raise, reason.as_ref()),
         }
     }

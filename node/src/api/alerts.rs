@@ -11,6 +11,7 @@ methods! {
     "alert.show" AlertShow => Value;
     "alert.act" AlertAct => AlertAnswer;
     "alert.report" AlertReport => Value;
+    "position.set" PositionSet => Done;
     "alert.ladder" AlertLadder => Value;
     "alert.ladder.set" AlertLadderSet => Done;
 }
@@ -80,6 +81,28 @@ pub struct AlertReport {
     pub since_ms: Option<u64>,
     /// Of alerts raised before this time.
     pub until_ms: Option<u64>,
+}
+
+/// Says where an elder is (WGS 84). The household's node keeps the latest in memory, and tells it to open alerts.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PositionSet {
+    /// The elder.
+    pub elder: String,
+    /// Degrees north as a decimal number.
+    pub latitude: String,
+    /// Degrees east as a decimal number.
+    pub longitude: String,
+    /// Within how many metres it lies there.
+    pub accuracy_m: Option<u32>,
+    /// When it was measured, by the device's clock.
+    pub time_ms: u64,
+}
+
+impl std::fmt::Debug for PositionSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PositionSet(…)")
+    }
 }
 
 /// Asks whom an elder's alerts call, and when: `others` for every kind that `kinds` does not name.

@@ -45,4 +45,7 @@ pub struct CardAnswer {
     /// The card as `card`, the view of `crdt-model/`, and as `by` who wrote it whole; several where
     /// they were written apart.
     pub cards: Vec<Value>,
+    /// Where the elder was measured last: `at`, `latitude`, `longitude` (WGS 84) and `accuracy_m`, the position of
+    /// `crdt-model/`; none where nobody said.
+    pub position: Option<Value>,
 }

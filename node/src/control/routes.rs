@@ -41,6 +41,7 @@ pub(super) fn routes<H: Handler>(handler: Arc<H>, token: Option<Token>) -> Route
     let versioned = Router::new()
         .route("/v1/readings", post(readings::<H>))
         .route("/v1/button", post(button::<H>))
+        .route("/v1/positions", post(positions::<H>))
         .route("/v1/{method}", post(method::<H>))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_verb)
@@ -70,6 +71,15 @@ async fn readings<H: Handler>(
 ) -> Result<Json<Value>, Refusal> {
     let Body(body) = body?;
     answer(&*handler, care::ReadingAdd::NAME, body).await
+}
+
+/// Where an elder is, from a device: the body of `position.set`.
+async fn positions<H: Handler>(
+    State(handler): State<Arc<H>>,
+    body: Result<Body, Refusal>,
+) -> Result<Json<Value>, Refusal> {
+    let Body(body) = body?;
+    answer(&*handler, alerts::PositionSet::NAME, body).await
 }
 
 /// A pressed button: `{"elder": …}`, and `cause` where the device names one.

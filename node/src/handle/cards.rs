@@ -11,7 +11,7 @@ use linli_core::authority::{Grant, Member, Owner, Right, StandingGrant};
 use linli_core::engine::{Acting, Authored, Edit};
 use linli_core::recovery::Record;
 use linli_core::space::Space;
-use linli_model::alert::{AlertFact, AlertView, CardKey, CardView, Stage};
+use linli_model::alert::{AlertFact, AlertView, CardKey, CardView, Position, Stage};
 use linli_model::card::{self, CardField, CardPlace, SheetId};
 use linli_model::document::DocumentName;
 use linli_model::event::FactId;
@@ -32,13 +32,17 @@ use crate::catalogue::Name;
 use crate::node::{Node, now, world};
 
 mod opened;
+mod position;
 
 pub(crate) use opened::{noted, tick};
+pub(crate) use position::set as set_position;
 
 /// What this node has seen of alerts, as far as cards are concerned.
 #[derive(Debug, Default)]
 pub(crate) struct Cards {
     alerts: BTreeMap<DocTag, Seen>,
+    /// Where elders were last, at the household's own node.
+    positions: BTreeMap<Uuid, Position>,
     /// An alert was closed: a card may be open that should be no more.
     untidy: bool,
     /// Whose the cards are and who reads them, and when that was looked at.
@@ -57,6 +61,8 @@ struct Seen {
     answer_at_ms: Option<u64>,
     /// Epochs whose key is on its way into the alert.
     sent: BTreeSet<SheetId>,
+    /// As of when the alert was told where the elder is, and when it was told.
+    told: Option<(linli_model::time::Timestamp, u64)>,
     /// What this node reads by the alert's keys.
     opened: BTreeMap<SheetId, SpaceTag>,
 }
@@ -425,11 +431,16 @@ fn read_in(
         return Err(ApiError::new(Code::Conflict, message));
     };
     let elder = alerts::elder(&view).ok_or_else(|| not_found("this alert is about no elder"))?;
-    let cards = legible(node, elder, Some(document))?;
+    let position = position::told(node, document);
+    let cards = match legible(node, elder, Some(document)) {
+        // Where somebody is can be told of whom there is no card.
+        Err(error) if position.is_some() && error.code != Code::Waits => Vec::new(),
+        cards => cards?,
+    };
     let fact = AlertFact::CardRead { raise, reason: reason.map(Private::new) };
     let (_, saves) = facts::add(node, document, Urgency::Urgent, Some(person), fact)?;
     let alert = Some(view.id.to_string());
-    Ok((CardAnswer { elder: elder.to_string(), alert, raised: false, cards }, saves))
+    Ok((CardAnswer { elder: elder.to_string(), alert, raised: false, cards, position }, saves))
 }
 
 pub(crate) fn of_elder(node: &mut Node, request: ElderCard) -> Outcome<CardAnswer> {
@@ -442,6 +453,7 @@ pub(crate) fn of_elder(node: &mut Node, request: ElderCard) -> Outcome<CardAnswe
             alert: None,
             raised: false,
             cards,
+            position: position::known(node, elder),
         });
     }
     let open = |(_, seen): &(&DocTag, &Seen)| seen.elder == elder && seen.open;
@@ -455,7 +467,7 @@ pub(crate) fn of_elder(node: &mut Node, request: ElderCard) -> Outcome<CardAnswe
     let cards = legible(node, elder, None)?;
     let (id, saves) = alerts::raise_read(node, elder, &person, request.reason)?;
     let alert = Some(id.to_string());
-    Ok((CardAnswer { elder: elder.to_string(), alert, raised: true, cards }, saves))
+    Ok((CardAnswer { elder: elder.to_string(), alert, raised: true, cards, position: None }, saves))
 }
 
 /// Reads the card where this party may: as a member, or by the keys of an alert.
@@ -511,6 +523,7 @@ fn seen(node: &Node, document: DocTag, elder: Uuid, view: &AlertView) -> Seen {
         card: view.card.clone(),
         answer_at_ms: view.card.refused.is_none().then_some(answer_at_ms),
         sent: BTreeSet::new(),
+        told: None,
         opened: BTreeMap::new(),
     }
 }

@@ -14,7 +14,7 @@ use super::{Outcome, invalid, now_known};
 use crate::api::network::{PersonAdd, PersonList, PersonRow};
 use crate::api::people::{PersonEnd, PersonPin, PersonReset};
 use crate::api::{Acting, ApiError, Code, Detail, Done};
-use crate::node::{Node, now};
+use crate::node::{Node, now, world};
 use crate::upkeep::NODE_TERM_MS;
 
 /// The role of whoever may enrol and end people, where a party has somebody in it.
@@ -22,9 +22,13 @@ const STEWARD: &str = "steward";
 
 pub(crate) fn add(node: &mut Node, request: PersonAdd) -> Outcome<PersonRow> {
     by_steward(node, request.acting.as_ref())?;
-    if serde_json::from_value::<Role>(Value::String(request.role.clone())).is_err() {
+    let Ok(role) = serde_json::from_value::<Role>(Value::String(request.role.clone())) else {
         let message = "no such role: elder, family, operator, carer, social_worker, grid_worker, volunteer, clinician, clerk, steward, official or evaluator";
         return Err(invalid(message));
+    };
+    let author = node.core.own_author(world(&node.replica, &node.store), None);
+    if author.is_some_and(|author| !role.fits(author.kind)) {
+        return Err(invalid("a party of this kind has nobody in this role: give another one"));
     }
     let details = PersonDetails {
         key: [0; 32],

@@ -1,7 +1,7 @@
 //! Facts about the emergency card.
 
 use super::{Fold, may_raise, person};
-use crate::alert::{AlertFact, CardKey, Given, Read};
+use crate::alert::{AlertFact, CardKey, Given, Located, Position, Read};
 use crate::author::PartyKind;
 use crate::event::{FactId, Known, Reason};
 use crate::private::Private;
@@ -59,6 +59,27 @@ impl Fold<'_> {
         }
         self.check_round(raise)?;
         self.view.card.refused.get_or_insert(known.id);
+        Ok(())
+    }
+
+    pub(super) fn located(
+        &mut self,
+        known: &Known<AlertFact>,
+        raise: FactId,
+        position: Option<&Position>,
+    ) -> Result<(), Reason> {
+        if !keeps(known) {
+            return Err(Reason::PartyMayNot);
+        }
+        self.check_round(raise)?;
+        if self.view.resolved.is_some() {
+            return Err(Reason::AlreadyResolved);
+        }
+        if !position.is_some_and(Position::is_on_earth) {
+            return Err(Reason::OutOfRange);
+        }
+        let (fact, at, author) = (known.id, known.fact.at, known.author.clone());
+        self.view.card.located.push(Located { fact, at, author });
         Ok(())
     }
 

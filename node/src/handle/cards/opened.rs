@@ -13,7 +13,7 @@ use linli_replica::id::{DocTag, SpaceTag};
 use linli_replica::replica::Input;
 use uuid::Uuid;
 
-use super::{answers_for, facts, keeps, key, match_family, seen, spaces, write_whole};
+use super::{answers_for, facts, keeps, key, match_family, position, seen, spaces, write_whole};
 use crate::catalogue::{Name, Row};
 use crate::handle::alerts;
 use crate::node::{Node, now, world};
@@ -28,7 +28,7 @@ pub(crate) fn noted(node: &mut Node, document: DocTag, view: &AlertView, keys: &
     let mut seen = seen(node, document, elder, view);
     let open = seen.open;
     if let Some(former) = node.cards.alerts.remove(&document) {
-        seen.opened = former.opened;
+        (seen.opened, seen.told) = (former.opened, former.told);
     }
     node.cards.untidy |= !open;
     node.cards.alerts.insert(document, seen);
@@ -139,6 +139,7 @@ fn answer(node: &mut Node) {
         if !answers_for(node, elder) {
             continue;
         }
+        position::tell(node, document, elder, raise);
         let space = node.catalogue.get(&document).map(|row| row.space);
         let Some(card) = space.and_then(|space| key(node, elder, space)) else { continue };
         let epoch = card.epoch;
