@@ -65,7 +65,7 @@ desk-keys-resolved = o open again  Enter history  c card  Esc back to what is op
 desk-keys-read = Arrow keys and pages: move  Esc back
 desk-help =
     At the top: what rings and nobody has; then what somebody has; oldest first.
-    !! rings and nobody has it     > the chosen alert: keys act on it while rows move
+    !! rings and nobody has it     > the chosen alert, also while rows move
     Ladder 2/3 0:23 siren: two of three steps are due, the siren in 23 seconds.
     Hub 0:40: the hub of the household was heard 40 seconds ago; ! for too long.
 
