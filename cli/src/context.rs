@@ -75,6 +75,11 @@ impl Context {
         Ok(Config::load(&home.config(), &self.environment)?)
     }
 
+    /// Whom the command line names to act.
+    pub(crate) fn person(&self) -> Option<String> {
+        self.person.clone()
+    }
+
     /// Who acts, where somebody was named.
     pub(crate) fn acting(&self) -> anyhow::Result<Option<Acting>> {
         let Some(person) = &self.person else { return self.seated() };

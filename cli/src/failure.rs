@@ -80,6 +80,9 @@ pub(crate) enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// What is shown on a whole screen has none.
+    #[error("the duty desk needs a terminal: run `linli desk` in one")]
+    NoTerminal,
     /// The officer said no.
     #[error("nothing was signed")]
     NotSigned,
@@ -340,6 +343,7 @@ fn own_explained(error: &CliError, text: &Text) -> String {
             let said = text.say("unwritten-file", &[("path", path.display().to_string().into())]);
             format!("{said}: {source}")
         }
+        CliError::NoTerminal => text.say("desk-no-terminal", &[]),
         CliError::NotSigned => text.say("not-signed", &[]),
         CliError::NotGiven => text.say("not-given", &[]),
         CliError::PrintedDiffers => text.say("officer-printed-wrong", &[]),

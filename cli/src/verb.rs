@@ -16,6 +16,7 @@ mod community;
 mod completions;
 mod courier;
 mod demo;
+mod desk;
 mod device;
 mod doctor;
 mod documents;
@@ -87,6 +88,7 @@ verbs! {
     Offer offer,
     Order order,
     Alert alert,
+    Desk desk,
     Leave leave,
     Courier courier,
     Backup backup,

@@ -22,6 +22,8 @@ const ALERT_OVERDUE: Duration = Duration::from_secs(1);
 const READING_OVERDUE: Duration = Duration::from_secs(1);
 /// How often work that waits for a stick is looked after.
 const WORK_PAUSE: Duration = Duration::from_millis(2);
+/// Who watches the board is answered after this although nothing changed.
+const WATCH: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
@@ -58,9 +60,18 @@ struct Waiting {
     reply: Answer,
 }
 
+/// Somebody who waits until alerts change.
+struct Watching {
+    after: u64,
+    resolved: bool,
+    until: Instant,
+    reply: Answer,
+}
+
 struct Driver {
     node: Node,
     waiting: Vec<Waiting>,
+    watching: Vec<Watching>,
     work: Vec<(Box<dyn Work>, Answer)>,
     stop: bool,
 }
@@ -71,7 +82,8 @@ pub(crate) async fn drive(
     mut sources: Sources,
     stop: impl Future<Output = ()>,
 ) -> Node {
-    let mut driver = Driver { node, waiting: Vec::new(), work: Vec::new(), stop: false };
+    let (waiting, watching, work) = (Vec::new(), Vec::new(), Vec::new());
+    let mut driver = Driver { node, waiting, watching, work, stop: false };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
@@ -156,6 +168,10 @@ impl Driver {
                 let overdue = urgent.then(|| Instant::now() + ALERT_OVERDUE);
                 self.waiting.push(Waiting { saves, answer, overdue, reading: false, reply });
             }
+            Ok(crate::handle::Reply::Watch { after, resolved }) => {
+                let until = Instant::now() + WATCH;
+                self.watching.push(Watching { after, resolved, until, reply });
+            }
             Ok(crate::handle::Reply::Read { answer, saves }) => {
                 let overdue = Some(Instant::now() + READING_OVERDUE);
                 self.waiting.push(Waiting { saves, answer, overdue, reading: true, reply });
@@ -213,6 +229,24 @@ impl Driver {
                 self.waiting.push(waiting);
             }
         }
+        self.tell();
+    }
+
+    /// Tells whoever watches the board what changed.
+    fn tell(&mut self) {
+        if self.watching.is_empty() {
+            return;
+        }
+        crate::board::refresh(&mut self.node);
+        let (board, now) = (&self.node.board, Instant::now());
+        let due = |watching: &mut Watching| {
+            board.revision() > watching.after || now >= watching.until || watching.reply.is_closed()
+        };
+        for Watching { after, resolved, reply, .. } in self.watching.extract_if(.., due) {
+            let answer = crate::handle::json(&board.since(Some(after), resolved));
+            // Whoever asked may be gone.
+            drop(reply.send(answer));
+        }
     }
 
     fn send_ahead(&mut self, saves: &BTreeSet<Save>) {
@@ -238,6 +272,7 @@ impl Driver {
 
     /// Waits until what was accepted is durable and answered, then closes.
     async fn finish(mut self, sources: &mut Sources) -> Node {
+        self.watching.clear();
         let end = Instant::now() + Duration::from_secs(10);
         while !self.waiting.is_empty() || self.is_saving() {
             match tokio::time::timeout_at(end, sources.stored.recv()).await {

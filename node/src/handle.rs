@@ -45,6 +45,7 @@ mod report;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
+mod watch;
 
 /// What a method leads to.
 pub(crate) enum Reply {
@@ -60,6 +61,8 @@ pub(crate) enum Reply {
     Read { answer: Value, saves: BTreeSet<Save> },
     /// Long work, done a little at a time.
     Work(Box<dyn Work>),
+    /// What changes about alerts after a revision of the board, once something does.
+    Watch { after: u64, resolved: bool },
 }
 
 /// Work that takes longer than the driver may.
@@ -136,6 +139,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.list" => reading(node, body, What::Listed, alerts::list),
         "alert.show" => reading(node, body, What::Read, alerts::show),
         "alert.act" => answer(node, body, alerts::act),
+        "alert.watch" => watch::watch(node, body),
         "alert.report" => Ok(Reply::Work(report::begin(node, &read(body)?))),
         "alert.ladder" => reading(node, body, What::Read, ladders::show),
         "alert.ladder.set" => answer(node, body, ladders::set),
@@ -257,7 +261,7 @@ fn opening<M: Method>(
 ) -> Result<Reply, ApiError> {
     Ok(match reading(node, body, What::CardOpened, show)? {
         Reply::Read { answer, saves } => Reply::Answer { answer, saves, urgent: false },
-        reply @ (Reply::Answer { .. } | Reply::Work(_)) => reply,
+        reply @ (Reply::Answer { .. } | Reply::Work(_) | Reply::Watch { .. }) => reply,
     })
 }
 

@@ -138,6 +138,7 @@ pub(crate) fn take(node: &mut Node, through: NodeId, cell: &Cell) {
     let saved = before.map_or(now, |before| if save { now } else { before.saved });
     let heard = Heard { at: beat.at, arrived: now, through: Some(through), told: false, saved };
     node.heartbeats.heard.insert(hub, heard);
+    node.board.heard(hub.0);
     if save {
         let records = node.heartbeats.record(&hub).into_iter().collect();
         node.feed(Input::Learned { pages: Vec::new(), records });

@@ -15,6 +15,7 @@ use linli_model::event::FactId;
 use linli_model::time::Timestamp;
 use linli_replica::entry::Urgency;
 use linli_replica::id::DocTag;
+use linli_replica::replica::{Replica, Save, Saved};
 
 use crate::bells::Told;
 use crate::catalogue::Name;
@@ -49,8 +50,8 @@ pub(crate) struct State {
     known: BTreeMap<FactId, Instant>,
     /// What is done once, of which round.
     calls: BTreeMap<(FactId, Step), Call>,
-    /// How the alert looked that was raised here.
-    raised: Option<AlertView>,
+    /// How the alert looked that was raised here, and what says whether that is on disk.
+    raised: Option<(AlertView, Save)>,
     /// It could not be stored: this node alone knows of it.
     lost: bool,
 }
@@ -74,6 +75,17 @@ impl State {
             awake_ms: ms(self.noted),
             owned_ms: owner.map_or(0, |since| ms(*since)),
         }
+    }
+
+    /// How an alert looked that could not be stored.
+    pub(crate) fn unstored(&self) -> Option<&AlertView> {
+        self.raised.as_ref().filter(|_| self.lost).map(|(view, _)| view)
+    }
+
+    /// Whether the alert is on this node's disk.
+    pub(crate) fn is_stored(&self, replica: &Replica) -> bool {
+        let saved = |(_, save): &(AlertView, Save)| replica.saved(*save) == Saved::Durable;
+        !self.lost && self.raised.as_ref().is_none_or(saved)
     }
 
     pub(crate) const fn held_since(&self) -> Timestamp {
@@ -112,12 +124,12 @@ impl Ladders {
         self.open.entry(document).or_insert_with(state);
     }
 
-    /// Keeps how an alert looks that is raised here: it climbs also where it cannot be stored.
-    pub(crate) fn raised(&mut self, document: DocTag, view: &AlertView) {
+    /// Keeps how an alert looks that is raised here with a save: it climbs also where it cannot be stored.
+    pub(crate) fn raised(&mut self, document: DocTag, view: &AlertView, save: Save) {
         self.note(document);
         if let Some(state) = self.open.get_mut(&document) {
             state.lost = false;
-            state.raised = Some(view.clone());
+            state.raised = Some((view.clone(), save));
         }
     }
 
@@ -201,11 +213,12 @@ fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, u64)> {
             state.see(&view);
             view
         }
-        None if state.lost && ms(state.noted) < LOST_MS => state.raised.clone()?,
+        None if state.lost && ms(state.noted) < LOST_MS => state.unstored()?.clone(),
         None if is_listed => return None,
         // What is erased waits for nobody.
         None => {
             node.ladders.open.remove(&document);
+            node.board.touch(document);
             return None;
         }
     };

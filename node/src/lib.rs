@@ -33,6 +33,7 @@ mod silence;
 mod audit;
 mod bells;
 mod blobs;
+mod board;
 mod catalogue;
 mod courier;
 mod dialling;
@@ -324,7 +325,7 @@ async fn begin(
 /// What the configuration says of a node's ways.
 fn configure(node: &mut Node, config: &Config) {
     if let Some(minutes) = config.desk_lock_minutes {
-        node.people.seat = seat::Seat::new(minutes);
+        node.people.seats = seat::Seats::new(minutes);
     }
     node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
     node.bells = bells::Bells::new(config.bells.clone());

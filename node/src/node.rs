@@ -57,6 +57,7 @@ pub(crate) struct Node {
     pub(crate) requests: Requests,
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
+    pub(crate) board: crate::board::Board,
     pub(crate) bells: crate::bells::Bells,
     pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
@@ -168,7 +169,8 @@ fn input(authored: Authored) -> Option<Input> {
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { replica, core, store, net, rng, pepper, label, home, relays, .. } = parts;
+        let Parts { replica, core, store, net, mut rng, pepper, label, home, relays, .. } = parts;
+        let board = crate::board::Board::new(&mut rng);
         Self {
             replica,
             core,
@@ -194,6 +196,7 @@ impl Node {
             invitations: crate::invitation::Invitations::default(),
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
+            board,
             bells: crate::bells::Bells::default(),
             confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
@@ -309,6 +312,7 @@ impl Node {
             }
         };
         self.feed(input);
+        self.board.stored();
         for (save, watcher) in std::mem::take(&mut self.watchers) {
             match self.replica.saved(save) {
                 Saved::Pending(_) => self.watchers.push((save, watcher)),

@@ -20,7 +20,7 @@ use rand_core::CryptoRng;
 use crate::api::network::PersonRow;
 use crate::api::{ApiError, Code, Detail};
 use crate::node::now;
-use crate::seat::Seat;
+use crate::seat::Seats;
 
 const PREFIX: &[u8] = b"person/";
 
@@ -80,8 +80,8 @@ pub(crate) struct People {
     people: BTreeMap<String, Entry>,
     /// Who acts in the present request, as the audit names them.
     acted: Option<ActedBy>,
-    /// Who sits at the shared desk.
-    pub(crate) seat: Seat,
+    /// Who sits at the shared desk, and at seats of their own.
+    pub(crate) seats: Seats,
 }
 
 impl People {
@@ -221,10 +221,10 @@ impl People {
         let Some(acting) = acting else { return Ok(None) };
         if let Some(key) = &acting.seat {
             let seated =
-                self.seat.acting(crate::seat::since_boot(), key).ok_or_else(nobody_sits)?;
+                self.seats.acting(crate::seat::since_boot(), key).ok_or_else(nobody_sits)?;
             let id = hex::encode(*seated.certificate.person().key);
             if self.people.get(&id).is_none_or(Entry::is_ended) {
-                self.seat.leave();
+                self.seats.leave(Some(key));
                 return Err(has_ended());
             }
             self.goes_on(Some(&seated));

@@ -28,6 +28,7 @@ pub(crate) fn react(node: &mut Node) {
         match name {
             Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
             Name::Plain(DocumentName::Order(id)) => decide(node, changed.document, id),
+            Name::Elder(elder, DocumentName::Profile) => node.board.renamed(elder),
             Name::Elder(elder, DocumentName::EmergencyCard) => cards::write_whole(node, elder),
             Name::Elder(elder, DocumentName::Consents) => enforce(node, elder),
             Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
@@ -44,6 +45,7 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     let view = alert::fold(id, &facts);
     let keys: Vec<CardKey> = alert::card_keys(&facts, &view).cloned().collect();
     let open = view.stage != AlertStage::Resolved;
+    node.board.touch(document);
     if open {
         node.ladders.note(document);
     }

@@ -32,7 +32,7 @@ pub(crate) fn tick(node: &mut Node) {
     crate::blobs::tick(node);
     renew(node);
     crate::audit::tick(node);
-    node.people.seat.tick(crate::seat::since_boot());
+    node.people.seats.tick(crate::seat::since_boot());
     crate::recovery::split_some(node);
     node.tell_members();
     crate::requests::tick(node);

@@ -13,7 +13,7 @@ use crate::{
 
 mod ladder;
 mod report;
-mod told;
+pub(super) mod told;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Alert {

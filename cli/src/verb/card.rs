@@ -16,23 +16,26 @@ use crate::{
 /// Shows a card, and where it stands that it was read.
 pub(super) async fn shown(context: &Context, answer: &CardAnswer) -> anyhow::Result<Exit> {
     let parties = Parties::ask(context).await?;
-    context.show(answer, || {
-        let mut lines = Vec::new();
-        lines.extend(answer.position.as_ref().map(|position| located(context, position)));
-        for sheet in &answer.cards {
-            lines.extend(fields::lines(context, &parties, sheet.get("card").unwrap_or(sheet)));
-            lines.extend(items(sheet, "by").iter().map(|by| {
-                let by = parties.statement(context, by);
-                context.text.say("card-written", &[("by", by.into())])
-            }));
-            lines.push(String::new());
-        }
-        lines.extend(answer.alert.as_deref().map(|alert| {
-            let key = if answer.raised { "card-raised" } else { "card-read" };
-            context.text.say_key(key, &[("alert", printable(alert).into())])
+    context.show(answer, || told(context, &parties, answer))
+}
+
+/// A card in words.
+pub(super) fn told(context: &Context, parties: &Parties, answer: &CardAnswer) -> String {
+    let mut lines = Vec::new();
+    lines.extend(answer.position.as_ref().map(|position| located(context, position)));
+    for sheet in &answer.cards {
+        lines.extend(fields::lines(context, parties, sheet.get("card").unwrap_or(sheet)));
+        lines.extend(items(sheet, "by").iter().map(|by| {
+            let by = parties.statement(context, by);
+            context.text.say("card-written", &[("by", by.into())])
         }));
-        lines.join("\n")
-    })
+        lines.push(String::new());
+    }
+    lines.extend(answer.alert.as_deref().map(|alert| {
+        let key = if answer.raised { "card-raised" } else { "card-read" };
+        context.text.say_key(key, &[("alert", printable(alert).into())])
+    }));
+    lines.join("\n")
 }
 
 /// Where the elder was measured last.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use linli_node::api::{grants::PartyRef, network::PartyList};
+use linli_node::api::{
+    grants::PartyRef,
+    network::{PartyList, PartyRow},
+};
 use serde_json::Value;
 
 use super::{keys::party, short};
@@ -26,8 +29,12 @@ impl Parties {
 
     /// Asks the node.
     pub(super) async fn known(context: &Context) -> anyhow::Result<Self> {
-        let rows = context.ask(&PartyList {}).await?;
-        Ok(Self(rows.into_iter().map(|row| (row.party, row.name)).collect()))
+        Ok(Self::of(context.ask(&PartyList {}).await?))
+    }
+
+    /// Takes what a node answered.
+    pub(super) fn of(rows: Vec<PartyRow>) -> Self {
+        Self(rows.into_iter().map(|row| (row.party, row.name)).collect())
     }
 
     /// Whoever wrote something, and on whose word that is known where it is not on their own.

@@ -18,6 +18,7 @@ mod courier;
 mod datamap;
 mod day;
 mod desk;
+mod duty;
 mod emergency;
 mod erasure;
 mod full_disk;

@@ -9,11 +9,14 @@ methods! {
     "seat.leave" SeatLeave => Done;
 }
 
-/// Seats a person at the desk: whoever sat there before has left.
+/// Seats a person at the shared desk, where whoever sat there before has left, or at a seat of their own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SeatTake {
     /// Who, with the PIN.
     pub acting: Acting,
+    /// A seat of their own: whoever sits elsewhere stays.
+    #[serde(default)]
+    pub own: bool,
 }
 
 /// Who sits at the desk.
@@ -21,6 +24,8 @@ pub struct SeatTake {
 pub struct SeatAnswer {
     /// What stands for the PIN from now on: `acting` with this as `seat`.
     pub seat: String,
+    /// The person's id.
+    pub person: String,
     /// The person's name.
     pub name: String,
     /// After how many idle minutes the seat is left.
@@ -35,6 +40,15 @@ impl std::fmt::Debug for SeatAnswer {
     }
 }
 
-/// Leaves the desk: whoever comes next gives a PIN.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct SeatLeave {}
+/// Leaves a seat: whoever comes next gives a PIN.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct SeatLeave {
+    /// What stands for the PIN at it; none: the shared one.
+    pub seat: Option<String>,
+}
+
+impl std::fmt::Debug for SeatLeave {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SeatLeave(…)")
+    }
+}

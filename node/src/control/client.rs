@@ -78,6 +78,12 @@ impl ClientError {
 }
 
 impl Client {
+    /// Calls whichever node listens at the socket when it is called: none has to yet.
+    #[must_use]
+    pub const fn at(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
     /// Finds out whether a node listens at the socket.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{Outcome, cards, elders, facts, invalid, ladders, not_found, now_known, spaces};
 use crate::api::alerts::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
-use crate::api::{ApiError, Code};
+use crate::api::{ApiError, Code, Detail};
 use crate::catalogue::Name;
 use crate::node::{Node, now};
 use crate::views;
@@ -182,7 +182,8 @@ fn begun(node: &mut Node, space: SpaceTag, name: Name) -> Result<DocTag, ApiErro
     let document = node.core.space(world, space)?.document(&name.to_string());
     node.catalogue.put(document, space, name);
     let view = read(node, document)?;
-    node.ladders.raised(document, &view);
+    node.ladders.raised(document, &view, node.replica.last_save());
+    node.board.touch(document);
     cards::noted(node, document, &view, &[]);
     Ok(document)
 }
@@ -346,12 +347,16 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
     let resolved =
         |outcome| Ok::<_, ApiError>(AlertFact::Resolved { ack: owned()?, outcome, note: None });
     Ok(match request.act.as_str() {
-        "ack" if view.owner.is_some() => {
-            return Err(conflict(
-                "somebody has this alert already; take over to answer it yourself",
-            ));
-        }
-        "ack" => AlertFact::Acknowledged { raise: round()? },
+        "ack" => match &view.owner {
+            None => AlertFact::Acknowledged { raise: round()? },
+            Some(owner) => {
+                let message = "somebody has this alert already; take over to answer it yourself";
+                let who = owner.person.name.as_str().to_owned();
+                return Err(
+                    conflict(message).with(Detail::new("error-alert-taken", &[("who", who)]))
+                );
+            }
+        },
         CALL_OFF => AlertFact::CalledOff { raise: round()? },
         "hand-to" => AlertFact::HandedTo { ack: owned()?, service: service(request)? },
         "take-over" => AlertFact::TookOver { from: owned()? },

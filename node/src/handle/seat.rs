@@ -12,13 +12,14 @@ pub(super) fn take(node: &mut Node, request: SeatTake) -> Outcome<SeatAnswer> {
     }
     let acting = node.people.acting(&node.pepper, Some(&request.acting))?;
     let acting = acting.ok_or_else(|| invalid("say who takes the seat"))?;
-    let name = acting.certificate.person().name.clone();
-    let seat = node.people.seat.take(&mut node.rng, since_boot(), acting);
-    let idle_minutes = node.people.seat.idle_minutes();
-    now_known(SeatAnswer { seat: seat.as_str().to_owned(), name, idle_minutes })
+    let of = acting.certificate.person();
+    let (person, name) = (hex::encode(*of.key), of.name.clone());
+    let seat = node.people.seats.take(&mut node.rng, since_boot(), acting, request.own);
+    let idle_minutes = node.people.seats.idle_minutes();
+    now_known(SeatAnswer { seat: seat.as_str().to_owned(), person, name, idle_minutes })
 }
 
-pub(super) fn leave(node: &mut Node, _: SeatLeave) -> Outcome<Done> {
-    node.people.seat.leave();
+pub(super) fn leave(node: &mut Node, request: SeatLeave) -> Outcome<Done> {
+    node.people.seats.leave(request.seat.as_deref());
     now_known(Done {})
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// An alert: who has it, who was reached, who read the card, and all that happened.
-pub(super) fn told(context: &Context, parties: &Parties, shown: &Value) -> String {
+pub(in crate::verb) fn told(context: &Context, parties: &Parties, shown: &Value) -> String {
     let text = &context.text;
     let view = shown.get("view").unwrap_or(&Value::Null);
     let head: [Argument<'_>; 5] = [

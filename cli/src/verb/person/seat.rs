@@ -20,7 +20,8 @@ struct Seated {
 pub(super) async fn switch(context: &Context, person: String) -> anyhow::Result<Exit> {
     let pin = PIN.get(context, None)?.as_str().to_owned();
     let acting = Acting { person, pin, seat: None };
-    let SeatAnswer { seat, name, idle_minutes } = context.ask(&SeatTake { acting }).await?;
+    let request = SeatTake { acting, own: false };
+    let SeatAnswer { seat, name, idle_minutes, .. } = context.ask(&request).await?;
     context.home()?.write_private(SEAT_FILE, seat.as_bytes())?;
     let seated = Seated { name, idle_minutes };
     context.show(&seated, || {
@@ -33,6 +34,6 @@ pub(super) async fn switch(context: &Context, person: String) -> anyhow::Result<
 /// Leaves the seat: nobody is named any more.
 pub(super) async fn leave(context: &Context) -> anyhow::Result<Exit> {
     context.home()?.remove_private(SEAT_FILE)?;
-    let answer = context.ask(&SeatLeave {}).await?;
+    let answer = context.ask(&SeatLeave::default()).await?;
     context.show(&answer, || context.text.say("seat-left", &[]))
 }

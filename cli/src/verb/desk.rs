@@ -1,0 +1,290 @@
+//! The duty desk: who rings, and who has it, on a whole screen. [`state`] decides, [`view`] draws; here is what they do
+//! not know: the terminal, the node and the clock.
+
+use std::{
+    io::{Read as _, stdin},
+    panic::resume_unwind,
+    thread,
+    time::Duration,
+};
+
+use linli_node::{
+    api::{
+        Acting, ApiError, Code, Reading,
+        alerts::{AlertAct, AlertShow},
+        cards::{AlertCard, CardAnswer},
+        network::{PartyList, PartyRow},
+        seat::{SeatAnswer, SeatLeave, SeatTake},
+        watch::{AlertWatch, AlertWatched},
+    },
+    control::{Client, ClientError},
+};
+use serde_json::Value;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+
+use self::{
+    state::{Asked, Desk as State, Effect, Event, Health, Lost, Pin, Seat, What},
+    terminal::Terminal,
+    view::View,
+};
+use super::{alert, card, who::Parties};
+use crate::{
+    context::Context,
+    failure::{CliError, Exit, explained},
+    moment::now_ms,
+};
+
+mod keys;
+mod line;
+mod state;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod view;
+
+/// How often ages are drawn anew.
+const TICK: Duration = Duration::from_millis(500);
+/// A node that does not say how it is within this is not there.
+const CHECK_PATIENCE: Duration = Duration::from_secs(6);
+/// A node answers an act within this: an alert on a full disk is answered sooner.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A watch is answered after 30 s at the latest.
+const WATCH_PATIENCE: Duration = Duration::from_secs(45);
+/// How long a seat is waited for that is left at the end.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+/// Bytes taken from the terminal at once.
+const TYPED_BYTES: usize = 1 << 10;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Desk {
+    /// Ring no bell
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// What something that was begun came to.
+enum Back {
+    Watched(u64, Result<AlertWatched, ClientError>),
+    Checked(Health),
+    Sat(Result<SeatAnswer, ClientError>),
+    Left,
+    Acted(Asked, Result<(), ClientError>),
+    History(Asked, Result<(Value, Vec<PartyRow>), ClientError>),
+    Card(Asked, Result<(CardAnswer, Vec<PartyRow>), ClientError>),
+}
+
+/// What the desk does its work with.
+struct Shell<'a> {
+    context: &'a Context,
+    client: Client,
+    terminal: Terminal,
+    state: State,
+    begun: JoinSet<Back>,
+    watch: Option<AbortHandle>,
+    colour: bool,
+    ended: bool,
+}
+
+impl Desk {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let client = Client::at(context.home()?.socket());
+        let colour = context.environment.text("NO_COLOR")?.is_none();
+        let mut typed = typed();
+        let mut resized = signal(SignalKind::window_change())?;
+        let mut hung_up = signal(SignalKind::hangup())?;
+        let mut stop = std::pin::pin!(super::told_to_stop()?);
+        let terminal = Terminal::open().map_err(|_| CliError::NoTerminal)?;
+        let (state, first) = State::begin(now_ms(), context.person(), self.quiet);
+        let (begun, watch, ended) = (JoinSet::new(), None, false);
+        let mut shell = Shell { context, client, terminal, state, begun, watch, colour, ended };
+        shell.carry_out(first)?;
+        let mut tick = tokio::time::interval(TICK);
+        let mut bytes = Vec::new();
+        while !shell.ended {
+            shell.paint()?;
+            tokio::select! {
+                () = &mut stop => break,
+                _ = hung_up.recv() => break,
+                _ = resized.recv() => shell.terminal.clear(),
+                _ = tick.tick() => shell.happened(Event::Tick)?,
+                more = typed.recv() => match more {
+                    Some(more) => {
+                        bytes.extend(more);
+                        for key in keys::take(&mut bytes) {
+                            shell.happened(Event::Key(key))?;
+                        }
+                    }
+                    // The terminal is gone.
+                    None => break,
+                },
+                Some(back) = shell.begun.join_next() => match back {
+                    Ok(back) => shell.back(back)?,
+                    Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+                    // A watch in whose place another one is.
+                    Err(_) => {}
+                },
+            }
+        }
+        if let Some(seat) = shell.state.end() {
+            // Where the node does not answer, the seat is left by itself.
+            drop(timeout(END_PATIENCE, leave(shell.client, seat)).await);
+        }
+        Ok(Exit::DONE)
+    }
+}
+
+/// What is typed, from a thread of its own: it waits for the terminal until the program ends.
+fn typed() -> mpsc::UnboundedReceiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        let mut bytes = [0; TYPED_BYTES];
+        while let Ok(read) = stdin().read(&mut bytes)
+            && let Some(typed) = bytes.get(..read).filter(|typed| !typed.is_empty())
+            && sender.send(typed.to_vec()).is_ok()
+        {}
+    });
+    receiver
+}
+
+impl Shell<'_> {
+    fn paint(&mut self) -> std::io::Result<()> {
+        let view = View::new(&self.context.text, &self.context.zone, self.terminal.size());
+        self.terminal.paint(view.lines(&self.state), self.colour)
+    }
+
+    fn happened(&mut self, event: Event) -> std::io::Result<()> {
+        let effects = self.state.handle(now_ms(), event);
+        self.carry_out(effects)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> std::io::Result<()> {
+        for effect in effects {
+            let client = self.client.clone();
+            match effect {
+                Effect::Watch { number, after, resolved, seat } => {
+                    let acting = seat.map(sitting);
+                    let request = AlertWatch { after, resolved, acting };
+                    let watch = self.begun.spawn(async move {
+                        let asked = timeout(WATCH_PATIENCE, client.call(&request)).await;
+                        Back::Watched(number, asked.unwrap_or_else(|_| Err(silent())))
+                    });
+                    if let Some(before) = self.watch.replace(watch) {
+                        before.abort();
+                    }
+                }
+                Effect::Check => drop(self.begun.spawn(check(client))),
+                Effect::Sit { person, pin } => drop(self.begun.spawn(sit(client, person, pin))),
+                Effect::Leave(seat) => drop(self.begun.spawn(async move {
+                    leave(client, seat).await;
+                    Back::Left
+                })),
+                Effect::Ask(asked, seat) => drop(self.begun.spawn(ask(client, asked, seat))),
+                Effect::Bell => self.terminal.bell()?,
+                Effect::End => self.ended = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn back(&mut self, back: Back) -> std::io::Result<()> {
+        let (context, text) = (self.context, &self.context.text);
+        let event = match back {
+            Back::Watched(number, Ok(watched)) => Event::Watched(number, watched),
+            Back::Watched(number, Err(error)) => {
+                let lost = if has_lapsed(&error) { Lost::Seat } else { Lost::Node };
+                Event::Unwatched(number, lost)
+            }
+            Back::Checked(health) => Event::Checked(health),
+            Back::Sat(Ok(seat)) => Event::Seated(seat),
+            Back::Sat(Err(error)) => Event::NotSeated(explained(&error.into(), text)),
+            Back::Left => return Ok(()),
+            Back::Acted(asked, Ok(())) => Event::Acted(asked),
+            Back::History(asked, Ok((shown, rows))) => {
+                let told = alert::told::told(context, &Parties::of(rows), &shown);
+                Event::Read(asked, told.lines().map(str::to_owned).collect())
+            }
+            Back::Card(asked, Ok((card, rows))) => {
+                let told = card::told(context, &Parties::of(rows), &card);
+                Event::Read(asked, told.lines().map(str::to_owned).collect())
+            }
+            Back::Acted(asked, Err(error))
+            | Back::History(asked, Err(error))
+            | Back::Card(asked, Err(error)) => match has_lapsed(&error) {
+                true => Event::Lapsed(asked),
+                false => Event::Refused(asked, explained(&error.into(), text)),
+            },
+        };
+        self.happened(event)
+    }
+}
+
+/// Whether nobody sits there any more.
+fn has_lapsed(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused(ApiError { code: Code::WrongSecret, .. }))
+}
+
+fn silent() -> ClientError {
+    ClientError::Refused(ApiError::new(Code::Internal, "the node does not answer; try again"))
+}
+
+/// Who acts: whoever has the seat.
+fn sitting(Seat(seat): Seat) -> Acting {
+    Acting { person: String::new(), pin: String::new(), seat: Some(seat.as_str().to_owned()) }
+}
+
+async fn check(client: Client) -> Back {
+    let health = match timeout(CHECK_PATIENCE, client.look("/health")).await {
+        Ok(Ok((200, _))) => Health::Well,
+        Ok(Ok((_, page))) => {
+            let reason = page.get("reason").and_then(Value::as_str).unwrap_or_default();
+            Health::Ill(reason.to_owned())
+        }
+        Ok(Err(_)) | Err(_) => Health::Silent,
+    };
+    Back::Checked(health)
+}
+
+async fn sit(client: Client, person: String, Pin(pin): Pin) -> Back {
+    let acting = Acting { person, pin: pin.as_str().to_owned(), seat: None };
+    let request = SeatTake { acting, own: true };
+    let sat = timeout(PATIENCE, client.call(&request)).await;
+    Back::Sat(sat.unwrap_or_else(|_| Err(silent())))
+}
+
+/// Leaves a seat. A node that does not answer leaves it by itself.
+async fn leave(client: Client, Seat(seat): Seat) {
+    let request = SeatLeave { seat: Some(seat.as_str().to_owned()) };
+    drop(timeout(PATIENCE, client.call(&request)).await);
+}
+
+async fn ask(client: Client, asked: Asked, seat: Seat) -> Back {
+    let (alert, acting) = (asked.alert.clone(), Some(sitting(seat)));
+    match asked.what {
+        What::Act(act, with) => {
+            let with = with.map(str::to_owned);
+            let (outcome, service) = if act == "hand-to" { (None, with) } else { (with, None) };
+            let request = AlertAct { alert, act: act.to_owned(), outcome, service, acting };
+            let acted = timeout(PATIENCE, client.call(&request)).await;
+            Back::Acted(asked, acted.unwrap_or_else(|_| Err(silent())).map(drop))
+        }
+        What::History => {
+            let request = Reading { what: AlertShow { alert }, acting };
+            let shown = timeout(PATIENCE, async {
+                Ok((client.call(&request).await?, client.call(&PartyList {}).await?))
+            });
+            Back::History(asked, shown.await.unwrap_or_else(|_| Err(silent())))
+        }
+        What::Card => {
+            let request = AlertCard { alert, reason: None, acting };
+            let card = timeout(PATIENCE, async {
+                Ok((client.call(&request).await?, client.call(&PartyList {}).await?))
+            });
+            Back::Card(asked, card.await.unwrap_or_else(|_| Err(silent())))
+        }
+    }
+}

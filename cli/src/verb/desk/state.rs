@@ -1,0 +1,474 @@
+//! The desk as a state machine: [`Desk::handle`] takes what happened and says what is to be done. It reads no clock, asks
+//! no node and knows no terminal.
+
+use std::collections::BTreeMap;
+
+use linli_node::api::{
+    seat::SeatAnswer,
+    watch::{AlertRow, AlertWatched},
+};
+use zeroize::Zeroizing;
+
+use super::keys::Key;
+use crate::prompt::Secret;
+
+mod board;
+mod typed;
+
+/// The bell rings again after this, as long as it rings.
+const BELL_MS: u64 = 3_000;
+/// A node that could not be reached is tried again after this.
+const AGAIN_MS: u64 = 1_000;
+/// How often it is asked whether it does its work.
+const CHECK_MS: u64 = 5_000;
+/// How long a message stays.
+const SAID_MS: u64 = 12_000;
+/// A node that is gone for less than this, as it is when it starts anew, rings no bell.
+const GONE_MS: u64 = 5_000;
+
+/// What happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A second has passed, or less.
+    Tick,
+    Key(Key),
+    /// What a watch came to; it names which.
+    Watched(u64, AlertWatched),
+    /// A watch came to nothing: the node could not be reached, or nobody sits here any more.
+    Unwatched(u64, Lost),
+    /// How the node is: it does its work, it does not and says why, or nothing is heard of it.
+    Checked(Health),
+    /// Somebody has a seat.
+    Seated(SeatAnswer),
+    /// Nobody has, with the reason.
+    NotSeated(String),
+    /// What was asked is done.
+    Acted(Asked),
+    /// What was asked to be read, in lines.
+    Read(Asked, Vec<String>),
+    /// It was refused, with the reason.
+    Refused(Asked, String),
+    /// It was refused because nobody sits here any more.
+    Lapsed(Asked),
+}
+
+/// Why a watch came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    Node,
+    Seat,
+}
+
+/// How the node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Health {
+    Well,
+    Ill(String),
+    Silent,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Watch the board, in the place of any watch before.
+    Watch { number: u64, after: Option<String>, resolved: bool, seat: Option<Seat> },
+    /// Ask how the node is.
+    Check,
+    /// Take a seat.
+    Sit { person: String, pin: Pin },
+    /// Leave a seat.
+    Leave(Seat),
+    /// Act, or read.
+    Ask(Asked, Seat),
+    /// Ring the terminal's bell.
+    Bell,
+    /// End.
+    End,
+}
+
+/// What stands for a PIN; shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Seat(pub(super) Secret);
+
+/// A PIN as far as it is typed; shown nowhere.
+#[derive(PartialEq, Eq)]
+pub(super) struct Pin(pub(super) Secret);
+
+impl Default for Pin {
+    fn default() -> Self {
+        // With room for all, so that no piece of it is left behind where it grew.
+        Self(Zeroizing::new(String::with_capacity(4 * typed::TYPED_MAX)))
+    }
+}
+
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seat(…)")
+    }
+}
+
+impl std::fmt::Debug for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pin(…)")
+    }
+}
+
+/// Something asked of the node about one alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) alert: String,
+    pub(super) what: What,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// An act of `alert.act`: its word, and the service or outcome that goes with it.
+    Act(&'static str, Option<&'static str>),
+    /// All that happened.
+    History,
+    /// The emergency card.
+    Card,
+}
+
+impl What {
+    /// Whether it is an act that ends an alert.
+    const fn ends(self) -> bool {
+        matches!(self, Self::Act(act, _) if matches!(act.as_bytes(), b"resolve" | b"false-alarm"))
+    }
+}
+
+/// What fills the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Screen {
+    Board,
+    Resolved,
+    /// Something that was asked to be read; no lines until it is there.
+    Reading {
+        asked: Asked,
+        lines: Option<Vec<String>>,
+        scroll: usize,
+    },
+    Help,
+}
+
+/// What is asked of the person at the desk.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Prompt {
+    /// Who it is.
+    Name { typed: String, then: Option<Asked> },
+    /// The PIN of that person.
+    Pin { person: String, typed: Pin, then: Option<Asked> },
+    /// Whether to take an alert from whoever has it.
+    TakeOver(String),
+    /// Which service it is handed to.
+    Service(String),
+    /// How it ended.
+    Outcome(String),
+    /// Whether to leave although somebody rings.
+    End,
+}
+
+/// A message: words of the node, or a message of ours with a name in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    Words(String),
+    Key(&'static str, String),
+}
+
+/// Who works here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Operator {
+    pub(super) person: String,
+    pub(super) name: String,
+}
+
+/// A desk.
+#[derive(Debug)]
+pub(super) struct Desk {
+    /// Open alerts, and resolved ones where those are shown, by id. Whatever else comes to be answered here has a place
+    /// beside them: [`Desk::open`] puts it in order, and [`Desk::rings`] says whether the bell rings for it.
+    alerts: BTreeMap<String, AlertRow>,
+    /// The alert that keys act upon: it stays the same while rows move.
+    pub(super) chosen: Option<String>,
+    pub(super) screen: Screen,
+    pub(super) prompt: Option<Prompt>,
+    said: Option<(u64, Said)>,
+    pub(super) operator: Option<Operator>,
+    /// Who was named before anybody sat down.
+    named: Option<String>,
+    seat: Option<Seat>,
+    idle_ms: u64,
+    /// Who takes a seat at the moment, and what waits for it.
+    sitting: Option<(String, Option<Asked>)>,
+    /// What was asked and is not answered.
+    asked: Vec<Asked>,
+    /// The alert that was ended here last.
+    ended: Option<String>,
+    quiet: bool,
+    watch: u64,
+    mark: Option<String>,
+    /// Since when the node does not answer.
+    pub(super) gone: Option<u64>,
+    /// Why the node does not do its work.
+    pub(super) ill: Option<String>,
+    /// Whether anything was heard of the node.
+    pub(super) has_begun: bool,
+    again: Option<u64>,
+    checks: bool,
+    checked: u64,
+    rang: u64,
+    key: u64,
+    pub(super) now: u64,
+}
+
+impl Desk {
+    /// A desk that begins, for whom it may have been begun, and what is to be done first.
+    pub(super) fn begin(now: u64, named: Option<String>, quiet: bool) -> (Self, Vec<Effect>) {
+        let mut desk = Self {
+            alerts: BTreeMap::new(),
+            chosen: None,
+            screen: Screen::Board,
+            prompt: None,
+            said: None,
+            operator: None,
+            named,
+            seat: None,
+            idle_ms: 0,
+            sitting: None,
+            asked: Vec::new(),
+            ended: None,
+            quiet,
+            watch: 0,
+            mark: None,
+            gone: None,
+            ill: None,
+            has_begun: false,
+            again: None,
+            checks: true,
+            checked: now,
+            rang: 0,
+            key: now,
+            now,
+        };
+        desk.ask_who(None);
+        let effects = vec![desk.watch_all(), Effect::Check];
+        (desk, effects)
+    }
+
+    /// Takes what happened at a time in milliseconds since 1970; says what is to be done.
+    pub(super) fn handle(&mut self, now: u64, event: Event) -> Vec<Effect> {
+        self.now = now;
+        let mut effects = match event {
+            Event::Tick => self.tick(),
+            Event::Key(key) => {
+                self.key = now;
+                self.key(key)
+            }
+            Event::Watched(number, _) | Event::Unwatched(number, _) if number != self.watch => {
+                Vec::new()
+            }
+            Event::Watched(_, watched) => self.watched(watched),
+            Event::Unwatched(_, Lost::Seat) => {
+                let left = self.lock();
+                left.into_iter().chain([self.watch_on(None)]).collect()
+            }
+            Event::Unwatched(_, Lost::Node) => {
+                self.lose();
+                self.again = Some(now + AGAIN_MS);
+                Vec::new()
+            }
+            Event::Checked(health) => {
+                self.checked(health);
+                Vec::new()
+            }
+            Event::Seated(seat) => self.seated(seat),
+            Event::NotSeated(why) => self.not_seated(why),
+            Event::Acted(asked) => self.acted(&asked),
+            Event::Read(asked, lines) => self.read(&asked, lines),
+            Event::Refused(asked, why) => {
+                self.answered(&asked);
+                self.say(Said::Words(why));
+                if matches!(&self.screen, Screen::Reading { asked: of, lines: None, .. } if *of == asked)
+                {
+                    self.screen = Screen::Board;
+                }
+                Vec::new()
+            }
+            Event::Lapsed(asked) => {
+                self.answered(&asked);
+                self.lock();
+                self.ask_who(Some(asked));
+                Vec::new()
+            }
+        };
+        effects.extend(self.ring());
+        effects
+    }
+
+    fn tick(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.said.as_ref().is_some_and(|(since, _)| self.now.saturating_sub(*since) > SAID_MS) {
+            self.said = None;
+        }
+        if self.seat.is_some() && self.now.saturating_sub(self.key) >= self.idle_ms {
+            effects.extend(self.lock());
+        }
+        if self.again.is_some_and(|again| self.now >= again) {
+            self.again = None;
+            effects.push(self.watch_on(None));
+        }
+        if !self.checks && self.now.saturating_sub(self.checked) >= CHECK_MS {
+            self.checks = true;
+            effects.push(Effect::Check);
+        }
+        effects
+    }
+
+    /// Rings the bell where it is time.
+    fn ring(&mut self) -> Option<Effect> {
+        let is_gone = self.gone.is_some_and(|since| self.now.saturating_sub(since) >= GONE_MS);
+        let rings = is_gone || self.open().iter().any(|row| self.rings(row));
+        let due = rings && !self.quiet && self.now.saturating_sub(self.rang) >= BELL_MS;
+        due.then(|| {
+            self.rang = self.now;
+            Effect::Bell
+        })
+    }
+
+    fn watch_on(&mut self, seat: Option<Seat>) -> Effect {
+        self.watch += 1;
+        let resolved = self.shows_resolved();
+        Effect::Watch { number: self.watch, after: self.mark.clone(), resolved, seat }
+    }
+
+    fn watch_all(&mut self) -> Effect {
+        self.mark = None;
+        self.watch_on(self.seat.clone())
+    }
+
+    fn lose(&mut self) {
+        self.gone.get_or_insert(self.now);
+    }
+
+    fn checked(&mut self, health: Health) {
+        (self.checks, self.checked) = (false, self.now);
+        self.ill = match health {
+            Health::Well => None,
+            Health::Ill(why) => Some(why),
+            Health::Silent => return self.lose(),
+        };
+        // A watch that runs tells of changes by itself; where none runs, the next one says that the node is back.
+        if self.again.is_none() {
+            self.gone = None;
+        }
+    }
+
+    /// Asks for the PIN, and before that for the name where nobody is named.
+    fn ask_who(&mut self, then: Option<Asked>) {
+        let named =
+            self.operator.as_ref().map(|of| of.person.clone()).or_else(|| self.named.clone());
+        self.prompt = Some(match named {
+            Some(person) => Prompt::Pin { person, typed: Pin::default(), then },
+            None => Prompt::Name { typed: String::new(), then },
+        });
+    }
+
+    fn seated(&mut self, answer: SeatAnswer) -> Vec<Effect> {
+        let SeatAnswer { seat, person, name, idle_minutes } = answer;
+        let then = self.sitting.take().and_then(|(_, then)| then);
+        let before = self.seat.replace(Seat(Zeroizing::new(seat)));
+        (self.operator, self.named) = (Some(Operator { person, name }), None);
+        (self.idle_ms, self.key) = (idle_minutes.saturating_mul(60_000), self.now);
+        let mut effects: Vec<Effect> = before.map(Effect::Leave).into_iter().collect();
+        // The audit says who looks from here on.
+        effects.push(self.watch_all());
+        effects.extend(then.map(|asked| self.attempt(asked)).unwrap_or_default());
+        effects
+    }
+
+    fn not_seated(&mut self, why: String) -> Vec<Effect> {
+        let (person, then) = self.sitting.take().unwrap_or_default();
+        self.say(Said::Words(why));
+        self.ask_who(then.clone());
+        // Another name is looked at again, before its PIN.
+        let asks = matches!(&self.prompt, Some(Prompt::Pin { person: of, .. }) if *of == person);
+        if !asks {
+            self.prompt = Some(Prompt::Name { typed: person, then });
+        }
+        Vec::new()
+    }
+
+    /// Nobody sits here any more: what rings is still shown.
+    fn lock(&mut self) -> Option<Effect> {
+        if matches!(self.screen, Screen::Reading { .. } | Screen::Resolved) {
+            self.screen = Screen::Board;
+        }
+        self.alerts.retain(|_, row| row.resolved_ms.is_none());
+        self.prompt = None;
+        self.seat.take().map(Effect::Leave)
+    }
+
+    /// Does what is asked, or has the person give a PIN first.
+    fn attempt(&mut self, asked: Asked) -> Vec<Effect> {
+        let Some(seat) = self.seat.clone() else {
+            self.ask_who(Some(asked));
+            return Vec::new();
+        };
+        if self.refuses(&asked) || self.asked.contains(&asked) {
+            return Vec::new();
+        }
+        if matches!(asked.what, What::History | What::Card) {
+            self.screen = Screen::Reading { asked: asked.clone(), lines: None, scroll: 0 };
+        }
+        self.asked.push(asked.clone());
+        vec![Effect::Ask(asked, seat)]
+    }
+
+    fn answered(&mut self, asked: &Asked) {
+        self.asked.retain(|of| of != asked);
+    }
+
+    fn acted(&mut self, asked: &Asked) -> Vec<Effect> {
+        self.answered(asked);
+        if asked.what.ends() {
+            self.ended = Some(asked.alert.clone());
+        }
+        self.say(Said::Key("desk-done", self.about(&asked.alert)));
+        Vec::new()
+    }
+
+    fn read(&mut self, asked: &Asked, read: Vec<String>) -> Vec<Effect> {
+        self.answered(asked);
+        if let Screen::Reading { asked: of, lines, .. } = &mut self.screen
+            && of == asked
+        {
+            *lines = Some(read);
+        }
+        Vec::new()
+    }
+
+    fn say(&mut self, said: Said) {
+        self.said = Some((self.now, said));
+    }
+
+    /// The message that is shown.
+    pub(super) fn said(&self) -> Option<&Said> {
+        self.said.as_ref().map(|(_, said)| said)
+    }
+
+    /// Whether nobody has given a PIN, or nobody has for too long.
+    pub(super) const fn is_locked(&self) -> bool {
+        self.seat.is_none()
+    }
+
+    /// Whether something was asked of the node that is not answered.
+    pub(super) const fn waits(&self) -> bool {
+        self.sitting.is_some() || !self.asked.is_empty()
+    }
+
+    /// What to do with the seat when the desk ends.
+    pub(super) fn end(&mut self) -> Option<Seat> {
+        self.seat.take()
+    }
+}

@@ -1,0 +1,190 @@
+//! What keys do.
+
+use super::{Asked, Desk, Effect, Key, Pin, Prompt, Said, Screen, What};
+
+/// How many rows a page key moves.
+const PAGE: isize = 10;
+/// How much somebody types for a name or a PIN, in letters.
+pub(super) const TYPED_MAX: usize = 64;
+
+/// Whom an alert is handed to, by the key that says so: 110, 119, 120.
+const SERVICES: [(char, &str); 3] = [('1', "police"), ('2', "fire"), ('3', "ambulance")];
+/// How an alert ended, by the key that says so.
+const OUTCOMES: [(char, &str); 4] =
+    [('1', "helped"), ('2', "hospital"), ('3', "drill"), ('4', "died")];
+
+impl Desk {
+    pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
+        match self.prompt.take() {
+            Some(_) if key == Key::Escape => Vec::new(),
+            Some(_) if key == Key::Interrupt => self.leave(),
+            Some(prompt) => self.replied(prompt, key),
+            None => self.commanded(key),
+        }
+    }
+
+    fn replied(&mut self, prompt: Prompt, key: Key) -> Vec<Effect> {
+        match (prompt, key) {
+            (Prompt::Name { typed, then }, key) => self.name(typed, then, key),
+            (Prompt::Pin { person, typed, then }, key) => self.pin(person, typed, then, key),
+            (Prompt::TakeOver(alert), Key::Letter('y' | 'Y')) => self.act(alert, "take-over", None),
+            (Prompt::End, Key::Letter('y' | 'Y')) => vec![Effect::End],
+            (Prompt::TakeOver(_) | Prompt::End, _) => Vec::new(),
+            (Prompt::Service(alert), key) => match word(&SERVICES, key) {
+                Some(service) => self.act(alert, "hand-to", Some(service)),
+                None => self.ask(Prompt::Service(alert)),
+            },
+            (Prompt::Outcome(alert), key) => match word(&OUTCOMES, key) {
+                Some(outcome) => self.act(alert, "resolve", Some(outcome)),
+                None => self.ask(Prompt::Outcome(alert)),
+            },
+        }
+    }
+
+    fn name(&mut self, mut typed: String, then: Option<Asked>, key: Key) -> Vec<Effect> {
+        if key == Key::Enter && !typed.trim().is_empty() {
+            let (person, typed) = (typed.trim().to_owned(), Pin::default());
+            return self.ask(Prompt::Pin { person, typed, then });
+        }
+        edit(&mut typed, key);
+        self.ask(Prompt::Name { typed, then })
+    }
+
+    fn pin(
+        &mut self,
+        person: String,
+        mut typed: Pin,
+        then: Option<Asked>,
+        key: Key,
+    ) -> Vec<Effect> {
+        if key == Key::Enter && !typed.0.is_empty() {
+            self.sitting = Some((person.clone(), then));
+            return vec![Effect::Sit { person, pin: typed }];
+        }
+        edit(&mut typed.0, key);
+        self.ask(Prompt::Pin { person, typed, then })
+    }
+
+    fn ask(&mut self, prompt: Prompt) -> Vec<Effect> {
+        self.prompt = Some(prompt);
+        Vec::new()
+    }
+
+    fn act(&mut self, alert: String, act: &'static str, with: Option<&'static str>) -> Vec<Effect> {
+        self.attempt(Asked { alert, what: What::Act(act, with) })
+    }
+
+    fn commanded(&mut self, key: Key) -> Vec<Effect> {
+        match key {
+            Key::Interrupt | Key::Letter('q') => return self.leave(),
+            Key::Letter('u') => return self.ask(Prompt::Name { typed: String::new(), then: None }),
+            Key::Letter('l') => return self.lock().into_iter().collect(),
+            Key::Letter('?') => self.screen = Screen::Help,
+            Key::Letter('d') => return self.turn(),
+            Key::Escape | Key::Backspace => return self.back(),
+            Key::Up => self.go(-1),
+            Key::Down => self.go(1),
+            Key::PageUp => self.go(-PAGE),
+            Key::PageDown | Key::Letter(' ') => self.go(PAGE),
+            Key::First => self.go(isize::MIN),
+            Key::Last => self.go(isize::MAX),
+            Key::Enter => return self.answer('\r'),
+            Key::Letter(letter) => return self.answer(letter),
+        }
+        Vec::new()
+    }
+
+    /// Keys that are about the chosen alert, or the one that is read.
+    fn answer(&mut self, key: char) -> Vec<Effect> {
+        let alert = match &self.screen {
+            Screen::Help => return Vec::new(),
+            Screen::Reading { asked, .. } => Some(asked.alert.clone()),
+            Screen::Board | Screen::Resolved => self.chosen().map(|row| row.alert.clone()),
+        };
+        let Some(alert) = alert else {
+            self.say(Said::Key("desk-choose", String::new()));
+            return Vec::new();
+        };
+        let of = |what| Asked { alert: alert.clone(), what };
+        match key {
+            '\r' => self.attempt(of(What::History)),
+            'c' => self.attempt(of(What::Card)),
+            'a' => self.act(alert, "ack", None),
+            'r' => self.act(alert, "respond", None),
+            'v' => self.act(alert, "arrive", None),
+            'f' => self.act(alert, "false-alarm", None),
+            'o' => self.act(alert, "reopen", None),
+            't' => self.asks_first("take-over", alert, Prompt::TakeOver),
+            'h' => self.asks_first("hand-to", alert, Prompt::Service),
+            'e' => self.asks_first("resolve", alert, Prompt::Outcome),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Asks what else must be known, unless the act would come to nothing.
+    fn asks_first(
+        &mut self,
+        act: &'static str,
+        alert: String,
+        prompt: fn(String) -> Prompt,
+    ) -> Vec<Effect> {
+        let asked = Asked { alert: alert.clone(), what: What::Act(act, None) };
+        let refused = self.operator.is_some() && self.refuses(&asked);
+        if refused { Vec::new() } else { self.ask(prompt(alert)) }
+    }
+
+    /// Ends the desk; asks first where somebody rings.
+    fn leave(&mut self) -> Vec<Effect> {
+        let rings = self.open().iter().any(|row| self.rings(row));
+        if rings { self.ask(Prompt::End) } else { vec![Effect::End] }
+    }
+
+    /// Turns between what is open and what was resolved.
+    fn turn(&mut self) -> Vec<Effect> {
+        if self.is_locked() {
+            self.ask_who(None);
+            return Vec::new();
+        }
+        self.screen = if self.shows_resolved() { Screen::Board } else { Screen::Resolved };
+        self.chosen = None;
+        vec![self.watch_all()]
+    }
+
+    fn back(&mut self) -> Vec<Effect> {
+        let resolved = self.shows_resolved();
+        match self.screen {
+            Screen::Resolved => return self.turn(),
+            Screen::Reading { .. } if resolved => self.screen = Screen::Resolved,
+            Screen::Board | Screen::Reading { .. } | Screen::Help => self.screen = Screen::Board,
+        }
+        Vec::new()
+    }
+
+    /// Moves in the list, or in what is read.
+    fn go(&mut self, by: isize) {
+        match &mut self.screen {
+            Screen::Reading { lines, scroll, .. } => {
+                let last = lines.as_ref().map_or(0, Vec::len).saturating_sub(1);
+                *scroll = scroll.saturating_add_signed(by).min(last);
+            }
+            Screen::Board | Screen::Resolved => self.choose(by),
+            Screen::Help => {}
+        }
+    }
+}
+
+/// Adds a letter to what is typed, or takes the last one away.
+fn edit(typed: &mut String, key: Key) {
+    if let Key::Letter(letter) = key
+        && typed.chars().count() < TYPED_MAX
+    {
+        typed.push(letter);
+    }
+    if key == Key::Backspace {
+        typed.pop();
+    }
+}
+
+fn word(words: &[(char, &'static str)], key: Key) -> Option<&'static str> {
+    words.iter().find(|(letter, _)| Key::Letter(*letter) == key).map(|(_, word)| *word)
+}

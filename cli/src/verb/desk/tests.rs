@@ -1,0 +1,446 @@
+//! The desk without a terminal and without a node.
+
+use linli_node::api::{
+    seat::SeatAnswer,
+    watch::{AlertOwner, AlertRow, AlertStep, AlertWatched},
+};
+
+use super::{
+    keys::Key,
+    state::{Asked, Desk, Effect, Event, Health, Lost, Prompt, Said, Screen, What},
+};
+
+mod screens;
+
+/// A moment: 2026-11-23 14:00:00 in Shanghai.
+const NOW: u64 = 1_795_413_600_000;
+
+fn step(way: &str, after_s: u64) -> AlertStep {
+    AlertStep { way: way.to_owned(), after_ms: after_s * 1_000 }
+}
+
+/// An alert that nobody has, so many seconds old.
+fn alert(number: u8, name: &str, age_s: u64) -> AlertRow {
+    AlertRow {
+        alert: format!("{number:08x}-0000-8000-8000-000000000000"),
+        elder: Some(format!("{number:08x}-0000-4000-8000-000000000000")),
+        names: vec![name.to_owned()],
+        kind: Some("button".to_owned()),
+        state: "raised".to_owned(),
+        since_ms: NOW - age_s * 1_000,
+        stored: true,
+        hub_heard_ms: Some(NOW - 40_000),
+        steps: vec![step("duty_desk", 0), step("siren", 60), step("neighbour", 120)],
+        climbs: true,
+        ..AlertRow::default()
+    }
+}
+
+fn owned(row: AlertRow, person: &str) -> AlertRow {
+    let owner = AlertOwner {
+        person: format!("id of {person}"),
+        name: person.to_owned(),
+        party: "00".to_owned(),
+        since_ms: row.since_ms + 1_000,
+    };
+    let climbs_on_ms = Some(owner.since_ms + 600_000);
+    let state = "acknowledged".to_owned();
+    AlertRow { owner: Some(owner), climbs: false, climbs_on_ms, state, ..row }
+}
+
+fn ended(row: AlertRow, person: &str) -> AlertRow {
+    let (resolved_ms, outcome) = (Some(NOW - 60_000), Some("helped".to_owned()));
+    let state = "resolved".to_owned();
+    AlertRow { resolved_ms, outcome, state, climbs_on_ms: None, ..owned(row, person) }
+}
+
+/// A desk that is driven by hand.
+struct Driven {
+    desk: Desk,
+    now: u64,
+    /// The number of the latest watch.
+    watch: u64,
+    effects: Vec<Effect>,
+}
+
+impl Driven {
+    fn new(quiet: bool) -> Self {
+        let (desk, effects) = Desk::begin(NOW, Some("李明".to_owned()), quiet);
+        let mut driven = Self { desk, now: NOW, watch: 0, effects: Vec::new() };
+        driven.did(effects);
+        driven
+    }
+
+    /// A desk at which 李明 sits and sees these alerts.
+    fn with(alerts: Vec<AlertRow>) -> Self {
+        let mut driven = Self::new(false);
+        driven.seated("李明");
+        driven.shows(alerts);
+        driven.effects.clear();
+        driven
+    }
+
+    fn did(&mut self, effects: Vec<Effect>) {
+        for effect in &effects {
+            if let Effect::Watch { number, .. } = effect {
+                self.watch = *number;
+            }
+        }
+        self.effects.extend(effects);
+    }
+
+    fn happens(&mut self, event: Event) {
+        let effects = self.desk.handle(self.now, event);
+        self.did(effects);
+    }
+
+    fn seated(&mut self, name: &str) {
+        self.types("2468\r");
+        let seat = format!("seat of {name}");
+        let person = format!("id of {name}");
+        let name = name.to_owned();
+        self.happens(Event::Seated(SeatAnswer { seat, person, name, idle_minutes: 5 }));
+    }
+
+    fn watched(&mut self, whole: bool, alerts: Vec<AlertRow>, gone: &[&AlertRow]) {
+        let gone = gone.iter().map(|row| row.alert.clone()).collect();
+        let mark = format!("mark {}", self.watch);
+        self.happens(Event::Watched(self.watch, AlertWatched { mark, whole, alerts, gone }));
+    }
+
+    fn shows(&mut self, alerts: Vec<AlertRow>) {
+        self.watched(true, alerts, &[]);
+    }
+
+    fn types(&mut self, keys: &str) {
+        for letter in keys.chars() {
+            let key = match letter {
+                '\r' => Key::Enter,
+                '\u{1b}' => Key::Escape,
+                letter => Key::Letter(letter),
+            };
+            self.happens(Event::Key(key));
+        }
+    }
+
+    fn after_s(&mut self, seconds: u64) {
+        self.now += seconds * 1_000;
+        self.happens(Event::Tick);
+    }
+
+    /// What was asked of the node since this was looked at.
+    fn asks(&mut self) -> Vec<(String, What)> {
+        let ask = |effect| {
+            let Effect::Ask(asked, _) = effect else { return None };
+            Some((asked.alert, asked.what))
+        };
+        std::mem::take(&mut self.effects).into_iter().filter_map(ask).collect()
+    }
+
+    fn bells(&mut self) -> usize {
+        let effects = std::mem::take(&mut self.effects);
+        effects.iter().filter(|effect| **effect == Effect::Bell).count()
+    }
+
+    fn said(&self) -> &'static str {
+        match self.desk.said() {
+            Some(Said::Key(key, _)) => key,
+            Some(Said::Words(_)) => "words",
+            None => "",
+        }
+    }
+}
+
+fn act(of: &AlertRow, act: &'static str, with: Option<&'static str>) -> (String, What) {
+    (of.alert.clone(), What::Act(act, with))
+}
+
+#[test]
+fn the_most_urgent_alert_is_at_the_top() {
+    let drill = AlertRow { drill: true, ..alert(1, "a", 900) };
+    let had = owned(alert(2, "b", 800), "王芳");
+    let had_drill = AlertRow { drill: true, ..owned(alert(3, "c", 950), "王芳") };
+    let (older, newer) = (alert(4, "d", 100), alert(5, "e", 10));
+    let heard_again = AlertRow { climbs: false, ..alert(6, "f", 990) };
+    let rows = [&drill, &had, &had_drill, &newer, &heard_again, &older].map(Clone::clone).to_vec();
+    let driven = Driven::with(rows);
+    let order: Vec<&str> = driven.desk.open().iter().map(|row| row.names[0].as_str()).collect();
+    assert_eq!(order, ["d", "e", "a", "f", "b", "c"]);
+    assert_eq!(driven.desk.chosen, Some(older.alert));
+}
+
+#[test]
+fn the_bell_rings_while_nobody_has_what_rings() {
+    let rings = alert(1, "a", 5);
+    let mut driven = Driven::with(vec![]);
+    driven.after_s(4);
+    assert_eq!(driven.bells(), 0);
+    driven.watched(false, vec![rings.clone()], &[]);
+    assert_eq!(driven.bells(), 1, "at once");
+    for _ in 0..6 {
+        driven.after_s(1);
+    }
+    assert_eq!(driven.bells(), 2, "every three seconds");
+    driven.watched(false, vec![owned(rings.clone(), "王芳")], &[]);
+    driven.bells();
+    driven.after_s(10);
+    assert_eq!(driven.bells(), 0, "somebody has it");
+    let heard_again = AlertRow { climbs: false, ..rings.clone() };
+    driven.watched(false, vec![heard_again], &[]);
+    driven.after_s(10);
+    assert_eq!(driven.bells(), 0, "what was silent was heard again");
+
+    let mut quiet = Driven::new(true);
+    quiet.shows(vec![rings]);
+    quiet.after_s(10);
+    assert_eq!(quiet.bells(), 0);
+}
+
+#[test]
+fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
+    let mut driven = Driven::with(vec![alert(1, "a", 5)]);
+    let stale = driven.watch;
+    driven.happens(Event::Unwatched(stale, Lost::Node));
+    assert_eq!(driven.desk.gone, Some(NOW));
+    driven.bells();
+    driven.after_s(2);
+    let watch = driven.effects.iter().find(|effect| matches!(effect, Effect::Watch { .. }));
+    let Some(Effect::Watch { after, .. }) = watch else { panic!("{:?}", driven.effects) };
+    assert!(after.is_some(), "only changes are asked for");
+    assert_eq!(driven.watch, stale + 1);
+    // What an earlier watch says late is not listened to.
+    let late = AlertWatched { mark: String::new(), whole: true, alerts: vec![], gone: vec![] };
+    driven.happens(Event::Watched(stale, late));
+    assert_eq!(driven.desk.open().len(), 1);
+    driven.bells();
+    driven.after_s(10);
+    assert_eq!(driven.bells(), 1, "what rang rings on");
+    driven.happens(Event::Checked(Health::Silent));
+    driven.shows(vec![owned(alert(1, "a", 5), "王芳")]);
+    assert_eq!(driven.desk.gone, None);
+
+    // With nothing on the board, a node that stays away rings too.
+    let mut driven = Driven::with(vec![]);
+    driven.happens(Event::Checked(Health::Silent));
+    driven.after_s(2);
+    assert_eq!(driven.bells(), 0);
+    driven.after_s(4);
+    assert_eq!(driven.bells(), 1);
+    driven.happens(Event::Checked(Health::Well));
+    assert_eq!(driven.desk.gone, None);
+    driven.happens(Event::Checked(Health::Ill("the disk is full".to_owned())));
+    assert_eq!(driven.desk.ill.as_deref(), Some("the disk is full"));
+}
+
+#[test]
+fn an_act_waits_for_the_pin_which_is_shown_nowhere() {
+    let rings = alert(1, "a", 5);
+    let mut driven = Driven::new(false);
+    driven.shows(vec![rings.clone()]);
+    driven.types("\u{1b}a");
+    assert!(driven.asks().is_empty(), "nobody has given a PIN");
+    driven.types("2468");
+    let shown = format!("{:?}", driven.desk);
+    assert!(!shown.contains("2468") && !shown.contains("['2'"), "{shown}");
+    driven.types("\r");
+    let sit = driven.effects.iter().find_map(|effect| {
+        let Effect::Sit { person, pin } = effect else { return None };
+        Some((person.clone(), pin.0.as_str().to_owned()))
+    });
+    assert_eq!(sit, Some(("李明".to_owned(), "2468".to_owned())));
+    assert!(!format!("{:?}", driven.effects).contains("2468"));
+    // A wrong one is asked for again, and the act is not forgotten.
+    driven.happens(Event::NotSeated("wrong".to_owned()));
+    driven.effects.clear();
+    driven.seated("李明");
+    let looks = driven
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Watch { after: None, seat: Some(_), .. }));
+    assert!(looks, "the audit learns who looks: {:?}", driven.effects);
+    assert_eq!(driven.asks(), [act(&rings, "ack", None)]);
+}
+
+#[test]
+fn somebody_else_works_at_a_desk_without_its_being_left() {
+    let mut driven = Driven::with(vec![alert(1, "a", 5)]);
+    driven.types("u王芳\r2468\r");
+    driven.happens(Event::NotSeated("wrong".to_owned()));
+    assert!(!driven.desk.is_locked(), "who sat there sits there still");
+    let typed = Prompt::Name { typed: "王芳".to_owned(), then: None };
+    assert_eq!(driven.desk.prompt, Some(typed));
+    driven.types("\r");
+    driven.effects.clear();
+    driven.seated("王芳");
+    assert!(driven.effects.iter().any(|effect| matches!(effect, Effect::Leave(_))));
+    driven.types("a");
+    let seat = |effect: &Effect| {
+        let Effect::Ask(_, seat) = effect else { return None };
+        Some(seat.0.as_str().to_owned())
+    };
+    let seats: Vec<String> = driven.effects.iter().filter_map(seat).collect();
+    assert_eq!(seats, ["seat of 王芳"]);
+}
+
+#[test]
+fn an_idle_desk_locks_and_goes_on_showing_what_rings() {
+    let rings = alert(1, "a", 5);
+    let mut driven = Driven::with(vec![rings.clone()]);
+    driven.types("d");
+    driven.shows(vec![rings.clone(), ended(alert(2, "b", 600), "李明")]);
+    driven.after_s(299);
+    assert!(!driven.desk.is_locked());
+    driven.effects.clear();
+    driven.after_s(1);
+    assert!(driven.desk.is_locked() && driven.desk.screen == Screen::Board);
+    assert!(driven.effects.iter().any(|effect| matches!(effect, Effect::Leave(_))));
+    assert_eq!((driven.desk.open().len(), driven.desk.resolved().len()), (1, 0));
+    driven.after_s(5);
+    assert!(driven.bells() > 0);
+    for keys in ["a", "c", "\r", "d"] {
+        driven.types("\u{1b}");
+        driven.desk.chosen = Some(rings.alert.clone());
+        driven.types(keys);
+        assert!(matches!(driven.desk.prompt, Some(Prompt::Pin { .. })), "{keys:?}");
+    }
+    assert!(driven.asks().is_empty());
+
+    // The node left the seat first: the act waits for the PIN.
+    let mut driven = Driven::with(vec![rings.clone()]);
+    driven.types("a");
+    let asked = Asked { alert: rings.alert.clone(), what: What::Act("ack", None) };
+    driven.happens(Event::Lapsed(asked));
+    assert!(driven.desk.is_locked());
+    driven.effects.clear();
+    driven.seated("李明");
+    assert_eq!(driven.asks(), [act(&rings, "ack", None)]);
+}
+
+#[test]
+fn keys_act_on_the_alert_that_was_chosen_while_rows_move() {
+    let (first, second) = (alert(1, "a", 50), alert(2, "b", 20));
+    let mut driven = Driven::with(vec![first.clone(), second.clone()]);
+    driven.happens(Event::Key(Key::Down));
+    driven.watched(false, vec![alert(3, "c", 90), alert(4, "d", 80)], &[]);
+    driven.types("a");
+    assert_eq!(driven.asks(), [act(&second, "ack", None)]);
+    // It is over: a key that is on its way hits nothing.
+    driven.watched(false, vec![], &[&second]);
+    assert_eq!(driven.said(), "desk-over");
+    driven.types("ar");
+    assert_eq!((driven.asks(), driven.said()), (vec![], "desk-choose"));
+    // After what was ended here the next one is chosen, whichever is heard first.
+    for answered_first in [true, false] {
+        let mine = owned(first.clone(), "李明");
+        let mut driven = Driven::with(vec![mine.clone(), second.clone()]);
+        driven.happens(Event::Key(Key::Down));
+        driven.types("e1");
+        assert_eq!(driven.asks(), [act(&mine, "resolve", Some("helped"))]);
+        let asked = Asked { alert: mine.alert.clone(), what: What::Act("resolve", Some("helped")) };
+        if answered_first {
+            driven.happens(Event::Acted(asked));
+        }
+        driven.watched(false, vec![], &[&mine]);
+        assert_eq!(driven.desk.chosen.as_ref(), Some(&second.alert));
+    }
+}
+
+#[test]
+fn each_act_is_one_key_and_what_must_be_known_with_it() {
+    let mine = owned(alert(1, "a", 50), "李明");
+    for (keys, asked) in [
+        ("r", act(&mine, "respond", None)),
+        ("v", act(&mine, "arrive", None)),
+        ("f", act(&mine, "false-alarm", None)),
+        ("h1", act(&mine, "hand-to", Some("police"))),
+        ("h2", act(&mine, "hand-to", Some("fire"))),
+        ("hx3", act(&mine, "hand-to", Some("ambulance"))),
+        ("e2", act(&mine, "resolve", Some("hospital"))),
+        ("e4", act(&mine, "resolve", Some("died"))),
+        ("o", act(&mine, "reopen", None)),
+        ("c", (mine.alert.clone(), What::Card)),
+        ("\r", (mine.alert.clone(), What::History)),
+    ] {
+        let mut driven = Driven::with(vec![mine.clone()]);
+        driven.types(keys);
+        assert_eq!(driven.asks(), [asked], "{keys:?}");
+        driven.types(keys);
+        assert!(
+            driven.asks().is_empty(),
+            "{keys:?}: it is asked once as long as it is not answered"
+        );
+    }
+    for (row, keys, said) in [
+        (mine.clone(), "a", "desk-yours"),
+        (mine.clone(), "ty", "desk-yours"),
+        (owned(mine.clone(), "王芳"), "a", "desk-has-it"),
+        (owned(mine.clone(), "王芳"), "r", "desk-has-it"),
+        (owned(mine.clone(), "王芳"), "e1", "desk-has-it"),
+        (alert(1, "a", 50), "r", "desk-first"),
+        (alert(1, "a", 50), "h1", "desk-first"),
+        (alert(1, "a", 50), "ty", "desk-first"),
+    ] {
+        let mut driven = Driven::with(vec![row]);
+        driven.types(keys);
+        assert_eq!((driven.asks(), driven.said()), (vec![], said), "{keys:?}");
+    }
+    let others = owned(mine, "王芳");
+    let mut driven = Driven::with(vec![others.clone()]);
+    for no in ["tn", "t\u{1b}", "t\r"] {
+        driven.types(no);
+        assert!(driven.asks().is_empty() && driven.desk.prompt.is_none(), "{no:?}");
+    }
+    driven.types("ty");
+    assert_eq!(driven.asks(), [act(&others, "take-over", None)]);
+}
+
+#[test]
+fn who_loses_an_alert_to_somebody_else_is_told() {
+    let mine = owned(alert(1, "a", 50), "李明");
+    let mut driven = Driven::with(vec![mine.clone()]);
+    driven.watched(false, vec![AlertRow { state: "responding".to_owned(), ..mine }], &[]);
+    assert_eq!(driven.said(), "");
+    driven.watched(false, vec![owned(alert(1, "a", 50), "王芳")], &[]);
+    assert_eq!(driven.desk.said(), Some(&Said::Key("desk-taken-away", "王芳".to_owned())));
+}
+
+#[test]
+fn what_is_read_is_read_on_demand_and_a_history_follows_its_alert() {
+    let row = alert(1, "a", 50);
+    let history = Asked { alert: row.alert.clone(), what: What::History };
+    let card = Asked { alert: row.alert.clone(), what: What::Card };
+    for (key, asked, again) in [("\r", history, 1), ("c", card, 0)] {
+        let mut driven = Driven::with(vec![row.clone()]);
+        driven.types(key);
+        driven.effects.clear();
+        driven.happens(Event::Read(asked.clone(), vec!["one".to_owned(), "two".to_owned()]));
+        let lines = Some(vec!["one".to_owned(), "two".to_owned()]);
+        let screen = Screen::Reading { asked: asked.clone(), lines, scroll: 0 };
+        assert_eq!(driven.desk.screen, screen);
+        driven.watched(false, vec![alert(2, "b", 10)], &[]);
+        assert!(driven.asks().is_empty(), "another alert changed");
+        driven.watched(false, vec![owned(row.clone(), "王芳")], &[]);
+        assert_eq!(driven.asks().len(), again, "{key:?}");
+        driven.types("\u{1b}");
+        assert_eq!(driven.desk.screen, Screen::Board);
+    }
+    let mut driven = Driven::with(vec![row.clone()]);
+    driven.types("c");
+    let asked = Asked { alert: row.alert, what: What::Card };
+    driven.happens(Event::Refused(asked, "the household keeps it closed".to_owned()));
+    assert_eq!((&driven.desk.screen, driven.said()), (&Screen::Board, "words"));
+}
+
+#[test]
+fn a_desk_is_not_left_by_mistake_while_somebody_rings() {
+    let ends = |driven: &Driven| driven.effects.contains(&Effect::End);
+    let mut driven = Driven::with(vec![alert(1, "a", 50)]);
+    driven.types("qn");
+    driven.happens(Event::Key(Key::Interrupt));
+    assert!(!ends(&driven) && driven.desk.prompt == Some(Prompt::End));
+    driven.types("y");
+    assert!(ends(&driven));
+    let mut driven = Driven::with(vec![]);
+    driven.types("q");
+    assert!(ends(&driven));
+}

@@ -1,0 +1,197 @@
+//! What a desk looks like: lines for a terminal of any size, made of its state and nothing else.
+
+use linli_node::api::watch::AlertRow;
+
+use super::{
+    line::{Line, Style, fit, width, wrap},
+    state::{Desk, Prompt, Said, Screen},
+};
+use crate::{moment::Zone, text::Text};
+
+mod rows;
+
+/// Columns and rows below which nothing useful can be shown; what does not fit is cut.
+const SIZE_MIN: (usize, usize) = (20, 8);
+
+/// Rows from which on the chosen alert is told in full below the list.
+const DETAIL_ROWS: usize = 16;
+
+/// What a view is made with.
+pub(super) struct View<'a> {
+    pub(super) text: &'a Text,
+    pub(super) zone: &'a Zone,
+    columns: usize,
+    rows: usize,
+}
+
+impl<'a> View<'a> {
+    /// For a terminal of so many columns and rows.
+    pub(super) fn new(text: &'a Text, zone: &'a Zone, (columns, rows): (usize, usize)) -> Self {
+        let (columns, rows) = (columns.max(SIZE_MIN.0), rows.max(SIZE_MIN.1));
+        Self { text, zone, columns, rows }
+    }
+
+    /// The lines: as many as the terminal has rows, none wider than it is.
+    pub(super) fn lines(&self, desk: &Desk) -> Vec<Line> {
+        let mut lines = vec![self.title(desk), self.status(desk)];
+        let foot = self.foot(desk);
+        let left = self.rows.saturating_sub(lines.len() + foot.len());
+        let mut middle = match &desk.screen {
+            Screen::Board | Screen::Resolved => self.list(desk, left),
+            Screen::Reading { lines, scroll, .. } => self.reading(lines.as_deref(), *scroll, left),
+            Screen::Help => self.help(),
+        };
+        middle.resize(left, Line::default());
+        lines.extend(middle);
+        lines.extend(foot);
+        lines
+    }
+
+    fn line(&self, text: &str, style: Style) -> Line {
+        Line::of(text, style, self.columns)
+    }
+
+    /// What the screen is, who works here, and the time.
+    fn title(&self, desk: &Desk) -> Line {
+        let who = match (&desk.operator, desk.is_locked()) {
+            (None, _) => self.text.say("desk-nobody", &[]),
+            (Some(of), true) => self.text.say("desk-locked", &[("name", of.name.as_str().into())]),
+            (Some(of), false) => of.name.clone(),
+        };
+        let waits = if desk.waits() { " …" } else { "" };
+        let title = format!(" {}  {who}{waits}", self.text.say("desk-title", &[]));
+        let clock = self.clock(desk.now);
+        let room = self.columns.saturating_sub(width(&clock) + 2);
+        Line::bar(&format!("{} {clock}", fit(&title, room)), Style::Chosen, self.columns)
+    }
+
+    /// The time of day.
+    fn clock(&self, time_ms: u64) -> String {
+        let shown = self.zone.show(time_ms);
+        shown.split_once(' ').map_or(shown.clone(), |(_, clock)| clock.to_owned())
+    }
+
+    /// How many ring, or what keeps the desk from knowing.
+    fn status(&self, desk: &Desk) -> Line {
+        let loud = |text: String| Line::bar(&format!(" !! {text}"), Style::Loud, self.columns);
+        if let Some(since) = desk.gone {
+            let lasts = self.age(desk.now.saturating_sub(since));
+            let arguments = [("since", self.clock(since).into()), ("lasts", lasts.into())];
+            return loud(self.text.say("desk-gone", &arguments));
+        }
+        if let Some(why) = &desk.ill {
+            return loud(self.text.say("desk-ill", &[("why", why.as_str().into())]));
+        }
+        if !desk.has_begun {
+            return self.line(&format!(" {}", self.text.say("desk-begins", &[])), Style::Plain);
+        }
+        let open = desk.open();
+        let nobody = open.iter().filter(|row| row.owner.is_none()).count();
+        let mine = open.iter().filter(|row| desk.is_mine(row)).count();
+        let arguments =
+            [("open", open.len().into()), ("nobody", nobody.into()), ("mine", mine.into())];
+        match nobody {
+            0 => self.line(&format!(" {}", self.text.say("desk-count", &arguments)), Style::Bold),
+            _ => loud(self.text.say("desk-count-rings", &arguments)),
+        }
+    }
+
+    /// How long something lasts: minutes and seconds, with hours before them where there are any.
+    fn age(&self, ms: u64) -> String {
+        let seconds = ms / 1_000;
+        let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        match hours {
+            0 => format!("{minutes}:{seconds:02}"),
+            1..=47 => format!("{hours}:{minutes:02}:{seconds:02}"),
+            _ => self.text.say("desk-days", &[("days", (hours / 24).into())]),
+        }
+    }
+
+    /// What is read, from a line on.
+    fn reading(&self, lines: Option<&[String]>, scroll: usize, rows: usize) -> Vec<Line> {
+        let Some(lines) = lines else {
+            return vec![self.line(&self.text.say("desk-waits", &[]), Style::Plain)];
+        };
+        let from = lines.iter().skip(scroll).flat_map(|line| wrap(line, self.columns - 1));
+        let mut shown: Vec<Line> =
+            from.take(rows + 1).map(|line| self.line(&line, Style::Plain)).collect();
+        if shown.len() > rows {
+            shown.truncate(rows.saturating_sub(1));
+            shown.push(self.line(&self.text.say("desk-more", &[]), Style::Faint));
+        }
+        shown
+    }
+
+    fn help(&self) -> Vec<Line> {
+        let text = self.text.say("desk-help", &[]);
+        let lines = text.lines().flat_map(|line| wrap(line, self.columns));
+        lines.map(|line| self.line(&line, Style::Plain)).collect()
+    }
+
+    /// A question or a message, and the keys.
+    fn foot(&self, desk: &Desk) -> Vec<Line> {
+        let mut foot = match &desk.screen {
+            // Rows are worth more where there are few.
+            Screen::Board if self.rows >= DETAIL_ROWS => self.detail(desk),
+            Screen::Board | Screen::Resolved | Screen::Reading { .. } | Screen::Help => Vec::new(),
+        };
+        // What was said before a question belongs to it: that a PIN was wrong.
+        let said = desk.said().map(|said| format!(" {}", self.said(said)));
+        foot.extend(said.map(|said| self.line(&said, Style::Warn)));
+        if let Some(prompt) = &desk.prompt {
+            let question = format!(" {}", self.question(desk, prompt));
+            foot.push(Line::bar(&question, Style::Chosen, self.columns));
+        }
+        let keys = match &desk.screen {
+            Screen::Board => self.text.say("desk-keys", &[]),
+            Screen::Resolved => self.text.say("desk-keys-resolved", &[]),
+            Screen::Reading { .. } | Screen::Help => self.text.say("desk-keys-read", &[]),
+        };
+        foot.extend(keys.lines().map(|line| self.line(&format!(" {line}"), Style::Faint)));
+        foot
+    }
+
+    fn said(&self, said: &Said) -> String {
+        match said {
+            Said::Words(words) => words.lines().collect::<Vec<_>>().join(" "),
+            Said::Key(key, name) => self.text.say_key(key, &[("name", name.as_str().into())]),
+        }
+    }
+
+    fn question(&self, desk: &Desk, prompt: &Prompt) -> String {
+        let of = |alert: &String| desk.row(alert).map(|row| self.whom(row)).unwrap_or_default();
+        match prompt {
+            Prompt::Name { typed, .. } => {
+                self.text.say("desk-ask-name", &[("typed", format!("{typed}_").into())])
+            }
+            // Nothing of a PIN is shown, nor how long it is.
+            Prompt::Pin { person, .. } => {
+                let named = desk.operator.as_ref().filter(|of| of.person == *person);
+                let name = named.map_or(person.as_str(), |of| of.name.as_str());
+                self.text.say("desk-ask-pin", &[("name", name.into())])
+            }
+            Prompt::TakeOver(alert) => {
+                let owner = desk.row(alert).and_then(|row| row.owner.as_ref());
+                let name = owner.map(|owner| owner.name.clone()).unwrap_or_default();
+                let arguments = [("elder", of(alert).into()), ("name", name.into())];
+                self.text.say("desk-ask-take-over", &arguments)
+            }
+            Prompt::Service(alert) => {
+                self.text.say("desk-ask-service", &[("elder", of(alert).into())])
+            }
+            Prompt::Outcome(alert) => {
+                self.text.say("desk-ask-outcome", &[("elder", of(alert).into())])
+            }
+            Prompt::End => self.text.say("desk-ask-end", &[]),
+        }
+    }
+
+    /// Whom an alert is about.
+    fn whom(&self, row: &AlertRow) -> String {
+        match (row.names.is_empty(), &row.elder) {
+            (false, _) => row.names.join(" / "),
+            (true, Some(elder)) => crate::verb::short(elder),
+            (true, None) => "–".to_owned(),
+        }
+    }
+}

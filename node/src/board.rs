@@ -1,0 +1,263 @@
+//! The board of the duty desk: a row for each alert that is open or was resolved lately. A row is made again when
+//! something about its alert changed, so that however many desks watch, a change costs one row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use linli_model::alert::{AlertView, Climb, Stage};
+use linli_replica::id::{DocTag, SpaceTag};
+use rand_core::CryptoRng;
+use uuid::Uuid;
+
+use crate::api::watch::{AlertOwner, AlertRow, AlertStep, AlertWatched};
+use crate::handle::alerts::{elder, read, word};
+use crate::handle::elders;
+use crate::node::{Node, now};
+use crate::upkeep::DAY_MS;
+
+/// What a board shows.
+#[derive(Debug)]
+pub(crate) struct Board {
+    /// Drawn at the start, so that a mark of another run is not taken for one of this.
+    run: u64,
+    revision: u64,
+    /// Marks before this know of rows that are gone.
+    known_from: u64,
+    rows: BTreeMap<DocTag, Kept>,
+    /// What may look different.
+    stale: BTreeSet<DocTag>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    revision: u64,
+    space: Option<SpaceTag>,
+    row: AlertRow,
+}
+
+impl Board {
+    pub(crate) fn new(rng: &mut impl CryptoRng) -> Self {
+        let (rows, stale) = (BTreeMap::new(), BTreeSet::new());
+        Self { run: rng.next_u64(), revision: 0, known_from: 0, rows, stale }
+    }
+
+    /// Notes that an alert may look different.
+    pub(crate) fn touch(&mut self, document: DocTag) {
+        self.stale.insert(document);
+    }
+
+    /// Notes that a hub was heard.
+    pub(crate) fn heard(&mut self, space: SpaceTag) {
+        let of = |kept: &Kept| kept.space == Some(space) && kept.row.resolved_ms.is_none();
+        self.touch_those(of);
+    }
+
+    /// Notes that a name may differ.
+    pub(crate) fn renamed(&mut self, elder: Uuid) {
+        let elder = elder.to_string();
+        self.touch_those(|kept| kept.row.elder.as_ref() == Some(&elder));
+    }
+
+    /// Notes that something became durable.
+    pub(crate) fn stored(&mut self) {
+        self.touch_those(|kept| !kept.row.stored);
+    }
+
+    /// Has every row made again.
+    pub(crate) fn touch_all(&mut self) {
+        self.touch_those(|_| true);
+    }
+
+    fn touch_those(&mut self, which: impl Fn(&Kept) -> bool) {
+        let those = self.rows.iter().filter(|(_, kept)| which(kept));
+        self.stale.extend(those.map(|(document, _)| *document));
+    }
+
+    /// The number that grows with every change.
+    pub(crate) const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Reads a mark; none where changes since then are not known.
+    pub(crate) fn revision_of(&self, mark: &str) -> Option<u64> {
+        let (run, revision) = mark.split_once('.')?;
+        let revision = revision.parse().ok()?;
+        let is_ours = run == format!("{:016x}", self.run);
+        (is_ours && (self.known_from..=self.revision).contains(&revision)).then_some(revision)
+    }
+
+    fn put(&mut self, document: DocTag, made: Option<(Option<SpaceTag>, AlertRow)>) {
+        match made {
+            Some((_, row)) if self.rows.get(&document).is_some_and(|kept| kept.row == row) => {}
+            Some((space, row)) => {
+                self.revision += 1;
+                let revision = self.revision;
+                self.rows.insert(document, Kept { revision, space, row });
+            }
+            None => {
+                if self.rows.remove(&document).is_some() {
+                    self.revision += 1;
+                    self.known_from = self.revision;
+                }
+            }
+        }
+    }
+
+    /// What changed after a revision; everything after none. A watcher whose revision is not known any more is
+    /// answered as if nothing had changed, and learns it when it asks again.
+    pub(crate) fn since(&self, after: Option<u64>, resolved: bool) -> AlertWatched {
+        let from = after.unwrap_or(0);
+        let told =
+            if after.is_some_and(|after| after < self.known_from) { from } else { self.revision };
+        let mut answer = AlertWatched {
+            mark: format!("{:016x}.{told}", self.run),
+            whole: after.is_none(),
+            alerts: Vec::new(),
+            gone: Vec::new(),
+        };
+        let changed =
+            self.rows.values().filter(|kept| from < kept.revision && kept.revision <= told);
+        for Kept { row, .. } in changed {
+            if row.resolved_ms.is_none() || resolved {
+                answer.alerts.push(row.clone());
+            } else if !answer.whole {
+                answer.gone.push(row.alert.clone());
+            }
+        }
+        answer
+    }
+}
+
+/// Makes the rows again that may look different.
+pub(crate) fn refresh(node: &mut Node) {
+    let stale = std::mem::take(&mut node.board.stale);
+    let seen: Vec<(DocTag, Option<AlertView>)> =
+        stale.into_iter().map(|document| (document, look(node, document))).collect();
+    let about = seen.iter().filter_map(|(_, view)| elder(view.as_ref()?)).collect();
+    let names = if seen.is_empty() { BTreeMap::new() } else { elders::names(node, &about) };
+    for (document, view) in seen {
+        let made = view.map(|view| {
+            let names = elder(&view).and_then(|elder| names.get(&elder));
+            let names = names.into_iter().flatten().cloned().collect();
+            let space = node.catalogue.get(&document).map(|row| row.space);
+            (space, row(node, document, &view, names))
+        });
+        node.board.put(document, made);
+    }
+}
+
+/// Reads an alert that is open or was resolved lately, also one that could not be stored.
+fn look(node: &mut Node, document: DocTag) -> Option<AlertView> {
+    let view = read(node, document).ok();
+    let view = view.or_else(|| node.ladders.state(&document)?.unstored().cloned())?;
+    let resolved = resolved_ms(&view).is_none_or(|at| now().0.saturating_sub(at) < DAY_MS);
+    (view.stage != Stage::Nothing && resolved).then_some(view)
+}
+
+fn resolved_ms(view: &AlertView) -> Option<u64> {
+    let resolved = view.timeline.iter().find(|entry| Some(entry.id) == view.resolved)?;
+    Some(resolved.at.0)
+}
+
+fn row(node: &Node, document: DocTag, view: &AlertView, names: Vec<String>) -> AlertRow {
+    let state = node.ladders.state(&document);
+    let watch = state.map(|state| state.watch(view));
+    let since = watch.map(|watch| watch.now.0.saturating_sub(view.elapsed_ms(watch)));
+    let (climbs, climbs_on_ms) = match watch.map(|watch| view.climb(watch)) {
+        Some(Climb::Climbing { .. }) => (true, None),
+        Some(Climb::Paused { until }) => (false, until.map(|until| until.0)),
+        Some(Climb::Over) | None => (false, None),
+    };
+    let owner = |owner: &linli_model::alert::Owner| AlertOwner {
+        person: owner.person.id.clone(),
+        name: owner.person.name.as_str().to_owned(),
+        party: owner.party.to_string(),
+        since_ms: owner.since.0,
+    };
+    let step = |step: &linli_model::alert::Step| AlertStep {
+        way: word(&step.does.way()),
+        after_ms: step.after_ms,
+    };
+    AlertRow {
+        alert: view.id.to_string(),
+        elder: elder(view).map(|elder| elder.to_string()),
+        names,
+        kind: view.what.as_ref().map(word),
+        drill: view.drill,
+        state: word(&view.stage),
+        since_ms: since.or(view.since.map(|since| since.0)).unwrap_or_default(),
+        owner: view.owner.as_ref().map(owner),
+        arrived_ms: view.arrived.map(|at| at.0),
+        handed_to: view.handed_to.iter().map(word).collect(),
+        called_off: view.called_off,
+        stored: state.is_none_or(|state| state.is_stored(&node.replica)),
+        hub_heard_ms: node.heartbeats.of_alert(node.catalogue.get(&document)),
+        steps: view.ladder.steps.iter().map(step).collect(),
+        climbs,
+        climbs_on_ms,
+        resolved_ms: resolved_ms(view),
+        outcome: view.outcome.as_ref().map(word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    fn board() -> Board {
+        Board::new(&mut StdRng::seed_from_u64(7))
+    }
+
+    fn put(board: &mut Board, number: u8, resolved_ms: Option<u64>) {
+        let row = AlertRow { alert: number.to_string(), resolved_ms, ..AlertRow::default() };
+        board.put(DocTag([number; 32]), Some((None, row)));
+    }
+
+    fn ids(answer: &AlertWatched) -> Vec<&str> {
+        answer.alerts.iter().map(|row| row.alert.as_str()).collect()
+    }
+
+    #[test]
+    fn who_watches_is_told_each_change_once() {
+        let mut board = board();
+        put(&mut board, 1, None);
+        put(&mut board, 2, None);
+        let first = board.since(None, false);
+        assert_eq!((ids(&first), first.whole), (vec!["1", "2"], true));
+        let after = board.revision_of(&first.mark);
+        assert!(after.is_some());
+        // What looks as it did is no change.
+        put(&mut board, 2, None);
+        assert_eq!(board.revision_of(&first.mark), Some(board.revision()));
+        put(&mut board, 1, Some(5));
+        put(&mut board, 3, None);
+        let second = board.since(after, false);
+        assert_eq!((ids(&second), &second.gone[..]), (vec!["3"], &["1".to_owned()][..]));
+        assert!(!second.whole);
+        assert_eq!(ids(&board.since(after, true)), ["1", "3"]);
+        let third = board.since(board.revision_of(&second.mark), true);
+        assert!(third.alerts.is_empty() && third.gone.is_empty());
+    }
+
+    #[test]
+    fn a_mark_that_is_not_known_asks_for_everything() {
+        let mut board = board();
+        put(&mut board, 1, None);
+        put(&mut board, 2, None);
+        let mark = board.since(None, false).mark;
+        for wrong in ["", ".", "x.1", "1", &format!("{mark}0"), "0000000000000000.1"] {
+            assert_eq!(board.revision_of(wrong), None, "{wrong}");
+        }
+        let other = Board::new(&mut StdRng::seed_from_u64(8)).since(None, false).mark;
+        assert_eq!(board.revision_of(&other), None, "of another run");
+        // What was erased is shown to nobody, and whoever has it learns that it is gone.
+        let after = board.revision_of(&mark);
+        board.put(DocTag([1; 32]), None);
+        let told = board.since(after, false);
+        assert!(told.alerts.is_empty() && told.mark == mark);
+        assert_eq!(board.revision_of(&told.mark), None);
+        assert_eq!(ids(&board.since(None, false)), ["2"]);
+    }
+}
