@@ -11,6 +11,7 @@ use crate::{
 
 mod alert;
 mod backup;
+mod calls;
 mod card;
 mod community;
 mod completions;
@@ -87,6 +88,7 @@ verbs! {
     Offer offer,
     Order order,
     Alert alert,
+    Calls calls,
     Leave leave,
     Courier courier,
     Backup backup,

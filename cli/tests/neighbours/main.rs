@@ -38,6 +38,7 @@ mod seat;
 mod service;
 mod silence;
 mod site;
+mod telephone;
 mod watch;
 mod went_back;
 mod withdrawal;
