@@ -11,6 +11,7 @@ use crate::{
 
 mod alert;
 mod backup;
+mod calls;
 mod card;
 mod community;
 mod completions;
@@ -89,6 +90,7 @@ verbs! {
     Order order,
     Alert alert,
     Desk desk,
+    Calls calls,
     Leave leave,
     Courier courier,
     Backup backup,

@@ -26,7 +26,8 @@ pub mod report;
 
 pub use card::{CardKey, CardView, Given, Located, Read, card_keys, position};
 pub use ladder::{
-    Climb, Climbed, Here, Ladder, LadderAct, LadderError, STEPS_MAX, Step, Turn, Watch, Way,
+    CallEnd, Climb, Climbed, Here, Ladder, LadderAct, LadderError, STEPS_MAX, Step, Turn, Watch,
+    Way,
 };
 pub use position::Position;
 
@@ -75,13 +76,15 @@ pub enum AlertKind {
     Power,
     /// The emergency card of an elder without a hub was opened at the duty desk.
     CardOpened,
+    /// Somebody telephoned.
+    Call,
     /// Something else, told in the note.
     Other,
 }
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Button,
         Self::Fall,
         Self::Smoke,
@@ -96,6 +99,7 @@ impl AlertKind {
         Self::Silence,
         Self::Power,
         Self::CardOpened,
+        Self::Call,
         Self::Other,
     ];
 
@@ -116,6 +120,7 @@ impl AlertKind {
             Self::Silence => "silence",
             Self::Power => "power",
             Self::CardOpened => "card_opened",
+            Self::Call => "call",
             Self::Other => "other",
         }
     }
@@ -188,8 +193,11 @@ pub enum AlertFact {
     StepEnded {
         /// The beginning.
         climbed: FactId,
-        /// Whether it was carried out: it rang, or a call was put through to the network.
+        /// Whether it was carried out: it rang, or a call need not be made again.
         done: bool,
+        /// How the call ended, where the node made it itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallEnd>,
     },
     /// Which hubs are silent, of an alert about silence.
     Silent {

@@ -70,6 +70,61 @@ fn is_landline(digits: &str) -> bool {
     }
 }
 
+/// A number as telephone networks and offices write it, so that two that are one compare equal: digits only, without the
+/// mainland's country code, a `+` before those of other countries, and no `0` before a mobile number. None where it has
+/// fewer than 3 or more than 20 digits.
+pub fn comparable(text: &str) -> Option<String> {
+    let half = text.trim().chars().map(crate::national_id::half_width);
+    let kept: String = half.filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    let digits: String = kept.chars().filter(char::is_ascii_digit).collect();
+    if !(3..=20).contains(&digits.len()) {
+        return None;
+    }
+    let code = if kept.starts_with('+') { "" } else { "00" };
+    let abroad = digits.strip_prefix(code).filter(|_| kept.starts_with('+') || digits.len() > 11);
+    let national = match abroad.map(|abroad| abroad.strip_prefix("86").ok_or(abroad)) {
+        Some(Err(foreign)) => return Some(format!("+{foreign}")),
+        // The 0 of an area code falls away behind a country code.
+        Some(Ok(national))
+            if !is_mobile(national) && !national.starts_with('0') && national.len() > 8 =>
+        {
+            format!("0{national}")
+        }
+        Some(Ok(national)) => national.to_owned(),
+        None => match digits.strip_prefix("86") {
+            Some(mobile) if is_mobile(mobile) => mobile.to_owned(),
+            Some(_) | None => digits,
+        },
+    };
+    let mobile = national.strip_prefix('0').filter(|mobile| is_mobile(mobile));
+    Some(mobile.map(str::to_owned).unwrap_or(national))
+}
+
+/// The numbers of the emergency services: those of the mainland, and those that mobile networks take for them.
+const EMERGENCY: [&str; 7] = ["110", "119", "120", "122", "112", "911", "999"];
+
+/// Whether a number reaches an emergency service, with or without country and area code.
+pub fn is_emergency(text: &str) -> bool {
+    let half = text.chars().map(crate::national_id::half_width);
+    let digits: String = half.filter(char::is_ascii_digit).collect();
+    let national = ["0086", "86"].into_iter().find_map(|code| digits.strip_prefix(code));
+    [Some(digits.as_str()), national].into_iter().flatten().any(|number| {
+        let service = EMERGENCY.into_iter().find(|service| number.ends_with(service));
+        let area = service.and_then(|service| number.strip_suffix(service));
+        area.is_some_and(|area| area.is_empty() || area.starts_with('0') && area.len() <= 4)
+    })
+}
+
+/// Splits a landline's area code off: `010`, `02x`, and four digits elsewhere; none where the number has none.
+pub fn split_area(digits: &str) -> Option<(&str, &str)> {
+    let length = match digits.as_bytes() {
+        [b'0', b'1', b'0', ..] | [b'0', b'2', ..] => 3,
+        [b'0', ..] => 4,
+        _ => return None,
+    };
+    digits.split_at_checked(length).filter(|(_, local)| local.len() >= 6)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +143,50 @@ mod tests {
         }
         assert_eq!(Phone::parse("(029) 8760-1234").unwrap().as_str(), "02987601234");
         assert_eq!(Phone::parse("87601234").unwrap().as_str(), "87601234");
+    }
+
+    #[test]
+    fn emergency_services_are_known_with_and_without_codes() {
+        for text in ["110", "119", "120", "１２０", "+86120", "0086 119", "010-110", "0571120"] {
+            assert!(is_emergency(text), "{text}");
+        }
+        for text in ["13800138120", "1201", "87600120", "12", "01087600120", "", "95120"] {
+            assert!(!is_emergency(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_number_written_in_many_ways_compares_equal() {
+        for (text, same) in [
+            ("+86 159-7476-3649", "15974763649"),
+            ("8615974763649", "15974763649"),
+            ("0086 15974763649", "15974763649"),
+            ("015974763649", "15974763649"),
+            ("１５９７４７６３６４９", "15974763649"),
+            ("(029) 8760-1234", "02987601234"),
+            ("+86 29 8760 1234", "02987601234"),
+            ("+86 029 8760 1234", "02987601234"),
+            ("8760 1234", "87601234"),
+            ("+49 30 1234567", "+49301234567"),
+            ("0049 30 1234567", "+49301234567"),
+            ("120", "120"),
+            ("95588", "95588"),
+        ] {
+            assert_eq!(comparable(text).as_deref(), Some(same), "{text}");
+        }
+        for text in ["", "12", "anonymous", "123456789012345678901"] {
+            assert_eq!(comparable(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn area_codes_have_three_or_four_digits() {
+        assert_eq!(split_area("01087601234"), Some(("010", "87601234")));
+        assert_eq!(split_area("02987601234"), Some(("029", "87601234")));
+        assert_eq!(split_area("05718760123"), Some(("0571", "8760123")));
+        for text in ["87601234", "15974763649", "0108", ""] {
+            assert_eq!(split_area(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub mod alerts;
 pub mod audit;
 pub mod blobs;
+pub mod calls;
 pub mod cards;
 pub mod care;
 pub mod checkpoints;
@@ -45,6 +46,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         blobs::NAMES,
         alerts::NAMES,
         watch::NAMES,
+        calls::NAMES,
     ]
     .into_iter()
     .flatten()

@@ -1,22 +1,26 @@
-//! Bells: the programs of this machine that ring, sound or dial for a step of a ladder.
+//! Bells: what of this machine rings, sounds or dials for a step of a ladder: programs, and its telephone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
-use linli_model::alert::{AlertKind, Way};
+use linli_model::alert::{AlertKind, CallEnd, Way};
+use linli_model::phone;
 use linli_model::private::Private;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::config::Bell;
 use crate::handle::alerts::word;
+use crate::sip::Trunk;
 
 /// A program that ends while it should ring is begun again after this.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// After this a program that dials is taken to have failed: less than others wait before they take over.
+/// After this a call is taken to have failed, by whatever it was tried: less than others wait before they take over.
 const CALL_PATIENCE: Duration = Duration::from_secs(100);
 
 /// What a program has of this one's environment: no passphrase, and nothing else of the node's.
@@ -32,10 +36,20 @@ pub(crate) struct Told {
     pub(crate) phone: Option<Private>,
 }
 
+/// How a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Went {
+    /// It need not be made again.
+    pub(crate) done: bool,
+    /// How it ended by telephone, where this node has one.
+    pub(crate) call: Option<CallEnd>,
+}
+
 /// The bells of this machine, and which of them ring.
 #[derive(Debug, Default)]
 pub(crate) struct Bells {
     bells: Vec<Bell>,
+    trunk: Option<Arc<Trunk>>,
     ringing: BTreeMap<usize, Ringing>,
 }
 
@@ -48,13 +62,14 @@ struct Ringing {
 }
 
 impl Bells {
-    pub(crate) fn new(bells: Vec<Bell>) -> Self {
-        Self { bells, ringing: BTreeMap::new() }
+    pub(crate) fn new(bells: Vec<Bell>, trunk: Option<Arc<Trunk>>) -> Self {
+        Self { bells, trunk, ringing: BTreeMap::new() }
     }
 
     /// What this node can do.
     pub(crate) fn ways(&self) -> BTreeSet<Way> {
-        self.bells.iter().flat_map(|bell| bell.ways.iter().copied()).collect()
+        let programs = self.bells.iter().flat_map(|bell| bell.ways.iter().copied());
+        programs.chain(self.trunk.iter().flat_map(|trunk| trunk.ways())).collect()
     }
 
     /// Rings what is wanted and nothing else: a bell rings once, however many alerts want it.
@@ -89,19 +104,35 @@ impl Bells {
         self.ringing.iter().any(|(place, ringing)| ringing.rings && of(place))
     }
 
-    /// A call by the first program that puts it through; says whether one did.
-    pub(crate) fn call(&self, told: &Told) -> impl Future<Output = bool> + use<> {
+    /// A call by telephone, and where nobody is reached by it, by the first program that puts it through.
+    pub(crate) fn call(&self, told: &Told, drawn: [u8; 16]) -> impl Future<Output = Went> + use<> {
+        let trunk = self.trunk.as_ref().filter(|trunk| trunk.ways().any(|way| way == told.way));
+        let by_telephone = trunk.map(|trunk| Arc::clone(trunk).call(told.clone(), drawn));
         let of = self.bells.iter().filter(|bell| bell.ways.contains(&told.way));
         let commands: Vec<Command> = of.filter_map(|bell| command(&bell.ring, told)).collect();
+        let is_emergency = told.phone.as_ref().is_some_and(|to| phone::is_emergency(to.as_str()));
+        let is_forbidden = told.drill && is_emergency;
         async move {
+            if is_forbidden {
+                return Went { done: false, call: None };
+            }
+            let until = Instant::now() + CALL_PATIENCE;
+            let call = match by_telephone {
+                // It ends by itself before that.
+                Some(call) => tokio::time::timeout_at(until, call).await.ok(),
+                None => None,
+            };
+            if call.is_some_and(CallEnd::is_done) {
+                return Went { done: true, call };
+            }
             for command in commands {
                 let Some(mut child) = spawn(command) else { continue };
-                let ended = tokio::time::timeout(CALL_PATIENCE, child.wait()).await;
+                let ended = tokio::time::timeout_at(until, child.wait()).await;
                 if matches!(ended, Ok(Ok(status)) if status.success()) {
-                    return true;
+                    return Went { done: true, call };
                 }
             }
-            false
+            Went { done: false, call }
         }
     }
 

@@ -9,6 +9,11 @@ use linli_replica::id::{DocTag, SpaceTag};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+mod phones;
+
+pub(crate) use phones::Numbers;
+use phones::Phones;
+
 /// A document's name in a node: which elder it is about, and what it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
@@ -57,6 +62,9 @@ pub(crate) struct ElderSummary {
     pub(crate) address: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) conflicts: u64,
+    /// By which numbers a caller is known; none in rows of a time before they were kept.
+    #[serde(default)]
+    pub(crate) numbers: Option<Numbers>,
 }
 
 /// One readable document.
@@ -93,6 +101,7 @@ pub(crate) struct Catalogue {
     rows: BTreeMap<DocTag, Row>,
     /// What was withdrawn, by the document that the consents stand in.
     withdrawn: BTreeMap<DocTag, Vec<Withdrawn>>,
+    phones: Phones,
     stale: BTreeSet<DocTag>,
     news: BTreeSet<Changed>,
     /// Alerts and orders from before this start, which are news once each, the alerts first.
@@ -112,6 +121,11 @@ impl Catalogue {
             if let Name::Plain(DocumentName::Alert(_) | DocumentName::Order(_)) = &name {
                 let is_order = matches!(name, Name::Plain(DocumentName::Order(_)));
                 catalogue.unseen.insert((is_order, Changed { space, document, urgent: false }));
+            }
+            match stored.summary.as_ref().map(|summary| &summary.numbers) {
+                Some(Some(numbers)) => catalogue.phones.put(document, numbers),
+                Some(None) => drop(catalogue.stale.insert(document)),
+                None => {}
             }
             catalogue.rows.insert(document, Row { space, name, summary: stored.summary });
             catalogue.set_withdrawn(document, stored.withdrawn);
@@ -166,6 +180,12 @@ impl Catalogue {
         withdrawn: Vec<Withdrawn>,
     ) -> Option<Record> {
         let row = self.rows.get_mut(&document)?;
+        if let Some(numbers) = row.summary.as_ref().and_then(|before| before.numbers.as_ref()) {
+            self.phones.remove(document, numbers);
+        }
+        if let Some(numbers) = summary.as_ref().and_then(|summary| summary.numbers.as_ref()) {
+            self.phones.put(document, numbers);
+        }
         row.summary = summary;
         let stored = StoredRow {
             space: row.space.to_string(),
@@ -203,13 +223,17 @@ impl Catalogue {
         self.news.retain(stays);
         self.unseen.retain(|(_, changed)| stays(changed));
         let of = self.rows.extract_if(.., |document, row| erase.covers(&row.space, document));
-        let gone: Vec<DocTag> = of.map(|(document, _)| document).collect();
-        for document in &gone {
+        let gone: Vec<(DocTag, Row)> = of.collect();
+        for (document, row) in &gone {
+            if let Some(numbers) = row.summary.as_ref().and_then(|summary| summary.numbers.as_ref())
+            {
+                self.phones.remove(*document, numbers);
+            }
             self.withdrawn.remove(document);
             self.stale.remove(document);
         }
         let record = |tag: DocTag| Record { shelf: Shelf::View, key: tag.0.to_vec(), value: None };
-        gone.into_iter().map(record).collect()
+        gone.into_iter().map(|(document, _)| record(document)).collect()
     }
 
     pub(crate) fn get(&self, document: &DocTag) -> Option<&Row> {
@@ -227,6 +251,20 @@ impl Catalogue {
                 Some((*elder, row, summary))
             }
             _ => None,
+        })
+    }
+
+    /// Lists the elders who are known by a number, and whether it is their own or a contact's.
+    pub(crate) fn callers(
+        &self,
+        number: &str,
+    ) -> impl Iterator<Item = (Uuid, &ElderSummary, bool)> {
+        self.phones.of(number).into_iter().filter_map(|(document, is_own)| {
+            let row = self.rows.get(&document)?;
+            match (&row.name, &row.summary) {
+                (Name::Elder(elder, _), Some(summary)) => Some((*elder, summary, is_own)),
+                _ => None,
+            }
         })
     }
 

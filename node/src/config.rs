@@ -19,8 +19,11 @@ use serde::Deserialize;
 
 mod environment;
 mod parse;
+mod sip;
 
 pub use environment::{Environment, VARIABLES};
+pub(crate) use sip::is_number;
+pub use sip::{Language, Sip, SipPrompt};
 
 /// The largest configuration that is read, in bytes: thousands of peers fit.
 pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
@@ -78,6 +81,8 @@ pub struct Config {
     pub silent_after_seconds: Option<u32>,
     /// What rings here when nobody takes care of an alert.
     pub bells: Vec<Bell>,
+    /// The telephone; none: programs of `bells` dial, or nobody.
+    pub sip: Option<Sip>,
 }
 
 /// A program of this machine that rings, sounds or dials.
@@ -266,6 +271,9 @@ impl Config {
         for relay in &mut config.relays {
             relay.ca_file = relay.ca_file.take().map(|path| base.join(path));
         }
+        if let Some(sip) = &mut config.sip {
+            sip.start_at(base);
+        }
         Ok(config)
     }
 
@@ -351,6 +359,9 @@ impl Config {
             let what = "a bell needs ways and a program, such as ways = [\"siren\"] and ring = [\"/usr/bin/aplay\", \"/srv/siren.wav\"]";
             return Err(wrong("bells", what.to_owned()));
         }
+        if let Some(sip) = &self.sip {
+            sip.check().map_err(|(key, what)| wrong(key, what))?;
+        }
         if let Some(peer) = self.peers.iter().find(|peer| peer.addresses.is_empty()) {
             let what =
                 format!("the peer {} has no address: write one such as 10.0.0.7:4400", peer.node);
@@ -404,7 +415,7 @@ fn certificates(file: &Path) -> Result<Vec<Vec<u8>>, ConfigError> {
 }
 
 /// Reads a file whole, up to a limit.
-fn read_capped(file: &Path, max: u64) -> Result<Vec<u8>, ConfigError> {
+pub(crate) fn read_capped(file: &Path, max: u64) -> Result<Vec<u8>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
     let mut reader = io::Read::take(fs::File::open(file).map_err(unreadable)?, max + 1);
     let mut bytes = Vec::new();

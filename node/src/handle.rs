@@ -16,12 +16,14 @@ use crate::node::Node;
 
 pub(crate) mod alerts;
 mod audit;
+mod calls;
 pub(crate) mod cards;
 pub(crate) mod checkpoints;
 pub(crate) mod consents;
 pub(crate) mod courier;
 mod datamap;
 mod desk;
+mod dial;
 pub(crate) mod elders;
 mod erasures;
 mod exposure;
@@ -145,6 +147,9 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.ladder.set" => answer(node, body, ladders::set),
         "position.set" => answer(node, body, cards::set_position),
         "alert.card" => opening(node, body, cards::of_alert),
+        "alert.dial" => urgent(node, body, dial::dial),
+        "call.note" => answer(node, body, calls::note),
+        "call.list" => reading(node, body, What::Listed, calls::list),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
         "courier.list" => courier::list(read(body)?).map(Reply::Work),
@@ -233,7 +238,8 @@ fn reading<M: Method>(
     let answer = json(&answer)?;
     let elder = answer.get("elder").and_then(Value::as_str).and_then(|id| id.parse().ok());
     let elder = elder.or_else(|| elders::find(node, &of?).ok());
-    let rows = answer.as_array().or_else(|| answer.get("elders")?.as_array());
+    let rows = ["elders", "calls"].into_iter().find_map(|list| answer.get(list)?.as_array());
+    let rows = answer.as_array().or(rows);
     let count = rows.map_or(1, |rows| u64::try_from(rows.len()).unwrap_or(u64::MAX));
     saves.insert(node.read_by_somebody(what, M::NAME, elder, count, asked));
     Ok(Reply::Read { answer, saves })

@@ -8,7 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use linli_model::alert::{self, AlertFact, AlertView, Climb, Here, Step, Turn, Watch, Way};
+use linli_core::engine::Acting;
+use linli_model::alert::{
+    self, AlertFact, AlertView, CallEnd, Climb, Here, Step, Turn, Watch, Way,
+};
 use linli_model::author::Author;
 use linli_model::document::DocumentName;
 use linli_model::event::FactId;
@@ -16,8 +19,10 @@ use linli_model::time::Timestamp;
 use linli_replica::entry::Urgency;
 use linli_replica::id::DocTag;
 use linli_replica::replica::{Replica, Save, Saved};
+use rand_core::Rng as _;
 
-use crate::bells::Told;
+use crate::api::{ApiError, Code};
+use crate::bells::{Told, Went};
 use crate::catalogue::Name;
 use crate::handle::facts;
 use crate::node::{Node, now, world};
@@ -49,7 +54,7 @@ pub(crate) struct State {
     /// Since when facts of others are known: steps that they began, and who took the alert.
     known: BTreeMap<FactId, Instant>,
     /// What is done once, of which round.
-    calls: BTreeMap<(FactId, Step), Call>,
+    calls: BTreeMap<(FactId, Step), Tried>,
     /// How the alert looked that was raised here, and what says whether that is on disk.
     raised: Option<(AlertView, Save)>,
     /// It could not be stored: this node alone knows of it.
@@ -57,12 +62,13 @@ pub(crate) struct State {
 }
 
 /// What is done once, as far as this node did it.
-#[derive(Debug, Clone, Copy)]
-enum Call {
-    /// It is under way, or was put through.
-    Done,
-    /// It could not be done.
-    Failed(Instant),
+#[derive(Debug, Default)]
+struct Tried {
+    under_way: bool,
+    /// Since when it is known that it could not be done.
+    failed: Option<Instant>,
+    /// How calls ended that were written down.
+    said: BTreeSet<Option<CallEnd>>,
 }
 
 impl State {
@@ -101,11 +107,14 @@ impl State {
 
     /// Whether a step that is done once is to be begun.
     fn may_begin(&self, round: FactId, step: &Step) -> bool {
-        match self.calls.get(&(round, step.clone())) {
-            None => true,
-            Some(Call::Done) => false,
-            Some(Call::Failed(at)) => at.elapsed() >= AGAIN,
-        }
+        let tried = self.calls.get(&(round, step.clone()));
+        tried.is_none_or(|tried| tried.failed.is_some_and(|at| at.elapsed() >= AGAIN))
+    }
+
+    /// Whether this node calls somebody at this moment.
+    fn calls(&self, round: FactId, step: &Step) -> bool {
+        let mut under_way = self.calls.iter().filter(|(_, tried)| tried.under_way);
+        under_way.any(|((of, other), _)| *of == round && other.does == step.does)
     }
 }
 
@@ -169,13 +178,7 @@ pub(crate) fn climb(node: &mut Node) {
         let (Some(here), Some(round)) = (here(node, &view, ways.clone()), view.round) else {
             continue;
         };
-        let told = |step: &Step| Told {
-            alert: view.id,
-            way: step.does.way(),
-            what: view.what,
-            drill: view.drill,
-            phone: step.does.phone().cloned(),
-        };
+        let told = |step: &Step| told(&view, step);
         let since = view.since.unwrap_or_default();
         wanted.extend(view.rings(&here, elapsed).map(|step| (since, told(step))));
         let Some(state) = node.ladders.open.get(&document) else { continue };
@@ -194,6 +197,17 @@ pub(crate) fn climb(node: &mut Node) {
     node.bells.ring(&wanted);
     for (document, round, turn) in rung {
         note_rung(node, document, round, turn);
+    }
+}
+
+/// What a bell is told of a step.
+fn told(view: &AlertView, step: &Step) -> Told {
+    Told {
+        alert: view.id,
+        way: step.does.way(),
+        what: view.what,
+        drill: view.drill,
+        phone: step.does.phone().cloned(),
     }
 }
 
@@ -254,12 +268,12 @@ fn here(node: &Node, view: &AlertView, mut ways: BTreeSet<Way>) -> Option<Here> 
 fn note_rung(node: &mut Node, document: DocTag, raise: FactId, turn: Turn) {
     let done = node.bells.rings(turn.step.does.way());
     let written = match turn.begun {
-        Some(climbed) => ended(node, document, climbed, done),
+        Some(climbed) => ended(node, document, climbed, Went { done, call: None }),
         None => {
             let Some(row) = node.catalogue.get(&document) else { return };
             let (space, name) = (row.space, row.name.clone());
             let climbed = AlertFact::Climbed { raise, step: turn.step };
-            let ended = |climbed| AlertFact::StepEnded { climbed, done };
+            let ended = |climbed| AlertFact::StepEnded { climbed, done, call: None };
             facts::add_both(node, space, &name, None, climbed, ended).map(drop)
         }
     };
@@ -272,9 +286,9 @@ fn ended(
     node: &mut Node,
     document: DocTag,
     climbed: FactId,
-    done: bool,
-) -> Result<(), crate::api::ApiError> {
-    let fact = AlertFact::StepEnded { climbed, done };
+    Went { done, call }: Went,
+) -> Result<(), ApiError> {
+    let fact = AlertFact::StepEnded { climbed, done, call };
     facts::add(node, document, Urgency::Urgent, None, fact).map(drop)
 }
 
@@ -282,11 +296,10 @@ fn ended(
 /// done all the same.
 fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told) {
     let step = turn.step;
-    let Some(state) = node.ladders.open.get_mut(&document) else { return };
-    if !state.may_begin(round, &step) {
+    let state = node.ladders.open.get(&document);
+    if !state.is_some_and(|state| state.may_begin(round, &step)) {
         return;
     }
-    let failed_before = state.calls.insert((round, step.clone()), Call::Done).is_some();
     let (climbed, save) = match turn.begun {
         // Begun before this node stopped, or in vain: a second call is better than none.
         Some(climbed) => (Some(climbed), None),
@@ -301,21 +314,69 @@ fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told
             }
         }
     };
+    begin(node, document, (round, step), climbed, save, &told);
+}
+
+/// How long an alert has climbed here, in milliseconds.
+pub(crate) fn elapsed_ms(node: &Node, document: DocTag, view: &AlertView) -> u64 {
+    let state = node.ladders.state(&document);
+    state.map_or(0, |state| view.elapsed_ms(state.watch(view)))
+}
+
+/// Makes a call that a person decided upon; the alert says who.
+pub(crate) fn dial(
+    node: &mut Node,
+    document: DocTag,
+    view: &AlertView,
+    round: FactId,
+    step: Step,
+    person: &Acting,
+) -> Result<BTreeSet<Save>, ApiError> {
+    node.ladders.note(document);
+    if node.ladders.state(&document).is_some_and(|state| state.calls(round, &step)) {
+        return Err(ApiError::new(Code::Conflict, "this number is being called already"));
+    }
+    let fact = AlertFact::Climbed { raise: round, step: step.clone() };
+    let (climbed, saves) = facts::add(node, document, Urgency::Urgent, Some(person), fact)?;
+    let save = saves.iter().next_back().copied();
+    let told = told(view, &step);
+    begin(node, document, (round, step), Some(climbed), save, &told);
+    Ok(saves)
+}
+
+/// Calls once it is on disk that the call is begun, and writes down how it went.
+fn begin(
+    node: &mut Node,
+    document: DocTag,
+    which: (FactId, Step),
+    climbed: Option<FactId>,
+    save: Option<Save>,
+    told: &Told,
+) {
+    if let Some(state) = node.ladders.open.get_mut(&document) {
+        let tried = state.calls.entry(which.clone()).or_default();
+        (tried.under_way, tried.failed) = (true, None);
+    }
     let saved = save.map(|save| node.watch(save));
-    let (calls, put_through) = (node.calls.clone(), node.bells.call(&told));
+    let mut drawn = [0; 16];
+    node.rng.fill_bytes(&mut drawn);
+    let (calls, put_through) = (node.calls.clone(), node.bells.call(told, drawn));
     tokio::spawn(async move {
         if let Some(saved) = saved {
             // What is not on disk by then is done all the same.
             let _ = tokio::time::timeout(SAVED_PATIENCE, saved).await;
         }
-        let done = put_through.await;
+        let went = put_through.await;
         let called = move |node: &mut Node| {
-            if !done && let Some(state) = node.ladders.open.get_mut(&document) {
-                state.calls.insert((round, step), Call::Failed(Instant::now()));
-            }
-            // That it failed is said once.
-            let said = climbed.filter(|_| done || !failed_before);
-            if let Some(Err(error)) = said.map(|climbed| ended(node, document, climbed, done)) {
+            let state = node.ladders.open.get_mut(&document);
+            let is_news = state.and_then(|state| state.calls.get_mut(&which)).is_none_or(|tried| {
+                tried.under_way = false;
+                tried.failed = (!went.done).then(Instant::now);
+                tried.said.insert(went.call)
+            });
+            // That it failed in one way is said once.
+            let said = climbed.filter(|_| went.done || is_news);
+            if let Some(Err(error)) = said.map(|climbed| ended(node, document, climbed, went)) {
                 tracing::warn!(%error, "how a call went could not be written down");
             }
         };

@@ -17,6 +17,7 @@ use linli_replica::batch::Shelf;
 use linli_replica::index::Index;
 use linli_replica::replica::{Input, Policy, Replica};
 use linli_store::Store;
+use rand_core::Rng as _;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -29,11 +30,13 @@ pub mod home;
 pub mod recovery;
 pub mod setup;
 mod silence;
+mod sip;
 
 mod audit;
 mod bells;
 mod blobs;
 mod board;
+mod callers;
 mod catalogue;
 mod courier;
 mod dialling;
@@ -317,20 +320,27 @@ async fn begin(
         blobs,
     };
     let mut node = Node::new(parts);
-    configure(&mut node, config);
+    configure(&mut node, config)?;
     wake(&mut node, clean, restored);
     Ok((node, net_events))
 }
 
 /// What the configuration says of a node's ways.
-fn configure(node: &mut Node, config: &Config) {
+fn configure(node: &mut Node, config: &Config) -> Result<(), ConfigError> {
     if let Some(minutes) = config.desk_lock_minutes {
         node.people.seats = seat::Seats::new(minutes);
     }
     node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
-    node.bells = bells::Bells::new(config.bells.clone());
+    let trunk = config.sip.as_ref().map(sip::Trunk::load).transpose()?.map(Arc::new);
+    node.bells = bells::Bells::new(config.bells.clone(), trunk);
     node.bells.hush();
+    if let Some(sip) = &config.sip {
+        let mut drawn = [0; 32];
+        node.rng.fill_bytes(&mut drawn);
+        sip::incoming::listen(sip, drawn, node.calls.clone());
+    }
     node.silence = silence::Silence::new(config.silent_after());
+    Ok(())
 }
 
 /// Asks for what the node is a member of, and looks again at what a crash may have left half done.

@@ -10,7 +10,7 @@ use linli_model::{alert, card, consent, joins, order, profile, readings, standin
 use linli_replica::id::DocTag;
 use serde_json::Value;
 
-use crate::catalogue::{ElderSummary, Name, Withdrawn};
+use crate::catalogue::{ElderSummary, Name, Numbers, Withdrawn};
 use crate::node::{Node, world};
 
 /// Withdrawn consents that a row keeps of one elder.
@@ -137,7 +137,16 @@ fn summary(node: &mut Node, document: DocTag) -> Option<ElderSummary> {
         address: single("address"),
         source: single("source"),
         conflicts: u64::try_from(view.conflicts().len()).unwrap_or(u64::MAX),
+        numbers: Some(numbers(&view)),
     })
+}
+
+/// By which numbers a caller is known: all that somebody wrote, in conflict or not.
+fn numbers(view: &FieldsView) -> Numbers {
+    let own = ["phone", "phone_unchecked"].into_iter().flat_map(|field| values(view, field));
+    let contacts = view.contacts.values().filter_map(|parts| parts.get("phone"));
+    let contacts = contacts.flat_map(|field| &field.values).map(|stated| stated.value.as_str());
+    Numbers::new(own.collect(), contacts)
 }
 
 fn values(view: &FieldsView, field: &str) -> Vec<String> {

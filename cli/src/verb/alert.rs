@@ -1,6 +1,6 @@
 use clap::Subcommand;
 use jiff::SignedDuration;
-use linli_node::api::alerts::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
+use linli_node::api::alerts::{AlertAct, AlertAnswer, AlertDial, AlertList, AlertRaise, AlertShow};
 use linli_node::api::cards::AlertCard;
 use serde_json::Value;
 
@@ -41,6 +41,12 @@ enum Act {
         /// Whom to: 110, 119 or 120
         #[arg(value_parser = ["police", "fire", "ambulance"])]
         service: String,
+    },
+    Dial {
+        #[command(flatten)]
+        which: Which,
+        /// The number, such as 120
+        number: String,
     },
     Resolve {
         #[command(flatten)]
@@ -105,6 +111,10 @@ impl Alert {
             Act::HandTo { which: Which { alert }, service } => {
                 let (act, service) = ("hand-to".to_owned(), Some(service));
                 done(context, AlertAct { alert, act, service, ..AlertAct::default() }).await
+            }
+            Act::Dial { which: Which { alert }, number } => {
+                let acting = context.acting()?;
+                answered(context, &context.ask(&AlertDial { alert, number, acting }).await?)
             }
             Act::Resolve { which: Which { alert }, outcome } => {
                 let (act, outcome) = ("resolve".to_owned(), Some(outcome));

@@ -40,6 +40,7 @@ mod seat;
 mod service;
 mod silence;
 mod site;
+mod telephone;
 mod watch;
 mod went_back;
 mod whereabouts;

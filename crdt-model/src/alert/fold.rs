@@ -80,7 +80,9 @@ impl Fold<'_> {
             AlertFact::Raised { .. } => self.raised(known),
             AlertFact::Delivered { raise } => self.delivered(known, *raise),
             AlertFact::Climbed { raise, step } => self.climbed(known, *raise, step),
-            AlertFact::StepEnded { climbed, done } => self.step_ended(known, *climbed, *done),
+            AlertFact::StepEnded { climbed, done, call } => {
+                self.step_ended(known, *climbed, *done, *call)
+            }
             AlertFact::Silent { raise, silent } => self.silent(known, *raise, silent),
             AlertFact::HeardAgain { raise, party } => self.heard_again(known, *raise, *party),
             AlertFact::Acknowledged { raise } => self.acknowledged(known, *raise),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AlertKind, AlertView, Stage};
 use crate::author::{NodeId, PartyId, PartyKind};
 use crate::event::FactId;
+use crate::phone::is_emergency;
 use crate::private::Private;
 use crate::time::{DAY_MS, MINUTE_MS, Timestamp};
 
@@ -233,6 +234,44 @@ pub struct Climbed {
     pub at: Timestamp,
     /// Whether it was carried out; `None` while the node has not said.
     pub done: Option<bool>,
+    /// How its call ended that it said last; `None` where a program called, or nobody yet.
+    pub call: Option<CallEnd>,
+}
+
+/// How a call ended that a node made itself.
+///
+/// None of them is an acknowledgement: whoever presses a key is nobody that the community knows, and no signature says
+/// who it was. The ladder goes on as without it, until a named person has the alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallEnd {
+    /// Somebody answered and pressed 1: they come.
+    Accepted,
+    /// Somebody answered and pressed 2: they cannot.
+    Declined,
+    /// An emergency service answered and heard all that there is to say.
+    Heard,
+    /// It was answered, by a person or a machine, and neither key was pressed.
+    Unconfirmed,
+    /// The line was busy.
+    Busy,
+    /// The call was turned away.
+    Rejected,
+    /// Nobody answered.
+    NoAnswer,
+    /// Nobody has this number.
+    NoNumber,
+    /// The telephone network does not let this node in: the user or the password is wrong.
+    NotAllowed,
+    /// The telephone network did not answer, or could not put the call through.
+    NoLine,
+}
+
+impl CallEnd {
+    /// Whether the step is carried out: the call need not be made again.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Accepted | Self::Declined | Self::Heard)
+    }
 }
 
 /// The node that climbs.
@@ -330,10 +369,14 @@ impl AlertView {
     ///
     /// Where it rings at a place (desk, siren, a party) each node of the place does it. What is done once (a call, the
     /// neighbour) the household does first, whatever others say that they do; another only where nobody began it, or the
-    /// one that did says nothing for two minutes, or could not. Whoever could not tries again.
+    /// one that did says nothing for two minutes, or could not. Whoever could not tries again. In a drill nobody calls
+    /// an emergency service.
     pub fn turns(&self, here: &Here, elapsed_ms: u64, age_ms: impl Fn(FactId) -> u64) -> Vec<Turn> {
         let at_home = here.kind == PartyKind::Household;
         let turn = |step: &Step| {
+            if self.drill && step.does.phone().is_some_and(|phone| is_emergency(phone.as_str())) {
+                return None;
+            }
             let begun = || self.climbed.iter().filter(|begun| begun.step == *step);
             let mine = begun().find(|begun| begun.node == here.node);
             let is_local = step.does.is_local();

@@ -189,7 +189,7 @@ fn alert_fact(what: u8, on: FactId) -> AlertFact {
         9 => AlertFact::CardRefused { raise: on },
         10 => AlertFact::CardRead { raise: on, reason: None },
         11 => AlertFact::Climbed { raise: on, step: Step { after_ms: 0, does: LadderAct::Siren } },
-        12 => AlertFact::StepEnded { climbed: on, done: what.is_multiple_of(2) },
+        12 => AlertFact::StepEnded { climbed: on, done: what.is_multiple_of(2), call: None },
         _ => AlertFact::Reopened { resolved: on, note: None },
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use automerge::AutoCommit;
 use linli_model::alert::plan::{self, LadderOf};
 use linli_model::alert::{
-    self, AlertFact as F, AlertKind, AlertView, CauseId, Climb, Here, Ladder, LadderAct,
+    self, AlertFact as F, AlertKind, AlertView, CallEnd, CauseId, Climb, Here, Ladder, LadderAct,
     LadderError, Outcome, STEPS_MAX, Stage, Step, Watch, Way, alert_id,
 };
 use linli_model::author::{PartyId, PartyKind, Role};
@@ -120,7 +120,7 @@ fn a_call_is_made_once_whoever_makes_it() {
     assert_eq!(again.iter().map(|turn| turn.begun).collect::<Vec<_>>(), [Some(begun)]);
     assert_eq!(s.turns(&desk, DAY_MS, 2 * MINUTE_MS), [Way::DutyDesk, Way::DialOut]);
 
-    s.say(&hub, 2, F::StepEnded { climbed: begun, done: true });
+    s.say(&hub, 2, F::StepEnded { climbed: begun, done: true, call: None });
     assert_eq!(s.turns(&desk, DAY_MS, DAY_MS), [Way::DutyDesk]);
     assert_eq!(s.turns(&hub, DAY_MS, DAY_MS), [Way::Siren]);
 }
@@ -131,12 +131,12 @@ fn what_one_could_not_do_another_does_too() {
     let (hub, desk) = (s.hub.clone(), s.desk.clone());
     let raise = s.raised;
     let begun = s.say(&hub, 1, F::Climbed { raise, step: dial() });
-    s.say(&hub, 2, F::StepEnded { climbed: begun, done: false });
+    s.say(&hub, 2, F::StepEnded { climbed: begun, done: false, call: None });
     assert_eq!(s.turns(&desk, DAY_MS, 0), [Way::DutyDesk, Way::DialOut]);
     // And it tries again itself: the line may have been busy.
     let again = s.view().turns(&here(&hub, &[Way::DialOut]), DAY_MS, |_| 0);
     assert_eq!(again.iter().map(|turn| turn.begun).collect::<Vec<_>>(), [Some(begun)]);
-    s.say(&hub, 3, F::StepEnded { climbed: begun, done: true });
+    s.say(&hub, 3, F::StepEnded { climbed: begun, done: true, call: None });
     assert_eq!(s.turns(&desk, DAY_MS, 0), [Way::DutyDesk]);
 }
 
@@ -147,9 +147,9 @@ fn who_climbed_apart_does_nothing_again_after_they_meet() {
     let raise = s.raised;
     let mut other = Scene { doc: s.doc.fork(), ..scene() };
     let a = s.say(&hub, 1, F::Climbed { raise, step: dial() });
-    s.say(&hub, 2, F::StepEnded { climbed: a, done: true });
+    s.say(&hub, 2, F::StepEnded { climbed: a, done: true, call: None });
     let b = other.say(&desk, 1, F::Climbed { raise, step: dial() });
-    other.say(&desk, 2, F::StepEnded { climbed: b, done: true });
+    other.say(&desk, 2, F::StepEnded { climbed: b, done: true, call: None });
     sync(&mut s.doc, &mut other.doc);
     assert_eq!(s.view(), other.view());
     assert_eq!(s.view().climbed.len(), 2);
@@ -163,7 +163,7 @@ fn a_new_round_begins_the_ladder_anew() {
     let (hub, desk) = (s.hub.clone(), s.desk.clone());
     let raise = s.raised;
     let begun = s.say(&hub, 1, F::Climbed { raise, step: dial() });
-    s.say(&hub, 2, F::StepEnded { climbed: begun, done: true });
+    s.say(&hub, 2, F::StepEnded { climbed: begun, done: true, call: None });
     let ack = s.say(&desk, 3, F::Acknowledged { raise });
     let resolved = s.say(&desk, 4, F::Resolved { ack, outcome: Outcome::Helped, note: None });
     s.say(&hub, 5, F::Reopened { resolved, note: None });
@@ -183,7 +183,7 @@ fn nobody_speaks_for_another_and_only_a_home_has_a_siren() {
     let siren = step(30_000, LadderAct::Siren);
     let wrong = s.say(&desk, 1, F::Climbed { raise, step: siren.clone() });
     let begun = s.say(&hub, 1, F::Climbed { raise, step: siren });
-    let other = s.say(&desk, 2, F::StepEnded { climbed: begun, done: true });
+    let other = s.say(&desk, 2, F::StepEnded { climbed: begun, done: true, call: None });
     let view = s.view();
     let reason = |id| view.timeline.iter().find(|e| e.id == id).unwrap().not_standing.clone();
     assert_eq!(reason(wrong), Some(Reason::PartyMayNot));
@@ -220,7 +220,7 @@ fn nobody_keeps_the_household_from_calling() {
     let (hub, desk) = (s.hub.clone(), s.desk.clone());
     let raise = s.raised;
     let begun = s.say(&desk, 1, F::Climbed { raise, step: dial() });
-    s.say(&desk, 2, F::StepEnded { climbed: begun, done: true });
+    s.say(&desk, 2, F::StepEnded { climbed: begun, done: true, call: None });
     assert_eq!(s.turns(&hub, MINUTE_MS, 0), [Way::Siren, Way::DialOut]);
     // A provider neither calls nor says that it does.
     let provider = node(4, PartyKind::Provider, None);
@@ -358,4 +358,42 @@ fn each_kind_has_the_word_that_documents_have() {
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
         assert_eq!(LadderOf::of_key(kind.word()), Some(LadderOf::Kind(kind)));
     }
+}
+
+#[test]
+fn whoever_presses_a_key_is_no_owner_and_holds_no_step_up() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let raise = s.raised;
+    let before = (s.view().owner, s.view().stage, s.view().climb(Watch::default()));
+    let begun = s.say(&hub, 1, F::Climbed { raise, step: dial() });
+    let call = Some(CallEnd::Busy);
+    s.say(&hub, 2, F::StepEnded { climbed: begun, done: false, call });
+    assert_eq!(s.turns(&desk, DAY_MS, 0), [Way::DutyDesk, Way::DialOut]);
+    let call = Some(CallEnd::Accepted);
+    s.say(&hub, 3, F::StepEnded { climbed: begun, done: true, call });
+    let view = s.view();
+    assert_eq!((view.climbed[0].call, view.climbed[0].done), (call, Some(true)));
+    assert_eq!((view.owner.clone(), view.stage, view.climb(Watch::default())), before);
+    // The call is not made again; all else is done as before.
+    assert_eq!(s.turns(&desk, DAY_MS, DAY_MS), [Way::DutyDesk]);
+    assert_eq!(s.turns(&hub, DAY_MS, DAY_MS), [Way::Siren]);
+    // Nobody says it of a step that another began.
+    s.say(&desk, 4, F::StepEnded { climbed: begun, done: true, call: Some(CallEnd::Declined) });
+    assert_eq!(s.view().climbed[0].call, call);
+}
+
+#[test]
+fn in_a_drill_no_step_calls_an_emergency_service() {
+    let mut s = scene();
+    let phone = |number: &str| LadderAct::Contact { phone: number.into() };
+    let neighbours = [phone("+86120"), phone("13800138000"), phone("110")];
+    let steps = neighbours.map(|does| Step { after_ms: 0, does });
+    let mut view = s.view();
+    view.ladder.steps = steps.to_vec();
+    let hub = here(&s.hub, &[Way::Contact]);
+    assert_eq!(view.turns(&hub, 0, |_| 0).len(), 3);
+    view.drill = true;
+    let turns = view.turns(&hub, 0, |_| 0);
+    assert_eq!(turns.iter().map(|turn| &turn.step).collect::<Vec<_>>(), [&steps[1]]);
 }

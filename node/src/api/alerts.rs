@@ -10,6 +10,7 @@ methods! {
     "alert.list" AlertList => Vec<Value>;
     "alert.show" AlertShow => Value;
     "alert.act" AlertAct => AlertAnswer;
+    "alert.dial" AlertDial => AlertAnswer;
     "alert.report" AlertReport => Value;
     "position.set" PositionSet => Done;
     "alert.ladder" AlertLadder => Value;
@@ -71,6 +72,17 @@ pub struct AlertAct {
     #[serde(default)]
     pub service: Option<String>,
     /// Who acts: an acknowledgement needs a named person.
+    pub acting: Option<Acting>,
+}
+
+/// Has this node call a number about an alert, by a person's decision.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlertDial {
+    /// The alert.
+    pub alert: String,
+    /// Digits, a `+` before them or not, such as `120`.
+    pub number: String,
+    /// Who decides: it needs a named person.
     pub acting: Option<Acting>,
 }
 

@@ -18,7 +18,7 @@ use super::{
     pages,
     token::Token,
 };
-use crate::api::{self, ApiError, Code, Method, alerts, care};
+use crate::api::{self, ApiError, Code, Method, alerts, calls, care};
 
 /// What does the work behind the control interface.
 pub trait Handler: Send + Sync + 'static {
@@ -42,6 +42,7 @@ pub(super) fn routes<H: Handler>(handler: Arc<H>, token: Option<Token>) -> Route
         .route("/v1/readings", post(readings::<H>))
         .route("/v1/button", post(button::<H>))
         .route("/v1/positions", post(positions::<H>))
+        .route("/v1/calls", post(calls::<H>))
         .route("/v1/{method}", post(method::<H>))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_verb)
@@ -99,6 +100,15 @@ async fn button<H: Handler>(
     };
     let body = serde_json::to_value(raise).map_err(|_| internal("the alert cannot be written"))?;
     answer(&*handler, alerts::AlertRaise::NAME, body).await
+}
+
+/// A telephone system says who calls: the body of `call.note`.
+async fn calls<H: Handler>(
+    State(handler): State<Arc<H>>,
+    body: Result<Body, Refusal>,
+) -> Result<Json<Value>, Refusal> {
+    let Body(body) = body?;
+    answer(&*handler, calls::CallNote::NAME, body).await
 }
 
 /// What a button sends.

@@ -106,23 +106,44 @@ fn words(text: &Text, parties: &Parties, step: &Value) -> String {
 pub(super) fn steps(context: &Context, parties: &Parties, shown: &Value) -> Vec<String> {
     let text = &context.text;
     let view = shown.get("view").unwrap_or(&Value::Null);
-    let steps = view.pointer("/ladder/steps").and_then(Value::as_array);
+    let climbed = items(view, "climbed");
+    let mut steps: Vec<&Value> =
+        items(view.get("ladder").unwrap_or(&Value::Null), "steps").iter().collect();
+    for step in climbed.iter().filter_map(|begun| begun.get("step")) {
+        // What a person decided upon.
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
     let mut lines = Vec::new();
-    for step in steps.into_iter().flatten() {
+    for step in steps {
         lines.push(words(text, parties, step));
-        for begun in items(view, "climbed").iter().filter(|begun| begun.get("step") == Some(step)) {
-            let how = match begun.get("done").and_then(Value::as_bool) {
-                Some(true) => "done",
-                Some(false) => "failed",
-                None => "begun",
-            };
+        for begun in climbed.iter().filter(|begun| begun.get("step") == Some(step)) {
             let arguments = [
                 ("at", at(context, begun, "at").into()),
                 ("who", parties.author(context, begun).into()),
-                ("how", text.word("step", how).into()),
+                ("how", went(text, begun).into()),
             ];
             lines.push(format!("  {}", text.say("ladder-begun", &arguments)));
         }
     }
     lines
+}
+
+/// How a step went: how its call ended, where the node made one, and whether it was carried out in the end.
+fn went(text: &Text, begun: &Value) -> String {
+    let done = match begun.get("done").and_then(Value::as_bool) {
+        Some(true) => "done",
+        Some(false) => "failed",
+        None => "begun",
+    };
+    let by_call = ["accepted", "declined", "heard"];
+    match begun.get("call").and_then(Value::as_str) {
+        // A program called where the telephone reached nobody.
+        Some(call) if done == "done" && !by_call.contains(&call) => {
+            format!("{}; {}", text.word("step", call), text.word("step", done))
+        }
+        Some(call) => text.word("step", call),
+        None => text.word("step", done),
+    }
 }

@@ -1,7 +1,7 @@
 //! Facts about the steps of the ladder.
 
 use super::{Fold, may_raise};
-use crate::alert::{AlertFact, AlertKind, Climbed, Ladder, Step, plan};
+use crate::alert::{AlertFact, AlertKind, CallEnd, Climbed, Ladder, Step, plan};
 use crate::author::{PartyId, PartyKind};
 use crate::event::{FactId, Known, Reason};
 use crate::silence::Silent;
@@ -28,6 +28,7 @@ impl Fold<'_> {
             kind: author.kind,
             at: known.fact.at,
             done: None,
+            call: None,
         });
         Ok(())
     }
@@ -37,6 +38,7 @@ impl Fold<'_> {
         known: &Known<AlertFact>,
         climbed: FactId,
         done: bool,
+        call: Option<CallEnd>,
     ) -> Result<(), Reason> {
         let begun = self.view.climbed.iter_mut().find(|begun| begun.fact == climbed);
         let begun = begun.ok_or(Reason::WrongReference)?;
@@ -44,6 +46,8 @@ impl Fold<'_> {
             return Err(Reason::PartyMayNot);
         }
         begun.done = Some(begun.done.unwrap_or_default() || done);
+        // What was said last: a call that reached nobody is made again.
+        begun.call = call.or(begun.call);
         Ok(())
     }
 

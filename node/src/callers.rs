@@ -1,0 +1,132 @@
+//! Who called in: kept in memory for the desk, and nowhere else.
+
+use std::collections::VecDeque;
+
+use linli_model::phone;
+use linli_model::private::Private;
+use uuid::Uuid;
+
+use crate::node::{Node, now};
+
+/// The longest number that is kept, in characters: 20 digits as people write them.
+pub(crate) const NUMBER_CHARS_MAX: usize = 32;
+
+/// Calls that are kept: a bad night's at a large centre.
+const CALLS_MAX: usize = 128;
+
+/// Who calls again within this time is one call.
+const AGAIN_MS: u64 = 2 * 60_000;
+
+/// How long a call is kept: two shifts.
+const KEPT_MS: u64 = 16 * 60 * 60_000;
+
+/// A call.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) id: Uuid,
+    /// None where it is not shown.
+    pub(crate) number: Option<Private>,
+    pub(crate) first_ms: u64,
+    pub(crate) last_ms: u64,
+    pub(crate) times: u32,
+    /// Somebody was known by this number when it called.
+    is_known: bool,
+}
+
+/// Who called in, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Callers {
+    calls: VecDeque<Caller>,
+    /// Counts up with every call.
+    pub(crate) revision: u64,
+    /// Calls that made room for others, since the start.
+    pub(crate) dropped: u64,
+}
+
+impl Callers {
+    /// The calls, the newest first.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &Caller> {
+        let now = now().0;
+        self.calls.iter().rev().filter(move |call| now.saturating_sub(call.last_ms) < KEPT_MS)
+    }
+
+    /// Notes a call; answers with its id.
+    fn note(&mut self, call: Caller) -> Uuid {
+        self.revision += 1;
+        let same = |before: &Caller| {
+            before.number == call.number && call.last_ms.saturating_sub(before.last_ms) < AGAIN_MS
+        };
+        let again = self.calls.iter().position(same).and_then(|place| self.calls.remove(place));
+        let call = match again {
+            Some(Caller { id, first_ms, times, .. }) => {
+                Caller { id, first_ms, times: times.saturating_add(1), ..call }
+            }
+            None => call,
+        };
+        if self.calls.len() >= CALLS_MAX {
+            // A flood of unknown numbers drives out no elder's call.
+            let unknown = self.calls.iter().position(|call| !call.is_known);
+            self.calls.remove(unknown.unwrap_or_default());
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        let id = call.id;
+        self.calls.push_back(call);
+        id
+    }
+}
+
+/// Notes that a number calls; answers with the call's id.
+pub(crate) fn note(node: &mut Node, number: Option<Private>) -> Uuid {
+    let comparable = number.as_ref().and_then(|number| phone::comparable(number.as_str()));
+    let is_known =
+        comparable.as_deref().is_some_and(|text| node.catalogue.callers(text).next().is_some());
+    // Of one number written in two ways there is one call.
+    let number = comparable.map(Private::from).or(number);
+    let (id, at) = (node.draw_uuid(), now().0);
+    let call = Caller { id, number, first_ms: at, last_ms: at, times: 1, is_known };
+    node.callers.note(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u128, at: u64, is_known: bool) -> Caller {
+        Caller {
+            id: Uuid::from_u128(number + u128::from(at) * 1_000_000),
+            number: Some(Private::from(number.to_string())),
+            first_ms: at,
+            last_ms: at,
+            times: 1,
+            is_known,
+        }
+    }
+
+    #[test]
+    fn who_calls_again_soon_is_one_call() {
+        let mut callers = Callers::default();
+        let first = callers.note(call(1, 1_000, true));
+        callers.note(call(2, 1_500, true));
+        assert_eq!(callers.note(call(1, AGAIN_MS, true)), first);
+        let kept: Vec<_> = callers.calls.iter().map(|c| (c.id, c.first_ms, c.times)).collect();
+        assert_eq!(kept.last(), Some(&(first, 1_000, 2)));
+        assert_eq!((kept.len(), callers.revision), (2, 3));
+        assert_ne!(callers.note(call(1, 2 * AGAIN_MS, true)), first);
+    }
+
+    #[test]
+    fn a_flood_is_bounded_and_drives_out_no_elder() {
+        let mut callers = Callers::default();
+        let elder = callers.note(call(7, 1, true));
+        for number in 0..10_000 {
+            callers.note(call(1_000 + number, 2, false));
+        }
+        assert_eq!(callers.calls.len(), CALLS_MAX);
+        assert_eq!(callers.dropped, 10_001 - u64::try_from(CALLS_MAX).unwrap());
+        assert!(callers.calls.iter().any(|call| call.id == elder));
+        for number in 0..10_000 {
+            callers.note(call(100_000 + number, 3, true));
+        }
+        assert_eq!(callers.calls.len(), CALLS_MAX);
+    }
+}
