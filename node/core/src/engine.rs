@@ -38,6 +38,7 @@ mod edit;
 mod erase;
 mod error;
 mod fact;
+mod giving;
 mod hand_over;
 mod membership;
 mod open;
