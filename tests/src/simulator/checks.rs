@@ -194,7 +194,7 @@ impl Town {
         for id in self.keepers() {
             let replica = &self.net.node(id).replica;
             let peers: Vec<NodeId> = replica.peers().collect();
-            self.counts.checks.entry("memory is bounded").and_modify(|n| *n += 1).or_insert(1);
+            self.counts.check("memory is bounded", 1);
             let lane = self.net.wire.longest_from(id);
             let over = peers.iter().find(|peer| {
                 let waits = replica.status(peer).is_some_and(|status| {

@@ -89,17 +89,22 @@ impl Core {
         let (document, log, sequence) =
             (entry.header().document, entry.header().log, entry.header().sequence);
         let mut forgotten = false;
+        let mut given = Vec::new();
         if let Some(entries) = self.unsettled.get_mut(&document) {
-            entries.retain(|own| {
+            entries.retain_mut(|own| {
                 let header = own.entry.header();
                 let done = header.log == log && header.sequence <= sequence;
-                forgotten |= done && own.doubtful;
+                if done {
+                    forgotten |= own.doubtful;
+                    given.extend(own.given.take());
+                }
                 !done
             });
             if entries.is_empty() {
                 self.unsettled.remove(&document);
             }
         }
+        given.iter().for_each(|given| self.were_given(given));
         forgotten
     }
 
