@@ -148,7 +148,7 @@ impl Core {
                     continue;
                 }
                 let answers = answering(space, member, epoch_certificate);
-                let mine = answers.contains(&me) || answers.iter().all(|node| is_gone(node));
+                let mine = answers.contains(&me) || answers.iter().all(is_gone);
                 let nodes = world.directory.nodes_of(*party, world.now).map(|(id, _)| *id);
                 lacking.extend(nodes.filter(|id| {
                     let due = mine && !space.has_wrapped(epoch, *id);
