@@ -468,7 +468,7 @@ impl Node {
                         "this device's data was copied or restored from an older state; it now writes to fresh logs"
                             .to_owned(),
                     );
-                    let certificates = self.core.restoration(world(&self.replica, &self.store));
+                    let certificates = self.core.restoration(world);
                     let Authored { pages, records, urgent, .. } = self.audited(authored);
                     let certificates = certificates.into_iter().collect();
                     inputs.push(Input::Authored { pages, certificates, records, urgent });
