@@ -8,7 +8,7 @@ use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::open::{payload, read_log};
-use super::{Authored, Core, CoreError, Slot, World};
+use super::{Authored, Core, CoreError, Slot, Unsettled, World};
 use crate::authority::{SpaceCertificate, SpaceCertificates};
 use crate::inbox::{Letter, Wrap};
 use crate::payload::Content;
@@ -290,7 +290,11 @@ impl Core {
         keys: &BTreeSet<EpochId>,
         arrival: &mut Arrival,
     ) -> Result<(), CoreError> {
-        let documents: Vec<DocTag> = world.index.documents(&tag).map(|(tag, _)| tag).collect();
+        // Those too that this node has begun and that are on their way to its disk.
+        let of_space = |own: &Unsettled| own.entry.header().space == tag;
+        let begun = self.unsettled.iter().filter(|(_, own)| own.iter().any(of_space));
+        let held = world.index.documents(&tag).map(|(document, _)| document);
+        let documents: BTreeSet<DocTag> = begun.map(|(tag, _)| *tag).chain(held).collect();
         for document in &documents {
             self.open.remove(document);
             arrival.changed.insert(Changed { space: tag, document: *document, urgent: false });
