@@ -474,7 +474,10 @@ impl Node {
                         "this device's data was copied or restored from an older state; it now writes to fresh logs"
                             .to_owned(),
                     );
-                    inputs.extend(input(self.audited(authored)));
+                    let certificates = self.core.restoration(world);
+                    let Authored { pages, records, urgent, .. } = self.audited(authored);
+                    let certificates = certificates.into_iter().collect();
+                    inputs.push(Input::Authored { pages, certificates, records, urgent });
                 }
                 Err(error) => tracing::error!(%error, "fresh logs could not be started"),
             }
@@ -484,9 +487,8 @@ impl Node {
     }
 
     fn lost(&mut self, entries: &[Entry]) -> Vec<Input> {
-        let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
         let store = Arc::clone(&self.store);
-        self.core.lost(spaces, |space| {
+        self.core.lost(entries, |space| {
             store.record(linli_replica::batch::Shelf::Space, space.as_bytes()).ok().flatten()
         });
         // What was begun with them is not there, and lists do not show it.

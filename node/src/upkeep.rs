@@ -1,11 +1,12 @@
 //! What a node does each second by itself.
 
 use linli_core::apart;
+use linli_replica::certificate::Certificate;
 use linli_replica::replica::Input;
 
 pub(crate) use linli_core::apart::NODE_TERM_MS;
 
-use crate::node::{Node, now};
+use crate::node::{Node, now, world};
 
 pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -28,6 +29,7 @@ pub(crate) fn tick(node: &mut Node) {
     if !records.is_empty() {
         node.feed(Input::Learned { pages: Vec::new(), records });
     }
+    give_again(node);
     crate::erasures::confirm(node);
     crate::blobs::tick(node);
     renew(node);
@@ -40,14 +42,31 @@ pub(crate) fn tick(node: &mut Node) {
     node.service.alive();
 }
 
-/// Extends this node's own certificate, so that an unattended hub is never locked out.
-fn renew(node: &mut Node) {
-    let renewal = apart::renewal(node.replica.directory(), node.core.signing_key(), now());
-    let Some(certificate) = renewal else { return };
+/// Gives keys again that the disk refused, and says that this node was restored.
+fn give_again(node: &mut Node) {
+    match node.core.give_again(world(&node.replica, &node.store), &mut node.rng) {
+        Ok(authored) if authored.records.is_empty() => {}
+        Ok(authored) => drop(node.author(authored)),
+        Err(error) => tracing::error!(%error, "lost keys could not be given again"),
+    }
+    if let Some(notice) = node.core.restoration(world(&node.replica, &node.store)) {
+        publish(node, notice);
+    }
+}
+
+fn publish(node: &mut Node, certificate: Certificate) {
     node.feed(Input::Authored {
         pages: Vec::new(),
         certificates: vec![certificate],
         records: Vec::new(),
         urgent: false,
     });
+}
+
+/// Extends this node's own certificate, so that an unattended hub is never locked out.
+fn renew(node: &mut Node) {
+    let renewal = apart::renewal(node.replica.directory(), node.core.signing_key(), now());
+    if let Some(certificate) = renewal {
+        publish(node, certificate);
+    }
 }

@@ -314,6 +314,13 @@ impl Neighbourhood {
         self.restart(id);
     }
 
+    /// Tells a node that an earlier state of its disk was put back, as whoever restores a backup does.
+    pub fn tell_restored(&mut self, id: NodeId) {
+        let now = self.now;
+        let input = self.node_mut(id).renew_logs(now);
+        self.input(id, input);
+    }
+
     fn restart(&mut self, id: NodeId) {
         let now = self.now;
         for input in self.node_mut(id).restart(now) {
@@ -364,12 +371,18 @@ impl Neighbourhood {
         }
     }
 
+    /// Fills a node's disk up but for what is urgent, or makes room on it.
+    pub fn set_full(&mut self, id: NodeId, full: bool) {
+        self.node_mut(id).disk.full = full;
+    }
+
     /// Lets time pass.
     pub fn tick(&mut self, ms: u64) {
         self.now = self.now.plus_ms(ms);
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.input(id, Input::Tick);
             self.confirm(id);
+            self.give_again(id);
         }
         let late = |(id, crooked): (&NodeId, &mut Crooked)| (*id, crooked.take_late());
         for (from, frames) in self.crooked.iter_mut().map(late).collect::<Vec<_>>() {

@@ -26,6 +26,8 @@ mod cuts;
 mod emergency;
 #[path = "neighbourhood/erasure.rs"]
 mod erasure;
+#[path = "neighbourhood/giving.rs"]
+mod giving;
 #[path = "neighbourhood/hand_over.rs"]
 mod hand_over;
 #[path = "neighbourhood/heartbeats.rs"]

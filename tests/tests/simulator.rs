@@ -96,3 +96,11 @@ planted! {
 fn shares_of_an_epoch_are_not_told_as_work_held_back() {
     holds(&part(15, &[77, 78, 82, 86, 87, 96, 97, 100, 101, 105]));
 }
+
+/// A node wrote the first entry of a document, and learned of its own removal while that was on its way to a slow disk: the
+/// document was not judged anew, and the node went on showing as a fact what lies past the cut.
+#[test]
+fn what_is_on_its_way_to_disk_is_judged_anew_too() {
+    let keep = [12, 19, 27, 28, 29, 34, 40, 41, 43, 49, 70, 71, 72, 73, 74, 77, 78, 79];
+    holds(&part(100_057, &keep));
+}

@@ -38,6 +38,7 @@ mod edit;
 mod erase;
 mod error;
 mod fact;
+mod giving;
 mod hand_over;
 mod membership;
 mod open;
@@ -123,6 +124,9 @@ pub struct Core {
     inbox_changed: bool,
     open: BTreeMap<DocTag, Opened>,
     unsettled: BTreeMap<DocTag, Vec<Unsettled>>,
+    owed: giving::Owed,
+    /// When this node found that it was restored, since the start.
+    restored_at: Option<Timestamp>,
     /// Documents that were opened and hold what a person signed after their end.
     signed_late: BTreeSet<(SpaceTag, DocTag)>,
     /// Checkpoints that contradicted what is held when they were last compared, since the start.
@@ -215,6 +219,8 @@ struct Unsettled {
     entry: Entry,
     /// Whether something of its space was lost since: then it may be, too.
     doubtful: bool,
+    /// What it gives, where it is a letter.
+    given: Option<Arc<giving::Given>>,
 }
 
 #[derive(Debug)]
@@ -244,6 +250,8 @@ impl Core {
             inbox_changed: false,
             open: BTreeMap::new(),
             unsettled: BTreeMap::new(),
+            owed: giving::Owed::default(),
+            restored_at: None,
             signed_late: BTreeSet::new(),
             table: open::Table::default(),
             wrong: BTreeMap::new(),
@@ -384,12 +392,10 @@ impl Core {
     }
 
     /// Forgets what was written and could not be made durable: the documents are opened again from
-    /// what is held, and spaces go back to their records, given by `record`.
-    pub fn lost(
-        &mut self,
-        spaces: BTreeSet<SpaceTag>,
-        record: impl Fn(SpaceTag) -> Option<Vec<u8>>,
-    ) {
+    /// what is held, and spaces go back to their records, given by `record`. Keys that were in it
+    /// [`Core::give_again`] gives again.
+    pub fn lost(&mut self, entries: &[Entry], record: impl Fn(SpaceTag) -> Option<Vec<u8>>) {
+        let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
         self.open.clear();
         self.inbox_changed = true;
         for own in self.unsettled.values_mut().flatten() {
@@ -411,6 +417,13 @@ impl Core {
                 space.mark();
             }
         }
+        for entry in entries {
+            let own = self.unsettled.get_mut(&entry.header().document).into_iter().flatten();
+            let mut letters = own.filter(|own| own.entry.id() == entry.id());
+            if let Some(given) = letters.find_map(|own| own.given.take()) {
+                self.were_not_given(&given);
+            }
+        }
     }
 
     /// Returns the records that are to be stored before the node is closed in order: of spaces with
@@ -430,7 +443,7 @@ impl Core {
     }
 
     /// Gives this node a fresh log in every space: after a backup was restored, or when an entry of
-    /// its own log arrives that it does not hold.
+    /// its own log arrives that it does not hold. [`Core::restoration`] is to be published with it.
     ///
     /// # Errors
     /// A space's record cannot be read.
@@ -440,6 +453,7 @@ impl Core {
         rng: &mut impl CryptoRng,
     ) -> Result<Authored, CoreError> {
         let mut authored = Authored::default();
+        self.restored_at = Some(world.now);
         for tag in self.spaces().collect::<Vec<_>>() {
             let space = self.space_mut(world.directory, tag)?;
             space.renew_log(Secret::draw(rng));

@@ -27,6 +27,7 @@ pub mod pairing;
 pub mod payload;
 pub mod person;
 pub mod recovery;
+pub mod restored;
 pub mod seal;
 pub mod secret;
 pub mod space;

@@ -85,6 +85,14 @@ pub const AUDIT_UNSIGNED_MAX: usize = 1 << 16;
 
 /// Bytes of the head of an exported audit: the community's officers and one party's certificates.
 pub const AUDIT_HEADER_BYTES_MAX: usize = 4 << 20;
+/// How long after keys were lost on their way to the disk they are given again: a disk is full for minutes at least, and who
+/// lacks a key has waited already.
+pub const GIVE_AGAIN_MS: u64 = 60_000;
+
+/// How often a node is given all keys of a space anew because it says that it was restored: a device that is put back once a
+/// year for its whole life, and whoever lies about it costs each member no more letters than that.
+pub const RESTORED_MAX: usize = 16;
+
 /// Officers a community may have: as many as a certificate may carry signatures.
 pub const OFFICERS_MAX: usize = 64;
 

@@ -20,6 +20,7 @@ use crate::authority::{
 };
 use crate::document::Withheld;
 use crate::kdf::DocumentSecret;
+use crate::limits::RESTORED_MAX;
 use crate::secret::Secret;
 
 /// A space this node is a member of.
@@ -37,11 +38,14 @@ pub struct Space {
     log_key: OnceCell<SigningKey>,
     bindings: BTreeMap<LogKey, NodeId>,
     documents: BTreeMap<DocTag, String>,
+    /// Which keys were given to whom.
     wrapped: BTreeSet<(EpochId, NodeId)>,
+    /// Those of them whose letters are not known to be durable. A record that goes to disk before them does not have them.
+    sending: BTreeSet<(EpochId, NodeId)>,
     carrier_key: Option<Secret>,
     /// Something changed since the record was last written that the next entry may need.
     changed: bool,
-    /// Documents were named since then: their entries say it again.
+    /// Documents were named since then, or keys were given before: their entries say it again.
     named: bool,
 }
 
@@ -108,6 +112,7 @@ impl Space {
             bindings: BTreeMap::new(),
             documents: BTreeMap::new(),
             wrapped: BTreeSet::new(),
+            sending: BTreeSet::new(),
             carrier_key: None,
             changed: true,
             named: false,
@@ -137,7 +142,7 @@ impl Space {
     /// Returns the record to store: what has changed is thereby written.
     pub(crate) fn record(&mut self) -> Record {
         self.changed = false;
-        self.named = false;
+        self.named = !self.sending.is_empty();
         Record { shelf: Shelf::Space, key: self.tag.0.to_vec(), value: Some(self.encode()) }
     }
 
@@ -165,7 +170,7 @@ impl Space {
             log: self.log.clone(),
             bindings: self.bindings.clone(),
             documents: self.documents.clone(),
-            wrapped: self.wrapped.clone(),
+            wrapped: self.wrapped.difference(&self.sending).copied().collect(),
             carrier_key: self.carrier_key.clone(),
         };
         linli_replica::codec::encode(&record)
@@ -473,7 +478,41 @@ impl Space {
         self.wrapped.contains(&(epoch, node))
     }
 
-    /// Forgets what a node was given: it may never have been sent.
+    /// Notes that an epoch's key is on its way to the disk in a letter to a node.
+    pub(crate) fn sending(&mut self, epoch: EpochId, node: NodeId) {
+        self.sending.insert((epoch, node));
+    }
+
+    /// Notes that the letter is durable.
+    pub(crate) fn note_sent(&mut self, epoch: EpochId, node: NodeId) {
+        self.sending.remove(&(epoch, node));
+        self.wrapped.insert((epoch, node));
+    }
+
+    /// Forgets that a node was given an epoch's key: the letter was lost.
+    pub(crate) fn forget_wrap(&mut self, epoch: EpochId, node: NodeId) {
+        self.sending.remove(&(epoch, node));
+        self.wrapped.remove(&(epoch, node));
+        self.changed = true;
+    }
+
+    /// Says whether a node that was restored is to be given all keys anew: not twice for one notice, nor without end.
+    pub(crate) fn owes_restored(&self, notice: CertificateId, node: NodeId) -> bool {
+        let epochs = &self.state.epochs;
+        let of_node = self.wrapped.iter().filter(|(_, wrapped)| *wrapped == node);
+        let answered = of_node.filter(|(epoch, _)| !epochs.contains_key(epoch)).count();
+        answered < RESTORED_MAX && !self.has_wrapped(EpochId(notice.0), node)
+    }
+
+    /// Forgets what a node was given before it was restored, and notes that this notice of it was answered: among what was
+    /// given, as if it were an epoch.
+    pub(crate) fn answer_restored(&mut self, notice: CertificateId, node: NodeId) {
+        let epochs = &self.state.epochs;
+        self.wrapped.retain(|(epoch, wrapped)| *wrapped != node || !epochs.contains_key(epoch));
+        self.note_wrap(EpochId(notice.0), node);
+    }
+
+    /// Forgets what nodes were given: it may never have been sent.
     pub(crate) fn forget_wraps(&mut self) {
         self.wrapped.clear();
         self.changed = true;

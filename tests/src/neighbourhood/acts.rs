@@ -166,6 +166,20 @@ impl Neighbourhood {
         }
     }
 
+    /// Lets a node give keys again that its disk refused, and say that it was restored, as it does each second.
+    pub(super) fn give_again(&mut self, id: NodeId) {
+        let now = self.now;
+        let given =
+            self.node_mut(id).with_core(now, |core, world, rng| core.give_again(world, rng));
+        for input in inputs(given.expect("own records can be read")) {
+            self.input(id, input);
+        }
+        let said = self.node_mut(id).with_core(now, |core, world, _| core.restoration(world));
+        if let Some(notice) = said {
+            self.certify(id, vec![notice]);
+        }
+    }
+
     /// Adds a fact to an event document.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! One node: the real replica and core over a modelled disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use linli_core::apart::Heard;
-use linli_core::engine::{Arrival, Authored, Core, World};
+use linli_core::engine::{Arrival, Authored, Core, CoreError, World};
 use linli_core::identity::NodeKeys;
 use linli_replica::batch::{Batch, Shelf};
 use linli_replica::blob::{self, Blob};
@@ -12,7 +12,7 @@ use linli_replica::directory::Directory;
 use linli_replica::entry::Entry;
 use linli_replica::frame::Cell;
 use linli_replica::frontier::Frontier;
-use linli_replica::id::{BlobId, DocTag, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{BlobId, DocTag, NodeId, PartyId, Timestamp};
 use linli_replica::replica::{Input, Output, Policy, Refused, Replica, Written};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -212,19 +212,25 @@ impl Node {
         inputs.extend(arrival.declined.into_iter().map(Input::Declined));
         if arrival.own_log_elsewhere {
             self.told.own_log_elsewhere += 1;
-            let renewed = self
-                .with_core(now, |core, world, rng| core.renew_logs(world, rng))
-                .expect("own records can be read");
-            inputs.extend(self::inputs(renewed));
+            inputs.push(self.renew_logs(now));
         }
         inputs
     }
 
+    /// Starts fresh logs, and tells everybody that it was restored.
+    pub(crate) fn renew_logs(&mut self, now: Timestamp) -> Input {
+        self.with_core(now, |core, world, rng| {
+            let Authored { pages, records, urgent, .. } = core.renew_logs(world, rng)?;
+            let certificates = core.restoration(world).into_iter().collect();
+            Ok::<_, CoreError>(Input::Authored { pages, certificates, records, urgent })
+        })
+        .expect("own records can be read")
+    }
+
     fn lost(&mut self, entries: &[Entry]) {
         self.told.lost += 1;
-        let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
         let store = &self.disk.store;
-        self.core.lost(spaces, |space| store.record(Shelf::Space, space.as_bytes()));
+        self.core.lost(entries, |space| store.record(Shelf::Space, space.as_bytes()));
     }
 
     /// Begins again from what is durable.

@@ -154,7 +154,7 @@ fn alert_behind_bulk(town: &mut Town, dice: &mut Dice) -> Happened {
     let shares = town.net.node(from).replica.shared_with(&to).contains(&space);
     let ready = shares
         && town.net.wire.is_connected(from, to)
-        && [from, to].map(|id| &town.net.node(id).disk).iter().all(|d| !d.is_busy() && !d.full);
+        && [from, to].map(|id| &town.net.node(id).disk).iter().all(|disk| !disk.is_busy());
     if !ready || town.net.failures > 0 {
         return Happened::Nothing;
     }

@@ -194,7 +194,7 @@ impl Town {
         for id in self.keepers() {
             let replica = &self.net.node(id).replica;
             let peers: Vec<NodeId> = replica.peers().collect();
-            self.counts.checks.entry("memory is bounded").and_modify(|n| *n += 1).or_insert(1);
+            self.counts.check("memory is bounded", 1);
             let lane = self.net.wire.longest_from(id);
             let over = peers.iter().find(|peer| {
                 let waits = replica.status(peer).is_some_and(|status| {
@@ -323,7 +323,10 @@ impl Town {
                 let fact = self.facts.get(value).filter(|fact| fact.document == *tag);
                 let right = |fact: &super::model::Fact| {
                     let past = fact.event && past.contains(&fact.entry.id());
-                    let admitted = || rules.is_admitted(fact.entry.id(), &known);
+                    let admitted = || {
+                        let mut after = branch_after(&held, &fact.entry);
+                        after.any(|entry| rules.is_admitted(entry, &known))
+                    };
                     authors.iter().eq([&fact.author])
                         && rules.counts(fact, &known)
                         && (!past || admitted())
@@ -378,6 +381,23 @@ fn values(view: &FieldsView) -> BTreeMap<String, BTreeSet<NodeId>> {
         (stated.value.as_str().to_owned(), by)
     });
     named.collect()
+}
+
+/// Lists an entry and those that continue its log from it: where one of them is admitted past a fork, all before it count.
+fn branch_after<'a>(
+    held: &'a BTreeMap<EntryId, Entry>,
+    first: &'a Entry,
+) -> impl Iterator<Item = EntryId> {
+    let follows = |entry: &&Entry| {
+        let mut at = Some(*entry);
+        while let Some(entry) = at.filter(|entry| entry.id() != first.id()) {
+            at = held.get(&entry.header().previous);
+        }
+        at.is_some()
+    };
+    let log = first.header().log;
+    let of_log = held.values().filter(move |entry| entry.header().log == log);
+    of_log.filter(follows).map(Entry::id)
 }
 
 /// Lists the entries that lie past a fork of their log.

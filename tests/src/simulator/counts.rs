@@ -1,18 +1,24 @@
 //! What was done, went wrong and was compared.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+/// How often each kind was met.
+pub(super) type Kinds = BTreeMap<Cow<'static, str>, u64>;
+
 /// Counts of a run, by kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// What people did.
-    pub acts: BTreeMap<&'static str, u64>,
+    pub acts: Kinds,
     /// What people tried and their node refused.
-    pub refused: BTreeMap<&'static str, u64>,
+    pub refused: Kinds,
     /// What went wrong.
-    pub faults: BTreeMap<&'static str, u64>,
+    pub faults: Kinds,
     /// What was compared, by promise.
-    pub checks: BTreeMap<&'static str, u64>,
+    pub checks: Kinds,
     /// Steps of the plans.
     pub steps: u64,
     /// Frames that arrived and commits that ended.
@@ -24,7 +30,7 @@ pub struct Counts {
 impl Counts {
     pub(super) fn check(&mut self, promise: &'static str, compared: usize) {
         let compared = u64::try_from(compared).unwrap_or(u64::MAX);
-        *self.checks.entry(promise).or_default() += compared;
+        *self.checks.entry(promise.into()).or_default() += compared;
     }
 
     /// Adds another run's.
@@ -37,7 +43,7 @@ impl Counts {
         ];
         for (own, theirs) in pairs {
             for (kind, count) in theirs {
-                *own.entry(kind).or_default() += count;
+                *own.entry(kind.clone()).or_default() += count;
             }
         }
         self.steps += other.steps;

@@ -177,8 +177,13 @@ fn restore(town: &mut Town, dice: &mut Dice) -> Happened {
         return Happened::Nothing;
     }
     town.may_fork(id);
-    town.restored.insert(id);
     town.put_back(id, commits - back);
+    if dice.once_in(2) {
+        town.net.tell_restored(id);
+    } else {
+        let noticed = town.net.node(id).told.own_log_elsewhere;
+        town.unnoticed.insert(id, noticed);
+    }
     Happened::Done
 }
 

@@ -49,10 +49,6 @@ impl Town {
         }
     }
 
-    fn disks_failed(&self) -> bool {
-        ["failing disks", "full disk"].iter().any(|kind| self.counts.faults.contains_key(kind))
-    }
-
     fn meet_all(&mut self) -> Checked {
         // What a connection waits for since before is not waited for again.
         self.net.isolate_all();
@@ -96,6 +92,13 @@ impl Town {
         self.check_carriers()
     }
 
+    /// Whether every node knows that it was put back to an earlier state. One whose own entries reached nobody whom it knows
+    /// cannot: it lacks what it was given since.
+    fn noticed(&self) -> bool {
+        let told = |id: &NodeId| self.net.node(*id).told.own_log_elsewhere;
+        self.unnoticed.iter().all(|(id, before)| told(id) > *before)
+    }
+
     /// Nodes that nobody put out.
     fn inside(&self) -> Vec<NodeId> {
         let out = |id: &NodeId| self.expelled.contains(&self.net.party(*id));
@@ -120,11 +123,7 @@ impl Town {
         let mut first: Option<(NodeId, BTreeMap<DocTag, [u8; 32]>)> = None;
         for id in readers {
             let known = self.known(id, space);
-            // What a node gave before it was put out or back, or what its disk refused, may have reached nobody, and
-            // nobody gives it again.
-            let given =
-                self.expelled.is_empty() && self.restored.is_empty() && !self.disks_failed();
-            if given && (!members.contains(&id) || known != all) {
+            if self.noticed() && (!members.contains(&id) || known != all) {
                 let what = format!(
                     "{id:?} may read {space:?} and knows {} of {} certificates",
                     known.len(),

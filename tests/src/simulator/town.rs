@@ -74,8 +74,8 @@ pub(super) struct Town {
     pub(super) space_of: BTreeMap<DocTag, SpaceTag>,
     /// Relays that lied at some time.
     pub(super) liars: BTreeSet<NodeId>,
-    /// Nodes that were put back to an earlier state: keys of epochs that they began since are with carriers at best.
-    pub(super) restored: BTreeSet<NodeId>,
+    /// Nodes that were put back to an earlier state without being told, with how often they had noticed such before.
+    pub(super) unnoticed: BTreeMap<NodeId, usize>,
     /// Logs in which somebody said two things in one place, or may have.
     pub(super) forked: BTreeSet<LogKey>,
     /// What crooked members write with.
@@ -114,7 +114,7 @@ impl Town {
             saved: BTreeMap::new(),
             space_of: BTreeMap::new(),
             liars: BTreeSet::new(),
-            restored: BTreeSet::new(),
+            unnoticed: BTreeMap::new(),
             forked: BTreeSet::new(),
             forgers: Forgers::new(),
             broken: None,
@@ -247,7 +247,7 @@ impl Town {
             (false, Happened::Done) => &mut self.counts.faults,
             (_, _) => return,
         };
-        *counted.entry(deed.name).or_default() += 1;
+        *counted.entry(deed.name.into()).or_default() += 1;
         let place = std::mem::take(&mut self.place);
         let how = if happened == Happened::Refused { ", refused" } else { "" };
         self.done.insert(number, format!("{}{place}{how}", deed.name));
@@ -257,7 +257,7 @@ impl Town {
 
     /// Counts a fault that is part of another.
     pub(super) fn went_wrong(&mut self, kind: &'static str) {
-        *self.counts.faults.entry(kind).or_default() += 1;
+        *self.counts.faults.entry(kind.into()).or_default() += 1;
     }
 
     /// Some find each other again.

@@ -1,12 +1,14 @@
 //! A batch being written: each entry continues the log it belongs to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use linli_replica::entry::VerifiedPage;
 use linli_replica::frontier::Tip;
-use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag};
+use linli_replica::id::{DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag};
 
+use super::giving::Given;
 use super::{CoreError, SpaceAct, World};
 use crate::authority::SpaceCertificate;
 use crate::inbox::InboxItem;
@@ -18,12 +20,22 @@ pub(super) struct Draft<'a> {
     logs: BTreeMap<(DocTag, LogKey), Vec<VerifiedPage>>,
     acts: Vec<SpaceAct>,
     /// What goes into whose inbox, sealed when all is known.
-    given: BTreeMap<NodeId, Vec<InboxItem>>,
+    gifts: BTreeMap<NodeId, Gift>,
+    /// What the sealed letters of each inbox give.
+    given: BTreeMap<DocTag, Arc<Given>>,
+}
+
+/// What a node is given, and the keys in it.
+#[derive(Default)]
+pub(super) struct Gift {
+    pub(super) items: Vec<InboxItem>,
+    pub(super) keys: Vec<(SpaceTag, EpochId)>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) const fn new(world: World<'a>) -> Self {
-        Self { world, logs: BTreeMap::new(), acts: Vec::new(), given: BTreeMap::new() }
+    pub(super) fn new(world: World<'a>) -> Self {
+        let (logs, gifts, given) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { world, logs, acts: Vec::new(), gifts, given }
     }
 
     pub(super) const fn world(&self) -> World<'a> {
@@ -66,26 +78,47 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes what a node is given.
-    pub(super) fn give(&mut self, node: NodeId, items: Vec<InboxItem>) {
-        self.given.entry(node).or_default().extend(items);
+    pub(super) fn give(&mut self, node: NodeId, space: SpaceTag, items: Vec<InboxItem>) {
+        let gift = self.gifts.entry(node).or_default();
+        let keys = items.iter().flat_map(InboxItem::epochs);
+        gift.keys.extend(keys.map(|wrap| (space, wrap.epoch)));
+        gift.items.extend(items);
+    }
+
+    /// Notes with what a node is given the notice that it answers.
+    pub(super) fn answer(&mut self, node: NodeId, notice: (SpaceTag, EpochId)) {
+        self.gifts.entry(node).or_default().keys.push(notice);
     }
 
     /// Takes what nodes are given.
-    pub(super) fn take_given(&mut self) -> BTreeMap<NodeId, Vec<InboxItem>> {
-        std::mem::take(&mut self.given)
+    pub(super) fn take_gifts(&mut self) -> BTreeMap<NodeId, Gift> {
+        std::mem::take(&mut self.gifts)
+    }
+
+    /// Notes what the letters in an inbox give.
+    pub(super) fn gave(&mut self, inbox: DocTag, given: Given) {
+        self.given.insert(inbox, Arc::new(given));
+    }
+
+    /// Returns what an entry gives, where it is a letter.
+    pub(super) fn given(&self, document: &DocTag) -> Option<Arc<Given>> {
+        self.given.get(document).cloned()
     }
 
     /// Adds what was written in another space.
     pub(super) fn absorb(&mut self, other: Self) {
         self.logs.extend(other.logs);
         self.acts.extend(other.acts);
-        for (node, items) in other.given {
-            self.give(node, items);
+        for (node, Gift { items, keys }) in other.gifts {
+            let gift = self.gifts.entry(node).or_default();
+            gift.items.extend(items);
+            gift.keys.extend(keys);
         }
     }
 
     /// Takes what was written, beside the acts in it.
-    pub(super) fn finish(self) -> (Vec<VerifiedPage>, Vec<SpaceAct>) {
-        (self.logs.into_values().flatten().collect(), self.acts)
+    pub(super) fn finish(&mut self) -> (Vec<VerifiedPage>, Vec<SpaceAct>) {
+        let logs = std::mem::take(&mut self.logs);
+        (logs.into_values().flatten().collect(), std::mem::take(&mut self.acts))
     }
 }

@@ -196,8 +196,10 @@ impl Core {
         authored.pages.extend(pages);
         authored.acts.extend(acts);
         for entry in authored.pages.iter().flat_map(|page| page.entries()) {
-            let unsettled = self.unsettled.entry(entry.header().document).or_default();
-            unsettled.push(Unsettled { entry: entry.clone(), doubtful: false });
+            let document = entry.header().document;
+            let unsettled = self.unsettled.entry(document).or_default();
+            let (entry, given) = (entry.clone(), draft.given(&document));
+            unsettled.push(Unsettled { entry, doubtful: false, given });
         }
         if self.inbox_changed {
             authored.records.push(self.inbox_record());

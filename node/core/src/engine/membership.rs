@@ -1,9 +1,9 @@
-//! Spaces: beginning them, granting, and passing keys on.
+//! Spaces: beginning them, granting, and beginning epochs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::Urgency;
-use linli_replica::id::{CertificateId, EpochId, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{CertificateId, EpochId, NodeId, PartyId, SpaceTag};
 use linli_replica::planted::{self, Bug};
 use rand_core::CryptoRng;
 
@@ -12,12 +12,10 @@ use super::edit::Edit;
 use super::open::{payload, read_log};
 use super::{Authored, Core, CoreError, Slot, World};
 use crate::authority::{
-    Act, EpochKey, Genesis, Grant, Member, Owner, Right, SpaceCertificate, SpaceCertificates, mint,
+    Act, EpochKey, Genesis, Grant, Owner, Right, SpaceCertificate, SpaceCertificates, mint,
 };
 use crate::identity::draw_signing_key;
-use crate::inbox::{InboxItem, Letter, Wrap};
 use crate::payload::Content;
-use crate::seal::{Place, SealError, seal_page_to_inbox};
 use crate::secret::{Secret, draw};
 use crate::space::Space;
 
@@ -104,69 +102,6 @@ impl Core {
             core.open.clear();
             core.published(draft, rng, tag)
         })
-    }
-
-    /// Gives keys to nodes that are to have them and were not given them: a device that was added,
-    /// or a member whose grant and the present epoch were signed apart. To be called after the
-    /// community's certificates have changed.
-    ///
-    /// # Errors
-    /// A space's record cannot be read.
-    pub fn pass_keys_on(
-        &mut self,
-        world: World<'_>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Authored, CoreError> {
-        let mut authored = Authored::default();
-        let mut draft = Draft::new(world);
-        for tag in self.spaces().collect::<Vec<_>>() {
-            if self.pass_on(&mut draft, tag)? {
-                authored.records.push(self.space_mut(world.directory, tag)?.record());
-            }
-        }
-        self.finish(draft, rng, &mut authored)?;
-        Ok(authored)
-    }
-
-    /// Gives the keys of one space to those nodes for whom this one answers; says whether any was
-    /// given.
-    ///
-    /// Whoever signed the later of grant and epoch answers, and both where neither knew the other.
-    pub(super) fn pass_on(
-        &mut self,
-        draft: &mut Draft<'_>,
-        tag: SpaceTag,
-    ) -> Result<bool, CoreError> {
-        let world = draft.world();
-        let me = self.keys.id();
-        let space = self.space_mut(world.directory, tag)?;
-        let out = space.out(world.directory, world.now);
-        let mut lacking = BTreeSet::new();
-        for (epoch, _) in space.latest_keys() {
-            let epoch_certificate = CertificateId(epoch.0);
-            for (party, member) in &space.state().members {
-                let reads = member.right(world.now) >= Some(Right::Read);
-                if out.contains(party) || !reads || !is_given(space, member, epoch, world.now) {
-                    continue;
-                }
-                let mine = member.grants.iter().any(|grant| {
-                    let by = space.signer(if space.knew(grant.id, epoch_certificate) {
-                        &grant.id
-                    } else {
-                        &epoch_certificate
-                    });
-                    by == Some(me)
-                        || (space.signer(&grant.id) == Some(me)
-                            && !space.knew(epoch_certificate, grant.id))
-                });
-                let nodes = world.directory.nodes_of(*party, world.now).map(|(id, _)| *id);
-                let nodes = nodes.filter(|id| *id != me && !space.has_wrapped(epoch, *id));
-                lacking.extend(nodes.filter(|_| mine));
-            }
-        }
-        let lacking: Vec<NodeId> = lacking.into_iter().collect();
-        self.wrap(draft, tag, &lacking, false)?;
-        Ok(!lacking.is_empty())
     }
 
     /// Publishes certificates of this node's own that its record holds and its logs do not: the
@@ -339,82 +274,6 @@ impl Core {
         self.write(draft, rng, authority_of(space), Content::Certificates(items))
     }
 
-    /// Passes a space and the latest keys to readers, those they were given before too where `anew`, and
-    /// always to this node's own inbox.
-    /// Readers without history get the content keys; those with history the secrets, which open the
-    /// former epochs.
-    pub(super) fn wrap(
-        &mut self,
-        draft: &mut Draft<'_>,
-        tag: SpaceTag,
-        nodes: &[NodeId],
-        anew: bool,
-    ) -> Result<(), CoreError> {
-        let world = draft.world();
-        let me = self.keys.id();
-        let space = self.space_mut(world.directory, tag)?;
-        let out = space.out(world.directory, world.now);
-        let mut given: Vec<(NodeId, Vec<Wrap>)> = Vec::new();
-        for node in nodes {
-            let own = *node == me;
-            let Some(party) = world.directory.node(node).map(|known| known.party) else { continue };
-            let Some(member) = space.state().members.get(&party) else { continue };
-            if out.contains(&party) || member.right(world.now) < Some(Right::Read) {
-                continue;
-            }
-            let history = own || member.reads_history(world.now);
-            let wraps: Vec<Wrap> = space
-                .latest_keys()
-                .filter(|(epoch, _)| own || anew || !space.has_wrapped(*epoch, *node))
-                .filter(|(epoch, _)| own || is_given(space, member, *epoch, world.now))
-                .map(|(epoch, key)| Wrap { epoch, key: key.for_member(history) })
-                .collect();
-            for wrap in &wraps {
-                space.note_wrap(wrap.epoch, *node);
-            }
-            if !wraps.is_empty() {
-                given.push((*node, wraps));
-            }
-        }
-        let Some(genesis) = space.genesis().filter(|_| !given.is_empty()) else { return Ok(()) };
-        let genesis = genesis.encode();
-        let others = space.counting().filter(|certificate| certificate.genesis().is_none());
-        let others: Vec<Vec<u8>> = others.map(SpaceCertificate::encode).collect();
-        for (node, wraps) in given {
-            draft.give(node, InboxItem::space(genesis.clone(), &others, wraps));
-        }
-        Ok(())
-    }
-
-    /// Seals to each node what it is given.
-    pub(super) fn post(
-        &mut self,
-        draft: &mut Draft<'_>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), CoreError> {
-        let world = draft.world();
-        let signing = self.keys.signing().clone();
-        for (node, items) in draft.take_given() {
-            let Some(known) = world.directory.node(&node) else { continue };
-            let (space, document) = crate::kdf::inbox(&node);
-            let key = self.inbox_log(node, rng);
-            let written = self.written(document, &key);
-            for items in Letter::fill(items) {
-                let letter = Letter::sign(&signing, node, world.now, items);
-                let (sequence, previous) = draft.place(document, &key, written)?;
-                let urgency = Urgency::Normal;
-                let place = Place { space, document, log_key: &key, sequence, previous, urgency };
-                match seal_page_to_inbox(rng, &place, &known.seal_key, &letter) {
-                    Ok(page) => draft.push(page),
-                    // Its own fault: nobody else's keys wait for it.
-                    Err(SealError::BadRecipient) => break,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn published(
         &mut self,
         draft: Draft<'_>,
@@ -459,14 +318,6 @@ fn sign(
         SpaceCertificate::sign(signing, space.id(), party, under, heads, world.now, act)?;
     space.add(certificate.clone());
     Ok(certificate)
-}
-
-/// Says whether a member is to have the key of an epoch: one that reads from now on has those of epochs
-/// begun after a grant to it.
-fn is_given(space: &Space, member: &Member, epoch: EpochId, now: Timestamp) -> bool {
-    let epoch = CertificateId(epoch.0);
-    let mut reading = member.grants.iter().filter(|grant| grant.right >= Right::Read);
-    member.reads_history(now) || reading.any(|grant| space.knew(epoch, grant.id))
 }
 
 /// Refuses an act that no member would count: an owner's removal, a grant too far from the owner.

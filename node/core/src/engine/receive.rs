@@ -8,7 +8,7 @@ use rand_core::CryptoRng;
 
 use super::draft::Draft;
 use super::open::{payload, read_log};
-use super::{Authored, Core, CoreError, Slot, World};
+use super::{Authored, Core, CoreError, Slot, Unsettled, World};
 use crate::authority::{SpaceCertificate, SpaceCertificates};
 use crate::inbox::{Letter, Wrap};
 use crate::payload::Content;
@@ -89,17 +89,22 @@ impl Core {
         let (document, log, sequence) =
             (entry.header().document, entry.header().log, entry.header().sequence);
         let mut forgotten = false;
+        let mut given = Vec::new();
         if let Some(entries) = self.unsettled.get_mut(&document) {
-            entries.retain(|own| {
+            entries.retain_mut(|own| {
                 let header = own.entry.header();
                 let done = header.log == log && header.sequence <= sequence;
-                forgotten |= done && own.doubtful;
+                if done {
+                    forgotten |= own.doubtful;
+                    given.extend(own.given.take());
+                }
                 !done
             });
             if entries.is_empty() {
                 self.unsettled.remove(&document);
             }
         }
+        given.iter().for_each(|given| self.were_given(given));
         forgotten
     }
 
@@ -285,7 +290,11 @@ impl Core {
         keys: &BTreeSet<EpochId>,
         arrival: &mut Arrival,
     ) -> Result<(), CoreError> {
-        let documents: Vec<DocTag> = world.index.documents(&tag).map(|(tag, _)| tag).collect();
+        // Those too that this node has begun and that are on their way to its disk.
+        let of_space = |own: &Unsettled| own.entry.header().space == tag;
+        let begun = self.unsettled.iter().filter(|(_, own)| own.iter().any(of_space));
+        let held = world.index.documents(&tag).map(|(document, _)| document);
+        let documents: BTreeSet<DocTag> = begun.map(|(tag, _)| *tag).chain(held).collect();
         for document in &documents {
             self.open.remove(document);
             arrival.changed.insert(Changed { space: tag, document: *document, urgent: false });

@@ -326,9 +326,11 @@ impl Commits {
         parcels
     }
 
-    /// The parcels of a commit that failed, and those that continue them.
+    /// The parcels of a commit that failed, and those that continue them. What something urgent continues is tried once
+    /// more, as urgent as that: for it there may be room.
     pub(crate) fn failed(&mut self, ticket: Ticket) -> Vec<Parcel> {
         let mut lost = self.land(ticket);
+        let again = self.take_needed(&mut lost);
         let mut logs: Logs = lost.iter().flat_map(Parcel::logs).collect();
         for parcel in std::mem::take(&mut self.waiting) {
             if parcel.logs().any(|log| logs.contains(&log)) {
@@ -338,11 +340,40 @@ impl Commits {
                 self.waiting.push_back(parcel);
             }
         }
+        for save in again.iter().filter_map(|parcel| parcel.save) {
+            self.unsaved.insert(save, None);
+        }
+        for parcel in again.into_iter().rev() {
+            self.waiting.push_front(parcel);
+        }
         for save in lost.iter().filter_map(|parcel| parcel.save) {
             self.lose(save);
         }
         self.account(&lost);
         lost
+    }
+
+    /// Takes out of the parcels of a failed commit what something urgent continues that waits for it, as urgent. What was
+    /// urgent already had its chance.
+    fn take_needed(&mut self, failed: &mut Vec<Parcel>) -> Vec<Parcel> {
+        self.promote();
+        let waiting = self.waiting.iter().filter(|parcel| parcel.urgent);
+        let mut logs: Logs = waiting.flat_map(Parcel::logs).collect();
+        let mut needed = VecDeque::new();
+        let mut rest = VecDeque::new();
+        for mut parcel in std::mem::take(failed).into_iter().rev() {
+            let promoted = !parcel.urgent && parcel.bases.is_empty();
+            if promoted && parcel.logs().any(|log| logs.contains(&log)) {
+                logs.extend(parcel.logs());
+                parcel.urgent = true;
+                needed.push_front(parcel);
+            } else {
+                rest.push_front(parcel);
+            }
+        }
+        self.prompt += needed.len();
+        failed.extend(rest);
+        needed.into()
     }
 
     fn land(&mut self, ticket: Ticket) -> Vec<Parcel> {
@@ -445,6 +476,34 @@ mod tests {
         assert!(batches[0].urgent, "the alert goes first");
         assert_eq!(batches[0].records, [record(2)]);
         assert!(batches[1].records.is_empty(), "the older record is not written after the newer");
+    }
+
+    /// A disk without room for anything but alerts refused the certificates that an alert continued, and lost the alert with
+    /// them.
+    #[test]
+    fn what_an_alert_continues_is_tried_once_more() {
+        let (shared, other) = (chain(1, DocTag([1; 32]), 2, 0), chain(1, DocTag([2; 32]), 1, 0));
+        let mut commits = Commits::default();
+        commits.push_own(parcel(&shared[..1], 1, false));
+        let needed = commits.last_save();
+        commits.push_own(parcel(&other, 2, false));
+        let beside = commits.last_save();
+        let first = commits.due();
+        commits.push_own(parcel(&shared[1..], 3, true));
+        let alert = commits.last_save();
+        assert!(commits.due().is_empty(), "the alert waits for what it continues");
+        assert_eq!(commits.failed(first[0].0).len(), 1);
+        assert_eq!(commits.saved(beside), Saved::Lost, "nothing urgent continues it");
+        let again = commits.due();
+        assert!(again.len() == 1 && again[0].1.urgent);
+        assert_eq!(again[0].1.entries, shared);
+        assert_eq!(
+            [commits.saved(needed), commits.saved(alert)],
+            [Saved::Pending(Some(again[0].0)); 2]
+        );
+        assert_eq!(commits.failed(again[0].0).len(), 2, "it is not tried for ever");
+        assert_eq!([commits.saved(needed), commits.saved(alert)], [Saved::Lost; 2]);
+        assert!(commits.due().is_empty());
     }
 
     #[test]
