@@ -490,6 +490,15 @@ impl Network {
         self.input(id, Input::Failed { ticket });
     }
 
+    /// A commit of a node becomes durable.
+    pub(crate) fn persist_one(&mut self, id: NodeId, ticket: Ticket) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        let at = node.commits.iter().position(|(other, _)| *other == ticket).unwrap();
+        let (_, batch) = node.commits.remove(at).unwrap();
+        node.store.commit(batch);
+        self.input(id, Input::Persisted { ticket });
+    }
+
     pub(crate) fn pending(&self, id: NodeId) -> Vec<Ticket> {
         self.nodes[&id].commits.iter().map(|(ticket, _)| *ticket).collect()
     }
