@@ -142,6 +142,8 @@ pub(crate) struct Network {
     pub(crate) failures: u64,
     /// A document whose pages a node withholds.
     pub(crate) withheld: Option<(NodeId, DocTag)>,
+    /// A log whose pages everybody withholds.
+    pub(crate) withheld_log: Option<LogKey>,
     /// Whether a node may hold less than it said over an earlier connection.
     pub(crate) may_go_back: bool,
 }
@@ -161,6 +163,7 @@ impl Network {
             checked: 0,
             failures: 0,
             withheld: None,
+            withheld_log: None,
             may_go_back: false,
         };
         let all = members.iter().map(|n| (*n, false)).chain(carriers.iter().map(|n| (*n, true)));
@@ -357,8 +360,9 @@ impl Network {
         let Frame::Pages(mut pages) = frame else { return (bytes, frame) };
         let withheld = self.withheld.filter(|(by, _)| *by == id);
         pages.pages.retain(|page| {
-            let of = Entry::decode(&page[0]).unwrap().header().document;
-            withheld.is_none_or(|(_, document)| of != document)
+            let header = Entry::decode(&page[0]).unwrap().header().clone();
+            withheld.is_none_or(|(_, document)| header.document != document)
+                && self.withheld_log != Some(header.log)
         });
         let frame = Frame::Pages(pages);
         (frame.encode(), frame)

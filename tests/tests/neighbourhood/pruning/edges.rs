@@ -150,3 +150,34 @@ fn what_was_written_is_stood_for_where_stewards_agree_and_as_far_as_the_checkpoi
     assert!(town.takes_back(town.a, prune.entry));
     assert_eq!(stands_for(&mut town), None);
 }
+
+#[test]
+fn a_steward_signs_for_nothing_that_it_cannot_compare_whole() {
+    for (seed, alone) in [(413, false), (414, true)] {
+        let mut town = Town::new(seed);
+        town.net.isolate(town.a);
+        // What was written without a network counts as well, once it has come to whoever makes the checkpoint.
+        if alone {
+            town.net.isolate(town.c);
+        }
+        town.net.set(town.c, town.space, ProfileField::Health, "unseen").unwrap();
+        town.net.settle();
+        town.net.connect(town.b, town.c);
+        town.net.settle();
+        assert!(town.makes(town.b));
+        let unseen = town.written(town.c).pop().unwrap().id();
+        let made = town.net.checkpoints(town.b, town.space, PROFILE).pop().unwrap();
+        assert_eq!(made.finding, Finding::Agrees);
+        assert!(made.manifest.frontier.iter().any(|upto| upto.entry == unseen));
+        // The checkpoint alone comes, and not the entry that it stands for.
+        let part = town.written(town.b).pop().unwrap();
+        town.net.inject(town.a, &[part]);
+        town.net.drain();
+        town.net.crash(town.a);
+        assert_eq!(town.furthest(town.a), (made.entry, Finding::Unknown(1)));
+        assert!(!town.agrees(town.a));
+        town.net.connect(town.a, town.b);
+        town.net.settle();
+        assert!(town.agrees(town.a), "once that has come");
+    }
+}

@@ -5,7 +5,7 @@ use linli_replica::frame::{Frame, Pages};
 use linli_replica::id::PruneId;
 use linli_replica::limits::{PRUNE_WITHDRAWALS_MAX, PRUNE_WITHDRAWN_MAX};
 use linli_replica::prune::{Terms, document_tag};
-use linli_replica::replica::Input;
+use linli_replica::replica::{Input, Policy};
 
 use super::{DELAY_HOURS, HOUR_MS, Town};
 use crate::community::node;
@@ -76,6 +76,26 @@ fn what_waits_for_its_checkpoint_is_asked_for_once_that_is_there() {
         }
         assert_eq!(town.digest(3), town.digest(1), "{seed}");
     }
+}
+
+#[test]
+fn a_log_that_was_given_up_is_wanted_again_as_soon_as_its_checkpoint_comes_another_way() {
+    let (mut town, _) = Town::pruned(67);
+    bring_orders(&mut town, 3);
+    town.network.withheld_log = Some(town.log(1));
+    town.network.connect(node(3), node(9));
+    for _ in 0..60 {
+        town.network.tick(1_000);
+        town.network.drain();
+    }
+    assert_eq!(town.sequences(3, 2), Vec::<u64>::new());
+    let steward = town.held(1, 1)[19..].to_vec();
+    bring(&mut town, 3, &steward);
+    for _ in 0..3 {
+        town.network.tick(1_000);
+        town.network.drain();
+    }
+    assert_eq!(town.sequences(3, 2), (10..=14).collect::<Vec<_>>());
 }
 
 #[test]
@@ -200,4 +220,20 @@ fn quotas_count_what_is_there_where_removing_it_failed_and_something_came_meanwh
     assert!(held > before, "what came is counted, and nothing is given back");
     town.network.crash(node(9));
     assert_eq!(bytes(&town), held);
+}
+
+#[test]
+fn a_member_that_carries_for_others_keeps_what_it_carries() {
+    let mut town = Town::with_history(69);
+    town.write(1, 1);
+    let terms = town.order();
+    town.give(&terms);
+    town.meet(1, 4);
+    town.leave();
+    // It is of a household: what it does not want itself it holds for others.
+    town.network.forget(node(4), town.space);
+    town.network.set_policy(node(4), Policy { prunes: true, ..Policy::CARRIER });
+    assert_eq!(town.notes(4).0, 1);
+    town.pass(4, DELAY_HOURS + 2);
+    assert_eq!(town.sequences(4, 1).len(), 24);
 }
