@@ -35,10 +35,12 @@ fn pages_in_a_day(town: &mut Town, to: u8) -> usize {
         town.network.drain();
     }
     let sent = town.network.log.iter().filter(|(_, other, ..)| *other == node(to));
-    let pages = sent.filter_map(|(.., frame)| match frame {
-        Frame::Pages(pages) => Some(&pages.pages),
-        _ => None,
-    });
+    let pages =
+        sent.filter_map(
+            |(.., frame)| {
+                if let Frame::Pages(pages) = frame { Some(&pages.pages) } else { None }
+            },
+        );
     let ours = |page: &[minicbor::bytes::ByteVec]| {
         Entry::decode(&page[0]).unwrap().header().document == town.document
     };
