@@ -35,6 +35,7 @@ pub(crate) mod held;
 mod import;
 mod joins;
 mod ladders;
+mod leave;
 pub(crate) mod network;
 mod offers;
 mod officers;
@@ -110,7 +111,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "request.sign" => answer(node, body, officers::sign),
         "request.drop" => answer(node, body, officers::forget),
         "desk" => answer(node, body, desk::list),
-        "leave" => answer(node, body, network::leave),
+        "leave" => answer(node, body, leave::leave),
         "backup" => answer(node, body, network::backup),
         "stop" => answer(node, body, network::stop),
         "elder.add" => answer(node, body, elders::add),

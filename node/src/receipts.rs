@@ -239,6 +239,12 @@ impl Receipts {
         self.by_document.get(document)?.get(peer)
     }
 
+    /// Returns how far a peer has said it holds a log of a document.
+    pub(crate) fn furthest(&self, document: &DocTag, peer: &NodeId, log: &LogKey) -> u64 {
+        let tips = self.of(document, peer).map(|frontier| frontier.tips(log)).unwrap_or_default();
+        tips.iter().map(|tip| tip.sequence).max().unwrap_or(0)
+    }
+
     /// Takes records that are not stored yet, some at a time: a peer may hold everything.
     pub(crate) fn take_unsaved(&mut self) -> Vec<Record> {
         let unsaved: Vec<_> =

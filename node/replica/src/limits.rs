@@ -151,6 +151,10 @@ pub const OVER_QUOTA_MAX: usize = 65_536;
 /// again before the next comparison.
 pub const GAPS_MAX: usize = 65_536;
 
+/// Time for which a log is given up at most that a peer sends from where nothing held goes on: a day. Each time is
+/// twice as long as the one before, so that what is refused without end costs a page a day.
+pub const GAP_PAUSE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
 /// Time without a page after which a peer's wants are asked of others: 20 seconds.
 pub const WANT_PATIENCE_MS: u64 = 20_000;
 
@@ -192,12 +196,12 @@ pub const CHECKPOINT_ENTRIES_MAX: u64 = 1_024;
 /// Earlier orders that one prune order takes back.
 pub const PRUNE_WITHDRAWN_MAX: usize = 64;
 
-/// Prune orders of one document that count, those that are taken back left out: two a year for 32 years.
+/// Prune orders of one document that count, those that are taken back left out: one a month for 21 years.
 /// What is taken back counts beyond them, so that they cannot keep a wrong one in force.
-pub const PRUNE_ORDERS_MAX: usize = 64;
+pub const PRUNE_ORDERS_MAX: usize = 256;
 
 /// Orders of one document of which it is remembered that they are taken back, though they may not have come
-/// yet: 32 KiB, and each order that counts sixteen times over. Where it is more, none about the document counts.
+/// yet: 32 KiB, and each order that counts four times over. Where it is more, none about the document is carried out.
 pub const PRUNE_WITHDRAWALS_MAX: usize = 1_024;
 
 /// Time for which a carrier holds a prune order before it acts on it, and which must have passed since it

@@ -239,7 +239,7 @@ impl Replica {
     fn tell_ordered(&mut self) {
         for document in self.world.take_ordered() {
             for session in self.sessions.values_mut() {
-                session.ordered(&document);
+                session.ordered(&mut self.world, &document);
             }
         }
     }

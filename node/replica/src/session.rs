@@ -423,9 +423,10 @@ impl Session {
         self.dirty = true;
     }
 
-    /// An order to prune a document was taken in.
-    pub(crate) fn ordered(&mut self, document: &DocTag) {
-        self.fetch.ordered(document);
+    /// An order to prune a document was taken in, or the checkpoint of one has come.
+    pub(crate) fn ordered(&mut self, world: &mut World, document: &DocTag) {
+        self.fetch.ordered(world, document);
+        self.dirty = true;
     }
 
     /// Something of what this node kept for others is gone.

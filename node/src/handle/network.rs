@@ -7,12 +7,12 @@ use std::sync::Arc;
 use linli_core::engine::Outline;
 use linli_net::PeerPath;
 use linli_replica::directory::Node as Member;
-use linli_replica::id::{BlobId, DocTag, LogKey, NodeId, PartyId, Timestamp};
+use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, Timestamp};
 
 use super::{Outcome, now_known};
 use crate::api::network::{
-    Backup, BlobsHeld, DocumentStatus, Documents, Leave, LeaveAnswer, PartyList, PartyRow, Path,
-    PeerRow, Status, StatusAnswer, Stop, WentBack,
+    Backup, BlobsHeld, DocumentStatus, Documents, PartyList, PartyRow, Path, PeerRow, Status,
+    StatusAnswer, Stop, WentBack,
 };
 use crate::api::{ApiError, Code, Done};
 use crate::node::{Node, Peer, endpoint, now, world};
@@ -179,16 +179,16 @@ pub(crate) fn warnings(node: &Node) -> Vec<String> {
 }
 
 /// A document this node has written to: its log there, and how far.
-struct Own {
-    document: DocTag,
-    log: LogKey,
-    sequence: u64,
+pub(super) struct Own {
+    pub(super) document: DocTag,
+    pub(super) log: LogKey,
+    pub(super) sequence: u64,
     /// The parties that share the space.
     members: Arc<BTreeSet<PartyId>>,
 }
 
 /// Lists the documents this node has written to.
-fn own_documents(node: &mut Node) -> Vec<Own> {
+pub(super) fn own_documents(node: &mut Node) -> Vec<Own> {
     let mut own = Vec::new();
     for space in node.core.spaces().collect::<Vec<_>>() {
         let world = world(&node.replica, &node.store);
@@ -205,24 +205,8 @@ fn own_documents(node: &mut Node) -> Vec<Own> {
 
 impl Own {
     /// How far a peer has said it holds this.
-    fn held_by(&self, node: &Node, peer: &NodeId) -> u64 {
-        let frontier = node.receipts.of(&self.document, peer);
-        let tips = frontier.map(|frontier| frontier.tips(&self.log)).unwrap_or_default();
-        tips.iter().map(|tip| tip.sequence).max().unwrap_or(0)
-    }
-
-    /// How much of this may be missing at whoever says to hold it: a carrier has pruned it, and others began behind it.
-    fn missing(&self, node: &Node) -> u64 {
-        let index = node.replica.index();
-        let missing = index.may_be_missing(&self.document, &self.log, now(), &*node.store);
-        // What cannot be read counts as held by nobody.
-        missing.unwrap_or(self.sequence).min(self.sequence)
-    }
-
-    /// Counts the entries that are not safe, where enough others say to hold this up to `safe` and `missing` may not
-    /// be there.
-    fn waiting(&self, safe: u64, missing: u64) -> u64 {
-        self.sequence.saturating_sub(safe.max(missing)) + missing
+    pub(super) fn held_by(&self, node: &Node, peer: &NodeId) -> u64 {
+        node.receipts.furthest(&self.document, peer, &self.log)
     }
 }
 
@@ -230,27 +214,6 @@ impl Own {
 fn waiting(node: &Node, own: &[Own], peer: &NodeId, member: &Member) -> u64 {
     let shared = own.iter().filter(|own| member.carrier || own.members.contains(&member.party));
     shared.map(|own| own.sequence.saturating_sub(own.held_by(node, peer))).sum()
-}
-
-pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
-    let copies = usize::try_from(request.copies.max(1)).unwrap_or(usize::MAX);
-    super::elders::refresh(node);
-    let (directory, at) = (node.replica.directory(), now());
-    let peers = directory.nodes().map(|(id, _)| *id).filter(|id| directory.admits(id, at).is_ok());
-    let peers: Vec<NodeId> = peers.collect();
-    let mut waiting_entries = 0;
-    for own in own_documents(node) {
-        let mut held: Vec<u64> = peers.iter().map(|peer| own.held_by(node, peer)).collect();
-        held.sort_unstable_by(|a, b| b.cmp(a));
-        let safe = held.get(copies - 1).copied().unwrap_or(0);
-        waiting_entries += own.waiting(safe, own.missing(node));
-    }
-    let replica = &node.replica;
-    let waits =
-        |blob: &&BlobId| replica.blob(blob).is_some() && replica.blob_elsewhere(blob) < copies;
-    let waiting_files = node.named.own().filter(waits).count() as u64;
-    let may_leave = waiting_entries == 0 && waiting_files == 0;
-    now_known(LeaveAnswer { may_leave, waiting_entries, waiting_files })
 }
 
 pub(crate) fn documents(node: &mut Node, request: Documents) -> Outcome<Vec<DocumentStatus>> {
@@ -329,22 +292,4 @@ pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
 
 pub(crate) fn stop(_: &mut Node, _: Stop) -> Outcome<Done> {
     now_known(Done {})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_be_missing_at_others_is_not_safe_with_them() {
-        let (document, log, members) = (DocTag([1; 32]), LogKey([2; 32]), Arc::default());
-        let own = Own { document, log, sequence: 10, members };
-        assert_eq!(
-            [(10, 0), (7, 0), (0, 0)].map(|(safe, gone)| own.waiting(safe, gone)),
-            [0, 3, 10]
-        );
-        let waiting =
-            [(10, 4), (7, 4), (3, 4), (10, 10)].map(|(safe, gone)| own.waiting(safe, gone));
-        assert_eq!(waiting, [4, 7, 10, 10]);
-    }
 }

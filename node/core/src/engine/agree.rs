@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use linli_model::document::DocumentName;
 use linli_replica::entry::{Urgency, VerifiedPage};
-use linli_replica::id::{DocTag, EntryId, PruneId, SpaceTag};
+use linli_replica::id::{DocTag, EntryId, LogKey, PruneId, SpaceTag};
 use linli_replica::limits::{PRUNE_DELAY_MS, PRUNE_WITHDRAWN_MAX};
 use linli_replica::prune::{Cut, Order, Terms, document_tag};
 use rand_core::CryptoRng;
@@ -164,6 +164,31 @@ impl Core {
                 && !world.index.is_withdrawn(&tag, &document, &order.id())
         });
         Ok(orders)
+    }
+
+    /// Finds what stands for the beginning of a log of which carriers may drop it: the checkpoint that reaches furthest there, of
+    /// those that stewards agree on and that contradict nothing held here, and up to which entry of the log. Work, as
+    /// [`Core::checkpoints`] is.
+    ///
+    /// # Errors
+    /// As [`Core::checkpoints`].
+    pub fn stands_for(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+        document: DocTag,
+        log: &LogKey,
+    ) -> Result<Option<(Prune, u64)>, CoreError> {
+        let found = self.checkpoints(world, tag, document)?;
+        let agreements = &self.space_mut(world.directory, tag)?.state().agreements;
+        let sound = found.iter().filter(|of| !matches!(of.finding, Finding::Wrong(_)));
+        let standing = sound.filter_map(|found| {
+            let prune = found.terms(document);
+            agreements.get(&prune).filter(|agreement| agreement.stands())?;
+            let upto = found.manifest.frontier.iter().find(|upto| upto.log == *log)?;
+            Some((prune, upto.sequence))
+        });
+        Ok(standing.max_by_key(|(_, upto)| *upto))
     }
 
     /// Withdraws the orders to prune in a space for whose checkpoint no agreement stands, and those about documents of

@@ -83,7 +83,11 @@ impl Packer {
             // Whoever takes a log that begins late must have the order that says so.
             let orders = space.is_some_and(|space| document == document_tag(&space));
             let mut lacks = false;
-            for (log, tips) in held.0 {
+            // Nor does anybody begin one late before the checkpoint is there that stands for the rest.
+            let stands_in = space.map(|space| index.checkpoint_logs(&space, &document));
+            let mut logs: Vec<_> = held.0.into_iter().collect();
+            logs.sort_by_key(|(log, _)| !stands_in.iter().any(|logs| logs.contains(log)));
+            for (log, tips) in logs {
                 let known = known.tips(&log);
                 if covers(known, &tips) {
                     continue;

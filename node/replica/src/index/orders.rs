@@ -94,19 +94,16 @@ impl Orders {
         self.withdrawn(key).is_some_and(|all| all.len() >= PRUNE_WITHDRAWALS_MAX)
     }
 
-    /// Says whether an order is taken back. Where more was taken back than is remembered, all are.
     fn is_withdrawn(&self, key: &OrderKey) -> bool {
-        self.is_full(key) || self.withdrawn(key).is_some_and(|all| all.contains(&key.2))
+        self.withdrawn(key).is_some_and(|all| all.contains(&key.2))
     }
 
-    /// Says whether one more order about a document may count.
-    fn has_room(&self, key: &OrderKey) -> bool {
-        let (space, document, _) = *key;
+    /// Says whether one more order about a document may count. One that is taken back takes no room.
+    fn has_room(&self, (space, document, _): &OrderKey) -> bool {
         let counts = |(id, note): &(PruneId, &Note)| {
-            !note.cuts.is_empty() && !self.is_withdrawn(&(space, document, *id))
+            !note.cuts.is_empty() && !self.is_withdrawn(&(*space, *document, *id))
         };
-        !self.is_withdrawn(key)
-            && self.of(space, document).filter(counts).count() < PRUNE_ORDERS_MAX
+        self.of(*space, *document).filter(counts).count() < PRUNE_ORDERS_MAX
     }
 
     /// Lists what an order takes back, as far as it is remembered: also what others do, for they may yet fail.
@@ -136,6 +133,11 @@ impl Index {
         self.orders.is_withdrawn(&(*space, *document, *order))
     }
 
+    /// Says whether more orders about a document are taken back than are remembered: none is carried out then.
+    pub(crate) fn has_lost_count(&self, key: &OrderKey) -> bool {
+        self.orders.is_full(key)
+    }
+
     /// Reads an order to prune a document of a space; none where it is not held.
     ///
     /// # Errors
@@ -157,7 +159,8 @@ impl Index {
     }
 
     /// Returns how much of a log may be missing, by the orders held here, at whoever says to hold it: the
-    /// sequence of the last entry before the furthest cut that is due, though it be taken back since.
+    /// sequence of the last entry before the furthest cut, due or not, and though it be taken back since. All of it where more
+    /// orders came than count.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -165,14 +168,15 @@ impl Index {
         &self,
         document: &DocTag,
         log: &LogKey,
-        now: Timestamp,
         held: &dyn Held,
     ) -> Result<u64, HeldError> {
         let Some(space) = self.space_of(document) else { return Ok(0) };
+        if !self.orders.has_room(&(space, *document, PruneId([0; 32]))) {
+            return Ok(u64::MAX);
+        }
         let mut through = 0;
         for (id, note) in self.orders.of(space, *document) {
-            if note.is_due(now)
-                && !note.cuts.is_empty()
+            if !note.cuts.is_empty()
                 && let Some(order) = self.order(&space, document, &id, held)?
                 && let Some(cut) = order.terms().cut(log)
             {
@@ -183,18 +187,67 @@ impl Index {
     }
 
     /// Returns the base that an order gives to the log of an entry at which it cuts: one that is held or
-    /// admitted, is due, and is not taken back.
-    pub(crate) fn cut_at(&self, entry: &Entry, now: Timestamp) -> Option<Base> {
+    /// admitted, is due, is not taken back, and whose checkpoint is held or admitted, all of it. The checkpoint may still be on
+    /// its way where it stands in this very log, of which it follows.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn cut_at(
+        &self,
+        entry: &Entry,
+        now: Timestamp,
+        held: &dyn Held,
+    ) -> Result<Option<Base>, HeldError> {
         let header = entry.header();
         let (space, document) = (header.space, header.document);
+        let Some(sequence) = header.sequence.checked_sub(1).filter(|sequence| *sequence > 0) else {
+            return Ok(None);
+        };
         let cut = Cut { log: header.log, sequence: header.sequence, entry: entry.id() }.hash();
-        let (order, _) = self.orders.of(space, document).find(|(id, note)| {
-            note.cuts.binary_search(&cut).is_ok()
+        for (order, note) in self.orders.of(space, document) {
+            if note.cuts.binary_search(&cut).is_ok()
                 && note.is_due(now)
-                && !self.orders.is_withdrawn(&(space, document, *id))
-        })?;
-        let sequence = header.sequence.checked_sub(1).filter(|sequence| *sequence > 0)?;
-        Some(Base { tip: Tip { sequence, id: header.previous }, order })
+                && !self.orders.is_withdrawn(&(space, document, order))
+                && let Some(checkpoint) = &note.checkpoint
+                && (checkpoint.log == header.log
+                    || self.has_checkpoint(&document, checkpoint, held)?)
+            {
+                return Ok(Some(Base { tip: Tip { sequence, id: header.previous }, order }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says whether a checkpoint's entries are held or admitted, all of them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn has_checkpoint(
+        &self,
+        document: &DocTag,
+        checkpoint: &Checkpoint,
+        held: &dyn Held,
+    ) -> Result<bool, HeldError> {
+        let Checkpoint { log, first, last, entry } = *checkpoint;
+        let cut_into = self.base(document, &log).is_some_and(|base| base.tip.sequence >= first);
+        Ok(!cut_into && self.has(*document, log, Tip { sequence: last, id: entry }, held)?)
+    }
+
+    /// Says whether one of these entries is the last of a checkpoint that an order held or admitted rests on.
+    pub(crate) fn ends_checkpoint(&self, entries: &[Entry]) -> bool {
+        let Some(header) = entries.first().map(Entry::header) else { return false };
+        let mut checkpoints =
+            self.orders.of(header.space, header.document).filter_map(|(_, note)| note.checkpoint);
+        checkpoints.any(|checkpoint| {
+            let last = Tip { sequence: checkpoint.last, id: checkpoint.entry };
+            checkpoint.log == header.log && entries.iter().any(|entry| entry.tip() == last)
+        })
+    }
+
+    /// Lists the logs of a document in which checkpoints stand that orders rest on.
+    pub(crate) fn checkpoint_logs(&self, space: &SpaceTag, document: &DocTag) -> BTreeSet<LogKey> {
+        let notes = self.orders.of(*space, *document);
+        notes.filter_map(|(_, note)| Some(note.checkpoint?.log)).collect()
     }
 
     /// Notes an admitted entry that is an order which counts and is not known. Of an order beyond those that

@@ -17,7 +17,7 @@ use super::quota::Bytes;
 use super::world::World;
 use crate::batch::{Erase, LogBase, Record, Shelf};
 use crate::codec;
-use crate::entry::{Entry, VerifiedPage};
+use crate::entry::{Entry, Urgency, VerifiedPage};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey, NodeId, PruneId, SpaceTag, Timestamp};
@@ -66,7 +66,7 @@ pub(crate) struct Pruning {
     work: Option<Work>,
     commits: BTreeMap<Save, Done>,
     pruned: Pruned,
-    /// Documents of which an order was taken in, until the sessions are told.
+    /// Documents of which an order was taken in, or the checkpoint of one, until the sessions are told.
     ordered: BTreeSet<DocTag>,
 }
 
@@ -169,7 +169,10 @@ impl World {
         page: VerifiedPage,
         held: &dyn Held,
     ) -> Result<Admitted, HeldError> {
-        let cut = page.entries().first().and_then(|first| self.index.cut_at(first, self.now));
+        let cut = match page.entries().first() {
+            Some(first) => self.index.cut_at(first, self.now, held)?,
+            None => None,
+        };
         let again = cut.map(|cut| (cut, page.clone()));
         let mut admission = self.index.admit(page, held)?;
         let (mut base, mut records) = (None, Vec::new());
@@ -187,6 +190,9 @@ impl World {
         }
         if let Admission::New(entries) | Admission::Fork(entries) = &admission {
             records.extend(entries.iter().filter_map(|entry| self.learn_prune_order(entry)));
+            if self.index.ends_checkpoint(entries) {
+                self.pruning.ordered.extend(entries.first().map(|entry| entry.header().document));
+            }
         }
         Ok(Admitted { admission, base, records })
     }
@@ -205,7 +211,7 @@ impl World {
         Some(record)
     }
 
-    /// Takes the documents of which an order was taken in.
+    /// Takes the documents of which an order was taken in, or the checkpoint of one.
     pub(crate) fn take_ordered(&mut self) -> BTreeSet<DocTag> {
         std::mem::take(&mut self.pruning.ordered)
     }
@@ -341,7 +347,8 @@ impl World {
             return Ok(Verdict::Nothing);
         };
         let elsewhere = self.index.space_of(&document).is_some_and(|of| of != space);
-        if elsewhere || self.index.is_withdrawn(&space, &document, &id) {
+        let lost_count = self.index.has_lost_count(key);
+        if elsewhere || lost_count || self.index.is_withdrawn(&space, &document, &id) {
             return Ok(Verdict::Nothing);
         }
         // What asks may be left from an earlier coming of the order that could not be stored.
@@ -365,7 +372,6 @@ impl World {
         match self.stands(&document, checkpoint, held)? {
             Stands::Never => return Ok(Verdict::Nothing),
             Stands::NotYet => return Ok(Verdict::Later),
-            Stands::Whole if !self.leaves_checkpoints(&space, terms) => return Ok(Verdict::Later),
             Stands::Whole => {}
         }
         let mut logs = VecDeque::new();
@@ -375,15 +381,25 @@ impl World {
         if logs.is_empty() {
             return Ok(Verdict::Nothing);
         }
+        if !self.leaves_checkpoints(&space, terms, &logs) {
+            return Ok(Verdict::Later);
+        }
         let (counted, bytes) = (Vec::new(), Bytes::default());
         Ok(Verdict::Due(Work { key: *key, logs, after: 0, counted, entries: 0, bytes }))
     }
 
-    /// Says whether nothing of a log goes by a cut: it begins there or behind it, is forked, or is not held.
+    /// Says whether nothing of a log goes by a cut: it begins there or behind it, or stays whole.
     fn is_over(&self, document: &DocTag, cut: &Cut) -> bool {
         let base = self.index.base(document, &cut.log);
         let begun = base.is_some_and(|base| cut.sequence <= base.tip.sequence.saturating_add(1));
-        begun || self.index.admitted_tips(document, &cut.log).len() != 1
+        begun || self.stays_whole(document, &cut.log)
+    }
+
+    /// Says whether nothing goes of a log: it is forked, is not held, or holds something urgent. Documents of alerts are
+    /// never ordered pruned; nothing of one goes by the word of whoever has the key all the same.
+    fn stays_whole(&self, document: &DocTag, log: &LogKey) -> bool {
+        self.index.admitted_tips(document, log).len() != 1
+            || self.index.urgency(document, log) == Some(Urgency::Urgent)
     }
 
     /// Says whether a checkpoint's entries are held, all of them and durably, in a log that is not forked.
@@ -393,27 +409,27 @@ impl World {
         checkpoint: &Checkpoint,
         held: &dyn Held,
     ) -> Result<Stands, HeldError> {
-        let Checkpoint { log, first, last, entry } = *checkpoint;
-        let tips = self.index.admitted_tips(document, &log);
-        let cut_into = self.index.base(document, &log).is_some_and(|b| b.tip.sequence >= first);
-        if tips.len() > 1 || cut_into {
-            return Ok(Stands::Never);
-        }
-        let last = Tip { sequence: last, id: entry };
-        if self.index.has(*document, log, last, held)? {
-            let mut durable = self.index.tips(document, &log).into_iter();
-            let durable = durable.any(|tip| tip.sequence >= last.sequence);
-            return Ok(if durable { Stands::Whole } else { Stands::NotYet });
-        }
-        let passed = tips.iter().any(|tip| tip.sequence >= last.sequence);
-        Ok(if passed { Stands::Never } else { Stands::NotYet })
+        let Checkpoint { log, last, .. } = *checkpoint;
+        let reaches = |tips: &[Tip]| tips.iter().any(|tip| tip.sequence >= last);
+        let admitted = self.index.admitted_tips(document, &log);
+        let whole = self.index.has_checkpoint(document, checkpoint, held)?;
+        Ok(match whole && admitted.len() == 1 {
+            true if reaches(&self.index.tips(document, &log)) => Stands::Whole,
+            false if admitted.len() > 1 || reaches(&admitted) => Stands::Never,
+            true | false => Stands::NotYet,
+        })
     }
 
     /// Says whether an order leaves the checkpoint whole on which each log rests that begins late here and
-    /// that it does not cut again.
-    fn leaves_checkpoints(&self, space: &SpaceTag, terms: &Terms) -> bool {
+    /// that is not among those which it cuts again.
+    fn leaves_checkpoints(
+        &self,
+        space: &SpaceTag,
+        terms: &Terms,
+        logs: &VecDeque<(LogKey, Base)>,
+    ) -> bool {
         self.index.bases(&terms.document).all(|(log, base)| {
-            let again = terms.cut(&log).is_some_and(|cut| cut.sequence > base.tip.sequence);
+            let again = logs.iter().any(|(of, _)| *of == log);
             let rests_on = || self.index.note(&(*space, terms.document, base.order))?.checkpoint;
             let stays = |checkpoint: Checkpoint| {
                 let cut = terms.cut(&checkpoint.log);
@@ -423,7 +439,7 @@ impl World {
         })
     }
 
-    /// Returns where a log is to begin by its cut. None where it is forked, is not held as far, or begins behind it already.
+    /// Returns where a log is to begin by its cut. None where it stays whole, is not held as far, or begins behind it already.
     /// Where it begins there, nothing goes, but it rests on this order from here on.
     fn base_of(
         &self,
@@ -432,9 +448,8 @@ impl World {
         order: PruneId,
         held: &dyn Held,
     ) -> Result<Option<Base>, HeldError> {
-        let forked = self.index.admitted_tips(document, &cut.log).len() != 1;
         let begins = self.index.base(document, &cut.log).map_or(0, |base| base.tip.sequence);
-        if forked || cut.sequence <= begins.max(1) {
+        if self.stays_whole(document, &cut.log) || cut.sequence <= begins.max(1) {
             return Ok(None);
         }
         let stays = held.entries(*document, cut.log, cut.sequence - 1, 1)?;
@@ -527,6 +542,12 @@ impl World {
             self.index.reset_base(key, set, before);
         }
         self.quotas.take_back(&space, &done.given);
+        // What became durable of these counts meanwhile is too low.
+        let senders = done.given.iter().map(|(sender, _)| sender);
+        let records: Vec<Record> = senders
+            .flat_map(|sender| self.quotas.records(sender, &BTreeSet::from([space])))
+            .collect();
+        self.commits.push_own(Parcel { records, ..Parcel::default() });
         self.note_done(&done.key, false);
         self.look_later(done.key);
     }

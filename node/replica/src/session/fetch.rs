@@ -10,8 +10,8 @@ use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey, NodeId, Timestamp};
 use crate::index::{Admission, Index};
 use crate::limits::{
-    COMPARE_INTERVAL_MS, GAPS_MAX, OFFERS_MAX, OVER_QUOTA_MAX, URGENT_RATE_BYTES_MAX,
-    WANT_PATIENCE_MS,
+    COMPARE_INTERVAL_MS, GAP_PAUSE_MS_MAX, GAPS_MAX, OFFERS_MAX, OVER_QUOTA_MAX,
+    URGENT_RATE_BYTES_MAX, WANT_PATIENCE_MS,
 };
 use crate::planted::{self, Bug};
 use crate::replica::api::{Output, Policy, Refused};
@@ -38,11 +38,22 @@ pub(super) struct Fetch {
     pub(super) again: bool,
     /// Logs that the quota had no room for: they are not wanted again in this session.
     pub(super) over_quota: BTreeSet<Key>,
-    /// Logs of which a page came that continues nothing held, with the entry that it follows. With none
-    /// they are not wanted any more: asked again, the peer began at the same place.
-    gaps: BTreeMap<Key, Option<EntryId>>,
-    /// When they were last forgotten.
+    /// Logs of which a page came that continues nothing held.
+    gaps: BTreeMap<Key, Gap>,
+    /// When they were last looked at.
     gaps_since: Timestamp,
+}
+
+/// A log of which the peer has sent what continues nothing held.
+#[derive(Debug, Default)]
+struct Gap {
+    /// The entry that it follows.
+    before: EntryId,
+    /// Whether it is not wanted: asked again, the peer began at the same place.
+    given_up: bool,
+    /// Until when, at least, and for how long it was given up last, in milliseconds.
+    until: Timestamp,
+    pause_ms: u64,
 }
 
 /// Pages of one frame, by whether they are urgent and whether they were just made.
@@ -64,7 +75,7 @@ fn has_all(
 
 impl Fetch {
     fn offer(&mut self, key: Key, tips: Vec<Tip>, urgent: bool) {
-        if self.over_quota.contains(&key) || self.gaps.get(&key) == Some(&None) {
+        if self.over_quota.contains(&key) || self.gaps.get(&key).is_some_and(|gap| gap.given_up) {
             return;
         }
         if self.offers.len() >= OFFERS_MAX && !self.offers.contains_key(&key) {
@@ -109,16 +120,16 @@ impl Fetch {
 
     /// Says whether a peer that was asked for a log begins again with the same entry, which continues
     /// nothing held: it has the log from there on only, and no order is held here that says so.
-    fn is_stuck(&mut self, key: Key, before: Option<EntryId>) -> bool {
+    fn is_stuck(&mut self, key: Key, before: EntryId) -> bool {
         if !self.asked.contains_key(&key) {
             return false;
         }
         let full = self.gaps.len() >= GAPS_MAX && !self.gaps.contains_key(&key);
         match self.gaps.get(&key) {
-            Some(known) => *known == before || known.is_none(),
+            Some(known) => known.before == before,
             None if full => true,
             None => {
-                self.gaps.insert(key, before);
+                self.gaps.insert(key, Gap { before, ..Gap::default() });
                 false
             }
         }
@@ -133,21 +144,34 @@ impl Fetch {
             && matches!(has_all(index, key, tips, held), Ok(false))
     }
 
-    /// Wants a log no more that the peer cannot give, until an order says where it begins, or for a while.
+    /// Wants a log no more that the peer cannot give, until an order says where it begins, or for a while: each time
+    /// for twice as long.
     fn give_up_until_ordered(&mut self, world: &mut World, key: Key) {
         self.offers.remove(&key);
         self.release(world, key);
         if self.gaps.len() < GAPS_MAX || self.gaps.contains_key(&key) {
-            self.gaps.insert(key, None);
+            let gap = self.gaps.entry(key).or_default();
+            gap.given_up = true;
+            gap.until = world.now.plus_ms(gap.pause_ms);
+            gap.pause_ms = (2 * gap.pause_ms).clamp(COMPARE_INTERVAL_MS, GAP_PAUSE_MS_MAX);
         }
     }
 
-    /// An order about a document was taken in: its logs are wanted again.
-    pub(super) fn ordered(&mut self, document: &DocTag) {
+    /// An order about a document was taken in, or the checkpoint of one has come: its logs are wanted again.
+    pub(super) fn ordered(&mut self, world: &mut World, document: &DocTag) {
         let range = (*document, LogKey([0; 32]))..=(*document, LogKey([0xff; 32]));
         let found: Vec<Key> = self.gaps.range(range).map(|(key, _)| *key).collect();
         for key in found {
             self.again |= self.gaps.remove(&key).is_some();
+            self.release(world, key);
+        }
+    }
+
+    /// Asks on for a log of which the peer has sent one page, to see whether it is taken.
+    fn ask_on(&mut self, world: &mut World, key: Key) {
+        if let Some(tips) = self.asked.get(&key).cloned() {
+            self.offers.insert(key, tips);
+            self.release(world, key);
         }
     }
 
@@ -158,7 +182,10 @@ impl Fetch {
         }
         self.unblock();
         if now.since_ms(self.gaps_since) >= COMPARE_INTERVAL_MS {
-            self.gaps.clear();
+            // What comes again at the same place is given up at once.
+            for gap in self.gaps.values_mut().filter(|gap| now >= gap.until) {
+                gap.given_up = false;
+            }
             self.gaps_since = now;
         }
     }
@@ -332,7 +359,7 @@ impl Session {
     ) {
         let Some(last) = page.entries().last() else { return };
         let (space, tip) = (last.header().space, last.tip());
-        let before = page.entries().first().map(|first| first.header().previous);
+        let before = page.entries().first().map_or_else(Default::default, |e| e.header().previous);
         let key = (last.header().document, last.header().log);
         let is_urgent = |entry: &Entry| entry.header().urgency == Urgency::Urgent;
         let bytes: usize = page.entries().iter().map(Entry::size_bytes).sum();
@@ -353,6 +380,7 @@ impl Session {
             return self.refuse(Refused::Store, outputs);
         };
         let forked = matches!(admission, Admission::Fork(_));
+        let begins = base.is_some();
         match admission {
             Admission::Known => {
                 let held_to = world.index.tips(&key.0, &key.1);
@@ -395,6 +423,9 @@ impl Session {
             }
         }
         self.fetch.again |= self.fetch.came(world, key, held).is_err();
+        if begins {
+            self.fetch.ask_on(world, key);
+        }
     }
 
     /// Says whether a page of urgent entries is within what one peer may hurry others with. What is

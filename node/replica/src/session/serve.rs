@@ -6,7 +6,7 @@ use minicbor::bytes::ByteVec;
 
 use super::{Session, slot};
 use crate::entry::{Entry, Urgency};
-use crate::frame::{Frame, Pages, Want};
+use crate::frame::{Frame, Pages, Want, WantLog};
 use crate::frontier::{Frontier, Tip};
 use crate::held::{Held, HeldError};
 use crate::id::{DocTag, EntryId, LogKey};
@@ -91,8 +91,8 @@ impl Serve {
         }
     }
 
-    /// Sends what a peer asks for that holds `tips` of a log.
-    fn answer(&mut self, index: &Index, key: Key, (after, lane): (u64, Urgency), tips: &[Tip]) {
+    /// Sends what a peer asks for, from after a sequence on: `tries` says that it is not sure to take it.
+    fn answer(&mut self, index: &Index, key: Key, (after, lane): (u64, Urgency), tries: bool) {
         // The question and what was sent unasked met on the way.
         if has_orders(index, &key.0) && self.orders.insert(key, Orders::Asked) == Some(Orders::Sent)
         {
@@ -100,7 +100,10 @@ impl Serve {
         }
         let lane = self.order_first(index, key, after, lane);
         self.add(key, after, lane);
-        self.try_first(index, key, tips);
+        // Who takes one page asks on.
+        if tries && let Some(cursor) = self.cursors.get_mut(&key) {
+            cursor.tries = true;
+        }
     }
 
     /// Sends what the peer lacks of the log with the order that says where a log begins, ahead of that log:
@@ -117,18 +120,6 @@ impl Serve {
             Orders::Sent | Orders::Asked => self.add(orders, u64::MAX, lane),
         }
         lane
-    }
-
-    /// Sends one page only of a log that begins late, to a peer that holds a part of what is before: who cannot tell
-    /// that the log goes on from there takes none, and asks again each few minutes.
-    fn try_first(&mut self, index: &Index, key: Key, tips: &[Tip]) {
-        let base = index.base(&key.0, &key.1).map_or(0, |base| base.tip.sequence);
-        let ends = tips.iter().map(|tip| tip.sequence).max();
-        if ends.is_some_and(|ends| ends < base)
-            && let Some(cursor) = self.cursors.get_mut(&key)
-        {
-            cursor.tries = true;
-        }
     }
 
     /// Notes how far the peer holds the logs of a document, where orders to prune stand in it.
@@ -176,7 +167,15 @@ impl Session {
         if self.serve.cursors.len() + want.logs.len() > CURSORS_MAX + WANTS_MAX {
             return Err(Ending::TooMuch);
         }
-        for wanted in want.logs {
+        let mut logs = want.logs;
+        // Nobody begins a log late before the order and the checkpoint are there that stand for the rest.
+        if world.index.has_bases() {
+            let index = &world.index;
+            logs.sort_by_cached_key(|wanted| {
+                (!has_orders(index, &wanted.document), !holds_checkpoint(index, wanted))
+            });
+        }
+        for wanted in logs {
             let (document, log) = (wanted.document, wanted.log);
             let space = world.index.space_of(&document);
             if !space.is_some_and(|space| self.gives(world, &space)) {
@@ -185,7 +184,8 @@ impl Session {
             }
             match start(&world.index, held, (document, log), &wanted.after) {
                 Ok(Some(from)) => {
-                    self.serve.answer(&world.index, (document, log), from, &wanted.after);
+                    let tries = is_to_begin(&world.index, held, (document, log), &wanted.after);
+                    self.serve.answer(&world.index, (document, log), from, tries);
                 }
                 Ok(None) => {}
                 Err(_) => self.refuse(Refused::Store, outputs),
@@ -272,6 +272,19 @@ pub(crate) fn start(
     }
     let lane = index.urgency(&document, &log).unwrap_or(Urgency::Bulk);
     Ok(Some((after, lane)))
+}
+
+/// Says whether a peer that holds `tips` of a log is to begin it late: nothing that it shows is behind the base here.
+fn is_to_begin(index: &Index, held: &dyn Held, (document, log): Key, tips: &[Tip]) -> bool {
+    let Some(base) = index.base(&document, &log) else { return false };
+    let later = tips.iter().filter(|tip| tip.sequence >= base.tip.sequence);
+    !later.into_iter().any(|tip| matches!(index.has(document, log, *tip, held), Ok(true)))
+}
+
+/// Says whether a log that is wanted holds a checkpoint on which others rest.
+fn holds_checkpoint(index: &Index, wanted: &WantLog) -> bool {
+    let space = index.space_of(&wanted.document);
+    space.is_some_and(|of| index.checkpoint_logs(&of, &wanted.document).contains(&wanted.log))
 }
 
 /// Says whether a document holds orders to prune that may be needed for what begins late here.

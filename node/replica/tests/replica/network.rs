@@ -142,6 +142,8 @@ pub(crate) struct Network {
     pub(crate) failures: u64,
     /// A document whose pages a node withholds.
     pub(crate) withheld: Option<(NodeId, DocTag)>,
+    /// A log whose pages everybody withholds.
+    pub(crate) withheld_log: Option<LogKey>,
     /// Whether a node may hold less than it said over an earlier connection.
     pub(crate) may_go_back: bool,
 }
@@ -161,6 +163,7 @@ impl Network {
             checked: 0,
             failures: 0,
             withheld: None,
+            withheld_log: None,
             may_go_back: false,
         };
         let all = members.iter().map(|n| (*n, false)).chain(carriers.iter().map(|n| (*n, true)));
@@ -357,8 +360,9 @@ impl Network {
         let Frame::Pages(mut pages) = frame else { return (bytes, frame) };
         let withheld = self.withheld.filter(|(by, _)| *by == id);
         pages.pages.retain(|page| {
-            let of = Entry::decode(&page[0]).unwrap().header().document;
-            withheld.is_none_or(|(_, document)| of != document)
+            let header = Entry::decode(&page[0]).unwrap().header().clone();
+            withheld.is_none_or(|(_, document)| header.document != document)
+                && self.withheld_log != Some(header.log)
         });
         let frame = Frame::Pages(pages);
         (frame.encode(), frame)
@@ -488,6 +492,15 @@ impl Network {
     pub(crate) fn fail(&mut self, id: NodeId, ticket: Ticket) {
         self.nodes.get_mut(&id).unwrap().commits.retain(|(other, _)| *other != ticket);
         self.input(id, Input::Failed { ticket });
+    }
+
+    /// A commit of a node becomes durable.
+    pub(crate) fn persist_one(&mut self, id: NodeId, ticket: Ticket) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        let at = node.commits.iter().position(|(other, _)| *other == ticket).unwrap();
+        let (_, batch) = node.commits.remove(at).unwrap();
+        node.store.commit(batch);
+        self.input(id, Input::Persisted { ticket });
     }
 
     pub(crate) fn pending(&self, id: NodeId) -> Vec<Ticket> {

@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use crate::community::{key, node};
 use crate::network::{Network, document, entry};
 
+mod begins;
 mod branches;
 mod edges;
 mod orders;
@@ -658,7 +659,10 @@ fn a_courier_brings_what_a_pruned_carrier_has() {
         let page = |log: &std::collections::BTreeMap<(u64, EntryId), Entry>| {
             log.values().skip(skip).map(|entry| entry.encode().into()).collect()
         };
-        let pages: Vec<Vec<_>> = logs.map(|(_, log)| page(log)).collect();
+        // That with the checkpoint comes first.
+        let mut logs: Vec<_> = logs.collect();
+        logs.sort_by_key(|((_, log), _)| *log != town.log(1));
+        let pages: Vec<Vec<_>> = logs.into_iter().map(|(_, log)| page(log)).collect();
         Frame::Pages(Pages { pages })
     };
     let from = node(9);

@@ -121,3 +121,63 @@ fn another_branch_below_the_base_takes_nothing_from_the_rest() {
     let both = BTreeSet::from([town.a, town.b].map(|id| town.net.party(id)));
     assert_eq!(town.attested(town.late), both);
 }
+
+/// What stands at the family's node for the beginning of what it wrote, and up to where.
+fn stands_for(town: &mut Town) -> Option<(Prune, u64)> {
+    let (id, space) = (town.c, town.space);
+    let log = town.net.forger(id, space, PROFILE).log_id();
+    let mut found = None;
+    town.asks(id, |core, world, _, space, document| {
+        found = core.stands_for(world, space, document, &log)?;
+        Ok(None)
+    })
+    .unwrap();
+    found
+}
+
+#[test]
+fn what_was_written_is_stood_for_where_stewards_agree_and_as_far_as_the_checkpoint_reaches() {
+    let mut town = Town::new(450);
+    let written = u64::try_from(town.written(town.c).len()).unwrap();
+    assert_eq!(stands_for(&mut town), None);
+    assert!(town.makes(town.b) && town.agrees(town.b));
+    assert_eq!(stands_for(&mut town), None, "one steward alone");
+    assert!(town.agrees(town.a));
+    let (prune, upto) = stands_for(&mut town).unwrap();
+    assert_eq!((prune.entry, upto), (town.furthest(town.b).0, written));
+    town.write("later");
+    assert_eq!(stands_for(&mut town), Some((prune, written)));
+    assert!(town.takes_back(town.a, prune.entry));
+    assert_eq!(stands_for(&mut town), None);
+}
+
+#[test]
+fn a_steward_signs_for_nothing_that_it_cannot_compare_whole() {
+    for (seed, alone) in [(413, false), (414, true)] {
+        let mut town = Town::new(seed);
+        town.net.isolate(town.a);
+        // What was written without a network counts as well, once it has come to whoever makes the checkpoint.
+        if alone {
+            town.net.isolate(town.c);
+        }
+        town.net.set(town.c, town.space, ProfileField::Health, "unseen").unwrap();
+        town.net.settle();
+        town.net.connect(town.b, town.c);
+        town.net.settle();
+        assert!(town.makes(town.b));
+        let unseen = town.written(town.c).pop().unwrap().id();
+        let made = town.net.checkpoints(town.b, town.space, PROFILE).pop().unwrap();
+        assert_eq!(made.finding, Finding::Agrees);
+        assert!(made.manifest.frontier.iter().any(|upto| upto.entry == unseen));
+        // The checkpoint alone comes, and not the entry that it stands for.
+        let part = town.written(town.b).pop().unwrap();
+        town.net.inject(town.a, &[part]);
+        town.net.drain();
+        town.net.crash(town.a);
+        assert_eq!(town.furthest(town.a), (made.entry, Finding::Unknown(1)));
+        assert!(!town.agrees(town.a));
+        town.net.connect(town.a, town.b);
+        town.net.settle();
+        assert!(town.agrees(town.a), "once that has come");
+    }
+}
