@@ -23,6 +23,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/reach.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
     include_str!("../locales/zh/records.ftl"),
+    include_str!("../locales/zh/tablets.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
@@ -40,6 +41,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/reach.ftl"),
     include_str!("../locales/en/recovery.ftl"),
     include_str!("../locales/en/records.ftl"),
+    include_str!("../locales/en/tablets.ftl"),
 ];
 
 /// A language that messages are written in.

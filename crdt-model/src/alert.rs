@@ -73,13 +73,15 @@ pub enum AlertKind {
     Power,
     /// The emergency card of an elder without a hub was opened at the duty desk.
     CardOpened,
+    /// A person asks to be called back: nothing happened, and nobody is alarmed.
+    Call,
     /// Something else, told in the note.
     Other,
 }
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Button,
         Self::Fall,
         Self::Smoke,
@@ -94,8 +96,14 @@ impl AlertKind {
         Self::Silence,
         Self::Power,
         Self::CardOpened,
+        Self::Call,
         Self::Other,
     ];
+
+    /// Whether somebody may be in need: what is no more than a wish to be called opens no card and sounds no siren.
+    pub fn is_emergency(self) -> bool {
+        self != Self::Call
+    }
 
     /// The word that stands for it in documents.
     pub fn word(self) -> &'static str {
@@ -114,6 +122,7 @@ impl AlertKind {
             Self::Silence => "silence",
             Self::Power => "power",
             Self::CardOpened => "card_opened",
+            Self::Call => "call",
             Self::Other => "other",
         }
     }

@@ -23,6 +23,7 @@ pub mod people;
 pub mod reach;
 pub mod recovery;
 pub mod seat;
+pub mod tablets;
 
 /// Lists the names of all methods, in the order of the specification.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -43,6 +44,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         courier::NAMES,
         blobs::NAMES,
         alerts::NAMES,
+        tablets::NAMES,
     ]
     .into_iter()
     .flatten()

@@ -7,7 +7,7 @@
 //! `docs/spec/control.md` describes both.
 
 mod client;
-mod listen;
+pub(crate) mod listen;
 mod pages;
 mod routes;
 mod server;

@@ -45,6 +45,7 @@ mod report;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
+mod tablets;
 
 /// What a method leads to.
 pub(crate) enum Reply {
@@ -140,6 +141,12 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.ladder" => reading(node, body, What::Read, ladders::show),
         "alert.ladder.set" => answer(node, body, ladders::set),
         "alert.card" => opening(node, body, cards::of_alert),
+        "tablet.pair" => answer(node, body, tablets::pair),
+        "tablet.list" => answer(node, body, tablets::list),
+        "tablet.remove" => answer(node, body, tablets::remove),
+        "tablet.state" => answer(node, body, tablets::state),
+        "tablet.press" => urgent(node, body, tablets::press),
+        "tablet.cancel" => answer(node, body, tablets::cancel),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
         "courier.list" => courier::list(read(body)?).map(Reply::Work),

@@ -58,6 +58,10 @@ pub(crate) struct Node {
     pub(crate) warnings: BTreeMap<&'static str, String>,
     pub(crate) ladders: crate::ladder::Ladders,
     pub(crate) bells: crate::bells::Bells,
+    /// The tablets that show the page at home; none where it is not served.
+    pub(crate) tablets: Option<Arc<crate::tablets::Tablets>>,
+    /// Alerts and orders that the page at home shows no more.
+    pub(crate) long_over: BTreeSet<DocTag>,
     pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
     pub(crate) heartbeats: crate::heartbeats::Heartbeats,
@@ -195,6 +199,8 @@ impl Node {
             warnings: BTreeMap::new(),
             ladders: crate::ladder::Ladders::default(),
             bells: crate::bells::Bells::default(),
+            tablets: None,
+            long_over: BTreeSet::new(),
             confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
             heartbeats: parts.heartbeats,

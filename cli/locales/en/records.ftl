@@ -156,6 +156,7 @@ alert-kind-reading = reading
 alert-kind-silence = silence
 alert-kind-power = power
 alert-kind-card-opened = card opened
+alert-kind-call = wants a call back
 alert-kind-other = other
 outcome-helped = help was given
 outcome-hospital = taken to hospital

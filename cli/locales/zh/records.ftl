@@ -149,6 +149,7 @@ alert-kind-reading = 测量值异常
 alert-kind-silence = 失联
 alert-kind-power = 电力
 alert-kind-card-opened = 打开急救卡
+alert-kind-call = 请求回电
 alert-kind-other = 其他
 outcome-helped = 已当场处理
 outcome-hospital = 送医
