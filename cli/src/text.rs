@@ -22,6 +22,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/demo.ftl"),
     include_str!("../locales/zh/reach.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
+    include_str!("../locales/zh/paper.ftl"),
     include_str!("../locales/zh/records.ftl"),
     include_str!("../locales/zh/tablets.ftl"),
 ];
@@ -40,6 +41,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/demo.ftl"),
     include_str!("../locales/en/reach.ftl"),
     include_str!("../locales/en/recovery.ftl"),
+    include_str!("../locales/en/paper.ftl"),
     include_str!("../locales/en/records.ftl"),
     include_str!("../locales/en/tablets.ftl"),
 ];

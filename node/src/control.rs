@@ -15,6 +15,7 @@ mod token;
 
 pub use client::{Client, ClientError, DEVICE_PATIENCE, DeviceClient};
 pub use routes::Handler;
+pub(crate) use routes::Refusal;
 pub use server::{ControlError, Server};
 
 /// What a request or an answer may cost.

@@ -141,12 +141,6 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.ladder" => reading(node, body, What::Read, ladders::show),
         "alert.ladder.set" => answer(node, body, ladders::set),
         "alert.card" => opening(node, body, cards::of_alert),
-        "tablet.pair" => answer(node, body, tablets::pair),
-        "tablet.list" => answer(node, body, tablets::list),
-        "tablet.remove" => answer(node, body, tablets::remove),
-        "tablet.state" => answer(node, body, tablets::state),
-        "tablet.press" => urgent(node, body, tablets::press),
-        "tablet.cancel" => answer(node, body, tablets::cancel),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
         "courier.list" => courier::list(read(body)?).map(Reply::Work),
@@ -155,6 +149,19 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "audit.list" => audit::list(node, body),
         "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
         "audit.export" => audit::export(node, body),
+        _ => at_home(node, method, body),
+    }
+}
+
+/// The methods of the page at home.
+fn at_home(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
+    match method {
+        "tablet.pair" => answer(node, body, tablets::pair),
+        "tablet.list" => answer(node, body, tablets::list),
+        "tablet.remove" => answer(node, body, tablets::remove),
+        "tablet.state" => answer(node, body, tablets::state),
+        "tablet.press" => urgent(node, body, tablets::press),
+        "tablet.cancel" => answer(node, body, tablets::cancel),
         _ => authority(node, method, body),
     }
 }

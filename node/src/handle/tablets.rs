@@ -74,9 +74,9 @@ fn refused(error: PairError) -> ApiError {
 }
 
 fn household(node: &Node) -> Result<(), ApiError> {
-    match spaces::own_kind(node)? {
-        PartyKind::Household => Ok(()),
-        _ => Err(ApiError::new(Code::Forbidden, "tablets belong to a household's hub")),
+    match spaces::own_kind(node)? == PartyKind::Household {
+        true => Ok(()),
+        false => Err(ApiError::new(Code::Forbidden, "tablets belong to a household's hub")),
     }
 }
 
@@ -264,11 +264,11 @@ fn requests(node: &mut Node, elders: &[Uuid]) -> Vec<HomeRequest> {
 }
 
 fn of_alert(node: &Node, view: &AlertView) -> Option<HomeRequest> {
-    let kind = match view.what? {
-        AlertKind::Button => PressKind::Help,
-        AlertKind::Call => PressKind::Call,
-        _ => return None,
-    };
+    let what = view.what?;
+    let kind = if what == AlertKind::Call { PressKind::Call } else { PressKind::Help };
+    if what != AlertKind::Button && kind == PressKind::Help {
+        return None;
+    }
     if view.drill {
         return None;
     }

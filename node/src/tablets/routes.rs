@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -13,14 +13,14 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::limits::{LOOK_INTERVAL, MAX_BODY_BYTES, NEWS_TIMEOUT};
 use super::{Admission, Tablets, Words};
 use crate::api::tablets::{PressKind, TabletCancel, TabletPress, TabletState};
 use crate::api::{ApiError, Code, Method};
-use crate::control::{Handler, limits::REQUEST_TIMEOUT};
+use crate::control::{Handler, Refusal, limits::REQUEST_TIMEOUT};
 use crate::node::now;
 
 const PAGE: &str = include_str!("../../web/home.html");
@@ -173,29 +173,24 @@ fn cookie(token: &str) -> String {
 
 impl<H> Shared<H> {
     /// Refuses whoever is no paired tablet, or asks too often.
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Response> {
+    fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let (status, message) = match self.tablets.admits(token(headers), now().0) {
             Admission::Tablet => return Ok(()),
             Admission::Stranger => (StatusCode::UNAUTHORIZED, "this tablet is not paired"),
             Admission::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too often: wait a minute"),
         };
-        Err((status, Json(ApiError::new(Code::Unauthorized, message))).into_response())
+        Err(Refusal { status, error: ApiError::new(Code::Unauthorized, message) })
     }
 }
 
-fn refused(error: ApiError) -> Response {
-    let status = StatusCode::from_u16(error.code.status());
-    (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(error)).into_response()
-}
-
-fn bad(message: &str) -> Response {
-    refused(ApiError::new(Code::BadRequest, message))
+fn bad(message: &str) -> Refusal {
+    ApiError::new(Code::BadRequest, message).into()
 }
 
 /// Asks the node.
-async fn ask<H: Handler, M: Method>(shared: &Shared<H>, method: &M) -> Result<Value, Response> {
+async fn ask<H: Handler, M: Method>(shared: &Shared<H>, method: &M) -> Result<Value, Refusal> {
     let body = serde_json::to_value(method).map_err(|_| bad("the request cannot be written"))?;
-    shared.handler.call(M::NAME.to_owned(), body).await.map_err(refused)
+    shared.handler.call(M::NAME.to_owned(), body).await.map_err(Refusal::from)
 }
 
 #[derive(Deserialize)]
@@ -217,18 +212,13 @@ async fn state<H: Handler>(
     State(shared): On<H>,
     query: Query<Seen>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Refusal> {
     let begun = Instant::now();
     let mut stopped = shared.stopped.clone();
     loop {
         // A tablet that was removed meanwhile learns nothing more.
-        if let Err(refused) = shared.admit(&headers) {
-            return refused;
-        }
-        let state = match ask(&shared, &TabletState {}).await {
-            Ok(state) => state,
-            Err(refused) => return refused,
-        };
+        shared.admit(&headers)?;
+        let state = ask(&shared, &TabletState {}).await?;
         let seen = blake3::hash(state.to_string().as_bytes()).to_hex().to_string();
         let known = query.seen.as_deref() == Some(seen.as_str());
         if !known || begun.elapsed() >= NEWS_TIMEOUT || *stopped.borrow() {
@@ -240,7 +230,7 @@ async fn state<H: Handler>(
             {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
             }
-            return response;
+            return Ok(response);
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
@@ -250,78 +240,65 @@ async fn state<H: Handler>(
 }
 
 /// The body of a request, in time.
-async fn body(request: Request) -> Result<(HeaderMap, Bytes), Response> {
-    use axum::extract::FromRequest as _;
-    let headers = request.headers().clone();
+async fn body(request: Request) -> Result<Bytes, Refusal> {
+    let refused = |status, message| Refusal { status, ..bad(message) };
     match tokio::time::timeout(REQUEST_TIMEOUT, Bytes::from_request(request, &())).await {
-        Ok(Ok(bytes)) => Ok((headers, bytes)),
-        Ok(Err(rejection)) => Err(rejection.into_response()),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(rejection)) => Err(refused(rejection.status(), "the body cannot be read")),
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     }
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    kind.starts_with("application/x-www-form-urlencoded")
+fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
+    text(headers, &header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with(wanted))
 }
 
 /// Reads JSON that says it is JSON: a form of another site cannot say so.
-fn read<T: serde::de::DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Response> {
-    let kind = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    if !kind.starts_with("application/json") {
+async fn read<T: serde::de::DeserializeOwned>(request: Request) -> Result<T, Refusal> {
+    if !is_of_type(request.headers(), "application/json") {
         return Err(bad("send JSON"));
     }
-    serde_json::from_slice(bytes).map_err(|_| bad("the request cannot be read"))
+    serde_json::from_slice(&body(request).await?).map_err(|_| bad("the request cannot be read"))
 }
 
 /// A press. A form, which a browser without JavaScript sends, asks for help for everybody of this home.
-async fn press<H: Handler>(State(shared): On<H>, request: Request) -> Response {
-    let done = async {
-        if let Err(refused) = shared.admit(request.headers()) {
-            let lost = is_form(request.headers()) && refused.status() == StatusCode::UNAUTHORIZED;
-            return if lost { Ok(see("/pair")) } else { Err(refused) };
+async fn press<H: Handler>(State(shared): On<H>, request: Request) -> Result<Response, Refusal> {
+    let is_form = is_of_type(request.headers(), "application/x-www-form-urlencoded");
+    match shared.admit(request.headers()) {
+        Err(refused) if is_form && refused.status == StatusCode::UNAUTHORIZED => {
+            return Ok(see("/pair"));
         }
-        let (headers, bytes) = body(request).await?;
-        if is_form(&headers) {
-            let drawn = super::random().map_err(|_| bad("there is no randomness"))?;
-            let press = uuid::Builder::from_random_bytes(drawn).into_uuid();
-            let press = TabletPress { press, kind: PressKind::Help, elder: None };
-            ask(&shared, &press).await?;
-            return Ok(see("/#pressed"));
-        }
-        let press: TabletPress = read(&headers, &bytes)?;
-        ask(&shared, &press).await.map(|answer| Json(answer).into_response())
-    };
-    done.await.unwrap_or_else(|refused| refused)
+        admitted => admitted?,
+    }
+    if is_form {
+        let drawn = super::random().map_err(|error| bad(&error.to_string()))?;
+        let press = uuid::Builder::from_random_bytes(drawn).into_uuid();
+        ask(&shared, &TabletPress { press, kind: PressKind::Help, elder: None }).await?;
+        return Ok(see("/#pressed"));
+    }
+    let press: TabletPress = read(request).await?;
+    Ok(Json(ask(&shared, &press).await?).into_response())
 }
 
-async fn cancel<H: Handler>(State(shared): On<H>, request: Request) -> Response {
-    let done = async {
-        shared.admit(request.headers())?;
-        let (headers, bytes) = body(request).await?;
-        let cancel: TabletCancel = read(&headers, &bytes)?;
-        ask(&shared, &cancel).await.map(|_| Json(json!({})).into_response())
-    };
-    done.await.unwrap_or_else(|refused: Response| refused)
+async fn cancel<H: Handler>(State(shared): On<H>, request: Request) -> Result<Response, Refusal> {
+    shared.admit(request.headers())?;
+    let cancel: TabletCancel = read(request).await?;
+    Ok(Json(ask(&shared, &cancel).await?).into_response())
 }
 
 /// A tablet gives the code back and gets its cookie.
-async fn pair<H: Handler>(State(shared): On<H>, request: Request) -> Response {
-    let done = async {
-        let (_, bytes) = body(request).await?;
-        let form = std::str::from_utf8(&bytes).unwrap_or_default();
-        let code = form.split('&').find_map(|field| field.strip_prefix("code="));
-        let redeemed = shared.tablets.redeem(code.unwrap_or_default(), now().0);
-        let token = redeemed.map_err(|error| {
+async fn pair<H: Handler>(State(shared): On<H>, request: Request) -> Result<Response, Refusal> {
+    let bytes = body(request).await?;
+    let form = std::str::from_utf8(&bytes).unwrap_or_default();
+    let code = form.split('&').find_map(|field| field.strip_prefix("code="));
+    match shared.tablets.redeem(code.unwrap_or_default(), now().0) {
+        Ok(Some(token)) => Ok(([(header::SET_COOKIE, cookie(&token))], see("/")).into_response()),
+        Ok(None) => Ok(see("/pair#wrong")),
+        Err(error) => {
             tracing::error!(%error, "a tablet could not be paired");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        })?;
-        Ok::<_, Response>(match token {
-            Some(token) => ([(header::SET_COOKIE, cookie(&token))], see("/")).into_response(),
-            None => see("/pair#wrong"),
-        })
-    };
-    done.await.unwrap_or_else(|refused| refused)
+            Err(ApiError::new(Code::Internal, "the tablet could not be paired").into())
+        }
+    }
 }
 
 /// Sends a browser to a page.
