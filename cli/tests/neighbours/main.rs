@@ -30,6 +30,7 @@ mod namespaces;
 mod nat;
 mod officers;
 mod offline;
+mod paper;
 mod people;
 mod photos;
 mod recovery;
