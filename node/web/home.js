@@ -7,6 +7,7 @@ const ROOT = document.documentElement;
 const AWAY_AFTER_MS = 6000; // so long a hub may take until the page says that it does not answer
 const ASK_TIMEOUT_MS = 30000; // longer than the hub waits for news
 const AGAIN_MS = 2000;
+const SAID_MS = 60000;
 const KINDS = ["help", "meal", "call"];
 
 const store = {
@@ -25,6 +26,7 @@ let unsent = store.get("unsent", []);
 let seen = null;
 let away = false;
 let sending = false;
+let silence;
 
 const say = (key) => WORDS[language][key] ?? key;
 const byId = (id) => document.getElementById(id);
@@ -45,8 +47,11 @@ function drawId() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+// Says it aloud, and for a minute at the lower edge, where it is seen however far the page is scrolled.
 function speak(text) {
   byId("said").textContent = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => { byId("said").textContent = ""; }, SAID_MS);
   if (!("speechSynthesis" in window)) return;
   const spoken = new SpeechSynthesisUtterance(text);
   spoken.lang = language === "zh" ? "zh-CN" : "en";
