@@ -47,7 +47,7 @@ function drawId() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-// Says it aloud, and for a minute at the lower edge, where it is seen however far the page is scrolled.
+// Says it aloud, and for a minute above the buttons, where room is kept for it: nothing moves under a finger.
 function speak(text) {
   byId("said").textContent = text;
   clearTimeout(silence);
