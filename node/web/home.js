@@ -141,6 +141,8 @@ function show() {
   byId("language").textContent = WORDS[other].language;
   byId("language").lang = other;
   byId("language").hidden = false;
+  // Until this page knows for whom it asks, the plain button asks for everybody.
+  byId("plain").hidden = known.elders.length > 0;
   showElders();
   showRequests();
   showAway();
@@ -170,10 +172,21 @@ function cancel({ request, kind }) {
   send();
 }
 
+// Ends a request that is not answered in time.
+function patience() {
+  const controller = new AbortController();
+  const timer = setTimeout(() => { controller.late = true; controller.abort(); }, ASK_TIMEOUT_MS);
+  return { controller, end: () => clearTimeout(timer) };
+}
+
 async function post(path, body) {
-  const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+  const { controller: { signal }, end } = patience();
   const headers = { "Content-Type": "application/json" };
-  return fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  try {
+    return await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  } finally {
+    end();
+  }
 }
 
 // Sends what is kept, the oldest first, and forgets it when the hub has it.
@@ -226,9 +239,10 @@ function strange() {
 
 async function ask() {
   const late = setTimeout(() => { if (seen === null) { away = true; show(); } }, AWAY_AFTER_MS);
-  asking = new AbortController();
-  const signal = AbortSignal.any ? AbortSignal.any([asking.signal, AbortSignal.timeout(ASK_TIMEOUT_MS)]) : asking.signal;
+  const { controller, end } = patience();
+  asking = controller;
   try {
+    const { signal } = controller;
     const answer = await fetch(seen ? `/state?seen=${seen}` : "/state", { signal, cache: "no-store" });
     if (answer.status === 401) return strange();
     if (!answer.ok) throw new Error(`${answer.status}`);
@@ -244,14 +258,15 @@ async function ask() {
     store.set("phone", phone);
     show();
     return 0;
-  } catch (error) {
-    if (asking.signal.aborted) return 0;
+  } catch {
+    if (controller.signal.aborted && !controller.late) return 0;
     away = true;
     seen = null;
     show();
     return AGAIN_MS;
   } finally {
     clearTimeout(late);
+    end();
   }
 }
 

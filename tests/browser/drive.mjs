@@ -37,8 +37,8 @@ const does = {
   double: async ({ name }) => { await page.getByRole("button", { name, exact: true }).first().dblclick(); },
   text: async () => page.innerText("body"),
   at: async ({ path }) => { await page.waitForURL((url) => url.pathname === path, PATIENCE); return page.url(); },
-  wait: async ({ text }) => { await page.getByText(text).first().waitFor({ state: "visible", ...PATIENCE }); },
-  gone: async ({ text }) => { await page.getByText(text).first().waitFor({ state: "hidden", ...PATIENCE }); },
+  wait: async ({ text }) => { await page.getByText(text).filter({ visible: true }).first().waitFor({ state: "visible", ...PATIENCE }); },
+  gone: async ({ text }) => { await page.getByText(text).filter({ visible: true }).first().waitFor({ state: "hidden", ...PATIENCE }); },
   axe: async () => {
     // The policy of the page lets no script in; the debugger does.
     await page.evaluate(axe);
