@@ -12,7 +12,7 @@ use linli_replica::{certificate::PartyKind, id::NodeId};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use crate::prompt::Secret;
+use crate::{page, prompt::Secret};
 
 mod error;
 pub(crate) mod officers;
@@ -161,7 +161,7 @@ pub(crate) async fn run(
     passphrase: &Secret,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    linli_node::run(lock, config, passphrase, stop).await.map_err(error::run)
+    linli_node::run(lock, config, &page::words(), passphrase, stop).await.map_err(error::run)
 }
 
 /// Whether a node could not run because it has no community.

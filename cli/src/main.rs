@@ -11,6 +11,7 @@ mod local;
 mod logs;
 mod moment;
 mod output;
+mod page;
 mod prompt;
 mod text;
 mod verb;

@@ -23,7 +23,9 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/desk.ftl"),
     include_str!("../locales/zh/reach.ftl"),
     include_str!("../locales/zh/recovery.ftl"),
+    include_str!("../locales/zh/paper.ftl"),
     include_str!("../locales/zh/records.ftl"),
+    include_str!("../locales/zh/tablets.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
@@ -41,7 +43,9 @@ const EN: &[&str] = &[
     include_str!("../locales/en/desk.ftl"),
     include_str!("../locales/en/reach.ftl"),
     include_str!("../locales/en/recovery.ftl"),
+    include_str!("../locales/en/paper.ftl"),
     include_str!("../locales/en/records.ftl"),
+    include_str!("../locales/en/tablets.ftl"),
 ];
 
 /// A language that messages are written in.

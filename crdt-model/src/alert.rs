@@ -76,7 +76,7 @@ pub enum AlertKind {
     Power,
     /// The emergency card of an elder without a hub was opened at the duty desk.
     CardOpened,
-    /// Somebody telephoned.
+    /// A person asks to be called back: nothing happened, and nobody is alarmed.
     Call,
     /// Something else, told in the note.
     Other,
@@ -102,6 +102,11 @@ impl AlertKind {
         Self::Call,
         Self::Other,
     ];
+
+    /// Whether somebody may be in need: what is no more than a wish to be called opens no card and sounds no siren.
+    pub fn is_emergency(self) -> bool {
+        self != Self::Call
+    }
 
     /// The word that stands for it in documents.
     pub fn word(self) -> &'static str {

@@ -24,6 +24,7 @@ pub mod people;
 pub mod reach;
 pub mod recovery;
 pub mod seat;
+pub mod tablets;
 pub mod watch;
 
 /// Lists the names of all methods, in the order of the specification.
@@ -47,6 +48,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         alerts::NAMES,
         watch::NAMES,
         calls::NAMES,
+        tablets::NAMES,
     ]
     .into_iter()
     .flatten()

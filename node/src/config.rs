@@ -5,7 +5,7 @@
 
 use std::{
     fs, io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -79,10 +79,22 @@ pub struct Config {
     /// After how many seconds a centre raises an alert for a hub of which nothing is heard, 0 for
     /// never; none: 600.
     pub silent_after_seconds: Option<u32>,
+    /// Where tablets of the flat find the page at home.
+    pub tablets: Tablets,
     /// What rings here when nobody takes care of an alert.
     pub bells: Vec<Bell>,
     /// The telephone; none: programs of `bells` dial, or nobody.
     pub sip: Option<Sip>,
+}
+
+/// The page at home.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tablets {
+    /// TCP address of this machine in the flat's network, or on loopback; none: the page is not served.
+    pub listen: Option<SocketAddr>,
+    /// The number that the page shows when the hub does not answer; none: 120.
+    pub phone: Option<String>,
 }
 
 /// A program of this machine that rings, sounds or dials.
@@ -332,6 +344,13 @@ impl Config {
             let what = format!("write 0 to {MAX_OPEN_CARD_AFTER_SECONDS} seconds");
             return Err(wrong("open_card_after_seconds", what));
         }
+        if let Some(what) = self.tablets.listen.and_then(beyond_home) {
+            return Err(wrong("tablets.listen", what));
+        }
+        if self.tablets.phone.as_deref().is_some_and(|phone| !is_phone(phone)) {
+            let what = "write a telephone number, such as 0571-88001234".to_owned();
+            return Err(wrong("tablets.phone", what));
+        }
         let too_short = |after: &u32| (1..MIN_SILENT_AFTER_SECONDS).contains(after);
         if self.silent_after_seconds.is_some_and(|after| too_short(&after)) {
             let what = format!(
@@ -384,6 +403,25 @@ impl Config {
             false => Err(format!("{length} bits are no network around {ip}: write 1 to {most}")),
         }
     }
+}
+
+/// Why tablets cannot find the node at an address, or strangers could; none where neither is so.
+fn beyond_home(address: SocketAddr) -> Option<String> {
+    let at_home = match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
+    };
+    (!at_home || address.port() == 0).then(|| {
+        format!(
+            "{address} is no address in the flat: write this machine's own, such as 192.168.1.5:8080"
+        )
+    })
+}
+
+fn is_phone(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (3..=20).contains(&digits)
+        && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b' '))
 }
 
 /// Whether the text is `http` or `https` with a host.

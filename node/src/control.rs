@@ -7,7 +7,7 @@
 //! `docs/spec/control.md` describes both.
 
 mod client;
-mod listen;
+pub(crate) mod listen;
 mod pages;
 mod routes;
 mod server;
@@ -15,6 +15,7 @@ mod token;
 
 pub use client::{Client, ClientError, DEVICE_PATIENCE, DeviceClient};
 pub use routes::Handler;
+pub(crate) use routes::Refusal;
 pub use server::{ControlError, Server};
 
 /// What a request or an answer may cost.

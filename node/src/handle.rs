@@ -48,6 +48,7 @@ mod report;
 pub(crate) mod rotation;
 mod seat;
 pub(crate) mod spaces;
+mod tablets;
 mod watch;
 
 /// What a method leads to.
@@ -159,6 +160,19 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "audit.list" => audit::list(node, body),
         "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
         "audit.export" => audit::export(node, body),
+        _ => at_home(node, method, body),
+    }
+}
+
+/// The methods of the page at home.
+fn at_home(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
+    match method {
+        "tablet.pair" => answer(node, body, tablets::pair),
+        "tablet.list" => answer(node, body, tablets::list),
+        "tablet.remove" => answer(node, body, tablets::remove),
+        "tablet.state" => answer(node, body, tablets::state),
+        "tablet.press" => urgent(node, body, tablets::press),
+        "tablet.cancel" => answer(node, body, tablets::cancel),
         _ => authority(node, method, body),
     }
 }

@@ -49,6 +49,9 @@ pub const SOCKET_FILE: &str = "control.sock";
 /// The bearer token of the device interface.
 pub const TOKEN_FILE: &str = "control.token";
 
+/// The paired tablets.
+pub const TABLETS_FILE: &str = "tablets";
+
 /// What making a node leaves in the directory when it is interrupted.
 const UNFINISHED: [&str; 4] = [KEY_DRAFT, STORE_DIR, PARTY_KEY_FILE, "party.key.new"];
 

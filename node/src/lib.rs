@@ -19,7 +19,7 @@ use linli_replica::replica::{Input, Policy, Replica};
 use linli_store::Store;
 use rand_core::Rng as _;
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
@@ -29,6 +29,8 @@ pub mod control;
 pub mod home;
 pub mod recovery;
 pub mod setup;
+pub mod tablets;
+
 mod silence;
 mod sip;
 
@@ -151,13 +153,15 @@ impl control::Handler for Asker {
     }
 }
 
-/// Runs the node of a data directory until `stop` is done or it is asked to stop.
+/// Runs the node of a data directory until `stop` is done or it is asked to stop. `words` are what the page at home
+/// says.
 ///
 /// # Errors
 /// See [`RunError`].
 pub async fn run(
     lock: HomeLock,
     config: Config,
+    words: &tablets::Words,
     passphrase: &str,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
@@ -173,22 +177,30 @@ pub async fn run(
     let (stored, stored_rx) = mpsc::unbounded_channel();
     let (call, calls) = mpsc::unbounded_channel();
     let replies = Replies { stored, calls: call.clone() };
-    let (node, net_events) = begin(&lock, &config, store, identity, replies).await?;
+    let (mut node, net_events) = begin(&lock, &config, store, identity, replies).await?;
+    let at_home = config.tablets.listen.map(|at| Arc::new(tablets::Tablets::load(lock.home(), at)));
+    node.tablets.clone_from(&at_home);
     node.service.ready("runs");
     let (jobs, jobs_rx) = mpsc::channel(JOBS_MAX);
     let asker = Asker { jobs, call: call.clone(), keys: Mutex::new(lock.home().officers()) };
     let sources = Sources { net: net_events, jobs: jobs_rx, calls, call, stored: stored_rx };
-    let (ended, end) = oneshot::channel::<()>();
-    let serving = server.serve(Arc::new(asker), async {
-        // The driver has ended either way.
-        let _ = end.await;
-    });
+    let asker = Arc::new(asker);
+    let (ended, end) = watch::channel(());
+    // The driver has ended when nobody is left to say so.
+    let over = |mut end: watch::Receiver<()>| async move { while end.changed().await.is_ok() {} };
+    let serving = server.serve(Arc::clone(&asker), over(end.clone()));
+    let tablets = async {
+        if let Some(at_home) = at_home {
+            let phone = config.tablets.phone.as_deref();
+            tablets::serve(at_home, words, phone, asker, over(end)).await;
+        }
+    };
     let driving = async {
         let node = drive(node, sources, stop).await;
         drop(ended);
         node
     };
-    let ((), mut node) = tokio::join!(serving, driving);
+    let ((), (), mut node) = tokio::join!(serving, tablets, driving);
     node.service.stopping();
     close(&mut node).map_err(SetupError::from)?;
     Ok(())

@@ -62,6 +62,10 @@ pub(crate) struct Node {
     pub(crate) board: crate::board::Board,
     pub(crate) bells: crate::bells::Bells,
     pub(crate) callers: crate::callers::Callers,
+    /// The tablets that show the page at home; none where it is not served.
+    pub(crate) tablets: Option<Arc<crate::tablets::Tablets>>,
+    /// Alerts and orders that the page at home shows no more.
+    pub(crate) long_over: BTreeSet<DocTag>,
     pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
     pub(crate) heartbeats: crate::heartbeats::Heartbeats,
@@ -203,6 +207,8 @@ impl Node {
             board,
             bells: crate::bells::Bells::default(),
             callers: crate::callers::Callers::default(),
+            tablets: None,
+            long_over: BTreeSet::new(),
             confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
             heartbeats: parts.heartbeats,

@@ -103,6 +103,8 @@ fn every_variable_stands_over_its_key() {
         ("LINLI_DESK_LOCK_MINUTES", "15"),
         ("LINLI_OPEN_CARD_AFTER_SECONDS", "20"),
         ("LINLI_SILENT_AFTER_SECONDS", "300"),
+        ("LINLI_TABLETS", "10.0.0.5:8080"),
+        ("LINLI_TABLETS_PHONE", "+86 571-88001234"),
         ("LINLI_LOG", "debug"),
         ("LINLI_LOG_FORMAT", "json"),
         ("LINLI_RELAYS", "https://a.example http://10.0.0.1:3340"),
@@ -126,6 +128,8 @@ fn every_variable_stands_over_its_key() {
     assert_eq!(config.mdns, Mdns::Loopback);
     assert_eq!(config.relays_from, RelaysFrom::Configured);
     assert_eq!(config.desk_lock_minutes, Some(15));
+    assert_eq!(config.tablets.listen, Some("10.0.0.5:8080".parse().unwrap()));
+    assert_eq!(config.tablets.phone.as_deref(), Some("+86 571-88001234"));
     assert_eq!(config.api, Some("[::1]:5".parse().unwrap()));
     assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
     let urls: Vec<&str> = config.relays.iter().map(|relay| relay.url.as_str()).collect();
@@ -173,7 +177,12 @@ fn a_mistake_in_the_file_names_file_and_line() {
 
 #[test]
 fn values_that_make_no_sense_are_refused_with_what_to_write() {
-    let cases: [(&str, Variables, &str); 20] = [
+    let cases: [(&str, Variables, &str); 25] = [
+        ("[tablets]\nlisten = \"0.0.0.0:8080\"", &[], "192.168.1.5:8080"),
+        ("[tablets]\nlisten = \"8.8.8.8:8080\"", &[], "192.168.1.5:8080"),
+        ("[tablets]\nlisten = \"192.168.1.5:0\"", &[], "192.168.1.5:8080"),
+        ("[tablets]\nphone = \"call me\"", &[], "telephone number"),
+        ("", &[("LINLI_TABLETS", "tablet")], "192.168.1.5:8080"),
         ("api = \"0.0.0.0:4480\"", &[], "127.0.0.1"),
         ("[[relays]]\nurl = \"relay.example\"", &[], "https://"),
         ("[[relays]]\nurl = \"ftp://relay.example\"", &[], "https://"),

@@ -421,7 +421,8 @@ fn the_specification_describes_every_method_and_code() {
         include_str!("../../docs/spec/control-courier.md"),
         include_str!("../../docs/spec/control-blobs.md"),
         include_str!("../../docs/spec/control-alerts.md"),
-        include_str!("../../docs/spec/control-calls.md")
+        include_str!("../../docs/spec/control-calls.md"),
+        include_str!("../../docs/spec/control-tablets.md")
     );
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();

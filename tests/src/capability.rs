@@ -24,6 +24,8 @@ pub enum Capability {
     Mounts,
     /// A program on the search path, by its command name.
     Program(&'static str),
+    /// A browser and what drives it: Chromium, Node.js, and what `tests/run` installs in `tests/browser`.
+    Browser,
     /// Minutes of time or hundreds of megabytes; always there, but only spent when asked for.
     Patience,
 }
@@ -94,6 +96,17 @@ impl Capability {
                 });
                 return (!found).then(|| format!("the program `{name}` is not installed"));
             }
+            Self::Browser => {
+                let driver =
+                    concat!(env!("CARGO_MANIFEST_DIR"), "/browser/node_modules/playwright-core");
+                if !std::path::Path::new(driver).is_dir() {
+                    return Some(
+                        "there is no tests/browser/node_modules: see tests/run".to_owned(),
+                    );
+                }
+                let programs = ["node", "chromium"].into_iter();
+                return programs.filter_map(|name| Self::Program(name).lack()).next();
+            }
             Self::Patience => return None,
         };
         let (program, arguments) = probe;
@@ -116,6 +129,7 @@ impl Capability {
             Self::Namespaces => "network namespaces".to_owned(),
             Self::Mounts => "mounts".to_owned(),
             Self::Program(name) => format!("the program `{name}`"),
+            Self::Browser => "a browser".to_owned(),
             Self::Patience => "much time".to_owned(),
         }
     }

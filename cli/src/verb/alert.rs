@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use jiff::SignedDuration;
 use linli_node::api::alerts::{AlertAct, AlertAnswer, AlertDial, AlertList, AlertRaise, AlertShow};
@@ -12,6 +14,7 @@ use crate::{
 };
 
 mod ladder;
+mod print;
 mod report;
 pub(super) mod told;
 
@@ -66,6 +69,9 @@ enum Act {
         /// Why, where it is not plain from the alert
         #[arg(long)]
         reason: Option<String>,
+        /// Write it into a new file, to be printed for the police, the fire service or an ambulance
+        #[arg(long, value_name = "FILE")]
+        print: Option<PathBuf>,
     },
     RefuseCard(Which),
 }
@@ -123,9 +129,12 @@ impl Alert {
             Act::FalseAlarm(which) => which.act(context, "false-alarm").await,
             Act::Reopen(which) => which.act(context, "reopen").await,
             Act::CallOff(which) => which.act(context, told::CALL_OFF).await,
-            Act::Card { which, reason } => {
+            Act::Card { which, reason, print } => {
                 let acting = context.acting()?;
                 let request = AlertCard { alert: which.alert, reason, acting };
+                if let Some(file) = print {
+                    return print::print(context, &request, &file).await;
+                }
                 super::card::shown(context, &context.ask(&request).await?).await
             }
             Act::RefuseCard(which) => which.act(context, told::REFUSE_CARD).await,

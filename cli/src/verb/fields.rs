@@ -29,6 +29,43 @@ pub(super) fn lines(context: &Context, parties: &Parties, view: &Value) -> Vec<S
     lines
 }
 
+/// The fields of a view and their values alone, as they stand on paper; those of `first` come first, and also where they
+/// hold nothing.
+pub(super) fn plain(context: &Context, view: &Value, first: &[&str]) -> Vec<(String, String)> {
+    let text = &context.text;
+    let name = |key: &str| printable(&text.word("field", key));
+    let all = ordered(view.get("fields"));
+    let of = |key: &str| all.iter().find(|(field, _)| *field == key).map(|(_, view)| *view);
+    let row = |key: &str, view: Option<&Value>| (name(key), values(context, key, view));
+    let mut rows: Vec<_> = first.iter().map(|key| row(key, of(key))).collect();
+    let rest = all.iter().filter(|(key, _)| !first.contains(&key.as_str()));
+    rows.extend(rest.map(|(key, view)| row(key, Some(view))));
+    for (_, contact) in ordered(view.get("contacts")) {
+        let parts = ordered(Some(contact)).into_iter();
+        let parts: Vec<_> = parts.map(|(key, part)| values(context, key, Some(part))).collect();
+        rows.push((text.say("field-contact", &[]), parts.join(", ")));
+    }
+    rows.extend(ordered(view.get("unknown")).into_iter().map(|(key, view)| row(key, Some(view))));
+    rows
+}
+
+/// All values of a field; where there is none, that.
+fn values(context: &Context, key: &str, view: Option<&Value>) -> String {
+    let text = &context.text;
+    let word = format!("value-{}", key.replace('_', "-"));
+    let values = view.map_or(&[][..], |view| items(view, "values")).iter();
+    let values: Vec<_> = values.map(|one| text.word(&word, &field(one, "value"))).collect();
+    let mut shown = match values.is_empty() {
+        true => text.say("paper-unknown", &[]),
+        false => values.join(" | "),
+    };
+    let withheld = view.and_then(|view| view.get("held_back")?.as_u64()).unwrap_or(0);
+    if withheld > 0 {
+        shown.push_str(&text.say("field-withheld", &[("count", withheld.into())]));
+    }
+    shown
+}
+
 /// What an object holds, in the order in which people expect it.
 fn ordered(object: Option<&Value>) -> Vec<(&String, &Value)> {
     let mut all: Vec<_> =

@@ -92,7 +92,8 @@ fn no_acknowledged_step_of_an_alert_is_lost_when_a_node_is_killed() {
 /// Seats the person: what stands for the PIN.
 fn sits(desk: &Desk) -> Acting {
     let acting = Acting { person: PERSON.to_owned(), pin: "2468".to_owned(), seat: None };
-    let seat = at(desk, async |client| client.call(&SeatTake { acting, own: true }).await).unwrap().seat;
+    let seat =
+        at(desk, async |client| client.call(&SeatTake { acting, own: true }).await).unwrap().seat;
     Acting { person: String::new(), pin: String::new(), seat: Some(seat) }
 }
 

@@ -61,10 +61,12 @@ pub fn view(doc: &Automerge, authors: &impl Authors) -> FieldsView {
     field::view::<LadderOf>(doc, authors)
 }
 
-/// The ladder that an alert of a kind climbs; none where there is none of this elder.
+/// The ladder that an alert of a kind climbs; none where there is none of this elder. What is no emergency climbs
+/// none that was written for others: that may dial 120.
 pub fn ladder(view: &FieldsView, kind: AlertKind) -> Option<Ladder> {
     let stated = |value: &&Stated| value.by.iter().any(|by| may_write(by.author.kind));
-    [LadderOf::Kind(kind), LadderOf::Others].into_iter().find_map(|of| {
+    let others = kind.is_emergency().then_some(LadderOf::Others);
+    [LadderOf::Kind(kind)].into_iter().chain(others).find_map(|of| {
         let values = view.fields.get(of.key())?.values.iter();
         together(values.filter(stated).filter_map(|s| read(s.value.as_str())))
     })

@@ -34,7 +34,7 @@ pub struct Report {
     pub unanswered: usize,
     /// Those that are not resolved.
     pub open: usize,
-    /// How many of each kind.
+    /// How many of each kind; those that are no emergency count for nothing else here.
     pub kinds: BTreeMap<AlertKind, usize>,
     /// How they ended.
     pub outcomes: BTreeMap<Outcome, usize>,
@@ -59,11 +59,14 @@ pub fn report<'a>(alerts: impl Iterator<Item = &'a AlertView>) -> Report {
         let Some(raised) = first(view, |fact| matches!(fact, AlertFact::Raised { .. })) else {
             continue;
         };
-        report.alerts += 1;
-        report.open += usize::from(view.resolved.is_none());
         if let Some(kind) = view.what {
             *report.kinds.entry(kind).or_default() += 1;
         }
+        if !view.what.is_none_or(AlertKind::is_emergency) {
+            continue;
+        }
+        report.alerts += 1;
+        report.open += usize::from(view.resolved.is_none());
         if let Some(outcome) = view.outcome {
             *report.outcomes.entry(outcome).or_default() += 1;
         }

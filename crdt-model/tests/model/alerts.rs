@@ -345,9 +345,14 @@ fn a_report_counts_answers_and_leaves_drills_out() {
     views.push(view(9_000, Some(8_000), false));
     views.push(view(1_000, None, false));
     views.push(view(1_000, Some(9_000_000), true));
+    // Who asked to be called was in no need.
+    let mut call = view(1_000, None, false);
+    call.what = Some(AlertKind::Call);
+    views.push(call);
     let report = alert::report::report(views.iter());
     assert_eq!((report.alerts, report.drills, report.unanswered, report.open), (10, 1, 1, 1));
     assert_eq!((report.kinds[&AlertKind::Fall], report.outcomes[&Outcome::Helped]), (10, 9));
+    assert_eq!(report.kinds[&AlertKind::Call], 1);
     let times = report.acknowledged.unwrap();
     assert_eq!((times.count, times.p50_ms), (9, 4_000));
     assert_eq!((times.p90_ms, times.p99_ms), (2 * MINUTE_MS, 2 * MINUTE_MS));

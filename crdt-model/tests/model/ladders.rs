@@ -353,6 +353,25 @@ fn ladders_written_apart_are_all_climbed_until_somebody_chooses() {
 }
 
 #[test]
+fn who_asks_to_be_called_is_told_at_the_desk_alone() {
+    let common = Ladder::common(AlertKind::Call);
+    assert_eq!(common.steps, [step(0, LadderAct::DutyDesk)]);
+    let hub = node(1, PartyKind::Household, None);
+    let people = directory(&[&hub]);
+    let mut doc = hub.doc();
+    plan::set(&mut doc, LadderOf::Others, &ladder()).unwrap();
+    commit(&mut doc, 1);
+    let view = plan::view(doc.document(), &people);
+    assert_eq!(plan::ladder(&view, AlertKind::Button), Some(ladder()));
+    assert_eq!(plan::ladder(&view, AlertKind::Call), None);
+    let own = Ladder::new(vec![step(1, LadderAct::Neighbour)], 0).unwrap();
+    plan::set(&mut doc, LadderOf::Kind(AlertKind::Call), &own).unwrap();
+    commit(&mut doc, 2);
+    let view = plan::view(doc.document(), &people);
+    assert_eq!(plan::ladder(&view, AlertKind::Call), Some(own));
+}
+
+#[test]
 fn each_kind_has_the_word_that_documents_have() {
     for kind in AlertKind::ALL {
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());

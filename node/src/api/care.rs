@@ -223,7 +223,7 @@ pub struct OfferAnswer {
 pub struct OfferList {}
 
 /// Asks for a service.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct OrderNew {
     /// The elder.
     pub elder: String,
@@ -265,7 +265,7 @@ pub struct OrderShow {
 }
 
 /// Does something with an order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct OrderAct {
     /// The order.
     pub order: String,

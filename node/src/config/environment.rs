@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, RelaysFrom, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 17] = [
+pub const VARIABLES: [(&str, &str); 19] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
     ("LINLI_ROTATE_DAYS", "rotate_days"),
@@ -15,6 +15,8 @@ pub const VARIABLES: [(&str, &str); 17] = [
     ("LINLI_DESK_LOCK_MINUTES", "desk_lock_minutes"),
     ("LINLI_OPEN_CARD_AFTER_SECONDS", "open_card_after_seconds"),
     ("LINLI_SILENT_AFTER_SECONDS", "silent_after_seconds"),
+    ("LINLI_TABLETS", "tablets.listen"),
+    ("LINLI_TABLETS_PHONE", "tablets.phone"),
     ("LINLI_LOG", "log.filter"),
     ("LINLI_LOG_FORMAT", "log.format"),
     ("LINLI_RELAYS", "relays.url"),
@@ -104,6 +106,12 @@ impl Environment {
         }
         if let Some(after) = self.value("LINLI_SILENT_AFTER_SECONDS", "seconds such as 600")? {
             config.silent_after_seconds = Some(after);
+        }
+        if let Some(listen) = self.value("LINLI_TABLETS", "an address such as 192.168.1.5:8080")? {
+            config.tablets.listen = Some(listen);
+        }
+        if let Some(phone) = self.text("LINLI_TABLETS_PHONE")? {
+            config.tablets.phone = Some(phone.to_owned());
         }
         if let Some(filter) = self.text("LINLI_LOG")? {
             filter.clone_into(&mut config.log.filter);

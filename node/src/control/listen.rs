@@ -17,7 +17,7 @@ use tokio::{
 use super::limits::{MAX_CONNECTIONS, REQUEST_TIMEOUT, STOP_TIMEOUT};
 
 /// Serves a listener until `stop` turns true; requests under way then have [`STOP_TIMEOUT`] to end.
-pub(super) async fn serve<L: Listener>(
+pub(crate) async fn serve<L: Listener>(
     mut listener: L,
     router: Router,
     mut stop: watch::Receiver<bool>,

@@ -188,9 +188,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 }
 
 /// An error on its way out.
-struct Refusal {
-    status: StatusCode,
-    error: ApiError,
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) error: ApiError,
 }
 
 impl From<ApiError> for Refusal {

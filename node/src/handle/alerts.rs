@@ -98,8 +98,9 @@ pub(crate) fn raise_cause(
             None => raised,
         }
     };
-    // Nobody needs to read the card in a drill.
-    let card = if event.drill { None } else { cards::key(node, elder, space) };
+    // Nobody needs to read the card in a drill, or to call somebody back.
+    let reads = !event.drill && event.what.is_emergency();
+    let card = if reads { cards::key(node, elder, space) } else { None };
     let with_card = fact(node, card.clone());
     let whole = match facts::add_urgent(node, space, &name, person, with_card) {
         // Whatever it is that keeps the card from being opened, somebody must come.

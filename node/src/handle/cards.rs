@@ -11,7 +11,7 @@ use linli_core::authority::{Grant, Member, Owner, Right, StandingGrant};
 use linli_core::engine::{Acting, Authored, Edit};
 use linli_core::recovery::Record;
 use linli_core::space::Space;
-use linli_model::alert::{AlertFact, AlertView, CardKey, CardView, Position, Stage};
+use linli_model::alert::{AlertFact, AlertKind, AlertView, CardKey, CardView, Position, Stage};
 use linli_model::card::{self, CardField, CardPlace, SheetId};
 use linli_model::document::DocumentName;
 use linli_model::event::FactId;
@@ -430,6 +430,10 @@ fn read_in(
         let message = "this alert is closed, and the card with it";
         return Err(ApiError::new(Code::Conflict, message));
     };
+    if !view.what.is_none_or(AlertKind::is_emergency) {
+        let message = "somebody asks to be called, which opens no card";
+        return Err(ApiError::new(Code::Forbidden, message));
+    }
     let elder = alerts::elder(&view).ok_or_else(|| not_found("this alert is about no elder"))?;
     let position = position::told(node, document);
     let cards = match legible(node, elder, Some(document)) {
@@ -519,7 +523,9 @@ fn seen(node: &Node, document: DocTag, elder: Uuid, view: &AlertView) -> Seen {
     Seen {
         elder,
         round: view.round,
-        open: !view.drill && !matches!(view.stage, Stage::Nothing | Stage::Resolved),
+        open: !view.drill
+            && view.what.is_none_or(AlertKind::is_emergency)
+            && !matches!(view.stage, Stage::Nothing | Stage::Resolved),
         card: view.card.clone(),
         answer_at_ms: view.card.refused.is_none().then_some(answer_at_ms),
         sent: BTreeSet::new(),

@@ -35,6 +35,17 @@ use crate::views;
 const ACCESS_MS: u64 = 30 * DAY_MS;
 
 pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
+    let nonce = node.draw_uuid();
+    begin(node, request, nonce)
+}
+
+/// The id of the order that this node opens with a nonce.
+pub(super) fn id(node: &Node, nonce: Uuid) -> Uuid {
+    order::order_id(linli_model::author::NodeId(node.core.node().0), nonce)
+}
+
+/// Opens an order, whose id comes from the nonce.
+pub(super) fn begin(node: &mut Node, request: OrderNew, nonce: Uuid) -> Outcome<OrderAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let service = catalogue::service(&request.service)
         .or_else(|| catalogue::find(&request.service))
@@ -55,8 +66,7 @@ pub(crate) fn new(node: &mut Node, request: OrderNew) -> Outcome<OrderAnswer> {
         addresses: addresses(node, elder),
         note: (!request.note.is_empty()).then(|| Private::new(request.note.clone())),
     };
-    let nonce = node.draw_uuid();
-    let id = order::order_id(linli_model::author::NodeId(node.core.node().0), nonce);
+    let id = id(node, nonce);
     // Whoever offers an order lets its provider in.
     let grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Steward, spaces::ORDER);
     let (space, authored) = spaces::begin(node, spaces::ORDER, grants)?;

@@ -11,6 +11,7 @@ use linli_node::config::{Config, Mdns};
 use linli_node::control::Client;
 use linli_node::home::Home;
 use linli_node::setup::{self, NewCommunity};
+use linli_node::tablets::Words;
 use linli_replica::certificate::PartyKind;
 
 /// The word with which this program runs a node in a process of its own.
@@ -31,7 +32,15 @@ pub(crate) fn serve(path: &Path) {
     };
     let lock = Home::open(path).unwrap().lock().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(linli_node::run(lock, config, PASSPHRASE, std::future::pending())).unwrap();
+    runtime
+        .block_on(linli_node::run(
+            lock,
+            config,
+            &Words::default(),
+            PASSPHRASE,
+            std::future::pending(),
+        ))
+        .unwrap();
 }
 
 /// A node in a process of its own.

@@ -92,7 +92,7 @@ fn owner(context: &Context, parties: &Parties, view: &Value) -> String {
     context.text.say("alert-owner", &arguments)
 }
 
-fn happened(context: &Context, parties: &Parties, entry: &Value) -> String {
+pub(super) fn happened(context: &Context, parties: &Parties, entry: &Value) -> String {
     let text = &context.text;
     let body = entry.get("body").unwrap_or(&Value::Null);
     let author = entry.get("author").unwrap_or(&Value::Null);

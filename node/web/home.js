@@ -1,0 +1,290 @@
+"use strict";
+
+// The page at home. A press is kept here until the hub says that it has it; what the hub says is kept too, so that the page shows it
+// when it is opened and the hub is away.
+
+const ROOT = document.documentElement;
+const AWAY_AFTER_MS = 6000; // so long a hub may take until the page says that it does not answer
+const ASK_TIMEOUT_MS = 30000; // longer than the hub waits for news
+const AGAIN_MS = 2000;
+const SAID_MS = 60000;
+const KINDS = ["help", "meal", "call"];
+
+const store = {
+  get(key, otherwise) {
+    try { return JSON.parse(localStorage.getItem(`linli-${key}`)) ?? otherwise; } catch { return otherwise; }
+  },
+  set(key, value) {
+    try { localStorage.setItem(`linli-${key}`, JSON.stringify(value)); } catch { /* the page goes on without */ }
+  },
+};
+
+let language = store.get("language", "zh");
+let known = store.get("known", { elders: [], requests: [] });
+let phone = store.get("phone", ROOT.dataset.phone);
+let unsent = store.get("unsent", []);
+let seen = null;
+let away = false;
+let sending = false;
+let silence;
+
+const say = (key) => WORDS[language][key] ?? key;
+const byId = (id) => document.getElementById(id);
+
+function element(tag, text, attributes = {}) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+// Not crypto.randomUUID: browsers have that only where the connection is encrypted.
+function drawId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+// Says it aloud, and for a minute above the buttons, where room is kept for it: nothing moves under a finger.
+function speak(text) {
+  byId("said").textContent = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => { byId("said").textContent = ""; }, SAID_MS);
+  if (!("speechSynthesis" in window)) return;
+  const spoken = new SpeechSynthesisUtterance(text);
+  spoken.lang = language === "zh" ? "zh-CN" : "en";
+  spoken.rate = 0.9;
+  speechSynthesis.cancel();
+  speechSynthesis.speak(spoken);
+}
+
+const nameOf = (id) => known.elders.find(({ elder }) => elder === id)?.name ?? "";
+const clock = (ms) => new Date(ms).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+
+// ---- what is shown
+
+function showElders() {
+  // Buttons that stay stay: what a finger or the keyboard is on does not move.
+  const shown = JSON.stringify([language, known.elders]);
+  if (byId("elders").dataset.shown === shown) return;
+  byId("elders").dataset.shown = shown;
+  byId("elders").replaceChildren(...known.elders.map(({ elder, name }) => {
+    const column = element("section", "", { class: "elder", "aria-label": name });
+    column.append(element("h2", name, { class: "name" }));
+    for (const kind of KINDS) {
+      const button = element("button", say(kind), { type: "button", class: kind });
+      if (known.elders.length > 1) button.setAttribute("aria-label", `${say(kind)} ${name}`);
+      button.addEventListener("click", () => press(kind, elder));
+      column.append(button);
+    }
+    return column;
+  }));
+}
+
+function line(request) {
+  const open = !["done", "cancelled"].includes(request.stage);
+  const item = element("li", "", open ? { class: "open" } : {});
+  const name = known.elders.length > 1 ? ` ${nameOf(request.elder)}` : "";
+  item.append(element("div", `${say(request.kind)}${name} ${clock(request.at_ms)}`, { class: "what" }));
+  item.append(element("div", stageOf(request), { class: "stage" }));
+  if (request.who) {
+    const role = request.role ? `${say(`role-${request.role}`)} ` : "";
+    const since = request.stage_ms ? ` ${clock(request.stage_ms)}` : "";
+    item.append(element("div", `${role}${request.who}${since}`));
+  }
+  if (request.may_cancel) {
+    const key = request.kind === "help" ? "cancel-help" : "cancel";
+    const button = element("button", say(key), { type: "button", "data-of": request.request });
+    button.addEventListener("click", () => cancel(request));
+    item.append(button);
+  }
+  return item;
+}
+
+const stageOf = ({ kind, stage }) => say(stage.startsWith("not-") ? stage : `${kind}-${stage}`);
+
+function showRequests() {
+  const waiting = unsent.filter(({ cancelled }) => !cancelled).map((press) => ({
+    request: press.press, kind: press.kind, elder: press.elder, at_ms: press.at_ms,
+    stage: press.unstored ? "not-stored" : "not-sent", may_cancel: true,
+  }));
+  const all = [...waiting, ...known.requests];
+  const shown = JSON.stringify([language, known.elders, all]);
+  if (byId("requests").dataset.shown === shown) return;
+  byId("requests").dataset.shown = shown;
+  const focused = document.activeElement?.dataset?.of;
+  byId("requests").replaceChildren(...all.map(line));
+  if (focused) document.querySelector(`[data-of="${focused}"]`)?.focus();
+  byId("progress").hidden = all.length === 0;
+}
+
+function showAway() {
+  const silent = away || unsent.some(({ at_ms }) => Date.now() - at_ms > AWAY_AFTER_MS);
+  const key = away ? "away" : "unsent";
+  const shown = silent ? `${language} ${key} ${phone}` : "";
+  if (byId("away").dataset.shown === shown) return;
+  byId("away").dataset.shown = shown;
+  byId("away").hidden = !silent;
+  byId("away").replaceChildren();
+  if (!silent) return;
+  byId("away").append(`${say(key)} ${say("call-phone")} `, element("a", phone, { href: `tel:${phone.replace(/[^0-9+]/g, "")}` }));
+}
+
+function show() {
+  ROOT.lang = language === "zh" ? "zh-CN" : "en";
+  document.title = say("title");
+  byId("title").textContent = say("title");
+  byId("progress-title").textContent = say("progress");
+  const other = language === "zh" ? "en" : "zh";
+  byId("language").textContent = WORDS[other].language;
+  byId("language").lang = other;
+  byId("language").hidden = false;
+  // Until this page knows for whom it asks, the plain button asks for everybody.
+  byId("plain").hidden = known.elders.length > 0;
+  showElders();
+  showRequests();
+  showAway();
+}
+
+// ---- what is pressed
+
+function press(kind, elder) {
+  // A second tap before the first arrived is the same press.
+  if (!unsent.some((one) => one.kind === kind && one.elder === elder && !one.cancelled)) {
+    unsent.push({ press: drawId(), kind, elder, at_ms: Date.now() });
+    store.set("unsent", unsent);
+  }
+  speak(say(`${kind}-pressed`));
+  show();
+  send();
+}
+
+function cancel({ request, kind }) {
+  const waiting = unsent.find(({ press }) => press === request);
+  // It may have arrived without our hearing of it, so the hub is told in any case.
+  if (waiting) waiting.cancelled = true;
+  else if (!unsent.some(({ press }) => press === request)) unsent.push({ press: request, kind, cancelled: true, at_ms: Date.now() });
+  store.set("unsent", unsent);
+  speak(say(`${kind}-cancelled`));
+  show();
+  send();
+}
+
+// Ends a request that is not answered in time.
+function patience() {
+  const controller = new AbortController();
+  const timer = setTimeout(() => { controller.late = true; controller.abort(); }, ASK_TIMEOUT_MS);
+  return { controller, end: () => clearTimeout(timer) };
+}
+
+async function post(path, body) {
+  const { controller: { signal }, end } = patience();
+  const headers = { "Content-Type": "application/json" };
+  try {
+    return await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  } finally {
+    end();
+  }
+}
+
+// Sends what is kept, the oldest first, and forgets it when the hub has it.
+async function send() {
+  if (sending) return;
+  sending = true;
+  try {
+    for (const one of [...unsent]) {
+      const back = one.cancelled;
+      const taken = back
+        ? await post("/cancel", { request: one.press })
+        : await post("/press", { press: one.press, kind: one.kind, elder: one.elder });
+      if (taken.status === 401) return strange();
+      // A press is kept whatever the hub says against it; what cannot be taken back any more is told by its stage.
+      if (!taken.ok && (!back || taken.status >= 500 || taken.status === 429)) continue;
+      const stored = back || (await taken.json()).stored;
+      // It may have been taken back while it was on its way.
+      if (stored && back === one.cancelled) {
+        unsent = unsent.filter((other) => other !== one);
+        seen = null;
+        asking?.abort();
+      } else {
+        one.unstored = !stored;
+      }
+      store.set("unsent", unsent);
+    }
+  } catch { /* the hub is away: again soon */ } finally {
+    sending = false;
+    show();
+  }
+}
+
+// ---- what the hub says
+
+let asking = null;
+
+function tell(before, after) {
+  for (const request of after.requests) {
+    const old = before.requests.find((one) => one.request === request.request);
+    if (old && old.stage !== request.stage) speak(`${say(request.kind)} ${stageOf(request)} ${request.who ?? ""}`);
+  }
+}
+
+// This tablet is paired no more: it keeps nothing of this home but what was not sent.
+function strange() {
+  known = { elders: [], requests: [] };
+  store.set("known", known);
+  location.replace("/pair");
+}
+
+async function ask() {
+  const late = setTimeout(() => { if (seen === null) { away = true; show(); } }, AWAY_AFTER_MS);
+  const { controller, end } = patience();
+  asking = controller;
+  try {
+    const { signal } = controller;
+    const answer = await fetch(seen ? `/state?seen=${seen}` : "/state", { signal, cache: "no-store" });
+    if (answer.status === 401) return strange();
+    if (!answer.ok) throw new Error(`${answer.status}`);
+    const news = await answer.json();
+    if (news.version !== ROOT.dataset.version && unsent.length === 0 && store.get("version", "") !== news.version) {
+      store.set("version", news.version);
+      location.reload();
+    }
+    tell(known, news.state);
+    ({ seen, phone, state: known } = news);
+    away = false;
+    store.set("known", known);
+    store.set("phone", phone);
+    show();
+    return 0;
+  } catch {
+    if (controller.signal.aborted && !controller.late) return 0;
+    away = true;
+    seen = null;
+    show();
+    return AGAIN_MS;
+  } finally {
+    clearTimeout(late);
+    end();
+  }
+}
+
+async function follow() {
+  for (;;) {
+    const pause = await ask();
+    if (pause === undefined) return;
+    if (pause > 0) await new Promise((resolve) => { setTimeout(resolve, pause); });
+  }
+}
+
+byId("language").addEventListener("click", () => {
+  language = language === "zh" ? "en" : "zh";
+  store.set("language", language);
+  show();
+});
+setInterval(() => { if (unsent.length > 0) send(); showAway(); }, AGAIN_MS);
+window.addEventListener("online", () => { asking?.abort(); send(); });
+show();
+send();
+follow();
