@@ -3,6 +3,7 @@
 //! What is expected of the nodes is worked out from the input files and from what this driver did, never
 //! from what the nodes say; a check that compared nothing has failed.
 
+mod call;
 mod check;
 mod courier;
 mod day;

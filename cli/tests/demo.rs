@@ -99,6 +99,7 @@ breaks! {
     break_who_hears: ["leaves-when-held", "ladder-climbs-alone"],
     break_what_is_done: [
         "network-is-cut-off",
+        "caller-is-answered",
         "killed-loses-nothing",
         "alerts-resolved-by-name",
         "order-called-back",

@@ -139,6 +139,21 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
             files::save(node, read(body)?, asked).map(Reply::Work)
         }
         "order.photo.remove" => answer(node, body, files::remove),
+        "seat.take" => answer(node, body, seat::take),
+        "seat.leave" => answer(node, body, seat::leave),
+        "courier.list" => courier::list(read(body)?).map(Reply::Work),
+        "courier.pack" => courier::pack(node, read(body)?).map(Reply::Work),
+        "courier.unpack" => courier::unpack(node, read(body)?).map(Reply::Work),
+        "audit.list" => audit::list(node, body),
+        "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
+        "audit.export" => audit::export(node, body),
+        _ => alarm(node, method, body),
+    }
+}
+
+/// The methods of alerts, and of calls and places that belong to them.
+fn alarm(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
+    match method {
         "alert.raise" => urgent(node, body, alerts::raise),
         "alert.list" => reading(node, body, What::Listed, alerts::list),
         "alert.show" => reading(node, body, What::Read, alerts::show),
@@ -152,14 +167,6 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "alert.dial" => urgent(node, body, dial::dial),
         "call.note" => answer(node, body, calls::note),
         "call.list" => reading(node, body, What::Listed, calls::list),
-        "seat.take" => answer(node, body, seat::take),
-        "seat.leave" => answer(node, body, seat::leave),
-        "courier.list" => courier::list(read(body)?).map(Reply::Work),
-        "courier.pack" => courier::pack(node, read(body)?).map(Reply::Work),
-        "courier.unpack" => courier::unpack(node, read(body)?).map(Reply::Work),
-        "audit.list" => audit::list(node, body),
-        "audit.verify" => Ok(Reply::Work(audit::verify(node, &read(body)?))),
-        "audit.export" => audit::export(node, body),
         _ => at_home(node, method, body),
     }
 }

@@ -30,6 +30,7 @@ demo-visit = Step 5. The provider arrives at the door: only its link to the one 
 demo-confirmed = The hub confirmed the order by itself; now the provider may begin.
 demo-not-yet = On the way out: not yet, { $entries } entries are nowhere but on this device.
 demo-may-leave = The hub holds them: the provider may leave.
+demo-called = An elder without a hub telephoned the centre: it knew who calls, opened the card, and a named person saw it through.
 demo-ladder = The siren is due in { $seconds } s, where nobody takes care.
 demo-heals = Step 6. Everything heals, but the hub's link is slow, with 30 days of readings and a photo of 20 MB behind it.
 demo-alert-first = The alert is at the centre while { $left } % of the photo is still to come.

@@ -30,6 +30,7 @@ demo-visit = 第五步。服务商到了门口：只恢复它与这一家网关�
 demo-confirmed = 网关自行确认了订单；服务商可以开始服务。
 demo-not-yet = 准备离开：还不行，有 { $entries } 条记录只在这台设备上。
 demo-may-leave = 网关已保存：服务商可以离开。
+demo-called = 一位没有主机的老人给中心打来电话：中心认出来电者，打开急救卡，由具名人员办结。
 demo-ladder = 若无人处理，{ $seconds } 秒后警笛响起。
 demo-heals = 第六步。一切恢复，但网关的链路很慢，后面排着 30 天的读数和 20 MB 的照片。
 demo-alert-first = 警报已到中心，而照片还有 { $left } % 未到。

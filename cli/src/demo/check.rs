@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The name of every check, in the order they are made; also what `--break` takes.
-pub(crate) const CHECKS: [&str; 30] = [
+pub(crate) const CHECKS: [&str; 31] = [
     "network-is-cut-off",
     "numbers-agree",
     "rows-become-elders",
@@ -16,6 +16,7 @@ pub(crate) const CHECKS: [&str; 30] = [
     "order-under-offer",
     "glucose-is-one-alert",
     "button-is-another",
+    "caller-is-answered",
     "killed-loses-nothing",
     "leaves-when-held",
     "order-is-done",

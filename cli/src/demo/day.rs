@@ -33,6 +33,7 @@ enum Step {
     Registers,
     Discovery,
     Offline,
+    Call,
     Kills,
     Visit,
     Ladder,
@@ -44,11 +45,12 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::SetUp,
         Self::Registers,
         Self::Discovery,
         Self::Offline,
+        Self::Call,
         Self::Kills,
         Self::Visit,
         Self::Ladder,
@@ -121,6 +123,7 @@ impl<'a> Day<'a> {
                 Step::Registers => self.registers().await?,
                 Step::Discovery => self.discovery().await?,
                 Step::Offline => self.offline().await?,
+                Step::Call => self.call().await?,
                 Step::Kills if self.needs("killed-loses-nothing") => self.kills().await?,
                 Step::Visit => self.visit().await?,
                 Step::Ladder if self.needs("ladder-climbs-alone") => self.ladder().await?,

@@ -15,6 +15,9 @@ use super::markers::REGISTERED;
 const NORTH: &[u8] = include_bytes!("../../../crdt-model/data/registers/register-north.csv");
 const WEST: &[u8] = include_bytes!("../../../crdt-model/data/registers/register-west.csv");
 
+/// The telephone of who borrows a number in the centre's register.
+pub(crate) const BORROWER_PHONE: &str = "13900000002";
+
 /// A pair of elders, the lower id first.
 pub(crate) type Pair = (String, String);
 
@@ -70,7 +73,7 @@ impl Inputs {
             "{north}B90001,{REGISTERED},男,1949-02-11,{lent_west},13900000001,莲湖区桃园路街道 9号楼,独居,自费,0 完好,\r\n"
         );
         let west = format!(
-            "{west}X90001,毕借号,女,1951.7.9,{lent_north},13900000002,莲湖区桃园路街道 10号楼,独居,自费,能力完好,\r\n"
+            "{west}X90001,毕借号,女,1951.7.9,{lent_north},{BORROWER_PHONE},莲湖区桃园路街道 10号楼,独居,自费,能力完好,\r\n"
         );
         let (west, _, wrong) = GB18030.encode(&west);
         if wrong {
