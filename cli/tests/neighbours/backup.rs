@@ -57,6 +57,31 @@ fn a_restored_hub_shows_what_it_had_and_writes_on_without_a_fork() {
     restored.stop();
 }
 
+#[test]
+fn a_restored_hub_does_not_leave_with_what_nobody_has() {
+    let folder = folder();
+    let (mut centre, mut hub) = centre_and_hub(folder.path());
+    let elder = add_elder(&hub, "王秀英");
+    sees(&centre, &elder);
+    hub.await_answer(&["leave"], |left| (left["may_leave"] == true).then_some(()));
+    centre.stop();
+    hub.ask(&["elder", "edit", &elder, "phone", PHONE]);
+    let backup = folder.path().join("backup");
+    hub.ask(&["backup", backup.to_str().unwrap()]);
+    hub.kill();
+
+    let mut restored = Site::at(folder.path().join("restored"), None);
+    restored.ask(&["restore", backup.to_str().unwrap()]);
+    restored.configure(LOOPBACK);
+    restored.up();
+    let left = restored.run(&["leave"]).answer();
+    assert_eq!(left["may_leave"], false, "{left}");
+    assert!(left["waiting_entries"].as_u64() > Some(0), "{left}");
+    centre.up();
+    reaches(&centre, PHONE, &elder);
+    restored.await_answer(&["leave"], |left| (left["may_leave"] == true).then_some(()));
+}
+
 /// Waits until a node finds the elder, and nobody else, by a telephone number.
 fn reaches(node: &Desk, phone: &str, elder: &str) {
     node.await_answer(&["elder", "list", phone], |page| {

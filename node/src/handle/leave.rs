@@ -3,7 +3,7 @@
 use linli_core::authority::Prune;
 use linli_replica::id::{BlobId, NodeId};
 
-use super::network::{Own, own_documents};
+use super::network::{Own, own_documents, own_former};
 use super::{Outcome, now_known};
 use crate::api::network::{Leave, LeaveAnswer};
 use crate::node::{Node, now, world};
@@ -19,7 +19,8 @@ pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
     let peers = directory.nodes().map(|(id, _)| *id).filter(|id| directory.admits(id, at).is_ok());
     let peers: Vec<NodeId> = peers.collect();
     let (mut waiting_entries, mut budget) = (0, COMPARED_AT_ONCE);
-    for own in own_documents(node) {
+    let written = [own_documents(node), own_former(node)].concat();
+    for own in written {
         let safe = nth(peers.iter().map(|peer| own.held_by(node, peer)), copies);
         let missing = missing(node, &own);
         let stood_for =

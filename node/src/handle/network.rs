@@ -179,6 +179,7 @@ pub(crate) fn warnings(node: &Node) -> Vec<String> {
 }
 
 /// A document this node has written to: its log there, and how far.
+#[derive(Clone)]
 pub(super) struct Own {
     pub(super) document: DocTag,
     pub(super) log: LogKey,
@@ -201,6 +202,32 @@ pub(super) fn own_documents(node: &mut Node) -> Vec<Own> {
         }
     }
     own
+}
+
+/// Lists the documents this node wrote to in logs that it left: before it was restored, or seen twice.
+pub(super) fn own_former(node: &mut Node) -> Vec<Own> {
+    let me = node.core.node();
+    let mut former = Vec::new();
+    for space in node.core.spaces().collect::<Vec<_>>() {
+        let world = world(&node.replica, &node.store);
+        let Ok(Outline { log: present, members, .. }) = node.core.outline(world, space) else {
+            continue;
+        };
+        let mut others = Vec::new();
+        for (document, _) in world.index.documents(&space) {
+            let logs = world.index.frontier(&document).unwrap_or_default().0.into_iter();
+            others.extend(logs.filter(|(log, _)| *log != present).filter_map(|(log, tips)| {
+                let sequence = tips.last()?.sequence;
+                Some(Own { document, log, sequence, members: Arc::clone(&members) })
+            }));
+        }
+        let mine = node.core.glance(world, space, |space| {
+            others.retain(|own| space.writer(&own.log) == Some(me));
+            others
+        });
+        former.extend(mine.unwrap_or_default());
+    }
+    former
 }
 
 impl Own {

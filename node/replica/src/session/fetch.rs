@@ -200,7 +200,7 @@ impl Fetch {
         while let Some((key, _)) = self.asked.pop_first() {
             world.asked.remove(&key);
             // What else the peer offered of it is looked at again.
-            if world.policy.prunes && self.offers.contains_key(&key) {
+            if self.offers.contains_key(&key) {
                 let [_, slow] = &mut self.fresh;
                 slow.push_back(key);
             }
