@@ -96,10 +96,7 @@ impl Core {
         let due = match self.spaces.get(&tag).ok_or(CoreError::NoSuchSpace)? {
             Slot::Loaded(space) => due(world, space, me, &held),
             // Looked at without being kept: all spaces are, one after the other.
-            Slot::Stored(stored) if stored.kept.is_empty() => {
-                due(world, &Space::from_record(&stored.record, world.directory)?, me, &held)
-            }
-            Slot::Stored(_) => due(world, self.space_mut(world.directory, tag)?, me, &held),
+            Slot::Stored(stored) => due(world, &stored.open(world.directory)?, me, &held),
         };
         let mut draft = Draft::new(world);
         for epoch in due {
