@@ -105,6 +105,13 @@ fn what_is_on_its_way_to_disk_is_judged_anew_too() {
     holds(&part(100_057, &keep));
 }
 
+/// A recovered space was opened at a node whose disk was full: the record of the recovery was lost, and the node read on by
+/// the keys, until it was restarted.
+#[test]
+fn nobody_reads_by_a_recovery_of_which_the_space_has_no_record() {
+    holds(&part(1_000_375, &[60, 65, 76, 78]));
+}
+
 /// A grant arrived, and the disk refused the record that says so; then it refused something of the node's own, too, and the
 /// node forgot the grant until it was restarted.
 #[test]

@@ -19,7 +19,7 @@ use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, VerifiedPage};
 use linli_replica::frontier::Tip;
 use linli_replica::held::Held;
-use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
@@ -228,6 +228,8 @@ struct Unsettled {
     doubtful: bool,
     /// What it gives, where it is a letter.
     given: Option<Arc<giving::Given>>,
+    /// The keys that officers recovered, where it is the record of that.
+    recovered: BTreeSet<EpochId>,
 }
 
 #[derive(Debug)]
@@ -402,6 +404,10 @@ impl Core {
     pub fn lost(&mut self, entries: &[Entry], record: impl Fn(SpaceTag) -> Option<Vec<u8>>) {
         let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
         let me = self.keys.id();
+        // Nobody reads by a recovery of which the space has no record.
+        let is_lost = |own: &&Unsettled| entries.iter().any(|entry| entry.id() == own.entry.id());
+        let lost = self.unsettled.values().flatten().filter(is_lost);
+        let unread = lost.flat_map(|own| own.recovered.iter().copied()).collect();
         self.open.clear();
         self.inbox_changed = true;
         for own in self.unsettled.values_mut().flatten() {
@@ -411,7 +417,7 @@ impl Core {
             let Some(slot) = self.spaces.remove(&tag) else { continue };
             let Some(value) = record(tag) else { continue };
             // Something sealed under a key of what is forgotten may still become durable.
-            let kept = match slot {
+            let mut kept = match slot {
                 Slot::Loaded(former) => {
                     let authority = former.authority_document();
                     let acts = entries.iter().filter(|e| e.header().document == authority);
@@ -421,6 +427,7 @@ impl Core {
                 }
                 Slot::Stored(former) => former.kept,
             };
+            kept.forget(&unread);
             let stored = StoredSpace { kept, ..StoredSpace::new(value) };
             self.spaces.insert(tag, Slot::Stored(stored));
         }

@@ -81,6 +81,11 @@ impl Kept {
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.names.is_empty() && self.certificates.is_empty()
     }
+
+    /// Forgets keys.
+    pub(crate) fn forget(&mut self, epochs: &BTreeSet<EpochId>) {
+        self.keys.retain(|epoch, _| !epochs.contains(epoch));
+    }
 }
 
 /// A space's record cannot be read.
