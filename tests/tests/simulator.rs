@@ -104,3 +104,21 @@ fn what_is_on_its_way_to_disk_is_judged_anew_too() {
     let keep = [12, 19, 27, 28, 29, 34, 40, 41, 43, 49, 70, 71, 72, 73, 74, 77, 78, 79];
     holds(&part(100_057, &keep));
 }
+
+/// A recovered space was opened at a node whose disk was full: the record of the recovery was lost, and the node read on by
+/// the keys, until it was restarted.
+#[test]
+fn nobody_reads_by_a_recovery_of_which_the_space_has_no_record() {
+    holds(&part(1_000_375, &[60, 65, 76, 78]));
+}
+
+/// A grant arrived, and the disk refused the record that says so; then it refused something of the node's own, too, and the
+/// node forgot the grant until it was restarted.
+#[test]
+fn what_others_signed_outlives_a_failing_disk() {
+    let keep = [
+        6, 7, 12, 66, 74, 81, 82, 87, 97, 100, 103, 104, 105, 107, 109, 110, 111, 112, 113, 114,
+        116, 117, 118, 119,
+    ];
+    holds(&part(100_032, &keep));
+}

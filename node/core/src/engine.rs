@@ -19,7 +19,7 @@ use linli_replica::directory::Directory;
 use linli_replica::entry::{Entry, VerifiedPage};
 use linli_replica::frontier::Tip;
 use linli_replica::held::Held;
-use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
+use linli_replica::id::{DocTag, EpochId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use linli_replica::index::Index;
 use rand_core::CryptoRng;
 
@@ -205,6 +205,13 @@ impl StoredSpace {
     fn new(record: Vec<u8>) -> Self {
         Self { record, kept: Kept::default(), outline: None }
     }
+
+    /// Reads the record, and adds what was learned after it.
+    fn open(&self, directory: &Directory) -> Result<Space, BadSpaceRecord> {
+        let mut space = Space::from_record(&self.record, directory)?;
+        space.keep(&self.kept, directory);
+        Ok(space)
+    }
 }
 
 impl std::fmt::Debug for StoredSpace {
@@ -221,6 +228,8 @@ struct Unsettled {
     doubtful: bool,
     /// What it gives, where it is a letter.
     given: Option<Arc<giving::Given>>,
+    /// The keys that officers recovered, where it is the record of that.
+    recovered: BTreeSet<EpochId>,
 }
 
 #[derive(Debug)]
@@ -324,9 +333,7 @@ impl Core {
     fn space_mut(&mut self, directory: &Directory, tag: SpaceTag) -> Result<&mut Space, CoreError> {
         let slot = self.spaces.get_mut(&tag).ok_or(CoreError::NoSuchSpace)?;
         if let Slot::Stored(stored) = slot {
-            let mut space = Space::from_record(&stored.record, directory)?;
-            space.keep(std::mem::take(&mut stored.kept));
-            *slot = Slot::Loaded(Box::new(space));
+            *slot = Slot::Loaded(Box::new(stored.open(directory)?));
         }
         match slot {
             Slot::Loaded(space) => Ok(space),
@@ -343,7 +350,7 @@ impl Core {
             Slot::Loaded(space) => Ok(Outline::of(space)),
             Slot::Stored(StoredSpace { outline: Some(outline), .. }) => Ok(Outline::clone(outline)),
             Slot::Stored(stored) => {
-                let space = Space::from_record(&stored.record, world.directory)?;
+                let space = stored.open(world.directory)?;
                 Ok(Outline::clone(stored.outline.insert(Box::new(Outline::of(&space)))))
             }
         }
@@ -369,7 +376,7 @@ impl Core {
     ) -> Result<T, CoreError> {
         match self.spaces.get(&tag).ok_or(CoreError::NoSuchSpace)? {
             Slot::Loaded(space) => Ok(look(space)),
-            Slot::Stored(stored) => Ok(look(&Space::from_record(&stored.record, world.directory)?)),
+            Slot::Stored(stored) => Ok(look(&stored.open(world.directory)?)),
         }
     }
 
@@ -396,6 +403,11 @@ impl Core {
     /// [`Core::give_again`] gives again.
     pub fn lost(&mut self, entries: &[Entry], record: impl Fn(SpaceTag) -> Option<Vec<u8>>) {
         let spaces: BTreeSet<SpaceTag> = entries.iter().map(|entry| entry.header().space).collect();
+        let me = self.keys.id();
+        // Nobody reads by a recovery of which the space has no record.
+        let is_lost = |own: &&Unsettled| entries.iter().any(|entry| entry.id() == own.entry.id());
+        let lost = self.unsettled.values().flatten().filter(is_lost);
+        let unread = lost.flat_map(|own| own.recovered.iter().copied()).collect();
         self.open.clear();
         self.inbox_changed = true;
         for own in self.unsettled.values_mut().flatten() {
@@ -405,10 +417,17 @@ impl Core {
             let Some(slot) = self.spaces.remove(&tag) else { continue };
             let Some(value) = record(tag) else { continue };
             // Something sealed under a key of what is forgotten may still become durable.
-            let kept = match slot {
-                Slot::Loaded(former) => former.into_kept(),
+            let mut kept = match slot {
+                Slot::Loaded(former) => {
+                    let authority = former.authority_document();
+                    let acts = entries.iter().filter(|e| e.header().document == authority);
+                    let acts = acts.flat_map(|entry| receive::certificates_in(&former, entry));
+                    let acts = acts.map(|certificate| certificate.id()).collect();
+                    former.into_kept(me, &acts)
+                }
                 Slot::Stored(former) => former.kept,
             };
+            kept.forget(&unread);
             let stored = StoredSpace { kept, ..StoredSpace::new(value) };
             self.spaces.insert(tag, Slot::Stored(stored));
         }

@@ -69,16 +69,22 @@ struct SpaceRecord {
     carrier_key: Option<Secret>,
 }
 
-/// Keys and names that a space knows and its record may not.
+/// What a space knows and its record may not: keys, names, and certificates that others signed.
 #[derive(Default)]
 pub(crate) struct Kept {
     keys: BTreeMap<EpochId, EpochKey>,
     names: BTreeMap<DocTag, String>,
+    certificates: Vec<SpaceCertificate>,
 }
 
 impl Kept {
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.names.is_empty()
+        self.keys.is_empty() && self.names.is_empty() && self.certificates.is_empty()
+    }
+
+    /// Forgets keys.
+    pub(crate) fn forget(&mut self, epochs: &BTreeSet<EpochId>) {
+        self.keys.retain(|epoch, _| !epochs.contains(epoch));
     }
 }
 
@@ -542,18 +548,29 @@ impl Space {
     }
 
     /// Keeps what another copy of the space had learned.
-    pub(crate) fn keep(&mut self, kept: Kept) {
-        for (epoch, key) in kept.keys {
-            self.keys.entry(epoch).or_insert(key);
+    pub(crate) fn keep(&mut self, kept: &Kept, directory: &Directory) {
+        let mut news = false;
+        for certificate in &kept.certificates {
+            news |= self.add(certificate.clone());
         }
-        for (document, name) in kept.names {
-            self.note(document, &name);
+        for (epoch, key) in &kept.keys {
+            self.keys.entry(*epoch).or_insert_with(|| key.clone());
+        }
+        for (document, name) in &kept.names {
+            self.note(*document, name);
+        }
+        if news {
+            self.judge(directory);
         }
     }
 
-    /// Returns what stays true whatever becomes of the record.
-    pub(crate) fn into_kept(self) -> Kept {
-        Kept { keys: self.keys, names: self.documents }
+    /// Returns what stays true whatever becomes of the record: of certificates those that neither this node signed nor are
+    /// among what was `lost`.
+    pub(crate) fn into_kept(self, me: NodeId, lost: &BTreeSet<CertificateId>) -> Kept {
+        let others = self.certificates.iter().filter(|(_, other)| other.body().by != me);
+        let arrived = others.filter(|(id, _)| !lost.contains(id));
+        let certificates = arrived.map(|(_, certificate)| certificate.clone()).collect();
+        Kept { keys: self.keys, names: self.documents, certificates }
     }
 
     /// Says whether whoever signed `later` knew of `earlier`.

@@ -154,6 +154,7 @@ fn alert_behind_bulk(town: &mut Town, dice: &mut Dice) -> Happened {
     let shares = town.net.node(from).replica.shared_with(&to).contains(&space);
     let ready = shares
         && town.net.wire.is_connected(from, to)
+        && !town.net.wire.stalled.contains(&(from, to, Urgency::Urgent))
         && [from, to].map(|id| &town.net.node(id).disk).iter().all(|disk| !disk.is_busy());
     if !ready || town.net.failures > 0 {
         return Happened::Nothing;

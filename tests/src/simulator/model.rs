@@ -71,7 +71,8 @@ impl Rules {
         if matches!(certificate.act(), Some(Act::Genesis(_))) {
             self.genesis = id;
         }
-        self.acts.insert(id, Done { certificate, knew, extent });
+        // What is published again, as after a backup, is no new act.
+        self.acts.entry(id).or_insert(Done { certificate, knew, extent });
     }
 
     /// Leaves of what somebody holds only what the simulator had somebody do.

@@ -363,13 +363,15 @@ impl Town {
         self.facts.insert(value, fact);
     }
 
-    /// Lists what a node holds of the writing of each party's logs in a space, durably.
-    pub(super) fn extent(&self, id: NodeId, space: SpaceTag, party: PartyId) -> Extent {
+    /// Lists what a node holds of a party's writing in a space, durably, in logs of which it can tell that they are that
+    /// party's.
+    pub(super) fn extent(&mut self, id: NodeId, space: SpaceTag, party: PartyId) -> Extent {
         let mut extent = Extent::new();
         for entry in self.net.entries(id, space) {
             let place = (entry.header().log, entry.header().document);
             let writer = self.writers.get(&place.0).map(|writer| self.net.party(*writer));
-            if writer == Some(party) {
+            let known = self.net.space(id, space, |space| space.writer(&place.0).is_some());
+            if writer == Some(party) && known {
                 extent.entry(place).or_default().insert(entry.id());
             }
         }

@@ -1,5 +1,7 @@
 //! Writing: one edit of one document becomes one sealed entry.
 
+use std::collections::BTreeSet;
+
 use automerge::AutoCommit;
 use ed25519_dalek::SigningKey;
 use linli_model::author::{Author, Person};
@@ -199,7 +201,8 @@ impl Core {
             let document = entry.header().document;
             let unsettled = self.unsettled.entry(document).or_default();
             let (entry, given) = (entry.clone(), draft.given(&document));
-            unsettled.push(Unsettled { entry, doubtful: false, given });
+            let recovered = BTreeSet::new();
+            unsettled.push(Unsettled { entry, doubtful: false, given, recovered });
         }
         if self.inbox_changed {
             authored.records.push(self.inbox_record());

@@ -337,12 +337,17 @@ impl Core {
     }
 }
 
+/// Lists the certificates in an entry of the authority document.
+pub(super) fn certificates_in(space: &Space, entry: &Entry) -> Vec<SpaceCertificate> {
+    let Ok(payload) = payload(space, entry) else { return Vec::new() };
+    let Content::Certificates(items) = payload.content else { return Vec::new() };
+    items.iter().filter_map(|bytes| SpaceCertificate::decode(bytes).ok()).collect()
+}
+
 /// Adds the certificates in an entry of the authority document; says whether any was new.
 fn take_certificates(space: &mut Space, entry: &Entry) -> bool {
-    let Ok(payload) = payload(space, entry) else { return false };
-    let Content::Certificates(items) = payload.content else { return false };
     let mut news = false;
-    for certificate in items.iter().filter_map(|bytes| SpaceCertificate::decode(bytes).ok()) {
+    for certificate in certificates_in(space, entry) {
         news |= space.add(certificate);
     }
     news

@@ -96,10 +96,7 @@ impl Core {
         let due = match self.spaces.get(&tag).ok_or(CoreError::NoSuchSpace)? {
             Slot::Loaded(space) => due(world, space, me, &held),
             // Looked at without being kept: all spaces are, one after the other.
-            Slot::Stored(stored) if stored.kept.is_empty() => {
-                due(world, &Space::from_record(&stored.record, world.directory)?, me, &held)
-            }
-            Slot::Stored(_) => due(world, self.space_mut(world.directory, tag)?, me, &held),
+            Slot::Stored(stored) => due(world, &stored.open(world.directory)?, me, &held),
         };
         let mut draft = Draft::new(world);
         for epoch in due {
@@ -154,6 +151,7 @@ impl Core {
         for (_, certificate) in certificates.iter() {
             space.add(certificate.clone());
         }
+        let before: BTreeSet<EpochId> = space.keys().keys().copied().collect();
         for (epoch, key) in &keys {
             space.learn(*epoch, key.clone());
         }
@@ -164,10 +162,14 @@ impl Core {
         let latest = space.latest_keys().map(|(epoch, _)| epoch).find(|e| keys.contains_key(e));
         let epoch = latest.or_else(|| keys.keys().next().copied()).ok_or(CoreError::NoKey)?;
         let known: BTreeSet<EpochId> = space.keys().keys().copied().collect();
+        let authority = space.authority_document();
         let mut draft = Draft::new(world);
         let content = Content::Recovery(vec![record.encode().into()]);
         self.write_under(&mut draft, rng, epoch, authority_of(tag), content)?;
         self.finish(draft, rng, &mut arrival.authored)?;
+        if let Some(own) = self.unsettled.get_mut(&authority).and_then(|own| own.last_mut()) {
+            own.recovered = known.difference(&before).copied().collect();
+        }
         self.settle(world, rng, News::from([(tag, known)]), &mut arrival)?;
         Ok(arrival)
     }
