@@ -103,15 +103,31 @@ pub fn comparable(text: &str) -> Option<String> {
 /// The numbers of the emergency services: those of the mainland, and those that mobile networks take for them.
 const EMERGENCY: [&str; 7] = ["110", "119", "120", "122", "112", "911", "999"];
 
-/// Whether a number reaches an emergency service, with or without country and area code.
+/// What offices dial first to reach a line outside.
+const OUTSIDE: [&str; 7] = ["", "9", "99", "0", "00", "8", "88"];
+
+/// Whether a number reaches an emergency service: as it is, behind a country code, an area code, or what offices dial
+/// first for a line outside.
 pub fn is_emergency(text: &str) -> bool {
     let half = text.chars().map(crate::national_id::half_width);
     let digits: String = half.filter(char::is_ascii_digit).collect();
-    let national = ["0086", "86"].into_iter().find_map(|code| digits.strip_prefix(code));
-    [Some(digits.as_str()), national].into_iter().flatten().any(|number| {
+    let is_service = |number: &str| EMERGENCY.contains(&number);
+    // The area without its 0, as it stands behind a country code.
+    let in_area = |number: &str| {
         let service = EMERGENCY.into_iter().find(|service| number.ends_with(service));
         let area = service.and_then(|service| number.strip_suffix(service));
-        area.is_some_and(|area| area.is_empty() || area.starts_with('0') && area.len() <= 4)
+        area.is_some_and(|area| matches!(area.as_bytes(), b"10" | [b'2', _] | [b'3'..=b'9', _, _]))
+    };
+    let after_zero = |number: &str| number.strip_prefix('0').is_some_and(in_area);
+    OUTSIDE.into_iter().filter_map(|outside| digits.strip_prefix(outside)).any(|number| {
+        let code = if text.trim_start().starts_with(['+', '＋']) { "86" } else { "0086" };
+        let abroad = number.strip_prefix(code);
+        // Behind an 8 there are local numbers that look like an area and a service.
+        let local = digits.len() != number.len() && digits.starts_with('8');
+        is_service(number)
+            || number.strip_prefix("86").is_some_and(is_service)
+            || after_zero(number) && !local
+            || abroad.is_some_and(|rest| is_service(rest) || in_area(rest) || after_zero(rest))
     })
 }
 
@@ -150,7 +166,18 @@ mod tests {
         for text in ["110", "119", "120", "１２０", "+86120", "0086 119", "010-110", "0571120"] {
             assert!(is_emergency(text), "{text}");
         }
+        // Behind a country code an area has no 0; offices dial a digit first.
+        for text in ["+8610120", "0086571110", "+86 021 120", "+86 20 999", "9120", "0120"] {
+            assert!(is_emergency(text), "{text}");
+        }
+        for text in ["99110", "00119", "8120", "9010120", "90571120", "9008610120", "86120"] {
+            assert!(is_emergency(text), "{text}");
+        }
         for text in ["13800138120", "1201", "87600120", "12", "01087600120", "", "95120"] {
+            assert!(!is_emergency(text), "{text}");
+        }
+        for text in ["80571120", "80100120", "8610120", "+8613800138120", "12110", "+861081230120"]
+        {
             assert!(!is_emergency(text), "{text}");
         }
     }

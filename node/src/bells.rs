@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::config::Bell;
 use crate::handle::alerts::word;
-use crate::sip::Trunk;
+use crate::sip::{Line, Trunk};
 
 /// A program that ends while it should ring is begun again after this.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -43,6 +43,15 @@ pub(crate) struct Went {
     pub(crate) done: bool,
     /// How it ended by telephone, where this node has one.
     pub(crate) call: Option<CallEnd>,
+}
+
+/// By what a call is made.
+#[derive(Debug)]
+pub(crate) enum Means {
+    /// The telephone, and programs where nobody is reached by it.
+    Telephone(Line),
+    /// Programs alone.
+    Programs,
 }
 
 /// The bells of this machine, and which of them ring.
@@ -104,10 +113,32 @@ impl Bells {
         self.ringing.iter().any(|(place, ringing)| ringing.rings && of(place))
     }
 
+    fn trunk(&self, way: Way) -> Option<&Arc<Trunk>> {
+        self.trunk.as_ref().filter(|trunk| trunk.ways().any(|of| of == way))
+    }
+
+    /// By what a call can be made at this moment; none where it waits for a line.
+    pub(crate) fn means(&self, told: &Told) -> Option<Means> {
+        let Some(trunk) = self.trunk(told.way) else { return Some(Means::Programs) };
+        let has_program = self.bells.iter().any(|bell| bell.ways.contains(&told.way));
+        let line = trunk.line(told).map(Means::Telephone);
+        line.or_else(|| has_program.then_some(Means::Programs))
+    }
+
     /// A call by telephone, and where nobody is reached by it, by the first program that puts it through.
-    pub(crate) fn call(&self, told: &Told, drawn: [u8; 16]) -> impl Future<Output = Went> + use<> {
-        let trunk = self.trunk.as_ref().filter(|trunk| trunk.ways().any(|way| way == told.way));
-        let by_telephone = trunk.map(|trunk| Arc::clone(trunk).call(told.clone(), drawn));
+    pub(crate) fn call(
+        &self,
+        told: &Told,
+        drawn: [u8; 16],
+        means: Means,
+    ) -> impl Future<Output = Went> + use<> {
+        let line = match means {
+            Means::Telephone(line) => Some(line),
+            Means::Programs => None,
+        };
+        let by_telephone = self.trunk(told.way).zip(line);
+        let by_telephone =
+            by_telephone.map(|(trunk, line)| Arc::clone(trunk).call(told.clone(), drawn, line));
         let of = self.bells.iter().filter(|bell| bell.ways.contains(&told.way));
         let commands: Vec<Command> = of.filter_map(|bell| command(&bell.ring, told)).collect();
         let is_emergency = told.phone.as_ref().is_some_and(|to| phone::is_emergency(to.as_str()));
@@ -211,4 +242,23 @@ fn spawn(mut command: Command) -> Option<Child> {
             tracing::error!(program = %program.display(), %error, "a bell does not ring: correct [[bells]]");
         })
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn in_a_drill_no_program_calls_an_emergency_service() {
+        let bell = "ways = [\"dial_out\"]\nring = [\"/bin/true\"]";
+        let bells = Bells::new(vec![toml::from_str(bell).unwrap()], None);
+        for (number, drill, done) in
+            [("120", true, false), ("120", false, true), ("13800138000", true, true)]
+        {
+            let (way, phone) = (Way::DialOut, Some(number.into()));
+            let told = Told { alert: Uuid::nil(), way, what: None, drill, phone };
+            let went = bells.call(&told, [0; 16], Means::Programs).await;
+            assert_eq!(went.done, done, "{number} {drill}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Who called in: kept in memory for the desk, and nowhere else.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use linli_model::phone;
 use linli_model::private::Private;
@@ -40,10 +42,17 @@ pub(crate) struct Callers {
     /// Counts up with every call.
     pub(crate) revision: u64,
     /// Calls that made room for others, since the start.
-    pub(crate) dropped: u64,
+    dropped: u64,
+    /// Calls of which too many came at once to be noted, since the start.
+    pub(crate) untold: Arc<AtomicU64>,
 }
 
 impl Callers {
+    /// Calls that are not shown, since the start: there were too many.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.saturating_add(self.untold.load(Ordering::Relaxed))
+    }
+
     /// The calls, the newest first.
     pub(crate) fn newest(&self) -> impl Iterator<Item = &Caller> {
         let now = now().0;
@@ -53,8 +62,11 @@ impl Callers {
     /// Notes a call; answers with its id.
     fn note(&mut self, call: Caller) -> Uuid {
         self.revision += 1;
+        // Those who show no number may be different people.
         let same = |before: &Caller| {
-            before.number == call.number && call.last_ms.saturating_sub(before.last_ms) < AGAIN_MS
+            call.number.is_some()
+                && before.number == call.number
+                && call.last_ms.saturating_sub(before.last_ms) < AGAIN_MS
         };
         let again = self.calls.iter().position(same).and_then(|place| self.calls.remove(place));
         let call = match again {
@@ -112,6 +124,9 @@ mod tests {
         assert_eq!(kept.last(), Some(&(first, 1_000, 2)));
         assert_eq!((kept.len(), callers.revision), (2, 3));
         assert_ne!(callers.note(call(1, 2 * AGAIN_MS, true)), first);
+        // Those who show none may be several people.
+        let hidden = |at| Caller { number: None, ..call(3, at, false) };
+        assert_ne!(callers.note(hidden(5)), callers.note(hidden(6)));
     }
 
     #[test]

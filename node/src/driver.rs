@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::api::{ApiError, Code};
 use crate::handle::{Work, handle};
+use crate::ladder::Ladders;
 use crate::node::{Node, node_id, now};
 
 /// After this an alert is answered for and sent although it is not on disk yet (promise 1).
@@ -274,6 +275,8 @@ impl Driver {
     async fn finish(mut self, sources: &mut Sources) -> Node {
         self.watching.clear();
         let end = Instant::now() + Duration::from_secs(10);
+        // Calls that are under way are hung up.
+        self.node.ladders = Ladders::default();
         while !self.waiting.is_empty() || self.is_saving() {
             match tokio::time::timeout_at(end, sources.stored.recv()).await {
                 Ok(Some((ticket, result))) => self.node.stored(ticket, result),

@@ -15,14 +15,16 @@ use linli_model::alert::{
 use linli_model::author::Author;
 use linli_model::document::DocumentName;
 use linli_model::event::FactId;
+use linli_model::phone;
 use linli_model::time::Timestamp;
 use linli_replica::entry::Urgency;
 use linli_replica::id::DocTag;
 use linli_replica::replica::{Replica, Save, Saved};
 use rand_core::Rng as _;
+use tokio::task::AbortHandle;
 
 use crate::api::{ApiError, Code};
-use crate::bells::{Told, Went};
+use crate::bells::{Means, Told, Went};
 use crate::catalogue::Name;
 use crate::handle::facts;
 use crate::node::{Node, now, world};
@@ -33,6 +35,12 @@ const SAVED_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What could not be done is tried again after this.
 const AGAIN: Duration = Duration::from_secs(60);
+
+/// How often the time until then doubles where somebody was there: up to sixteen minutes.
+const DOUBLINGS: u32 = 4;
+
+/// An emergency service that answered so often, and could not be spoken to, is not called again by this node.
+const ANSWERS_MAX: u32 = 3;
 
 /// How long an alert that could not be stored climbs on: nobody can take it, and a new press is another alert.
 const LOST_MS: u64 = 30 * 60_000;
@@ -64,11 +72,43 @@ pub(crate) struct State {
 /// What is done once, as far as this node did it.
 #[derive(Debug, Default)]
 struct Tried {
-    under_way: bool,
+    /// A call that is under way; it ends with this.
+    under_way: Option<Cancel>,
     /// Since when it is known that it could not be done.
     failed: Option<Instant>,
+    /// How often somebody answered in vain.
+    answers: u32,
     /// How calls ended that were written down.
     said: BTreeSet<Option<CallEnd>>,
+}
+
+/// A task that ends with this.
+#[derive(Debug)]
+struct Cancel(AbortHandle);
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Tried {
+    /// Whether it is to be begun again.
+    fn is_due(&self, step: &Step) -> bool {
+        let is_emergency = || step.does.phone().is_some_and(|to| phone::is_emergency(to.as_str()));
+        let wait = AGAIN * 2_u32.pow(self.answers.min(DOUBLINGS));
+        self.failed.is_some_and(|at| at.elapsed() >= wait)
+            && (self.answers < ANSWERS_MAX || !is_emergency())
+    }
+
+    /// Notes how it went; whether that is to be written down.
+    fn ended(&mut self, went: Went) -> bool {
+        self.under_way = None;
+        self.failed = (!went.done).then(Instant::now);
+        self.answers += u32::from(went.call.is_some_and(CallEnd::is_answered));
+        // That it failed in one way is said once.
+        self.said.insert(went.call) || went.done
+    }
 }
 
 impl State {
@@ -108,13 +148,14 @@ impl State {
     /// Whether a step that is done once is to be begun.
     fn may_begin(&self, round: FactId, step: &Step) -> bool {
         let tried = self.calls.get(&(round, step.clone()));
-        tried.is_none_or(|tried| tried.failed.is_some_and(|at| at.elapsed() >= AGAIN))
+        tried.is_none_or(|tried| tried.is_due(step))
     }
 
-    /// Whether this node calls somebody at this moment.
-    fn calls(&self, round: FactId, step: &Step) -> bool {
-        let mut under_way = self.calls.iter().filter(|(_, tried)| tried.under_way);
-        under_way.any(|((of, other), _)| *of == round && other.does == step.does)
+    /// Whether this node calls a number at this moment, by whatever step.
+    fn calls(&self, step: &Step) -> bool {
+        let number = |step: &Step| step.does.phone().and_then(|to| phone::comparable(to.as_str()));
+        let mut under_way = self.calls.iter().filter(|(_, tried)| tried.under_way.is_some());
+        under_way.any(|((_, other), _)| number(other) == number(step))
     }
 }
 
@@ -153,6 +194,14 @@ impl Ladders {
         self.open.get(document)
     }
 
+    /// An alert that could not be stored, by the beginning of its id.
+    pub(crate) fn find_lost(&self, text: &str) -> Option<(DocTag, AlertView)> {
+        let lost = self.open.iter().filter(|(_, state)| state.lost);
+        let mut lost =
+            lost.filter_map(|(document, state)| Some((*document, state.raised.clone()?)));
+        lost.find(|(_, view)| view.id.to_string().starts_with(text))
+    }
+
     pub(crate) fn documents(&self) -> impl Iterator<Item = DocTag> {
         self.open.keys().copied()
     }
@@ -174,11 +223,16 @@ pub(crate) fn climb(node: &mut Node) {
     let mut wanted: Vec<(Timestamp, Told)> = Vec::new();
     let mut rung = Vec::new();
     for document in node.ladders.documents().collect::<Vec<_>>() {
-        let Some((view, elapsed)) = look(node, document) else { continue };
+        let Some((view, climbs)) = look(node, document) else { continue };
         let (Some(here), Some(round)) = (here(node, &view, ways.clone()), view.round) else {
             continue;
         };
         let told = |step: &Step| told(&view, step);
+        for turn in view.decided(here.node, Timestamp(now().0)) {
+            let told = told(&turn.step);
+            call(node, document, round, turn, told);
+        }
+        let Some(elapsed) = climbs else { continue };
         let since = view.since.unwrap_or_default();
         wanted.extend(view.rings(&here, elapsed).map(|step| (since, told(step))));
         let Some(state) = node.ladders.open.get(&document) else { continue };
@@ -211,8 +265,8 @@ fn told(view: &AlertView, step: &Step) -> Told {
     }
 }
 
-/// Reads an alert that climbs, and for how long it has; none where it does not climb now.
-fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, u64)> {
+/// Reads an open alert, and for how long it has climbed; no time where it does not climb now.
+fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, Option<u64>)> {
     let opened = match views::open(node, document) {
         Ok((opened, Name::Plain(DocumentName::Alert(id)))) => {
             let (doc, authors) = opened.parts();
@@ -242,14 +296,14 @@ fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, u64)> {
             node.ladders.open.remove(&document);
             None
         }
-        Climb::Paused { .. } => None,
+        Climb::Paused { .. } => Some((view, None)),
         Climb::Climbing { due, .. } => {
             for step in state.steps..due {
                 tracing::warn!(alert = %view.id, step, "nobody has this alert: the ladder goes on");
             }
             state.steps = state.steps.max(due);
             let elapsed = view.elapsed_ms(watch);
-            Some((view, elapsed))
+            Some((view, Some(elapsed)))
         }
     }
 }
@@ -300,6 +354,8 @@ fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told
     if !state.is_some_and(|state| state.may_begin(round, &step)) {
         return;
     }
+    // It waits for a line, and another node may have one.
+    let Some(means) = node.bells.means(&told) else { return };
     let (climbed, save) = match turn.begun {
         // Begun before this node stopped, or in vain: a second call is better than none.
         Some(climbed) => (Some(climbed), None),
@@ -314,7 +370,7 @@ fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told
             }
         }
     };
-    begin(node, document, (round, step), climbed, save, &told);
+    begin(node, document, (round, step), climbed, save, (&told, means));
 }
 
 /// How long an alert has climbed here, in milliseconds.
@@ -323,7 +379,7 @@ pub(crate) fn elapsed_ms(node: &Node, document: DocTag, view: &AlertView) -> u64
     state.map_or(0, |state| view.elapsed_ms(state.watch(view)))
 }
 
-/// Makes a call that a person decided upon; the alert says who.
+/// Makes a call that a person decided upon; the alert says who, where that can be written down.
 pub(crate) fn dial(
     node: &mut Node,
     document: DocTag,
@@ -331,16 +387,26 @@ pub(crate) fn dial(
     round: FactId,
     step: Step,
     person: &Acting,
-) -> Result<BTreeSet<Save>, ApiError> {
+) -> Result<Option<BTreeSet<Save>>, ApiError> {
     node.ladders.note(document);
-    if node.ladders.state(&document).is_some_and(|state| state.calls(round, &step)) {
+    if node.ladders.state(&document).is_some_and(|state| state.calls(&step)) {
         return Err(ApiError::new(Code::Conflict, "this number is being called already"));
     }
-    let fact = AlertFact::Climbed { raise: round, step: step.clone() };
-    let (climbed, saves) = facts::add(node, document, Urgency::Urgent, Some(person), fact)?;
-    let save = saves.iter().next_back().copied();
     let told = told(view, &step);
-    begin(node, document, (round, step), Some(climbed), save, &told);
+    let means = node.bells.means(&told).ok_or_else(|| {
+        ApiError::new(Code::Conflict, "no line is free: try again in a minute, or dial by hand")
+    })?;
+    let fact = AlertFact::Climbed { raise: round, step: step.clone() };
+    let (climbed, saves) = match facts::add(node, document, Urgency::Urgent, Some(person), fact) {
+        Ok((climbed, saves)) => (Some(climbed), Some(saves)),
+        Err(error) if error.code == Code::Forbidden => return Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "a call that a person decided upon could not be written down");
+            (None, None)
+        }
+    };
+    let save = saves.as_ref().and_then(|saves| saves.iter().next_back().copied());
+    begin(node, document, (round, step), climbed, save, (&told, means));
     Ok(saves)
 }
 
@@ -351,17 +417,14 @@ fn begin(
     which: (FactId, Step),
     climbed: Option<FactId>,
     save: Option<Save>,
-    told: &Told,
+    (told, means): (&Told, Means),
 ) {
-    if let Some(state) = node.ladders.open.get_mut(&document) {
-        let tried = state.calls.entry(which.clone()).or_default();
-        (tried.under_way, tried.failed) = (true, None);
-    }
     let saved = save.map(|save| node.watch(save));
     let mut drawn = [0; 16];
     node.rng.fill_bytes(&mut drawn);
-    let (calls, put_through) = (node.calls.clone(), node.bells.call(told, drawn));
-    tokio::spawn(async move {
+    let (calls, put_through) = (node.calls.clone(), node.bells.call(told, drawn, means));
+    let key = which.clone();
+    let task = tokio::spawn(async move {
         if let Some(saved) = saved {
             // What is not on disk by then is done all the same.
             let _ = tokio::time::timeout(SAVED_PATIENCE, saved).await;
@@ -369,13 +432,8 @@ fn begin(
         let went = put_through.await;
         let called = move |node: &mut Node| {
             let state = node.ladders.open.get_mut(&document);
-            let is_news = state.and_then(|state| state.calls.get_mut(&which)).is_none_or(|tried| {
-                tried.under_way = false;
-                tried.failed = (!went.done).then(Instant::now);
-                tried.said.insert(went.call)
-            });
-            // That it failed in one way is said once.
-            let said = climbed.filter(|_| went.done || is_news);
+            let tried = state.and_then(|state| state.calls.get_mut(&which));
+            let said = climbed.filter(|_| tried.is_none_or(|tried| tried.ended(went)));
             if let Some(Err(error)) = said.map(|climbed| ended(node, document, climbed, went)) {
                 tracing::warn!(%error, "how a call went could not be written down");
             }
@@ -383,4 +441,50 @@ fn begin(
         // The node may have stopped meanwhile.
         let _ = calls.send(Box::new(called));
     });
+    if let Some(state) = node.ladders.open.get_mut(&document) {
+        let tried = state.calls.entry(key).or_default();
+        (tried.under_way, tried.failed) = (Some(Cancel(task.abort_handle())), None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linli_model::alert::LadderAct;
+
+    use super::*;
+
+    fn dial(number: &str) -> Step {
+        Step { after_ms: 0, does: LadderAct::DialOut { phone: number.into() } }
+    }
+
+    /// Whether a call of which somebody answered so often in vain is due so many minutes after it failed.
+    fn is_due(number: &str, call: CallEnd, answers: u32, minutes: u32) -> bool {
+        let mut tried = Tried::default();
+        for _ in 0..answers {
+            tried.ended(Went { done: false, call: Some(call) });
+        }
+        tried.failed = Instant::now().checked_sub(AGAIN * minutes);
+        tried.failed.is_some() && tried.is_due(&dial(number))
+    }
+
+    #[test]
+    fn who_answers_in_vain_is_called_less_and_less_and_an_emergency_service_no_more() {
+        let contact =
+            |answers, minutes| is_due("13800138000", CallEnd::Unconfirmed, answers, minutes);
+        assert!(contact(0, 1) && contact(1, 2) && contact(2, 4) && contact(9, 16));
+        assert!(!contact(1, 1) && !contact(2, 3) && !contact(9, 15));
+        assert!(is_due("120", CallEnd::Unconfirmed, 2, 4));
+        assert!(!is_due("120", CallEnd::Unconfirmed, 3, 60));
+        // A line that is busy or down is tried each minute.
+        assert!(is_due("120", CallEnd::Busy, 9, 1) && is_due("120", CallEnd::NoLine, 9, 1));
+    }
+
+    #[test]
+    fn that_a_call_failed_in_one_way_is_said_once() {
+        let mut tried = Tried::default();
+        let busy = Went { done: false, call: Some(CallEnd::Busy) };
+        assert!(tried.ended(busy) && !tried.ended(busy));
+        assert!(tried.ended(Went { done: true, ..busy }));
+        assert_eq!(tried.failed, None);
+    }
 }

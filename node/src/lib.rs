@@ -332,27 +332,35 @@ async fn begin(
         blobs,
     };
     let mut node = Node::new(parts);
-    configure(&mut node, config)?;
+    configure(&mut node, config);
     wake(&mut node, clean, restored);
     Ok((node, net_events))
 }
 
 /// What the configuration says of a node's ways.
-fn configure(node: &mut Node, config: &Config) -> Result<(), ConfigError> {
+fn configure(node: &mut Node, config: &Config) {
     if let Some(minutes) = config.desk_lock_minutes {
         node.people.seats = seat::Seats::new(minutes);
     }
     node.sweep.rotate_ms = config.rotate_days.map(|days| u64::from(days) * upkeep::DAY_MS);
-    let trunk = config.sip.as_ref().map(sip::Trunk::load).transpose()?.map(Arc::new);
+    let trunk = config.sip.as_ref().map(|sip| {
+        let (trunk, wrong) = sip::Trunk::load(sip);
+        if !wrong.is_empty() {
+            let words = format!("correct [sip]: {}", wrong.join("; "));
+            tracing::error!("{words}");
+            node.warnings.insert("telephone", words);
+        }
+        Arc::new(trunk)
+    });
     node.bells = bells::Bells::new(config.bells.clone(), trunk);
     node.bells.hush();
     if let Some(sip) = &config.sip {
         let mut drawn = [0; 32];
         node.rng.fill_bytes(&mut drawn);
-        sip::incoming::listen(sip, drawn, node.calls.clone());
+        let untold = Arc::clone(&node.callers.untold);
+        sip::incoming::listen(sip, drawn, node.calls.clone(), untold);
     }
     node.silence = silence::Silence::new(config.silent_after());
-    Ok(())
 }
 
 /// Asks for what the node is a member of, and looks again at what a crash may have left half done.

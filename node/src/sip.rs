@@ -5,8 +5,10 @@
 //! telephone network ─→ incoming ─→ callers, the list that the desk reads
 //! ```
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use linli_model::alert::{AlertKind, CallEnd, Way};
@@ -15,6 +17,7 @@ use linli_model::private::Private;
 use tokio::net::UdpSocket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::bells::Told;
 use crate::config::{ConfigError, Language, Sip, is_number, read_capped};
@@ -33,8 +36,14 @@ use voice::Prompt;
 /// The longest password file.
 const PASSWORD_BYTES_MAX: u64 = 1 << 10;
 
-/// Calls outwards at once: the lines of a small telephone system. Others are made a minute later.
+/// Calls outwards at once: the lines of a small telephone system. Others wait until one is free.
 const LINES: usize = 8;
+
+/// Lines that are kept for emergency services.
+const LINES_KEPT: usize = 2;
+
+/// Lines that one alert has at once beside those to emergency services, and all drills together.
+const LINES_OF_ONE: usize = 2;
 
 /// The largest packet of sound that is read.
 const SOUND_BYTES_MAX: usize = 1_500;
@@ -46,7 +55,17 @@ pub(crate) struct Trunk {
     prompts: Vec<(Said, Arc<Prompt>)>,
     tone: Arc<Prompt>,
     lines: Arc<Semaphore>,
+    /// Those of them that are not kept for emergency services.
+    common: Arc<Semaphore>,
+    /// Those of each alert; of all drills under no alert's id.
+    of_one: Mutex<BTreeMap<Uuid, Arc<Semaphore>>>,
 }
+
+/// A line that is held for one call.
+#[derive(Debug)]
+pub(crate) struct Line(
+    #[expect(dead_code, reason = "held, and given back with it")] Vec<OwnedSemaphorePermit>,
+);
 
 /// When a recording is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,38 +82,61 @@ impl std::fmt::Debug for Trunk {
 }
 
 impl Trunk {
-    /// Reads the password and the recordings of a configuration.
-    ///
-    /// # Errors
-    /// [`ConfigError`] where a file cannot be read or used.
-    pub(crate) fn load(settings: &Sip) -> Result<Self, ConfigError> {
-        let password = match &settings.password_file {
-            None => String::new(),
-            Some(file) => {
-                let bytes = read_capped(file, PASSWORD_BYTES_MAX)?;
-                let wrong = |_| ConfigError::Value {
-                    origin: file.display().to_string(),
-                    what: "is not UTF-8: write the password and nothing else".to_owned(),
-                };
-                String::from_utf8(bytes).map_err(wrong)?.trim().to_owned()
-            }
-        };
-        let prompt = |of: &crate::config::SipPrompt| {
+    /// Reads the password and the recordings of a configuration, and says what is wrong with them: a node whose
+    /// recordings are lost still rings and sends.
+    pub(crate) fn load(settings: &Sip) -> (Self, Vec<String>) {
+        let mut wrong = Vec::new();
+        let password = settings.password_file.as_deref().map(password);
+        let password = password.transpose().unwrap_or_else(|error| {
+            wrong.push(error.to_string());
+            None
+        });
+        let mut prompts = Vec::new();
+        for of in &settings.prompts {
             let said = Said { language: of.language, kind: of.kind, drill: of.drill };
-            let prompt = Prompt::read(&of.file).map_err(|error| ConfigError::Value {
-                origin: of.file.display().to_string(),
-                what: error.to_string(),
-            })?;
-            Ok((said, Arc::new(prompt)))
-        };
-        let prompts = settings.prompts.iter().map(prompt).collect::<Result<_, ConfigError>>()?;
-        Ok(Self {
+            match Prompt::read(&of.file) {
+                Ok(prompt) => prompts.push((said, Arc::new(prompt))),
+                Err(error) => wrong.push(format!("{}: {error}", of.file.display())),
+            }
+        }
+        let trunk = Self {
             settings: settings.clone(),
-            password: Private::from(password),
+            password: Private::from(password.unwrap_or_default()),
             prompts,
             tone: Arc::new(Prompt::tone()),
             lines: Arc::new(Semaphore::new(LINES)),
-        })
+            common: Arc::new(Semaphore::new(LINES - LINES_KEPT)),
+            of_one: Mutex::default(),
+        };
+        for (drill, whom) in [(false, "alerts"), (true, "drills")] {
+            if !trunk.prompt(None, drill).has_words {
+                wrong.push(format!(
+                    "no recording of this language is for {whom} of every kind: whoever is called hears a tone, and keys are not taken"
+                ));
+            }
+        }
+        (trunk, wrong)
+    }
+
+    /// Takes a line for a call, where one is free.
+    pub(crate) fn line(&self, told: &Told) -> Option<Line> {
+        let number = self.number(told);
+        if number.is_some_and(|number| phone::is_emergency(number.as_str())) {
+            return Some(Line(vec![Arc::clone(&self.lines).try_acquire_owned().ok()?]));
+        }
+        let whose = if told.drill { Uuid::nil() } else { told.alert };
+        let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
+        of_one.retain(|_, lines| lines.available_permits() < LINES_OF_ONE);
+        let own = of_one.entry(whose).or_insert_with(|| Arc::new(Semaphore::new(LINES_OF_ONE)));
+        let needed =
+            [own, &self.common, &self.lines].map(Arc::clone).map(Semaphore::try_acquire_owned);
+        needed.into_iter().collect::<Result<_, _>>().ok().map(Line)
+    }
+
+    /// The number that is called.
+    fn number(&self, told: &Told) -> Option<Private> {
+        let neighbour = || self.settings.neighbour.clone().filter(|_| told.way == Way::Neighbour);
+        told.phone.clone().or_else(neighbour)
     }
 
     /// The steps that it does.
@@ -103,16 +145,14 @@ impl Trunk {
         [Way::Contact, Way::DialOut].into_iter().chain(neighbour)
     }
 
-    /// Calls, and says how it ended.
-    pub(crate) async fn call(self: Arc<Self>, told: Told, drawn: [u8; 16]) -> CallEnd {
-        let neighbour = || self.settings.neighbour.clone().filter(|_| told.way == Way::Neighbour);
-        let Some(number) = told.phone.clone().or_else(neighbour) else { return CallEnd::NoNumber };
+    /// Calls, and says how it ended. It hangs up where nobody waits for that any more.
+    pub(crate) async fn call(self: Arc<Self>, told: Told, drawn: [u8; 16], line: Line) -> CallEnd {
+        let Some(number) = self.number(&told) else { return CallEnd::NoNumber };
         let is_emergency = phone::is_emergency(number.as_str());
         // Whoever wrote the step: nobody comes for a drill.
         if !is_number(number.as_str()) || told.drill && is_emergency {
             return CallEnd::NoNumber;
         }
-        let Ok(line) = Arc::clone(&self.lines).try_acquire_owned() else { return CallEnd::NoLine };
         let Ok((sip, sound)) = self.sockets().await else { return CallEnd::NoLine };
         let (Ok(local), Ok(media)) = (sip.local_addr(), sound.local_addr()) else {
             return CallEnd::NoLine;
@@ -160,17 +200,34 @@ impl Trunk {
     }
 }
 
-/// Makes one call; what comes late is answered after it ended.
+fn password(file: &Path) -> Result<String, ConfigError> {
+    let wrong = |_| ConfigError::Value {
+        origin: file.display().to_string(),
+        what: "is not UTF-8: write the password and nothing else".to_owned(),
+    };
+    let text = String::from_utf8(read_capped(file, PASSWORD_BYTES_MAX)?).map_err(wrong)?;
+    Ok(text.trim().to_owned())
+}
+
+/// Done when nobody waits for the end; never after it was told.
+async fn forgotten(end: &mut Option<(oneshot::Sender<CallEnd>, Line)>) {
+    match end {
+        Some((end, _)) => end.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Makes one call; what comes late is answered after it ended, when its line is another's.
 async fn speak(
     plan: Plan,
     sip: UdpSocket,
     sound: UdpSocket,
     end: oneshot::Sender<CallEnd>,
-    _line: OwnedSemaphorePermit,
+    line: Line,
 ) {
     let began = Instant::now();
     let (mut call, mut outputs) = Call::begin(plan, Duration::ZERO);
-    let mut end = Some(end);
+    let mut end = Some((end, line));
     let mut message = vec![0; MESSAGE_BYTES_MAX + 1];
     let mut packet = vec![0; SOUND_BYTES_MAX];
     loop {
@@ -178,10 +235,14 @@ async fn speak(
         for output in outputs {
             match output {
                 Output::Sip(bytes) => is_refused |= sip.send(&bytes).await.is_err(),
-                // What is lost of it is lost.
-                Output::Rtp(to, bytes) => drop(sound.send_to(&bytes, to).await),
+                Output::Rtp(to, bytes) => {
+                    // What is lost of it is lost, and was not spoken.
+                    if sound.send_to(&bytes, to).await.is_ok() {
+                        call.spoke();
+                    }
+                }
                 Output::Ended(how) => {
-                    if let Some(end) = end.take() {
+                    if let Some((end, _line)) = end.take() {
                         // The node may have stopped meanwhile.
                         let _ = end.send(how);
                     }
@@ -198,6 +259,7 @@ async fn speak(
         let next = began + call.next_at();
         outputs = tokio::select! {
             biased;
+            () = forgotten(&mut end) => call.hang_up(began.elapsed()),
             () = tokio::time::sleep_until(next) => call.tick(began.elapsed()),
             received = sip.recv(&mut message) => match received {
                 Ok(length) => {
@@ -217,3 +279,6 @@ async fn speak(
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

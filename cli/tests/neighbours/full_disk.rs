@@ -163,6 +163,7 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     let disk = SmallDisk::at(folder.path().join("centre"));
     let mut centre = centre(folder.path(), None, LOOPBACK);
     let [elder, other] = ["王秀英", "李桂兰"].map(|name| add_elder(&centre, name));
+    centre.ask(&["person", "add", "高主任", "--role", "operator"]);
     centre.stop();
     let rung = crate::alarm::bells(&centre);
     centre.up();
@@ -173,12 +174,16 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     let more = disk.fill("more");
 
     let raise = ["alert", "raise", &other, "--cause", "smoke sensor 3", "--kind", "smoke"];
-    assert_eq!(centre.ask(&raise)["stored"], false);
+    let lost = centre.ask(&raise);
+    assert_eq!(lost["stored"], false);
     assert_eq!(centre.ask(&["alert", "list"]), json!([]));
     let open = |count: u64| move |status: &Value| (status["alerts_open"] == count).then_some(());
     centre.await_answer(&["status"], open(0));
     // Somebody must come: the desk rings for it all the same.
     crate::alarm::has(&rung, "rings duty_desk 0");
+    let dial = ["--as", "高主任", "alert", "dial", lost["alert"].as_str().unwrap(), "120"];
+    assert_eq!(centre.ask(&dial)["stored"], false);
+    crate::alarm::has(&rung, "calls dial_out 0 120");
     let card = ["elder", "edit", &other, "card/allergies", "青霉素"];
     let refused = centre.run(&card);
     assert_eq!((refused.code, refused.refusal().0.as_str()), (7, "full"), "{refused:?}");

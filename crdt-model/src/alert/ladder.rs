@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AlertKind, AlertView, Stage};
 use crate::author::{NodeId, PartyId, PartyKind};
 use crate::event::FactId;
-use crate::phone::is_emergency;
+use crate::phone::{comparable, is_emergency};
 use crate::private::Private;
 use crate::time::{DAY_MS, MINUTE_MS, Timestamp};
 
@@ -21,6 +21,10 @@ const CLAIM_MS: u64 = 2 * MINUTE_MS;
 /// How much later than the household another node does what only one needs to do, in milliseconds: the alert of the
 /// one that does it is there by then, where there is a way.
 const OTHERS_LATER_MS: u64 = 15_000;
+
+/// How long a call that a person decided upon is made again where it could not be made, in milliseconds: afterwards the
+/// person has seen in the alert that it was not.
+const DECIDED_MS: u64 = 5 * MINUTE_MS;
 
 /// Digits of a telephone number that is dialled at most: E.164 has 15, and a prefix.
 const DIGITS_MAX: usize = 20;
@@ -235,6 +239,8 @@ pub struct Climbed {
     pub kind: PartyKind,
     /// When, by its clock.
     pub at: Timestamp,
+    /// Whether a person decided upon it.
+    pub decided: bool,
     /// Whether it was carried out; `None` while the node has not said.
     pub done: Option<bool>,
     /// How its call ended that it said last; `None` where a program called, or nobody yet.
@@ -252,8 +258,8 @@ pub enum CallEnd {
     Accepted,
     /// Somebody answered and pressed 2: they cannot.
     Declined,
-    /// An emergency service answered and heard all that there is to say.
-    Heard,
+    /// An emergency service answered and was spoken to. Whether anybody listened is not known.
+    Spoken,
     /// It was answered, by a person or a machine, and neither key was pressed.
     Unconfirmed,
     /// The line was busy.
@@ -273,7 +279,12 @@ pub enum CallEnd {
 impl CallEnd {
     /// Whether the step is carried out: the call need not be made again.
     pub fn is_done(self) -> bool {
-        matches!(self, Self::Accepted | Self::Declined | Self::Heard)
+        matches!(self, Self::Accepted | Self::Declined | Self::Spoken)
+    }
+
+    /// Whether somebody was there: calling at once again disturbs whoever it was.
+    pub fn is_answered(self) -> bool {
+        self.is_done() || matches!(self, Self::Unconfirmed | Self::Rejected)
     }
 }
 
@@ -372,14 +383,20 @@ impl AlertView {
     ///
     /// Where it rings at a place (desk, siren, a party) each node of the place does it. What is done once (a call, the
     /// neighbour) the household does first, whatever others say that they do; another only where nobody began it, or the
-    /// one that did says nothing for two minutes, or could not. Whoever could not tries again. In a drill nobody calls
-    /// an emergency service.
+    /// one that did says nothing for two minutes, or could not. Whoever could not tries again. An emergency service that
+    /// was called by another step is not called by this one too. In a drill nobody calls one.
     pub fn turns(&self, here: &Here, elapsed_ms: u64, age_ms: impl Fn(FactId) -> u64) -> Vec<Turn> {
         let at_home = here.kind == PartyKind::Household;
         let turn = |step: &Step| {
-            if self.drill && step.does.phone().is_some_and(|phone| is_emergency(phone.as_str())) {
+            let emergency = step.does.phone().filter(|phone| is_emergency(phone.as_str()));
+            if self.drill && emergency.is_some() {
                 return None;
             }
+            let same = |begun: &Climbed| {
+                let number = |phone: &Private| comparable(phone.as_str());
+                emergency.is_some()
+                    && begun.step.does.phone().and_then(number) == emergency.and_then(number)
+            };
             let begun = || self.climbed.iter().filter(|begun| begun.step == *step);
             let mine = begun().find(|begun| begun.node == here.node);
             let is_local = step.does.is_local();
@@ -395,10 +412,26 @@ impl AlertView {
             if !is_local && begun().any(|b| yields(b) && taken(b)) {
                 return None;
             }
+            let mut others = self.climbed.iter().filter(|b| b.step != *step && same(b));
+            if others.any(|b| (b.node == here.node || yields(b)) && taken(b)) {
+                return None;
+            }
             let later = if is_local || at_home { 0 } else { OTHERS_LATER_MS };
             let due = step.after_ms.saturating_add(later) <= elapsed_ms;
             due.then(|| Turn { step: step.clone(), begun: mine.map(|begun| begun.fact) })
         };
         self.ladder.steps.iter().filter_map(turn).collect()
+    }
+
+    /// The calls that a person decided upon at a node and that could not be made yet: for five minutes, whoever has the
+    /// alert.
+    pub fn decided(&self, node: NodeId, now: Timestamp) -> impl Iterator<Item = Turn> {
+        let open = self.round.is_some() && self.stage != Stage::Resolved;
+        let due = move |begun: &&Climbed| {
+            let is_recent = now.ms_since(begun.at) < DECIDED_MS;
+            open && begun.decided && begun.node == node && begun.done != Some(true) && is_recent
+        };
+        let turn = |begun: &Climbed| Turn { step: begun.step.clone(), begun: Some(begun.fact) };
+        self.climbed.iter().filter(due).map(turn)
     }
 }

@@ -300,6 +300,8 @@ fn a_silence_that_is_over_climbs_no_further_and_sounds_no_siren() {
     assert_eq!(s.view().stage, Stage::Raised);
     let sounds = |kind| Ladder::common(kind).steps.iter().any(|s| s.does == LadderAct::Siren);
     assert!(!sounds(AlertKind::Silence) && sounds(AlertKind::Button));
+    let call = Ladder::common(AlertKind::Call);
+    assert!(!sounds(AlertKind::Call) && call.steps.contains(&step(0, LadderAct::DutyDesk)));
 }
 
 #[test]
@@ -415,4 +417,68 @@ fn in_a_drill_no_step_calls_an_emergency_service() {
     view.drill = true;
     let turns = view.turns(&hub, 0, |_| 0);
     assert_eq!(turns.iter().map(|turn| &turn.step).collect::<Vec<_>>(), [&steps[1]]);
+}
+
+#[test]
+fn what_ends_a_step_is_a_key_or_an_emergency_service_that_was_spoken_to() {
+    use CallEnd as E;
+    for (end, done, answered) in [
+        (E::Accepted, true, true),
+        (E::Declined, true, true),
+        (E::Spoken, true, true),
+        (E::Unconfirmed, false, true),
+        (E::Rejected, false, true),
+        (E::Busy, false, false),
+        (E::NoAnswer, false, false),
+        (E::NoNumber, false, false),
+        (E::NotAllowed, false, false),
+        (E::NoLine, false, false),
+    ] {
+        assert_eq!((end.is_done(), end.is_answered()), (done, answered), "{end:?}");
+    }
+}
+
+#[test]
+fn a_call_that_a_person_decided_upon_is_made_again_for_five_minutes() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let raise = s.raised;
+    let own = step(7, LadderAct::DialOut { phone: "120".into() });
+    let begun = s.say(&desk, 1_000, F::Climbed { raise, step: own.clone() });
+    // Whoever has the alert.
+    s.say(&desk, 1_000, F::Acknowledged { raise });
+    let decided = |s: &mut Scene, of: &Node, minute: u64| {
+        let now = Timestamp(1_000 + minute * MINUTE_MS);
+        s.view().decided(of.author.node, now).collect::<Vec<_>>()
+    };
+    let turns = decided(&mut s, &desk, 1);
+    assert_eq!(turns.len(), 1);
+    assert_eq!((&turns[0].step, turns[0].begun), (&own, Some(begun)));
+    assert_eq!(decided(&mut s, &hub, 1), []);
+    s.say(&desk, 1_001, F::StepEnded { climbed: begun, done: false, call: Some(CallEnd::Busy) });
+    assert_eq!(decided(&mut s, &desk, 4).len(), 1);
+    assert_eq!(decided(&mut s, &desk, 5), []);
+    s.say(&desk, 1_002, F::StepEnded { climbed: begun, done: true, call: Some(CallEnd::Spoken) });
+    assert_eq!(decided(&mut s, &desk, 1), []);
+    // A step of a ladder is decided upon by nobody.
+    s.say(&hub, 1_003, F::Climbed { raise, step: dial() });
+    assert_eq!(decided(&mut s, &hub, 0), []);
+}
+
+#[test]
+fn an_emergency_service_is_called_once_by_whatever_step() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let raise = s.raised;
+    let own = step(7, LadderAct::Contact { phone: "+86120".into() });
+    let begun = s.say(&desk, 1, F::Climbed { raise, step: own });
+    assert_eq!(s.turns(&desk, DAY_MS, 0), [Way::DutyDesk]);
+    // The household calls, whatever others say.
+    assert_eq!(s.turns(&hub, DAY_MS, 0), [Way::Siren, Way::DialOut]);
+    // The one that began it says nothing, or could not.
+    assert_eq!(s.turns(&desk, DAY_MS, 2 * MINUTE_MS), [Way::DutyDesk, Way::DialOut]);
+    s.say(&desk, 2, F::StepEnded { climbed: begun, done: false, call: Some(CallEnd::Busy) });
+    assert_eq!(s.turns(&desk, DAY_MS, 0), [Way::DutyDesk, Way::DialOut]);
+    s.say(&desk, 3, F::StepEnded { climbed: begun, done: true, call: Some(CallEnd::Spoken) });
+    assert_eq!(s.turns(&desk, DAY_MS, DAY_MS), [Way::DutyDesk]);
 }

@@ -63,7 +63,7 @@ pub(crate) fn list(node: &mut Node, CallList {}: CallList) -> Outcome<Value> {
         })
     };
     let calls: Vec<Value> = calls.into_iter().zip(known).map(row).collect();
-    let (revision, dropped) = (node.callers.revision, node.callers.dropped);
+    let (revision, dropped) = (node.callers.revision, node.callers.dropped());
     now_known(json!({ "revision": revision, "dropped": dropped, "calls": calls }))
 }
 

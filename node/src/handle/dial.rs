@@ -20,8 +20,11 @@ pub(crate) fn dial(node: &mut Node, request: AlertDial) -> Outcome<AlertAnswer> 
     if !is_number(&request.number) {
         return Err(invalid("a telephone number has 3 to 20 digits, a + before them or not"));
     }
-    let document = alerts::find(node, &request.alert)?;
-    let view = alerts::read(node, document)?;
+    let stored = alerts::find(node, &request.alert)
+        .and_then(|document| Ok((document, alerts::read(node, document)?)));
+    // What could not be stored is open too.
+    let lost = || node.ladders.find_lost(&request.alert);
+    let (document, view) = stored.or_else(|error| lost().ok_or(error))?;
     let (Some(round), false) = (view.round, view.stage == Stage::Resolved) else {
         return refused(Code::Conflict, "this alert is not open");
     };
@@ -36,5 +39,6 @@ pub(crate) fn dial(node: &mut Node, request: AlertDial) -> Outcome<AlertAnswer> 
     let does = LadderAct::DialOut { phone: request.number.into() };
     let saves = ladder::dial(node, document, &view, round, Step { after_ms, does }, &person)?;
     let state = alerts::word(&view.stage);
-    Ok((AlertAnswer { alert: view.id.to_string(), state, stored: true }, saves))
+    let (alert, stored) = (view.id.to_string(), saves.is_some());
+    Ok((AlertAnswer { alert, state, stored }, saves.unwrap_or_default()))
 }

@@ -23,7 +23,7 @@ use linli_model::private::Private;
 use super::digest::{Asked, Challenge, Credentials};
 use super::message::{Message, push};
 use super::offer::{self, Agreed};
-use super::voice::{self, Key, Prompt, Stream};
+use super::voice::{self, Key, Press, Prompt, Stream};
 
 /// When a message that is not answered is sent again first (T1 of RFC 3261).
 const AGAIN: Duration = Duration::from_millis(500);
@@ -40,8 +40,12 @@ const RING_MAX: Duration = Duration::from_secs(45);
 /// How long is spoken to whoever answers and presses no key. With the ringing it is less than a call may take.
 const TALK_MAX: Duration = Duration::from_secs(45);
 
-/// How long what comes late is answered after the end.
-const LINGER: Duration = Duration::from_secs(8);
+/// How long a word that is not answered is sent again after the end, and what comes late is answered (timer B of
+/// RFC 3261): a telephone that rings after all is taken back.
+const LINGER: Duration = Duration::from_secs(32);
+
+/// Packets of the recording after which whoever answers at an emergency service was spoken to: five seconds.
+const SPOKEN_PACKETS: usize = 250;
 
 /// The time of a packet of sound.
 const PACKET: Duration = Duration::from_millis(20);
@@ -110,9 +114,25 @@ struct Dialog {
 }
 
 enum State {
-    Inviting { resend: Option<Resend>, rings: bool, until: Duration },
-    Talking { with: Agreed, stream: Stream, next: Duration, until: Duration, pressed: Option<u32> },
-    Closing { resend: Option<Resend>, until: Duration },
+    Inviting {
+        resend: Option<Resend>,
+        rings: bool,
+        until: Duration,
+    },
+    Talking {
+        with: Agreed,
+        stream: Stream,
+        next: Duration,
+        until: Duration,
+        /// Packets that went out to somebody who takes them.
+        spoken: usize,
+        /// The key that is held down, by the last packet that said so.
+        pressed: Option<Press>,
+    },
+    Closing {
+        resend: Option<Resend>,
+        until: Duration,
+    },
     Over,
 }
 
@@ -204,6 +224,26 @@ impl Call {
         }
     }
 
+    /// A packet of sound went out.
+    pub(super) const fn spoke(&mut self) {
+        if let State::Talking { with: Agreed { hears: true, .. }, spoken, .. } = &mut self.state {
+            *spoken += 1;
+        }
+    }
+
+    /// Ends the call: nobody waits for it any more.
+    pub(super) fn hang_up(&mut self, now: Duration) -> Vec<Output> {
+        match &self.state {
+            State::Inviting { rings: true, .. } => self.cancel(now),
+            State::Inviting { .. } => self.close(now, CallEnd::NoAnswer),
+            State::Talking { .. } => {
+                let end = self.unanswered();
+                self.leave(now, end)
+            }
+            State::Closing { .. } | State::Over => Vec::new(),
+        }
+    }
+
     /// The telephone network cannot be reached at all.
     pub(super) fn unreachable(&mut self, now: Duration) -> Vec<Output> {
         match &self.state {
@@ -230,23 +270,25 @@ impl Call {
     /// Takes a packet that came where sound is heard.
     pub(super) fn sound(&mut self, now: Duration, from: SocketAddr, packet: &[u8]) -> Vec<Output> {
         let State::Talking { with, pressed, .. } = &mut self.state else { return Vec::new() };
-        if from.ip() != with.to.ip() {
+        if from != with.to {
             return Vec::new();
         }
         let numbers = with.keys.into_iter().flat_map(|keys| [keys, offer::KEYS]);
         let heard = numbers.into_iter().find_map(|number| voice::key(packet, number));
-        match heard {
-            Some((key, time)) if *pressed != Some(time) => {
-                *pressed = Some(time);
-                self.key(now, key)
-            }
-            Some(_) | None => Vec::new(),
+        let Some(press) = heard else { return Vec::new() };
+        // One packet alone is no press: its end is said three times, and its beginning before that.
+        let same = |before: Press| (before.key, before.which) == (press.key, press.which);
+        match pressed.replace(press).is_some_and(same) && press.is_over {
+            true => self.key(now, press.key),
+            false => Vec::new(),
         }
     }
 
     /// The only two ways in which whoever answers says something: everything else is no acknowledgement.
     fn key(&mut self, now: Duration, key: Key) -> Vec<Output> {
         match key {
+            // Nobody told them which key says what.
+            _ if !self.plan.prompt.has_words => Vec::new(),
             Key::One => self.leave(now, CallEnd::Accepted),
             Key::Two => self.leave(now, CallEnd::Declined),
         }
@@ -254,10 +296,10 @@ impl Call {
 
     /// How a call ended in which nobody pressed a key.
     fn unanswered(&self) -> CallEnd {
-        let State::Talking { stream, .. } = &self.state else { return CallEnd::Unconfirmed };
-        let is_said = stream.frames >= self.plan.prompt.frames();
+        let State::Talking { spoken, .. } = &self.state else { return CallEnd::Unconfirmed };
+        let is_said = self.plan.prompt.has_words && *spoken >= SPOKEN_PACKETS;
         match self.plan.is_emergency && is_said {
-            true => CallEnd::Heard,
+            true => CallEnd::Spoken,
             false => CallEnd::Unconfirmed,
         }
     }
@@ -326,7 +368,8 @@ impl Call {
             Some(with) if waits => {
                 let stream = self.stream(with);
                 let until = now + TALK_MAX;
-                self.state = State::Talking { with, stream, next: now, until, pressed: None };
+                let (next, spoken, pressed) = (now, 0, None);
+                self.state = State::Talking { with, stream, next, until, spoken, pressed };
                 self.tick(now)
             }
             // Answered after it was given up, or without a voice.

@@ -5,8 +5,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytesstr::BytesStr;
 use ezk_sip_types::Method;
 use ezk_sip_types::header::typed::FromTo;
 use ezk_sip_types::print::AppendCtx as _;
@@ -36,6 +39,8 @@ struct Reaction {
     answer: Option<Vec<u8>>,
     /// A new call: the number, where it is shown.
     called: Option<Option<Private>>,
+    /// A new call that is one too many to be told of.
+    untold: bool,
 }
 
 /// What is known of calls that come in.
@@ -76,15 +81,15 @@ impl Incoming {
         };
         let answer = message.answer(status, &tag, more);
         let is_call = *method == Method::INVITE && answer.is_some();
-        let called = (is_call && self.is_new(now, id)).then(|| number(&message));
-        Reaction { answer, called }
+        if !is_call || self.known.contains(&id) {
+            return Reaction { answer, ..Reaction::default() };
+        }
+        let is_told = self.may_tell(now, id);
+        Reaction { answer, called: is_told.then(|| number(&message)), untold: !is_told }
     }
 
-    /// Whether a call is to be told of: it is no repeat, and there are not too many.
-    fn is_new(&mut self, now: Duration, id: [u8; 32]) -> bool {
-        if self.known.contains(&id) {
-            return false;
-        }
+    /// Whether a new call is to be told of: there are not too many.
+    fn may_tell(&mut self, now: Duration, id: [u8; 32]) -> bool {
         let since = now.saturating_sub(self.refilled);
         let filled = u32::try_from(since.as_millis() / REFILL.as_millis()).unwrap_or(u32::MAX);
         if filled > 0 {
@@ -100,29 +105,46 @@ impl Incoming {
     }
 }
 
-/// Who calls: whom the telephone network asserts (RFC 3325), else whom the caller says.
+/// Who calls: whom the telephone network asserts (RFC 3325), as often as it does, else whom the caller says.
 fn number(message: &Message) -> Option<Private> {
-    let asserted = message.all("P-Asserted-Identity").next();
+    let mut values = message.all("P-Asserted-Identity").chain(message.only("From"));
+    values.find_map(number_of)
+}
+
+fn number_of(value: &BytesStr) -> Option<Private> {
     let mut one = ezk_sip_types::Headers::new();
     let name = ezk_sip_types::Name::from("From");
-    let from = match asserted {
-        Some(asserted) => {
-            one.insert(name.clone(), asserted.clone());
-            one.get::<FromTo>(name).ok()
+    one.insert(name.clone(), value.clone());
+    let user = match one.get::<FromTo>(name) {
+        Ok(from) => {
+            // The parser keeps the type of this part to itself, and gives it as text.
+            let uri = from.uri.uri.default_print_ctx().to_string();
+            uri.split_once(':')?.1.split_once('@')?.0.to_owned()
         }
-        None => message.peer("From"),
-    }?;
-    // The parser keeps the type of this part to itself, and gives it as text.
-    let uri = from.uri.uri.default_print_ctx().to_string();
-    let (user, _) = uri.split_once(':')?.1.split_once('@')?;
+        // It reads no `tel:` (RFC 3966).
+        Err(_) => {
+            let place = value.rsplit_once('<').map_or(value.as_str(), |(_, place)| place);
+            let (_, number) = place.split_once(':').filter(|(scheme, _)| is_tel(scheme))?;
+            number.split(['>', ',']).next()?.to_owned()
+        }
+    };
     // What comes after it are parameters of the number.
     let number: String =
         user.chars().take_while(|c| ![';', ':'].contains(c)).take(NUMBER_CHARS_MAX).collect();
     number.bytes().any(|byte| byte.is_ascii_digit()).then(|| Private::from(number))
 }
 
-/// Hears who calls in, for as long as the node runs.
-pub(crate) fn listen(settings: &Sip, drawn: [u8; 32], calls: mpsc::UnboundedSender<driver::Call>) {
+fn is_tel(scheme: &str) -> bool {
+    scheme.trim().eq_ignore_ascii_case("tel")
+}
+
+/// Hears who calls in, for as long as the node runs; counts calls of which too many come to be told of.
+pub(crate) fn listen(
+    settings: &Sip,
+    drawn: [u8; 32],
+    calls: mpsc::UnboundedSender<driver::Call>,
+    dropped: Arc<AtomicU64>,
+) {
     let (address, server) = (settings.address, settings.server);
     let mut incoming = Incoming::new(settings.desk.clone(), drawn);
     tokio::spawn(async move {
@@ -146,7 +168,8 @@ pub(crate) fn listen(settings: &Sip, drawn: [u8; 32], calls: mpsc::UnboundedSend
                 continue;
             }
             let bytes = datagram.get(..length).unwrap_or_default();
-            let Reaction { answer, called } = incoming.take(began.elapsed(), bytes);
+            let Reaction { answer, called, untold } = incoming.take(began.elapsed(), bytes);
+            dropped.fetch_add(u64::from(untold), Ordering::Relaxed);
             if let Some(number) = called {
                 // The node may have stopped meanwhile.
                 let _ = calls.send(Box::new(move |node| {

@@ -105,7 +105,7 @@ impl Message {
     ///
     /// None where the request lacks what an answer needs.
     pub(super) fn answer(&self, status: &str, tag: &str, more: &[(&str, &str)]) -> Option<Vec<u8>> {
-        let to = self.peer("To")?;
+        let to = self.only("To")?;
         let mut answer = format!("SIP/2.0 {status}\r\n");
         let mut vias = self.all("Via").peekable();
         vias.peek()?;
@@ -114,7 +114,7 @@ impl Message {
         }
         push(&mut answer, "From", self.only("From")?);
         push(&mut answer, "To", self.only("To")?);
-        if to.tag.is_none() {
+        if !has_tag(to) {
             answer.truncate(answer.len() - "\r\n".len());
             answer.push_str(&format!(";tag={tag}\r\n"));
         }
@@ -126,6 +126,12 @@ impl Message {
         answer.push_str("Content-Length: 0\r\n\r\n");
         Some(answer.into_bytes())
     }
+}
+
+/// Whether a `To` has a tag, after its address: it may be a `tel:`, which the parser does not read.
+fn has_tag(to: &str) -> bool {
+    let parameters = to.rsplit_once('>').map_or(to, |(_, parameters)| parameters);
+    parameters.split(';').skip(1).any(|one| one.trim().to_ascii_lowercase().starts_with("tag="))
 }
 
 /// Writes one header.

@@ -16,6 +16,8 @@ pub(super) const KEYS: u8 = 101;
 pub(super) struct Agreed {
     pub(super) to: SocketAddr,
     pub(super) codec: Codec,
+    /// It takes sound: whoever is put on hold sends only.
+    pub(super) hears: bool,
     /// The other side's number of packets that tell of keys, beside the one that was offered to it; none where keys come
     /// by `INFO` only.
     pub(super) keys: Option<u8>,
@@ -58,6 +60,7 @@ pub(super) fn answer(body: &Bytes, is_near: bool) -> Option<Agreed> {
     may_hear(ip, is_near).then(|| Agreed {
         to: SocketAddr::new(ip, line.port),
         codec,
+        hears: media.direction != Direction::SendOnly,
         keys: keys.map(|map| map.payload),
     })
 }
@@ -80,7 +83,7 @@ mod tests {
     fn an_offer_can_be_answered_by_itself() {
         for at in ["10.0.0.7:4002", "[2001:db8::7]:4002"] {
             let at: SocketAddr = at.parse().unwrap();
-            let agreed = Agreed { to: at, codec: Codec::Pcma, keys: Some(KEYS) };
+            let agreed = Agreed { to: at, codec: Codec::Pcma, hears: true, keys: Some(KEYS) };
             assert_eq!(answer(&Bytes::from(offer(at, 7)), false), Some(agreed));
         }
     }
@@ -89,9 +92,17 @@ mod tests {
     fn answers_without_voice_or_to_nowhere_are_refused() {
         let good =
             "v=0\no=- 1 1 IN IP4 10.0.0.2\ns=-\nc=IN IP4 10.0.0.2\nt=0 0\nm=audio 9000 RTP/AVP 0\n";
-        let agreed =
-            Agreed { to: "10.0.0.2:9000".parse().unwrap(), codec: Codec::Pcmu, keys: None };
+        let agreed = Agreed {
+            to: "10.0.0.2:9000".parse().unwrap(),
+            codec: Codec::Pcmu,
+            hears: true,
+            keys: None,
+        };
         assert_eq!(read(good), Some(agreed));
+        for (direction, hears) in [("sendonly", false), ("recvonly", true), ("sendrecv", true)] {
+            let answer = format!("{good}a={direction}\n");
+            assert_eq!(read(&answer), Some(Agreed { hears, ..agreed }), "{direction}");
+        }
         for (from, to) in [
             ("c=IN IP4 10.0.0.2", "c=IN IP4 224.0.0.1"),
             ("c=IN IP4 10.0.0.2", "c=IN IP4 255.255.255.255"),

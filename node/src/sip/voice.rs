@@ -73,13 +73,18 @@ fn low_byte(value: i32) -> u8 {
     u8::try_from(value & 0xff).unwrap_or_default()
 }
 
-/// What is said: samples of 16 bits, 8,000 a second.
+/// What is said.
 #[derive(PartialEq, Eq)]
-pub(super) struct Prompt(Vec<i16>);
+pub(super) struct Prompt {
+    /// Samples of 16 bits, 8,000 a second.
+    samples: Vec<i16>,
+    /// Whether it says anything: nobody knows by a tone what happened, or which key says what.
+    pub(super) has_words: bool,
+}
 
 impl std::fmt::Debug for Prompt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Prompt({} samples)", self.0.len())
+        write!(f, "Prompt({} samples)", self.samples.len())
     }
 }
 
@@ -109,7 +114,14 @@ impl Prompt {
         ];
         let beep = || PERIOD.into_iter().cycle().take(RATE / 4);
         let rest = || std::iter::repeat_n(0, RATE / 8);
-        Self((0..3).flat_map(|_| beep().chain(rest())).collect())
+        let samples = (0..3).flat_map(|_| beep().chain(rest())).collect();
+        Self { samples, has_words: false }
+    }
+
+    /// A recording of some seconds.
+    #[cfg(test)]
+    pub(super) fn words(seconds: usize) -> Self {
+        Self { samples: vec![1_000; seconds * RATE], has_words: true }
     }
 
     /// Reads a recording: RIFF WAVE, PCM, one channel, 8,000 samples a second, 16 bits.
@@ -143,7 +155,8 @@ impl Prompt {
                 b"fmt " => known = chunk.starts_with(&FORM),
                 b"data" if known && chunk.len() >= 2 * FRAME => {
                     let pairs = chunk.as_chunks().0.iter();
-                    return Some(Self(pairs.map(|pair| i16::from_le_bytes(*pair)).collect()));
+                    let samples = pairs.map(|pair| i16::from_le_bytes(*pair)).collect();
+                    return Some(Self { samples, has_words: true });
                 }
                 b"data" => return None,
                 _ => {}
@@ -155,13 +168,13 @@ impl Prompt {
 
     /// How many packets it takes to say it once, with the silence after it.
     pub(super) fn frames(&self) -> usize {
-        self.0.len().div_ceil(FRAME) + PAUSE_SECONDS * RATE / FRAME
+        self.samples.len().div_ceil(FRAME) + PAUSE_SECONDS * RATE / FRAME
     }
 
     /// What the packet with this number carries; it is said again and again.
     pub(super) fn frame(&self, number: usize, codec: Codec) -> [u8; FRAME] {
         let start = number % self.frames() * FRAME;
-        std::array::from_fn(|at| codec.encode(self.0.get(start + at).copied().unwrap_or(0)))
+        std::array::from_fn(|at| codec.encode(self.samples.get(start + at).copied().unwrap_or(0)))
     }
 }
 
@@ -214,22 +227,32 @@ impl Key {
     }
 }
 
-/// Reads a packet that says that a key is pressed, of the number that stands for such packets; with the press's time,
-/// which all packets of one press have. None for any other packet.
-pub(super) fn key(packet: &[u8], payload_type: u8) -> Option<(Key, u32)> {
+/// What a packet says of a key that is pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Press {
+    pub(super) key: Key,
+    /// When it began and who sends it: all packets of one press have both.
+    pub(super) which: (u32, u32),
+    /// The key is up again.
+    pub(super) is_over: bool,
+}
+
+/// Reads a packet that says that a key is pressed, of the number that stands for such packets. None for any other packet.
+pub(super) fn key(packet: &[u8], payload_type: u8) -> Option<Press> {
     if packet.len() > PACKET_BYTES_MAX {
         return None;
     }
     let (header, rest) = packet.split_at_checked(HEADER)?;
-    let [first, second, _, _, time @ .., _, _, _, _] = <[u8; HEADER]>::try_from(header).ok()?;
+    let [first, second, _, _, a, b, c, d, source @ ..] = <[u8; HEADER]>::try_from(header).ok()?;
     let extended = first & 0x10 != 0;
     if first >> 6 != 2 || extended || second & 0x7f != payload_type {
         return None;
     }
     let sources = usize::from(first & 0x0f) * 4;
     let event = rest.get(sources..)?;
-    let [number @ 0..=15, _, _, _] = *event.first_chunk()? else { return None };
-    Some((Key::of(number)?, u32::from_be_bytes(time)))
+    let [number @ 0..=15, volume, _, _] = *event.first_chunk()? else { return None };
+    let which = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes(source));
+    Some(Press { key: Key::of(number)?, which, is_over: volume & 0x80 != 0 })
 }
 
 /// Reads a key out of the body of an `INFO`: `Signal=1` (`application/dtmf-relay`), or the digit alone
@@ -281,7 +304,7 @@ mod tests {
     fn recordings_are_read_and_others_refused() {
         let form = [1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0];
         let said = Prompt::parse(&wav(&form, 500)).unwrap();
-        assert_eq!(said.0, vec![1_000; 500]);
+        assert_eq!(said.samples, vec![1_000; 500]);
         assert_eq!(said.frames(), 4 + 50);
         let first = said.frame(0, Codec::Pcma);
         assert_eq!((first[0], said.frame(54, Codec::Pcma)), (0xfa, first));
@@ -319,9 +342,10 @@ mod tests {
             [&[first, second, 0, 1, 0, 0, 0, 9, 0, 0, 0, 7], event].concat()
         };
         let one = packet(0x80, 0xe5, &[1, 0x0a, 0, 160]);
-        assert_eq!(key(&one, 101), Some((Key::One, 9)));
+        let press = |key, is_over| Some(Press { key, which: (9, 7), is_over });
+        assert_eq!(key(&one, 101), press(Key::One, false));
         let with_source = packet(0x81, 101, &[0, 0, 0, 0, 2, 0x8a, 0, 160]);
-        assert_eq!(key(&with_source, 101), Some((Key::Two, 9)));
+        assert_eq!(key(&with_source, 101), press(Key::Two, true));
         for other in [
             packet(0x80, 8, &[1, 0x0a, 0, 160]),
             packet(0x00, 101, &[1, 0x0a, 0, 160]),

@@ -137,7 +137,7 @@ fn went(text: &Text, begun: &Value) -> String {
         Some(false) => "failed",
         None => "begun",
     };
-    let by_call = ["accepted", "declined", "heard"];
+    let by_call = ["accepted", "declined", "spoken"];
     match begun.get("call").and_then(Value::as_str) {
         // A program called where the telephone reached nobody.
         Some(call) if done == "done" && !by_call.contains(&call) => {

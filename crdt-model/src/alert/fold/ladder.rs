@@ -27,6 +27,7 @@ impl Fold<'_> {
             party: author.party,
             kind: author.kind,
             at: known.fact.at,
+            decided: author.person.is_some(),
             done: None,
             call: None,
         });

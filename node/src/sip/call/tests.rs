@@ -13,7 +13,7 @@ fn plan(number: &str) -> Plan {
         number: Private::from(number),
         local: "10.0.0.7:40000".parse().unwrap(),
         media: "10.0.0.7:40002".parse().unwrap(),
-        prompt: Arc::new(Prompt::tone()),
+        prompt: Arc::new(Prompt::words(8)),
         is_emergency: linli_model::phone::is_emergency(number),
         drawn: [7; 16],
     }
@@ -35,7 +35,11 @@ struct Scene {
 
 impl Scene {
     fn new(number: &str) -> Self {
-        let (call, outputs) = Call::begin(plan(number), secs(0));
+        Self::of(plan(number))
+    }
+
+    fn of(plan: Plan) -> Self {
+        let (call, outputs) = Call::begin(plan, secs(0));
         let [Output::Sip(bytes)] = &outputs[..] else { panic!("{outputs:?}") };
         let invite = Message::read(bytes).unwrap();
         let (now, ended, sent) = (secs(0), Vec::new(), Vec::new());
@@ -58,6 +62,7 @@ impl Scene {
                         ("10.0.0.3:9000", 12 + FRAME)
                     );
                     self.sounds += 1;
+                    self.call.spoke();
                 }
                 Output::Ended(end) => self.ended.push(end),
             }
@@ -119,8 +124,13 @@ impl Scene {
     }
 
     fn press(&mut self, event: u8, from: &str) {
+        self.press_packet(event, from, 0x0a);
+        self.press_packet(event, from, 0x8a);
+    }
+
+    fn press_packet(&mut self, event: u8, from: &str, volume: u8) {
         let time = u8::try_from(self.now.as_secs()).unwrap();
-        let packet = [0x80, 101, 0, 1, 0, 0, 0, time, 0, 0, 0, 7, event, 0x8a, 0, 160];
+        let packet = [0x80, 101, 0, 1, 0, 0, 0, time, 0, 0, 0, 7, event, volume, 0, 160];
         let outputs = self.call.sound(self.now, from.parse().unwrap(), &packet);
         self.take(outputs);
     }
@@ -168,7 +178,7 @@ fn key_one_is_the_only_yes_and_the_call_is_over_with_it() {
     assert!(scene.call.is_over());
     assert_eq!(scene.sounds, sounds);
     // It was never answered, and sent again until it was given up.
-    assert_eq!(scene.sent(), ["BYE"; 4]);
+    assert_eq!(scene.sent(), ["BYE"; 10]);
 }
 
 #[test]
@@ -201,9 +211,17 @@ fn whoever_presses_nothing_has_not_said_that_they_come() {
     assert_eq!((scene.sent(), scene.ended), (vec!["200".into()], vec![CallEnd::Unconfirmed]));
     // Other keys, keys of others, and keys before it was answered.
     let mut scene = talking();
-    for (event, from) in [(3, GATE), (0, GATE), (11, GATE), (1, "10.0.0.9:9000")] {
+    for (event, from) in
+        [(3, GATE), (0, GATE), (11, GATE), (1, "10.0.0.9:9000"), (1, "10.0.0.3:9002")]
+    {
         scene.press(event, from);
     }
+    // One packet alone, of the end or not, and those of two presses.
+    scene.press_packet(1, GATE, 0x8a);
+    scene.press_packet(2, GATE, 0x8a);
+    scene.until(6);
+    scene.press_packet(2, GATE, 0x8a);
+    scene.press_packet(1, GATE, 0x0a);
     assert_eq!(scene.ended, []);
     let mut scene = Scene::new("13800138000");
     scene.respond("183 Session Progress", "", SDP);
@@ -213,15 +231,73 @@ fn whoever_presses_nothing_has_not_said_that_they_come() {
 }
 
 #[test]
-fn an_emergency_service_need_not_press_a_key_but_must_hear_it_all() {
-    for (heard, end) in [(1, CallEnd::Unconfirmed), (10, CallEnd::Heard)] {
-        let mut scene = Scene::new("120");
+fn an_emergency_service_need_not_press_a_key_but_must_be_spoken_to() {
+    for (number, spoken, end) in [
+        ("120", 1, CallEnd::Unconfirmed),
+        // Whoever has understood hangs up before the recording is over.
+        ("120", 6, CallEnd::Spoken),
+        ("13800138000", 20, CallEnd::Unconfirmed),
+    ] {
+        let mut scene = Scene::new(number);
         scene.answer();
-        scene.until(heard);
+        scene.until(spoken);
         scene.request("BYE", "", "");
         assert_eq!(scene.ended, [end]);
-        assert_eq!(end.is_done(), heard == 10);
+        assert_eq!(end.is_done(), end == CallEnd::Spoken);
     }
+}
+
+#[test]
+fn nobody_understands_a_tone() {
+    for number in ["120", "13800138000"] {
+        let mut scene = Scene::of(Plan { prompt: Arc::new(Prompt::tone()), ..plan(number) });
+        scene.answer();
+        scene.press(1, GATE);
+        scene.request("INFO", "Content-Type: application/dtmf\r\n", "2");
+        scene.until(40);
+        assert_eq!(scene.ended, []);
+        scene.until(46);
+        assert_eq!(scene.ended, [CallEnd::Unconfirmed]);
+    }
+}
+
+#[test]
+fn what_did_not_go_out_or_goes_to_nobody_was_not_spoken() {
+    // Put on hold.
+    let mut scene = Scene::new("120");
+    scene.respond("200 OK", "", &format!("{SDP}a=sendonly\r\n"));
+    scene.until(46);
+    assert_eq!(scene.ended, [CallEnd::Unconfirmed]);
+    // Nothing could be sent.
+    let mut scene = Scene::new("120");
+    let answer = scene.response("200 OK", "", SDP);
+    scene.call.message(secs(0), answer.as_bytes());
+    for second in 0..45 {
+        scene.call.tick(secs(second));
+    }
+    let outputs = scene.call.tick(secs(46));
+    assert!(outputs.contains(&Output::Ended(CallEnd::Unconfirmed)), "{outputs:?}");
+}
+
+#[test]
+fn a_call_for_which_nobody_waits_is_hung_up() {
+    let hangs_up = |scene: &mut Scene| {
+        let outputs = scene.call.hang_up(scene.now);
+        scene.take(outputs);
+        (scene.sent(), scene.ended.len())
+    };
+    let mut scene = talking();
+    assert_eq!(hangs_up(&mut scene), (vec!["BYE".into()], 1));
+    assert_eq!(hangs_up(&mut scene), (vec![], 1));
+    let mut scene = Scene::new("13800138000");
+    scene.respond("180 Ringing", "", "");
+    assert_eq!(hangs_up(&mut scene), (vec!["CANCEL".into()], 1));
+    // Not a word yet: it is taken back once there is one, even late.
+    let mut scene = Scene::new("13800138000");
+    assert_eq!(hangs_up(&mut scene), (vec![], 1));
+    scene.until(30);
+    scene.respond("180 Ringing", "", "");
+    assert_eq!(scene.sent(), ["CANCEL"]);
 }
 
 #[test]

@@ -65,6 +65,21 @@ fn the_number_is_what_the_network_asserts_and_may_be_missing() {
     for hidden in ["<sip:anonymous@anonymous.invalid>", "<sip:a>"] {
         assert_eq!(shown(hidden, ""), Some(None), "{hidden}");
     }
+    // Some networks write numbers as such, and more than one.
+    for tel in
+        ["<tel:+8613800138000>", "\"<tel:120>\" <tel:+8613800138000;x=y>", "tel:+8613800138000"]
+    {
+        let wanted = Some(Some("+8613800138000".into()));
+        assert_eq!(shown(tel, ""), wanted, "{tel}");
+        let hidden = "P-Asserted-Identity: <sip:anonymous@anonymous.invalid>\r\n";
+        let more = format!("{hidden}P-Asserted-Identity: {tel}\r\n");
+        assert_eq!(shown("<sip:110@a>", &more), wanted, "{tel}");
+        assert_eq!(shown("<sip:+8613800138000@a>", hidden), wanted);
+    }
+    let to = invite("a", "<sip:1@a>", "")
+        .replace("<sip:centre@10.0.0.7>\r\nCall", "<tel:029;tag=1>\r\nCall");
+    let answer = incoming(None).take(Duration::ZERO, to.as_bytes()).answer.unwrap();
+    assert!(String::from_utf8(answer).unwrap().contains("To: <tel:029;tag=1>;tag="));
     let long = format!("<sip:{}@a>", "1".repeat(500));
     assert_eq!(shown(&long, ""), Some(Some("1".repeat(NUMBER_CHARS_MAX))));
 }
@@ -72,7 +87,7 @@ fn the_number_is_what_the_network_asserts_and_may_be_missing() {
 #[test]
 fn a_flood_is_answered_and_told_of_slowly() {
     let mut incoming = incoming(None);
-    let mut told = 0;
+    let (mut told, mut untold) = (0, 0);
     for number in 0..10_000_u32 {
         let now = Duration::from_millis(u64::from(number));
         let text = invite(&number.to_string(), "<sip:13800138000@a>", "");
@@ -81,8 +96,10 @@ fn a_flood_is_answered_and_told_of_slowly() {
         // Nothing bigger comes back than was sent, but for what names this call.
         assert!(answer.len() < text.len() + 40, "{} {}", answer.len(), text.len());
         told += u32::from(reaction.called.is_some());
+        untold += u32::from(reaction.untold);
     }
     assert!((100..=BURST + 101).contains(&told), "{told}");
+    assert_eq!(told + untold, 10_000);
     assert_eq!(incoming.known.len(), usize::try_from(told).unwrap());
 }
 
