@@ -116,6 +116,13 @@ impl Ladders {
     pub(crate) fn raised(&mut self, document: DocTag, view: &AlertView) {
         self.note(document);
         if let Some(state) = self.open.get_mut(&document) {
+            if state.lost
+                && let Some(round) = view.round
+            {
+                // What was lost and is raised again goes on: nobody is called for it once more.
+                let calls = std::mem::take(&mut state.calls).into_iter();
+                state.calls = calls.map(|((_, step), call)| ((round, step), call)).collect();
+            }
             state.lost = false;
             state.raised = Some(view.clone());
         }
@@ -298,7 +305,10 @@ fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told
         let done = put_through.await;
         let called = move |node: &mut Node| {
             if !done && let Some(state) = node.ladders.open.get_mut(&document) {
-                state.calls.insert((round, step), Call::Failed(Instant::now()));
+                // Raised anew meanwhile, it stands under another round.
+                for (_, call) in state.calls.iter_mut().filter(|((_, of), _)| *of == step) {
+                    *call = Call::Failed(Instant::now());
+                }
             }
             // That it failed is said once.
             let said = climbed.filter(|_| done || !failed_before);
