@@ -5,7 +5,7 @@ use linli_node::tablets::Words;
 use crate::text::{Language, Text};
 
 /// The messages, which have no arguments.
-const KEYS: [&str; 43] = [
+const KEYS: [&str; 49] = [
     "page-title",
     "page-language",
     "page-help",
@@ -42,6 +42,12 @@ const KEYS: [&str; 43] = [
     "page-call-done",
     "page-away",
     "page-unsent",
+    "page-stored-alone",
+    "page-untold",
+    "page-as-of",
+    "page-too-late",
+    "page-meal-dropped",
+    "page-not-pressed",
     "page-call-phone",
     "page-pressed",
     "page-pair-title",

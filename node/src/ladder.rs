@@ -112,6 +112,16 @@ impl Tried {
 }
 
 impl State {
+    /// What is known of a call. Raised anew meanwhile, it stands under another round.
+    fn tried(&mut self, which: &(FactId, Step)) -> Option<&mut Tried> {
+        let is_same = |key: &&(FactId, Step)| key.1 == which.1;
+        let key = match self.calls.contains_key(which) {
+            true => which.clone(),
+            false => self.calls.keys().find(is_same)?.clone(),
+        };
+        self.calls.get_mut(&key)
+    }
+
     /// For how long the node has watched the alert as it is.
     pub(crate) fn watch(&self, view: &AlertView) -> Watch {
         let owner = view.owner.as_ref().and_then(|owner| self.known.get(&owner.fact));
@@ -178,6 +188,13 @@ impl Ladders {
     pub(crate) fn raised(&mut self, document: DocTag, view: &AlertView, save: Save) {
         self.note(document);
         if let Some(state) = self.open.get_mut(&document) {
+            if state.lost
+                && let Some(round) = view.round
+            {
+                // What was lost and is raised again goes on: nobody is called for it once more.
+                let calls = std::mem::take(&mut state.calls).into_iter();
+                state.calls = calls.map(|((_, step), call)| ((round, step), call)).collect();
+            }
             state.lost = false;
             state.raised = Some((view.clone(), save));
         }
@@ -198,7 +215,7 @@ impl Ladders {
     pub(crate) fn find_lost(&self, text: &str) -> Option<(DocTag, AlertView)> {
         let lost = self.open.iter().filter(|(_, state)| state.lost);
         let mut lost =
-            lost.filter_map(|(document, state)| Some((*document, state.raised.clone()?)));
+            lost.filter_map(|(document, state)| Some((*document, state.raised.clone()?.0)));
         lost.find(|(_, view)| view.id.to_string().starts_with(text))
     }
 
@@ -432,7 +449,7 @@ fn begin(
         let went = put_through.await;
         let called = move |node: &mut Node| {
             let state = node.ladders.open.get_mut(&document);
-            let tried = state.and_then(|state| state.calls.get_mut(&which));
+            let tried = state.and_then(|state| state.tried(&which));
             let said = climbed.filter(|_| tried.is_none_or(|tried| tried.ended(went)));
             if let Some(Err(error)) = said.map(|climbed| ended(node, document, climbed, went)) {
                 tracing::warn!(%error, "how a call went could not be written down");

@@ -66,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) tablets: Option<Arc<crate::tablets::Tablets>>,
     /// Alerts and orders that the page at home shows no more.
     pub(crate) long_over: BTreeSet<DocTag>,
+    /// Presses on that page which joined an earlier one, and what that is; the latest last.
+    pub(crate) joined_presses: Vec<(uuid::Uuid, String)>,
     pub(crate) confirming: crate::erasures::Confirming,
     pub(crate) cards: crate::handle::cards::Cards,
     pub(crate) heartbeats: crate::heartbeats::Heartbeats,
@@ -209,6 +211,7 @@ impl Node {
             callers: crate::callers::Callers::default(),
             tablets: None,
             long_over: BTreeSet::new(),
+            joined_presses: Vec::new(),
             confirming: crate::erasures::Confirming::default(),
             cards: crate::handle::cards::Cards::default(),
             heartbeats: parts.heartbeats,

@@ -50,7 +50,8 @@ const TABLETS_MAX: usize = 16;
 /// Letters of a tablet's name.
 const LABEL_MAX: usize = 40;
 
-/// Requests that a tablet may send a minute: it asks once a second at most while everything changes, and a person presses a few times.
+/// Questions for news, and apart from these presses, that a tablet may send a minute: it asks once a second at most while everything changes,
+/// and sends again every two seconds what the hub did not take.
 const REQUESTS_PER_MINUTE: u32 = 240;
 
 /// Why a tablet is not paired or removed.
@@ -66,6 +67,10 @@ pub(crate) enum PairError {
     Unknown,
     #[error("the operating system gives no random bytes: restart the machine")]
     NoRandomness,
+    #[error(
+        "the file `{TABLETS_FILE}` of the data directory cannot be read: mend that, and start the node again"
+    )]
+    Unreadable,
     #[error(transparent)]
     Home(#[from] HomeError),
 }
@@ -82,6 +87,8 @@ pub(crate) struct Tablets {
 struct State {
     paired: Vec<Paired>,
     code: Option<Code>,
+    /// The list is there and cannot be read: nobody is a stranger yet, and it is not written over.
+    unreadable: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -94,7 +101,7 @@ struct Paired {
     #[serde(skip)]
     seen_ms: Option<u64>,
     #[serde(skip)]
-    minute: Option<(Instant, u32)>,
+    minutes: [Option<(Instant, u32)>; 2],
 }
 
 struct Code {
@@ -115,23 +122,38 @@ enum Admission {
     Tablet,
     Stranger,
     TooMany,
+    /// It is not known who is paired.
+    Unknown,
+}
+
+/// What a request is counted as: presses have a number of their own, so that no looking keeps them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Look,
+    Press,
+    /// The same look goes on.
+    Not,
 }
 
 impl Tablets {
-    /// Reads the tablets of a data directory. Where the file cannot be read they have to be paired again: a hub starts
-    /// all the same.
+    /// Reads the tablets of a data directory. Where the file is damaged they have to be paired again; where it cannot be
+    /// read nobody is told that they are not. A hub starts all the same.
     pub(crate) fn load(home: &Home, address: SocketAddr) -> Self {
         let read = home.read_private(TABLETS_FILE).map(|bytes| {
             bytes.map_or_else(|| Ok(Vec::new()), |bytes| serde_json::from_slice(&bytes))
         });
-        let paired = match read {
-            Ok(Ok(paired)) => paired,
-            Ok(Err(_)) | Err(_) => {
-                tracing::error!("the list of tablets cannot be read: pair them again");
-                Vec::new()
+        let (paired, unreadable) = match read {
+            Ok(Ok(paired)) => (paired, false),
+            Ok(Err(_)) => {
+                tracing::error!("the list of tablets is damaged: pair them again");
+                (Vec::new(), false)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the list of tablets cannot be read: no tablet is answered");
+                (Vec::new(), true)
             }
         };
-        let state = Mutex::new(State { paired, code: None });
+        let state = Mutex::new(State { paired, code: None, unreadable });
         Self { home: home.clone(), address, state }
     }
 
@@ -148,6 +170,9 @@ impl Tablets {
     pub(crate) fn draw(&self, label: &str, now_ms: u64) -> Result<(String, u64), PairError> {
         let label = label.trim();
         let mut state = self.state();
+        if state.unreadable {
+            return Err(PairError::Unreadable);
+        }
         let taken = state.paired.iter().any(|paired| paired.label == label);
         let odd = label.is_empty() || label.chars().count() > LABEL_MAX;
         if taken || odd || label.chars().any(char::is_control) {
@@ -189,14 +214,17 @@ impl Tablets {
             since_ms: now_ms,
             token: hash,
             seen_ms: None,
-            minute: None,
+            minutes: [None; 2],
         });
         self.save(&mut state, paired)?;
         Ok(Some(token))
     }
 
     /// Says whether a request with this token is to be answered.
-    fn admits(&self, token: Option<&str>, now_ms: u64) -> Admission {
+    fn admits(&self, token: Option<&str>, counted: Counted, now_ms: u64) -> Admission {
+        if self.state().unreadable {
+            return Admission::Unknown;
+        }
         let Some(token) = token else { return Admission::Stranger };
         let hash = hash(token);
         let mut state = self.state();
@@ -204,12 +232,18 @@ impl Tablets {
             |paired: &&mut Paired| bool::from(paired.token.as_bytes().ct_eq(hash.as_bytes()));
         let Some(paired) = state.paired.iter_mut().find(known) else { return Admission::Stranger };
         paired.seen_ms = Some(now_ms);
+        let [looks, presses] = &mut paired.minutes;
+        let of = match counted {
+            Counted::Look => looks,
+            Counted::Press => presses,
+            Counted::Not => return Admission::Tablet,
+        };
         let now = Instant::now();
         let minute = Duration::from_secs(60);
-        let (since, count) = paired.minute.unwrap_or((now, 0));
+        let (since, count) = of.unwrap_or((now, 0));
         let fresh = now.duration_since(since) >= minute;
         let (since, count) = if fresh { (now, 0) } else { (since, count) };
-        paired.minute = Some((since, count.saturating_add(1)));
+        *of = Some((since, count.saturating_add(1)));
         if count < REQUESTS_PER_MINUTE { Admission::Tablet } else { Admission::TooMany }
     }
 
@@ -225,6 +259,9 @@ impl Tablets {
 
     pub(crate) fn remove(&self, named: &str) -> Result<(), PairError> {
         let mut state = self.state();
+        if state.unreadable {
+            return Err(PairError::Unreadable);
+        }
         let (gone, paired): (Vec<Paired>, Vec<Paired>) =
             state.paired.iter().cloned().partition(|one| one.id == named || one.label == named);
         if gone.len() != 1 {

@@ -5,9 +5,14 @@
 
 const ROOT = document.documentElement;
 const AWAY_AFTER_MS = 6000; // so long a hub may take until the page says that it does not answer
+const TOLD_AFTER_MS = 60000; // so long a centre may take to have it
 const ASK_TIMEOUT_MS = 30000; // longer than the hub waits for news
+const POST_TIMEOUT_MS = 8000; // the hub answers a press within a second or two
 const AGAIN_MS = 2000;
+const UNSTORED_AGAIN_MS = 60000; // a hub without room has told others; each time it tells them anew
 const SAID_MS = 60000;
+const OLD_MS = 2 * 60 * 60 * 1000; // what was heard so long ago is not shown as what is
+const MEAL_ENDS_MS = 3 * 60 * 60 * 1000; // who waited so long for a meal has eaten
 const KINDS = ["help", "meal", "call"];
 
 const store = {
@@ -23,9 +28,11 @@ let language = store.get("language", "zh");
 let known = store.get("known", { elders: [], requests: [] });
 let phone = store.get("phone", ROOT.dataset.phone);
 let unsent = store.get("unsent", []);
+let heard = store.get("heard", 0); // when the hub last said what is known
 let seen = null;
 let away = false;
-let sending = false;
+let posting = null; // what is being sent, and what ends that
+const waits = new Map(); // since when a request for help is seen here to be at the hub alone
 let silence;
 
 const say = (key) => WORDS[language][key] ?? key;
@@ -103,15 +110,23 @@ function line(request) {
   return item;
 }
 
-const stageOf = ({ kind, stage }) => say(stage.startsWith("not-") ? stage : `${kind}-${stage}`);
+function stageOf({ kind, stage }) {
+  if (stage === "stored" && !known.centre) return say("stored-alone");
+  return say(stage.startsWith("not-") ? stage : `${kind}-${stage}`);
+}
 
 function showRequests() {
   const waiting = unsent.filter(({ cancelled }) => !cancelled).map((press) => ({
     request: press.press, kind: press.kind, elder: press.elder, at_ms: press.at_ms,
     stage: press.unstored ? "not-stored" : "not-sent", may_cancel: true,
   }));
-  const all = [...waiting, ...known.requests];
-  const shown = JSON.stringify([language, known.elders, all]);
+  // Nobody is said to come who may have come and gone.
+  const told = away && Date.now() - heard > OLD_MS ? [] : known.requests;
+  const all = [...waiting, ...told];
+  byId("as-of").hidden = !away || told.length === 0;
+  const day = { weekday: "long", hour: "2-digit", minute: "2-digit" };
+  byId("as-of").textContent = `${say("as-of")} ${new Date(heard).toLocaleString(language, day)}`;
+  const shown = JSON.stringify([language, known.elders, known.centre, all]);
   if (byId("requests").dataset.shown === shown) return;
   byId("requests").dataset.shown = shown;
   const focused = document.activeElement?.dataset?.of;
@@ -120,15 +135,30 @@ function showRequests() {
   byId("progress").hidden = all.length === 0;
 }
 
+// Whether help was asked for, and stays at the hub.
+function isUntold() {
+  const alone = known.requests.filter(({ kind, stage }) => kind === "help" && stage === "stored").map(({ request }) => request);
+  for (const request of waits.keys()) if (!alone.includes(request)) waits.delete(request);
+  for (const request of alone) if (!waits.has(request)) waits.set(request, performance.now());
+  const patience = known.centre ? TOLD_AFTER_MS : AWAY_AFTER_MS;
+  return [...waits.values()].some((since) => performance.now() - since > patience);
+}
+
+const isLate = ({ at_ms, cancelled }) => !cancelled && Date.now() - at_ms > AWAY_AFTER_MS;
+const inNeed = (key) => `${say(key)} ${say("call-phone")} ${phone}`;
+
 function showAway() {
-  const silent = away || unsent.some(({ at_ms }) => Date.now() - at_ms > AWAY_AFTER_MS);
-  const key = away ? "away" : "unsent";
-  const shown = silent ? `${language} ${key} ${phone}` : "";
+  const untold = isUntold();
+  const key = away ? "away" : unsent.some(isLate) ? "unsent" : untold ? "untold" : null;
+  const shown = key ? `${language} ${key} ${phone}` : "";
   if (byId("away").dataset.shown === shown) return;
+  // Who asked for help and sees little is not left with what was said when they pressed.
+  const helpless = untold || unsent.some(({ kind, cancelled }) => kind === "help" && !cancelled);
+  if (key && byId("away").hidden && helpless) speak(inNeed(key));
   byId("away").dataset.shown = shown;
-  byId("away").hidden = !silent;
+  byId("away").hidden = !key;
   byId("away").replaceChildren();
-  if (!silent) return;
+  if (!key) return;
   byId("away").append(`${say(key)} ${say("call-phone")} `, element("a", phone, { href: `tel:${phone.replace(/[^0-9+]/g, "")}` }));
 }
 
@@ -156,8 +186,11 @@ function press(kind, elder) {
     unsent.push({ press: drawId(), kind, elder, at_ms: Date.now() });
     store.set("unsent", unsent);
   }
-  speak(say(`${kind}-pressed`));
+  if (kind === "help" && (away || isUntold())) speak(inNeed(away ? "not-sent" : "untold"));
+  else speak(say(away ? "not-sent" : `${kind}-pressed`));
   show();
+  // Help waits for nothing else.
+  if (kind === "help" && posting && posting.one.kind !== "help") posting.controller.abort();
   send();
 }
 
@@ -173,49 +206,79 @@ function cancel({ request, kind }) {
 }
 
 // Ends a request that is not answered in time.
-function patience() {
+function patience(ms) {
   const controller = new AbortController();
-  const timer = setTimeout(() => { controller.late = true; controller.abort(); }, ASK_TIMEOUT_MS);
+  const timer = setTimeout(() => { controller.late = true; controller.abort(); }, ms);
   return { controller, end: () => clearTimeout(timer) };
 }
 
-async function post(path, body) {
-  const { controller: { signal }, end } = patience();
+// Sends one that is kept; returns what the hub says to it.
+async function post(one) {
+  const { controller, end } = patience(POST_TIMEOUT_MS);
+  posting = { one, controller };
+  const [path, body] = one.cancelled
+    ? ["/cancel", { request: one.press }]
+    : ["/press", { press: one.press, kind: one.kind, elder: one.elder }];
   const headers = { "Content-Type": "application/json" };
   try {
-    return await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+    const taken = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: controller.signal });
+    return { status: taken.status, stored: taken.ok && (await taken.json()).stored };
   } finally {
     end();
   }
 }
 
-// Sends what is kept, the oldest first, and forgets it when the hub has it.
+function forget(one) {
+  unsent = unsent.filter((other) => other !== one);
+  store.set("unsent", unsent);
+}
+
+// Help first, then the oldest; of what the hub has no room for, not each time.
+function next(tried) {
+  const due = unsent.filter((one) => !tried.has(one) && (one.cancelled || !one.unstored || Date.now() - one.unstored > UNSTORED_AGAIN_MS));
+  return due.find(({ kind }) => kind === "help") ?? due[0];
+}
+
+// Sends what is kept, and forgets it when the hub has it.
 async function send() {
-  if (sending) return;
-  sending = true;
-  try {
-    for (const one of [...unsent]) {
-      const back = one.cancelled;
-      const taken = back
-        ? await post("/cancel", { request: one.press })
-        : await post("/press", { press: one.press, kind: one.kind, elder: one.elder });
-      if (taken.status === 401) return strange();
-      // A press is kept whatever the hub says against it; what cannot be taken back any more is told by its stage.
-      if (!taken.ok && (!back || taken.status >= 500 || taken.status === 429)) continue;
-      const stored = back || (await taken.json()).stored;
+  if (posting) return;
+  const tried = new Set();
+  let silent = false;
+  for (let one = next(tried); one && !silent; one = next(tried)) {
+    const back = one.cancelled;
+    tried.add(one);
+    try {
+      const { status, stored } = await post(one);
+      if (status === 401) return strange();
+      if (back && status === 409) speak(say("too-late"));
+      // A press is kept whatever the hub says against it.
+      const kept = status >= 500 || status === 429 || (!back && status >= 400);
+      if (kept) continue;
       // It may have been taken back while it was on its way.
-      if (stored && back === one.cancelled) {
-        unsent = unsent.filter((other) => other !== one);
+      if (back !== one.cancelled) tried.delete(one);
+      else if (back || stored) {
+        forget(one);
         seen = null;
         asking?.abort();
       } else {
-        one.unstored = !stored;
+        one.unstored = Date.now();
+        store.set("unsent", unsent);
       }
-      store.set("unsent", unsent);
+    } catch {
+      // The hub is away, and gets it soon; or help was pressed, and goes first.
+      silent = posting.controller.late || !posting.controller.signal.aborted;
+    } finally {
+      posting = null;
     }
-  } catch { /* the hub is away: again soon */ } finally {
-    sending = false;
-    show();
+  }
+  show();
+}
+
+// A meal that was asked for this morning is not brought at night.
+function dropOldMeals() {
+  for (const one of unsent.filter(({ kind, at_ms, cancelled }) => kind === "meal" && !cancelled && Date.now() - at_ms > MEAL_ENDS_MS)) {
+    forget(one);
+    speak(say("meal-dropped"));
   }
 }
 
@@ -237,9 +300,16 @@ function strange() {
   location.replace("/pair");
 }
 
+// The hub has another page: it is loaded once it is here, for a page that cannot be loaded has no buttons.
+async function renew(version, signal) {
+  if (!(await fetch("/", { cache: "reload", signal })).ok) return;
+  store.set("version", version);
+  location.reload();
+}
+
 async function ask() {
   const late = setTimeout(() => { if (seen === null) { away = true; show(); } }, AWAY_AFTER_MS);
-  const { controller, end } = patience();
+  const { controller, end } = patience(ASK_TIMEOUT_MS);
   asking = controller;
   try {
     const { signal } = controller;
@@ -247,16 +317,16 @@ async function ask() {
     if (answer.status === 401) return strange();
     if (!answer.ok) throw new Error(`${answer.status}`);
     const news = await answer.json();
-    if (news.version !== ROOT.dataset.version && unsent.length === 0 && store.get("version", "") !== news.version) {
-      store.set("version", news.version);
-      location.reload();
-    }
-    tell(known, news.state);
+    const before = known;
     ({ seen, phone, state: known } = news);
+    tell(before, known);
     away = false;
+    heard = Date.now();
+    store.set("heard", heard);
     store.set("known", known);
     store.set("phone", phone);
     show();
+    if (news.version !== ROOT.dataset.version && unsent.length === 0 && store.get("version", "") !== news.version) await renew(news.version, signal);
     return 0;
   } catch {
     if (controller.signal.aborted && !controller.late) return 0;
@@ -283,8 +353,17 @@ byId("language").addEventListener("click", () => {
   store.set("language", language);
   show();
 });
-setInterval(() => { if (unsent.length > 0) send(); showAway(); }, AGAIN_MS);
+byId("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  press("help", null);
+});
+setInterval(() => {
+  dropOldMeals();
+  if (unsent.length > 0) send();
+  showAway();
+}, AGAIN_MS);
 window.addEventListener("online", () => { asking?.abort(); send(); });
+dropOldMeals();
 show();
 send();
 follow();

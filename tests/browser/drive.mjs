@@ -1,7 +1,7 @@
 // Drives Debian's Chromium for a test: reads one command a line from standard input, as JSON, and answers each with a line.
 //
 // {"do": "open", "url": …}, "click" and "double" {"name": …}, "text", "wait" {"text": …}, "gone" {"text": …}, "axe", "shot" {"file": …},
-// "size" {"width", "height"}, "zoom" {"percent"}, "key" {"key"}, "focused", "spoken", "again" (a tablet that restarts), "plain" {"url"} (no JavaScript)
+// "size" {"width", "height"}, "zoom" {"percent"}, "key" {"key"}, "focused", "spoken", "forget" and "remember" {"kept"} (what the tablet keeps), "again" (a tablet that restarts), "plain" {"url"} (no JavaScript)
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -54,6 +54,8 @@ const does = {
   key: async ({ key }) => { await page.keyboard.press(key); },
   focused: async () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent),
   spoken: async () => page.evaluate(() => window.spoken),
+  forget: async () => page.evaluate(() => { const kept = { ...localStorage }; localStorage.clear(); return kept; }),
+  remember: async ({ kept }) => { await page.evaluate((kept) => Object.assign(localStorage, kept), kept); await page.goto(page.url()); },
   again: async () => { await context.close(); await begin(); },
   plain: async ({ url }) => {
     const cookies = await context.cookies();

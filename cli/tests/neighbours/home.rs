@@ -128,6 +128,18 @@ fn who_is_not_paired_sees_nobody_and_presses_nothing() {
     let another = press.replace("0b9aa7c0", "0b9aa7c1");
     assert_eq!(http(port, "POST /press", &[&host, &cookie, json], &another).0, 200);
     assert_eq!(alerts(&hub, "button").len(), 1);
+    // Each of them takes back what they came to.
+    let back = json!({ "request": PRESS.replace("0b9aa7c0", "0b9aa7c1") }).to_string();
+    assert_eq!(http(port, "POST /cancel", &[&host, &cookie, json], &back).0, 200);
+    assert_eq!(home(port, &cookie)["state"]["requests"][0]["stage"], "cancelled");
+    // Help for somebody whom the hub does not list is help for everybody.
+    let unknown = press.replace(&elder, PRESS).replace("0b9aa7c0-", "0b9aa7c2-");
+    assert_eq!(http(port, "POST /press", &[&host, &cookie, json], &unknown).0, 200);
+    assert_eq!(alerts(&hub, "button").len(), 2);
+    // A form is answered by a page that nobody keeps, and that says what came of this press.
+    let (status, answer) = http(port, "POST /press", &[&host, &cookie, form], "");
+    assert!(status == 200 && answer.contains("已求助") && answer.contains(PHONE), "{answer}");
+    assert!(answer.contains("cache-control: no-store") && answer.contains("60;url=/"), "{answer}");
 
     // A tablet that was given away is one no more, from the next request on, and stays so.
     let listed = hub.ask(&["device", "tablet", "list"]);
@@ -203,6 +215,8 @@ fn a_call_and_a_meal_reach_the_desk_and_alarm_nobody() {
     stages(["cancelled", "cancelled"]);
     centre.ask(&["--as", "高主任", "alert", "false-alarm", call]);
     stages(["done", "cancelled"]);
+    let back = json!({ "request": call }).to_string();
+    assert_eq!(http(port, "POST /cancel", &[&host, &cookie, json], &back).0, 409, "it is over");
 }
 
 #[test]
@@ -211,7 +225,7 @@ fn an_old_couple_presses_and_sees_who_comes() {
         return;
     }
     let folder = folder();
-    let (centre, mut hub) = centre_and_hub(folder.path());
+    let (mut centre, mut hub) = centre_and_hub(folder.path());
     let wang = add_elder(&hub, "王秀英");
     let li = add_elder(&hub, "李德顺");
     sees(&centre, &li);
@@ -264,10 +278,11 @@ fn an_old_couple_presses_and_sees_who_comes() {
 
     without_the_hub(&centre, &mut hub, &mut tablet, &page);
     in_english(&mut tablet);
+    without_a_centre(&mut centre, &hub, &mut tablet);
 
     let said = tablet.does("plain", json!({ "url": page }));
     assert!(said.as_str().unwrap().contains("已求助"), "{said}");
-    wait("both asked for help", || (alerts(&centre, "button").len() == 4).then_some(()));
+    wait("both asked for help", || (alerts(&centre, "button").len() == 5).then_some(()));
     assert_eq!(tablet.does("errors", json!({})), json!([]));
     hub.ask(&["device", "tablet", "remove", "tablet"]);
     tablet.does("at", json!({ "path": "/pair" }));
@@ -290,12 +305,50 @@ fn without_the_hub(centre: &Desk, hub: &mut Site, tablet: &mut Browser, page: &s
     tablet.sees("家里的主机没有应答");
     tablet.sees("高主任");
     assert_eq!(alerts(centre, "call"), Vec::<Value>::new());
+    // It is said aloud too, with the number, and not that anybody is being told.
+    tablet.click("求助 王秀英");
+    let spoken = tablet.does("spoken", json!({}));
+    let last = spoken.as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(last.contains("还没有送到家里的主机") && last.contains(PHONE), "{spoken}");
+    tablet.click("我没事，取消");
+    // A tablet that knows nobody keeps what is pressed too.
+    let kept = tablet.does("forget", json!({}));
+    tablet.open(page);
+    tablet.click("求助 Help");
+    tablet.sees("还没有送到家里的主机");
+    tablet.click("我没事，取消");
+    tablet.does("remember", json!({ "kept": kept }));
     hub.up();
     let call = wait("the call arrives", || alerts(centre, "call").pop());
     assert_eq!(call["names"], json!(["李德顺"]));
     tablet.does("gone", json!({ "text": "家里的主机没有应答" }));
     tablet.does("gone", json!({ "text": "还没有送到家里的主机" }));
     assert_eq!(alerts(centre, "call").len(), 1);
+}
+
+/// Help that stays at the hub: the page says so, aloud too, and shows whom to call.
+fn without_a_centre(centre: &mut Site, hub: &Desk, tablet: &mut Browser) {
+    let before = id(centre);
+    centre.kill();
+    parted(hub, &before);
+    tablet.click("Help 王秀英");
+    tablet.sees("cannot reach the centre");
+    let notice = format!("The centre does not have it yet. In need, telephone {PHONE}");
+    tablet.sees("The centre does not have it yet");
+    tablet.sees(PHONE);
+    tablet.shot("no-centre-en.png");
+    tablet.is_accessible();
+    let spoken = tablet.does("spoken", json!({})).to_string();
+    assert!(spoken.contains(&notice), "{spoken}");
+    centre.up();
+    let button = wait("the centre has it", || {
+        alerts(centre, "button")
+            .into_iter()
+            .find(|row| row["owner"].is_null() && row["names"] == json!(["王秀英"]))
+    });
+    centre.ask(&["--as", "高主任", "alert", "ack", button["alert"].as_str().unwrap()]);
+    tablet.sees("Somebody has it");
+    tablet.does("gone", json!({ "text": "The centre does not have it yet" }));
 }
 
 /// In English, by keyboard, with letters twice as large, on a telephone.

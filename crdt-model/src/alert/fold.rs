@@ -226,7 +226,7 @@ impl Fold<'_> {
             }
             Some(_) | None => {
                 self.view.owner = Some(owner);
-                self.view.responding = None;
+                (self.view.responding, self.view.arrived) = (None, None);
                 Ok(())
             }
         }

@@ -1,6 +1,6 @@
 //! Takes connections, each within its limits, until the node stops.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, serve::Listener};
 use hyper::server::conn::http1;
@@ -11,16 +11,24 @@ use hyper_util::{
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::limits::{MAX_CONNECTIONS, REQUEST_TIMEOUT, STOP_TIMEOUT};
 
 /// Serves a listener until `stop` turns true; requests under way then have [`STOP_TIMEOUT`] to end.
-pub(crate) async fn serve<L: Listener>(
+pub(crate) async fn serve<L: Listener>(listener: L, router: Router, stop: watch::Receiver<bool>) {
+    serve_guests(listener, router, stop, None, |_| Some(())).await;
+}
+
+/// As [`serve`], for callers of whom one could keep all others out: a connection ends after `life`, and where `admit` gives
+/// nothing for an address it is closed at once. What `admit` gives is held as long as the connection.
+pub(crate) async fn serve_guests<L: Listener, G: Send + 'static>(
     mut listener: L,
     router: Router,
     mut stop: watch::Receiver<bool>,
+    life: Option<Duration>,
+    mut admit: impl FnMut(&L::Addr) -> Option<G>,
 ) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -29,13 +37,15 @@ pub(crate) async fn serve<L: Listener>(
             let permit = Arc::clone(&permits).acquire_owned().await;
             (permit, listener.accept().await)
         };
-        let (permit, (io, _)) = tokio::select! {
+        let (permit, (io, address)) = tokio::select! {
             () = stopped(&mut stop) => break,
             next = next => next,
         };
         // The semaphore is never closed.
         let Ok(permit) = permit else { break };
-        connections.spawn(connection(TokioIo::new(io), router.clone(), stop.clone(), permit));
+        let Some(guest) = admit(&address) else { continue };
+        let held = (permit, guest);
+        connections.spawn(connection(TokioIo::new(io), router.clone(), stop.clone(), life, held));
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
@@ -45,11 +55,12 @@ pub(crate) async fn serve<L: Listener>(
     }
 }
 
-async fn connection<I>(
+async fn connection<I, G>(
     io: TokioIo<I>,
     router: Router,
     mut stop: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    life: Option<Duration>,
+    _held: (OwnedSemaphorePermit, G),
 ) where
     TokioIo<I>: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
@@ -62,9 +73,23 @@ async fn connection<I>(
             served.as_mut().graceful_shutdown();
             served.await
         }
+        () = lived(life) => {
+            served.as_mut().graceful_shutdown();
+            // Who does not read is not waited for.
+            let Ok(ended) = timeout(REQUEST_TIMEOUT, served).await else { return };
+            ended
+        }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a control connection broke off");
+    }
+}
+
+/// Waits until a connection has lived.
+async fn lived(life: Option<Duration>) {
+    match life {
+        Some(life) => sleep(life).await,
+        None => std::future::pending().await,
     }
 }
 

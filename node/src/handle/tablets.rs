@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use linli_model::alert::{self, AlertKind, AlertView, CauseId, Stage};
+use linli_model::alert::{self, AlertKind, AlertView, CauseId, Climb, Stage};
 use linli_model::author::{PartyKind as Kind, Role};
 use linli_model::document::DocumentName;
 use linli_model::order::{self, OrderView};
@@ -25,6 +25,9 @@ use crate::tablets::{PairError, Tablets};
 
 /// A press within this time after one of the same kind joins that, unless somebody has it already.
 const JOINS_MS: u64 = 60_000;
+
+/// Presses that joined an earlier one which are known, so that they can be taken back.
+const JOINED_MAX: usize = 64;
 
 /// A meal is ordered once in this time: as long as one waits for it, and forgets having ordered.
 const MEAL_JOINS_MS: u64 = 3 * 60 * 60_000;
@@ -67,7 +70,7 @@ fn paired(node: &Node) -> Result<Arc<Tablets>, ApiError> {
 fn refused(error: PairError) -> ApiError {
     let code = match error {
         PairError::Label | PairError::Home(_) | PairError::NoRandomness => Code::Invalid,
-        PairError::TooMany => Code::Conflict,
+        PairError::TooMany | PairError::Unreadable => Code::Conflict,
         PairError::Unknown => Code::NotFound,
     };
     ApiError::new(code, error.to_string())
@@ -84,15 +87,25 @@ pub(crate) fn press(node: &mut Node, request: TabletPress) -> Outcome<PressAnswe
     if request.elder.is_none() && request.kind != PressKind::Help {
         return Err(invalid("say for whom: the elder's id"));
     }
-    let elders = at_home(node)?;
-    let meant = |(elder, _): &&(Uuid, String)| {
-        request.elder.as_ref().is_none_or(|id| *id == elder.to_string())
+    let listed: Vec<Uuid> = at_home(node)?.into_iter().map(|(elder, _)| elder).collect();
+    let one = request.elder.as_ref().and_then(|id| first(node, &listed, id));
+    let elders = match one {
+        Some(elder) => vec![elder],
+        // Whomever a tablet knows that was away for long: somebody must come.
+        None if request.kind == PressKind::Help => listed,
+        None => Vec::new(),
     };
-    let elders: Vec<Uuid> = elders.iter().filter(meant).map(|(elder, _)| *elder).collect();
     if elders.is_empty() {
         return Err(not_found("no such elder in this home"));
     }
-    let open = requests(node, &elders);
+    // Help does not wait until all that ever was is read.
+    let open = match request.kind {
+        PressKind::Meal => requests(node, &elders),
+        PressKind::Help | PressKind::Call => {
+            let open = node.ladders.documents().map(|document| (document, true)).collect();
+            found(node, &elders, open)
+        }
+    };
     let (mut made, mut saves) = (Vec::new(), BTreeSet::new());
     for elder in elders {
         let press = request.press;
@@ -113,7 +126,6 @@ type Made = Result<(String, BTreeSet<linli_replica::replica::Save>), ApiError>;
 
 /// What was asked for a moment ago for the same elder, and nobody has seen to yet.
 fn joined(open: &[HomeRequest], kind: PressKind, elder: Uuid, within_ms: u64) -> Option<String> {
-    let since = now().0.saturating_sub(within_ms);
     let fits = |request: &&HomeRequest| {
         let waits = match kind {
             PressKind::Meal => !matches!(request.stage, HomeStage::Done | HomeStage::Cancelled),
@@ -124,7 +136,7 @@ fn joined(open: &[HomeRequest], kind: PressKind, elder: Uuid, within_ms: u64) ->
         waits
             && request.kind == kind
             && request.elder == elder.to_string()
-            && request.at_ms >= since
+            && now().0.abs_diff(request.at_ms) < within_ms
     };
     open.iter().find(fits).map(|request| request.request.clone())
 }
@@ -137,6 +149,10 @@ fn raise(node: &mut Node, elder: Uuid, press: Uuid, what: AlertKind, open: &[Hom
     }
     let kind = if what == AlertKind::Call { PressKind::Call } else { PressKind::Help };
     if let Some(earlier) = joined(open, kind, elder, JOINS_MS) {
+        node.joined_presses.retain(|(joined, _)| *joined != press);
+        node.joined_presses.push((press, earlier.clone()));
+        let over = node.joined_presses.len().saturating_sub(JOINED_MAX);
+        node.joined_presses.drain(..over);
         return Ok((earlier, BTreeSet::new()));
     }
     let event = alerts::Event { cause, what, drill: false };
@@ -172,12 +188,16 @@ pub(crate) fn cancel(node: &mut Node, request: TabletCancel) -> Outcome<Done> {
     let mut saves = BTreeSet::new();
     let pressed = request.request;
     let raised = elders.iter().map(|elder| alert::alert_id(&cause(pressed, *elder)));
-    let ids: BTreeSet<String> =
-        raised.chain([pressed, orders::id(node, pressed)]).map(|id| id.to_string()).collect();
+    let made = raised.chain([pressed, orders::id(node, pressed)]).map(|id| id.to_string());
+    let joined = node.joined_presses.iter().filter(|(press, _)| *press == pressed);
+    let ids: BTreeSet<String> = made.chain(joined.map(|(_, earlier)| earlier.clone())).collect();
     let meant: Vec<_> = requests(node, &elders)
         .into_iter()
         .filter(|found| ids.contains(&found.request) && found.stage != HomeStage::Cancelled)
         .collect();
+    if meant.iter().any(|found| !found.may_cancel) {
+        return Err(ApiError::new(Code::Conflict, "it is too late to take this back"));
+    }
     for found in meant {
         let new = match found.kind {
             PressKind::Help | PressKind::Call => {
@@ -229,6 +249,18 @@ fn at_home(node: &mut Node) -> Result<Vec<(Uuid, String)>, ApiError> {
     Ok(elders)
 }
 
+/// Under which of the listed elders somebody stands, whose record may have been joined with theirs.
+fn first(node: &mut Node, listed: &[Uuid], elder: &str) -> Option<Uuid> {
+    let is = |one: &&Uuid| one.to_string() == elder;
+    if let Some(one) = listed.iter().find(is) {
+        return Some(*one);
+    }
+    let groups = super::joins::groups(node);
+    let is_joined =
+        |one: &&Uuid| groups.get(*one).is_some_and(|of| of.iter().any(|id| id == elder));
+    listed.iter().find(is_joined).copied()
+}
+
 /// What was asked for at home and is not long over, the latest first.
 fn requests(node: &mut Node, elders: &[Uuid]) -> Vec<HomeRequest> {
     let is_request =
@@ -241,37 +273,54 @@ fn requests(node: &mut Node, elders: &[Uuid]) -> Vec<HomeRequest> {
         .filter(|(document, row)| is_request(&row.name) && !over(document))
         .map(|(document, row)| (*document, matches!(row.name, Name::Plain(DocumentName::Alert(_)))))
         .collect();
+    found(node, elders, documents)
+}
+
+/// Of these documents, each with whether it is an alert, what was asked for at home.
+fn found(node: &mut Node, elders: &[Uuid], documents: Vec<(DocTag, bool)>) -> Vec<HomeRequest> {
     let mut found = Vec::new();
     for (document, is_alert) in documents {
         let request = match is_alert {
-            true => alerts::read(node, document).ok().and_then(|view| of_alert(node, &view)),
-            false => {
-                orders::read(node, document).ok().and_then(|view| of_order(node, document, &view))
-            }
+            true => alerts::read(node, document)
+                .map(|view| (of_alert(node, document, &view), is_other_alert(&view))),
+            false => orders::read(node, document).map(|view| {
+                let is_other = view.request.as_ref().is_some_and(|asked| asked.service != MEAL);
+                (of_order(node, document, &view), is_other)
+            }),
         };
-        let Some(request) = request else { continue };
+        let request = match request {
+            Ok((Some(request), _)) => request,
+            // It is of another kind, and stays so.
+            Ok((None, true)) => {
+                node.long_over.insert(document);
+                continue;
+            }
+            Ok((None, false)) | Err(_) => continue,
+        };
         let is_over = matches!(request.stage, HomeStage::Done)
             || request.kind == PressKind::Meal && request.stage == HomeStage::Cancelled;
         let since = request.stage_ms.unwrap_or(request.at_ms).max(request.at_ms);
         if is_over && now().0.saturating_sub(since) > SHOWN_MS {
             node.long_over.insert(document);
-        } else if elders.iter().any(|elder| elder.to_string() == request.elder) {
-            found.push(request);
+        } else if let Some(elder) = first(node, elders, &request.elder) {
+            found.push(HomeRequest { elder: elder.to_string(), ..request });
         }
     }
     found.sort_by(|a, b| (b.at_ms, &b.request).cmp(&(a.at_ms, &a.request)));
     found
 }
 
-fn of_alert(node: &Node, view: &AlertView) -> Option<HomeRequest> {
-    let what = view.what?;
-    let kind = if what == AlertKind::Call { PressKind::Call } else { PressKind::Help };
-    if what != AlertKind::Button && kind == PressKind::Help {
+/// Whether an alert is of a kind that nobody presses, or a drill.
+fn is_other_alert(view: &AlertView) -> bool {
+    view.drill
+        || view.what.is_some_and(|what| ![AlertKind::Button, AlertKind::Call].contains(&what))
+}
+
+fn of_alert(node: &Node, document: DocTag, view: &AlertView) -> Option<HomeRequest> {
+    if is_other_alert(view) {
         return None;
     }
-    if view.drill {
-        return None;
-    }
+    let kind = if view.what? == AlertKind::Call { PressKind::Call } else { PressKind::Help };
     let at_ms = view.since?.0;
     let directory = node.replica.directory();
     let is_centre = |node: &linli_model::author::NodeId| {
@@ -281,7 +330,12 @@ fn of_alert(node: &Node, view: &AlertView) -> Option<HomeRequest> {
     let resolved = view.resolved.and_then(|fact| {
         view.timeline.iter().find(|entry| entry.id == fact).map(|entry| entry.at.0)
     });
-    let owner = view.owner.as_ref();
+    // Who does nothing has it no more: others are told again.
+    let goes_on = node
+        .ladders
+        .state(&document)
+        .is_some_and(|state| matches!(view.climb(state.watch(view)), Climb::Climbing { .. }));
+    let owner = view.owner.as_ref().filter(|_| !goes_on);
     let (stage, stage_ms) = if view.stage == Stage::Resolved {
         (HomeStage::Done, resolved)
     } else if let Some(at) = view.arrived {
@@ -314,7 +368,7 @@ fn role(role: Role) -> String {
 }
 
 fn is_fresh(at_ms: u64) -> bool {
-    now().0.saturating_sub(at_ms) < CANCEL_MS
+    now().0.abs_diff(at_ms) < CANCEL_MS
 }
 
 fn of_order(node: &Node, document: DocTag, view: &OrderView) -> Option<HomeRequest> {

@@ -9,21 +9,22 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::limits::{LOOK_INTERVAL, MAX_BODY_BYTES, NEWS_TIMEOUT};
-use super::{Admission, Tablets, Words};
+use super::{Admission, Counted, Tablets, Words};
 use crate::api::tablets::{PressKind, TabletCancel, TabletPress, TabletState};
 use crate::api::{ApiError, Code, Method};
 use crate::control::{Handler, Refusal, limits::REQUEST_TIMEOUT};
 use crate::node::now;
 
 const PAGE: &str = include_str!("../../web/home.html");
+const PRESSED: &str = include_str!("../../web/pressed.html");
 const PAIR: &str = include_str!("../../web/pair.html");
 const SCRIPT: &str = include_str!("../../web/home.js");
 const PAIR_SCRIPT: &str = include_str!("../../web/pair.js");
@@ -36,8 +37,9 @@ const COOKIE: &str = "linli-tablet";
 /// How long a browser keeps it, in seconds: 400 days, the most that browsers grant; each visit renews it.
 const COOKIE_AGE: u32 = 400 * 24 * 60 * 60;
 
-/// The page holds no names, so a browser may keep it for a week: it opens when the hub is away.
-const KEPT: &str = "private, max-age=604800";
+/// The page holds no names, so a browser may keep it for a year: it opens when the hub is away. A tablet that is always on loads
+/// it again only when it changes.
+const KEPT: &str = "private, max-age=31536000";
 
 /// Nothing from outside, no script or style within the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -49,6 +51,10 @@ struct Shared<H> {
     handler: Arc<H>,
     phone: String,
     version: String,
+    /// What a form is answered: the hub has it, has no room for it, or refused it.
+    forms: [String; 3],
+    /// What tablets show, and since when: one look a second serves them all.
+    looked: Mutex<Option<(tokio::time::Instant, Value)>>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -64,13 +70,22 @@ pub(super) fn routes<H: Handler>(
     let address = tablets.address();
     let spoken = serde_json::to_string(words).unwrap_or_default();
     let spoken = format!("\"use strict\";\nconst WORDS = {spoken};\n");
-    let parts = [PAGE, PAIR, SCRIPT, PAIR_SCRIPT, STYLE, spoken.as_str()];
+    let phone = phone.unwrap_or("120").to_owned();
+    let parts = [PAGE, PAIR, SCRIPT, PAIR_SCRIPT, STYLE, &spoken, &phone];
     let version =
         blake3::hash(parts.concat().as_bytes()).to_hex().get(..16).unwrap_or_default().to_owned();
-    let phone = phone.unwrap_or("120").to_owned();
     let html = |page: &str| filled(page, words, &version, &phone);
-    let shared =
-        Shared { tablets, handler, phone: phone.clone(), version: version.clone(), stopped };
+    let forms = ["pressed", "not-stored", "not-pressed"]
+        .map(|said| html(&PRESSED.replace("said}}", &format!("{said}}}}}"))));
+    let shared = Shared {
+        tablets,
+        handler,
+        phone: phone.clone(),
+        version: version.clone(),
+        forms,
+        looked: Mutex::new(None),
+        stopped,
+    };
     Router::new()
         .route("/", fixed("text/html; charset=utf-8", html(PAGE)))
         .route("/pair", fixed("text/html; charset=utf-8", html(PAIR)).merge(post(pair::<H>)))
@@ -173,13 +188,42 @@ fn cookie(token: &str) -> String {
 
 impl<H> Shared<H> {
     /// Refuses whoever is no paired tablet, or asks too often.
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let (status, message) = match self.tablets.admits(token(headers), now().0) {
+    fn admit(&self, headers: &HeaderMap, counted: Counted) -> Result<(), Refusal> {
+        let (status, message) = match self.tablets.admits(token(headers), counted, now().0) {
             Admission::Tablet => return Ok(()),
             Admission::Stranger => (StatusCode::UNAUTHORIZED, "this tablet is not paired"),
             Admission::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too often: wait a minute"),
+            Admission::Unknown => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the list of tablets cannot be read")
+            }
         };
         Err(Refusal { status, error: ApiError::new(Code::Unauthorized, message) })
+    }
+
+    /// What tablets show, as of a second ago at most and of everything that was pressed.
+    async fn look(&self) -> Result<Value, Refusal>
+    where
+        H: Handler,
+    {
+        let mut looked = self.looked.lock().await;
+        if let Some((at, state)) = looked.as_ref()
+            && at.elapsed() < LOOK_INTERVAL
+        {
+            return Ok(state.clone());
+        }
+        let state = ask(self, &TabletState {}).await?;
+        *looked = Some((tokio::time::Instant::now(), state.clone()));
+        Ok(state)
+    }
+
+    /// Does what was pressed.
+    async fn act<M: Method>(&self, method: &M) -> Result<Value, Refusal>
+    where
+        H: Handler,
+    {
+        let done = ask(self, method).await;
+        *self.looked.lock().await = None;
+        done
     }
 }
 
@@ -214,11 +258,13 @@ async fn state<H: Handler>(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let begun = Instant::now();
+    let mut counted = Counted::Look;
     let mut stopped = shared.stopped.clone();
     loop {
         // A tablet that was removed meanwhile learns nothing more.
-        shared.admit(&headers)?;
-        let state = ask(&shared, &TabletState {}).await?;
+        shared.admit(&headers, counted)?;
+        counted = Counted::Not;
+        let state = shared.look().await?;
         let seen = blake3::hash(state.to_string().as_bytes()).to_hex().to_string();
         let known = query.seen.as_deref() == Some(seen.as_str());
         if !known || begun.elapsed() >= NEWS_TIMEOUT || *stopped.borrow() {
@@ -264,26 +310,37 @@ async fn read<T: serde::de::DeserializeOwned>(request: Request) -> Result<T, Ref
 /// A press. A form, which a browser without JavaScript sends, asks for help for everybody of this home.
 async fn press<H: Handler>(State(shared): On<H>, request: Request) -> Result<Response, Refusal> {
     let is_form = is_of_type(request.headers(), "application/x-www-form-urlencoded");
-    match shared.admit(request.headers()) {
-        Err(refused) if is_form && refused.status == StatusCode::UNAUTHORIZED => {
-            return Ok(see("/pair"));
-        }
-        admitted => admitted?,
-    }
+    let admitted = shared.admit(request.headers(), Counted::Press);
     if is_form {
+        return Ok(form(&shared, admitted).await);
+    }
+    admitted?;
+    let press: TabletPress = read(request).await?;
+    Ok(Json(shared.act(&press).await?).into_response())
+}
+
+/// Answers a form with a page that is not kept, and leaves it after a minute: what it says is true of this press only.
+async fn form<H: Handler>(shared: &Shared<H>, admitted: Result<(), Refusal>) -> Response {
+    let pressed = async {
+        admitted?;
         let drawn = super::random().map_err(|error| bad(&error.to_string()))?;
         let press = uuid::Builder::from_random_bytes(drawn).into_uuid();
-        ask(&shared, &TabletPress { press, kind: PressKind::Help, elder: None }).await?;
-        return Ok(see("/#pressed"));
-    }
-    let press: TabletPress = read(request).await?;
-    Ok(Json(ask(&shared, &press).await?).into_response())
+        shared.act(&TabletPress { press, kind: PressKind::Help, elder: None }).await
+    };
+    let [stored, not_stored, refused] = &shared.forms;
+    let (status, page) = match pressed.await {
+        Ok(answer) if answer.get("stored") == Some(&Value::Bool(true)) => (StatusCode::OK, stored),
+        Ok(_) => (StatusCode::OK, not_stored),
+        Err(error) if error.status == StatusCode::UNAUTHORIZED => return see("/pair"),
+        Err(error) => (error.status, refused),
+    };
+    (status, Html(page.clone())).into_response()
 }
 
 async fn cancel<H: Handler>(State(shared): On<H>, request: Request) -> Result<Response, Refusal> {
-    shared.admit(request.headers())?;
+    shared.admit(request.headers(), Counted::Press)?;
     let cancel: TabletCancel = read(request).await?;
-    Ok(Json(ask(&shared, &cancel).await?).into_response())
+    Ok(Json(shared.act(&cancel).await?).into_response())
 }
 
 /// A tablet gives the code back and gets its cookie.

@@ -1,12 +1,15 @@
 //! Opens the address in the flat and serves it.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::{Tablets, Words, limits::BIND_INTERVAL, routes::routes};
+use super::limits::{BIND_INTERVAL, CONNECTION_LIFE, PER_ADDRESS_MAX};
+use super::{Tablets, Words, routes::routes};
 use crate::control::{Handler, listen};
 
 /// Serves the page at home until `stop` is done. Where the address is not there it is tried again: a hub does its work
@@ -25,7 +28,10 @@ pub(crate) async fn serve<H: Handler>(
         let mut complained = false;
         loop {
             let error = match TcpListener::bind(address).await {
-                Ok(listener) => return listen::serve(listener, router, stopped).await,
+                Ok(listener) => {
+                    let (life, admit) = (Some(CONNECTION_LIFE), few_of_each());
+                    return listen::serve_guests(listener, router, stopped, life, admit).await;
+                }
                 Err(error) => error,
             };
             if !complained {
@@ -43,4 +49,14 @@ pub(crate) async fn serve<H: Handler>(
         stopper.send_replace(true);
     };
     tokio::join!(serving, watching);
+}
+
+/// Lets in so many connections of one address, so that nobody in the flat's network keeps the tablets out by holding all.
+pub(super) fn few_of_each() -> impl FnMut(&SocketAddr) -> Option<Arc<()>> {
+    let mut open: BTreeMap<IpAddr, Arc<()>> = BTreeMap::new();
+    move |address| {
+        open.retain(|_, held| Arc::strong_count(held) > 1);
+        let held = open.entry(address.ip()).or_default();
+        (Arc::strong_count(held) <= PER_ADDRESS_MAX).then(|| Arc::clone(held))
+    }
 }
