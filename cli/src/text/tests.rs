@@ -122,6 +122,7 @@ const FAMILIES: [&str; 41] = [
     "courier-refused-",
     "checkpoint-",
     "flaw-",
+    "desk-act-",
     "desk-way-",
     "desk-service-",
 ];
