@@ -263,6 +263,12 @@ pub(crate) fn explained(error: &anyhow::Error, text: &Text) -> String {
     }
 }
 
+/// What the node says in detail of what stands against a request.
+pub(crate) fn conflict(error: &anyhow::Error, text: &Text) -> Option<String> {
+    let refused = refused(error).filter(|refused| refused.code == Code::Conflict)?;
+    detailed(refused.detail.as_ref()?, text)
+}
+
 /// What the node says in detail, where there is a translation of it.
 fn detailed(detail: &Detail, text: &Text) -> Option<String> {
     let argument = |(name, value): (&String, &String)| (name.clone(), printable(value));

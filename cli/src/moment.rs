@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use linli_node::config::{ConfigError, Environment};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::failure::CliError;
 
@@ -79,6 +80,13 @@ impl Zone {
 /// The time in milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+/// The milliseconds since the machine was started, by a clock that is never set and counts sleep too.
+pub(crate) fn since_boot_ms() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    let ms = time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);
+    u64::try_from(ms).unwrap_or(0)
 }
 
 /// Reads a duration such as `10m` or `1h 30m` as whole seconds, at least one.

@@ -2,6 +2,7 @@
 //! something about its alert changed, so that however many desks watch, a change costs one row.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use linli_model::alert::{AlertView, Climb, Stage};
 use linli_replica::id::{DocTag, SpaceTag};
@@ -14,6 +15,9 @@ use crate::handle::elders;
 use crate::node::{Node, now};
 use crate::upkeep::DAY_MS;
 
+/// A wall clock that is so far from where it should be was set.
+const SET_MS: u64 = 1_000;
+
 /// What a board shows.
 #[derive(Debug)]
 pub(crate) struct Board {
@@ -25,6 +29,10 @@ pub(crate) struct Board {
     rows: BTreeMap<DocTag, Kept>,
     /// What may look different.
     stale: BTreeSet<DocTag>,
+    /// Whether every alert from before this start was looked at.
+    complete: bool,
+    /// A moment, by the clock that is never set and by the wall clock.
+    clocks: (Instant, u64),
 }
 
 #[derive(Debug)]
@@ -36,13 +44,27 @@ struct Kept {
 
 impl Board {
     pub(crate) fn new(rng: &mut impl CryptoRng) -> Self {
-        let (rows, stale) = (BTreeMap::new(), BTreeSet::new());
-        Self { run: rng.next_u64(), revision: 0, known_from: 0, rows, stale }
+        Self {
+            run: rng.next_u64(),
+            revision: 0,
+            known_from: 0,
+            rows: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            complete: false,
+            clocks: (Instant::now(), now().0),
+        }
     }
 
     /// Notes that an alert may look different.
     pub(crate) fn touch(&mut self, document: DocTag) {
         self.stale.insert(document);
+    }
+
+    /// Notes that an alert may look different, unless it was resolved too long ago to be shown.
+    pub(crate) fn changed(&mut self, document: DocTag, resolved_ms: Option<u64>) {
+        if is_shown(resolved_ms, now().0) || self.rows.contains_key(&document) {
+            self.touch(document);
+        }
     }
 
     /// Notes that a hub was heard.
@@ -70,6 +92,29 @@ impl Board {
     fn touch_those(&mut self, which: impl Fn(&Kept) -> bool) {
         let those = self.rows.iter().filter(|(_, kept)| which(kept));
         self.stale.extend(those.map(|(document, _)| *document));
+    }
+
+    /// Notes that time passed: rows hold times by the wall clock, and are made again where it was set. What was resolved
+    /// too long ago is forgotten; whoever has not heard of that yet asks for everything.
+    fn passed(&mut self, steady: Instant, wall: u64) {
+        let (before, was) = std::mem::replace(&mut self.clocks, (steady, wall));
+        let passed = steady.saturating_duration_since(before).as_millis();
+        let due = was.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX));
+        if wall.abs_diff(due) >= SET_MS {
+            self.touch_all();
+        }
+        let old = |_: &DocTag, kept: &mut Kept| !is_shown(kept.row.resolved_ms, wall);
+        for (_, kept) in self.rows.extract_if(.., old) {
+            self.known_from = self.known_from.max(kept.revision);
+        }
+    }
+
+    /// Notes that every alert from before this start was looked at, which is told like a change.
+    const fn completed(&mut self) {
+        if !self.complete {
+            self.complete = true;
+            self.revision += 1;
+        }
     }
 
     /// The number that grows with every change.
@@ -113,6 +158,7 @@ impl Board {
             whole: after.is_none(),
             alerts: Vec::new(),
             gone: Vec::new(),
+            complete: self.complete,
         };
         let changed =
             self.rows.values().filter(|kept| from < kept.revision && kept.revision <= told);
@@ -127,13 +173,19 @@ impl Board {
     }
 }
 
+/// Does each second what is to be done, also where nobody watches: whoever begins to finds little left to be looked at.
+pub(crate) fn tick(node: &mut Node) {
+    node.board.passed(Instant::now(), now().0);
+    refresh(node);
+}
+
 /// Makes the rows again that may look different.
 pub(crate) fn refresh(node: &mut Node) {
     let stale = std::mem::take(&mut node.board.stale);
     let seen: Vec<(DocTag, Option<AlertView>)> =
         stale.into_iter().map(|document| (document, look(node, document))).collect();
     let about = seen.iter().filter_map(|(_, view)| elder(view.as_ref()?)).collect();
-    let names = if seen.is_empty() { BTreeMap::new() } else { elders::names(node, &about) };
+    let names = elders::names(node, &about);
     for (document, view) in seen {
         let made = view.map(|view| {
             let names = elder(&view).and_then(|elder| names.get(&elder));
@@ -143,17 +195,25 @@ pub(crate) fn refresh(node: &mut Node) {
         });
         node.board.put(document, made);
     }
+    if !node.catalogue.has_alerts_to_see() {
+        node.board.completed();
+    }
 }
 
 /// Reads an alert that is open or was resolved lately, also one that could not be stored.
 fn look(node: &mut Node, document: DocTag) -> Option<AlertView> {
     let view = read(node, document).ok();
     let view = view.or_else(|| node.ladders.state(&document)?.unstored().cloned())?;
-    let resolved = resolved_ms(&view).is_none_or(|at| now().0.saturating_sub(at) < DAY_MS);
-    (view.stage != Stage::Nothing && resolved).then_some(view)
+    (view.stage != Stage::Nothing && is_shown(resolved_ms(&view), now().0)).then_some(view)
 }
 
-fn resolved_ms(view: &AlertView) -> Option<u64> {
+/// Whether an alert is open, or was resolved within a day.
+fn is_shown(resolved_ms: Option<u64>, now: u64) -> bool {
+    resolved_ms.is_none_or(|at| now.saturating_sub(at) < DAY_MS)
+}
+
+/// When an alert was resolved, by the clock of whoever did.
+pub(crate) fn resolved_ms(view: &AlertView) -> Option<u64> {
     let resolved = view.timeline.iter().find(|entry| Some(entry.id) == view.resolved)?;
     Some(resolved.at.0)
 }
@@ -190,7 +250,7 @@ fn row(node: &Node, document: DocTag, view: &AlertView, names: Vec<String>) -> A
         handed_to: view.handed_to.iter().map(word).collect(),
         called_off: view.called_off,
         stored: state.is_none_or(|state| state.is_stored(&node.replica)),
-        hub_heard_ms: node.heartbeats.of_alert(node.catalogue.get(&document)),
+        hub_heard_ms: node.heartbeats.of_alert(node.catalogue.get(&document), now()),
         steps: view.ladder.steps.iter().map(step).collect(),
         climbs,
         climbs_on_ms,
@@ -201,6 +261,8 @@ fn row(node: &Node, document: DocTag, view: &AlertView, names: Vec<String>) -> A
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
 
@@ -259,5 +321,70 @@ mod tests {
         assert!(told.alerts.is_empty() && told.mark == mark);
         assert_eq!(board.revision_of(&told.mark), None);
         assert_eq!(ids(&board.since(None, false)), ["2"]);
+    }
+
+    #[test]
+    fn nothing_piles_up_where_nobody_watches() {
+        let mut board = board();
+        let wall = now().0;
+        board.changed(DocTag([1; 32]), None);
+        board.changed(DocTag([2; 32]), Some(wall - DAY_MS / 2));
+        board.changed(DocTag([3; 32]), Some(wall - 2 * DAY_MS));
+        assert_eq!(board.stale, BTreeSet::from([DocTag([1; 32]), DocTag([2; 32])]));
+        // What is on the board is looked at once more, and leaves it.
+        put(&mut board, 3, None);
+        board.changed(DocTag([3; 32]), Some(wall - 2 * DAY_MS));
+        assert_eq!(board.stale.len(), 3);
+    }
+
+    #[test]
+    fn what_was_resolved_long_ago_is_forgotten_by_who_has_heard_of_it() {
+        let mut board = board();
+        let (steady, wall) = board.clocks;
+        put(&mut board, 1, None);
+        let asleep = board.since(None, true).mark;
+        put(&mut board, 1, Some(wall));
+        put(&mut board, 2, None);
+        let awake = board.since(None, true).mark;
+        let day = Duration::from_millis(DAY_MS);
+        board.passed(steady + day / 2, wall + DAY_MS / 2);
+        assert_eq!(board.rows.len(), 2);
+        board.passed(steady + day, wall + DAY_MS);
+        assert_eq!(ids(&board.since(None, true)), ["2"]);
+        assert!(board.revision_of(&awake).is_some());
+        assert_eq!(
+            board.revision_of(&asleep),
+            None,
+            "whoever sleeps does not see it open for ever"
+        );
+    }
+
+    #[test]
+    fn rows_are_made_again_where_the_clock_was_set() {
+        let mut board = board();
+        let (steady, wall) = board.clocks;
+        put(&mut board, 1, None);
+        let second = |number: u32| steady + Duration::from_secs(1) * number;
+        board.passed(second(1), wall + 1_000);
+        assert!(board.stale.is_empty());
+        board.passed(second(2), wall + 2_000 - 3_600_000);
+        assert_eq!(std::mem::take(&mut board.stale).len(), 1);
+        board.passed(second(3), wall + 3_000 - 3_600_000);
+        assert!(board.stale.is_empty(), "once");
+    }
+
+    #[test]
+    fn who_watches_is_told_once_all_was_looked_at() {
+        let mut board = board();
+        put(&mut board, 1, None);
+        let first = board.since(None, false);
+        assert!(first.whole && !first.complete);
+        let after = board.revision_of(&first.mark);
+        board.completed();
+        assert!(after < Some(board.revision()));
+        let second = board.since(after, false);
+        assert!(second.complete && !second.whole && second.alerts.is_empty());
+        board.completed();
+        assert_eq!(board.revision_of(&second.mark), Some(board.revision()), "and once only");
     }
 }

@@ -99,6 +99,8 @@ struct StoredRow {
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     rows: BTreeMap<DocTag, Row>,
+    /// The profiles among them, by elder.
+    profiles: BTreeSet<(Uuid, DocTag)>,
     /// What was withdrawn, by the document that the consents stand in.
     withdrawn: BTreeMap<DocTag, Vec<Withdrawn>>,
     phones: Phones,
@@ -127,7 +129,7 @@ impl Catalogue {
                 Some(None) => drop(catalogue.stale.insert(document)),
                 None => {}
             }
-            catalogue.rows.insert(document, Row { space, name, summary: stored.summary });
+            catalogue.insert(document, Row { space, name, summary: stored.summary });
             catalogue.set_withdrawn(document, stored.withdrawn);
         }
         catalogue
@@ -149,14 +151,27 @@ impl Catalogue {
     }
 
     pub(crate) fn put(&mut self, document: DocTag, space: SpaceTag, name: Name) {
-        let row = Row { space, name, summary: None };
-        self.rows.entry(document).or_insert(row);
+        if !self.rows.contains_key(&document) {
+            self.insert(document, Row { space, name, summary: None });
+        }
         self.stale.insert(document);
+    }
+
+    fn insert(&mut self, document: DocTag, row: Row) {
+        if let Name::Elder(elder, DocumentName::Profile) = row.name {
+            self.profiles.insert((elder, document));
+        }
+        self.rows.insert(document, row);
     }
 
     /// Makes one document from before this start news.
     pub(crate) fn see_one(&mut self) {
         self.news.extend(self.unseen.pop_first().map(|(_, changed)| changed));
+    }
+
+    /// Whether alerts from before this start are left that are no news yet, or news that nobody has looked at.
+    pub(crate) fn has_alerts_to_see(&self) -> bool {
+        !self.news.is_empty() || self.unseen.first().is_some_and(|(is_order, _)| !is_order)
     }
 
     /// Whether there is something left to be looked at when there is time.
@@ -225,6 +240,9 @@ impl Catalogue {
         let of = self.rows.extract_if(.., |document, row| erase.covers(&row.space, document));
         let gone: Vec<(DocTag, Row)> = of.collect();
         for (document, row) in &gone {
+            if let Name::Elder(elder, _) = row.name {
+                self.profiles.remove(&(elder, *document));
+            }
             if let Some(numbers) = row.summary.as_ref().and_then(|summary| summary.numbers.as_ref())
             {
                 self.phones.remove(*document, numbers);
@@ -268,11 +286,73 @@ impl Catalogue {
         })
     }
 
+    /// Lists the profiles of one elder, without a look at every row.
+    pub(crate) fn profiles_of(&self, elder: Uuid) -> impl Iterator<Item = DocTag> {
+        let all = (elder, DocTag([0; 32]))..=(elder, DocTag([u8::MAX; 32]));
+        self.profiles.range(all).map(|(_, document)| *document)
+    }
+
     /// Lists the documents about one elder.
     pub(crate) fn of_elder(&self, elder: Uuid) -> impl Iterator<Item = (&DocTag, &Row)> {
         self.rows.iter().filter(move |(_, row)| match &row.name {
             Name::Elder(of, _) | Name::Photo(of, _) => *of == elder,
             Name::Plain(_) => false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPACE: SpaceTag = SpaceTag([9; 32]);
+
+    fn erase(catalogue: &mut Catalogue, document: DocTag) {
+        let documents = Some([document].into());
+        catalogue.erase(&Erase { space: SPACE, documents });
+    }
+
+    #[test]
+    fn the_profiles_of_an_elder_are_those_among_the_rows() {
+        let mut catalogue = Catalogue::default();
+        let (elder, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        for (number, elder, document) in [
+            (1, elder, DocumentName::Profile),
+            (2, elder, DocumentName::Consents),
+            (3, elder, DocumentName::Profile),
+            (4, other, DocumentName::Profile),
+        ] {
+            catalogue.put(DocTag([number; 32]), SPACE, Name::Elder(elder, document));
+        }
+        let of = |catalogue: &Catalogue| catalogue.profiles_of(elder).collect::<Vec<_>>();
+        assert_eq!(of(&catalogue), [DocTag([1; 32]), DocTag([3; 32])]);
+        erase(&mut catalogue, DocTag([1; 32]));
+        assert_eq!(of(&catalogue), [DocTag([3; 32])]);
+        let stored = catalogue.summarise(DocTag([3; 32]), None, Vec::new()).unwrap();
+        let loaded = Catalogue::load([(stored.key, stored.value.unwrap())]);
+        assert_eq!(of(&loaded), [DocTag([3; 32])]);
+    }
+
+    #[test]
+    fn alerts_from_before_a_start_are_to_be_seen_until_they_were() {
+        let mut catalogue = Catalogue::default();
+        let names =
+            [DocumentName::Alert(Uuid::from_u128(1)), DocumentName::Order(Uuid::from_u128(2))];
+        let stored: Vec<(Vec<u8>, Vec<u8>)> = (1..)
+            .zip(names)
+            .map(|(number, name)| {
+                let document = DocTag([number; 32]);
+                catalogue.put(document, SPACE, Name::Plain(name));
+                let record = catalogue.summarise(document, None, Vec::new()).unwrap();
+                (record.key, record.value.unwrap())
+            })
+            .collect();
+        let mut catalogue = Catalogue::load(stored);
+        assert!(catalogue.has_alerts_to_see());
+        catalogue.see_one();
+        assert!(catalogue.has_alerts_to_see(), "it is news that nobody looked at");
+        assert_eq!(catalogue.take_news().len(), 1);
+        assert!(!catalogue.has_alerts_to_see(), "orders do not count");
+        assert!(catalogue.has_stale());
     }
 }

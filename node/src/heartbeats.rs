@@ -45,6 +45,14 @@ pub(crate) struct Heard {
     saved: Instant,
 }
 
+impl Heard {
+    /// When its latest heartbeat arrived, by this node's clock, in whole seconds so that it stays the same.
+    fn arrived_ms(&self, now: Timestamp) -> u64 {
+        let ago = u64::try_from(self.arrived.elapsed().as_millis()).unwrap_or(u64::MAX);
+        now.0.saturating_sub(ago) / 1_000 * 1_000
+    }
+}
+
 impl Heartbeats {
     /// Begins with the hubs that were heard before this start.
     pub(crate) fn load(own: &[(Vec<u8>, Vec<u8>)]) -> Self {
@@ -64,10 +72,11 @@ impl Heartbeats {
         Self { said: Timestamp::default(), heard: own.iter().filter_map(hub).collect() }
     }
 
-    /// When a hub of the household whose alert this is was last heard, by its own clock in
-    /// milliseconds.
-    pub(crate) fn of_alert(&self, alert: Option<&Row>) -> Option<u64> {
-        self.of_space(alert?.space).map(|(_, heard)| heard.at.0).max()
+    /// When a hub of the household whose alert this is was last heard, in milliseconds: by its own clock, which may run
+    /// ahead, or when that arrived, to a second, whichever is earlier.
+    pub(crate) fn of_alert(&self, alert: Option<&Row>, now: Timestamp) -> Option<u64> {
+        let at = |(_, heard): (&NodeId, &Heard)| heard.at.0.min(heard.arrived_ms(now));
+        self.of_space(alert?.space).map(at).max()
     }
 
     /// The latest heartbeat of a hub, by its own clock in milliseconds.

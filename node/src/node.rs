@@ -507,6 +507,7 @@ impl Node {
         let mut records = Vec::new();
         for header in entries.iter().map(Entry::header) {
             let (space, document) = (header.space, header.document);
+            self.board.touch(document);
             if self.replica.index().space_of(&document).is_none() {
                 let documents = Some([document].into());
                 self.ladders.lost(&document);
@@ -524,6 +525,8 @@ impl Node {
         self.people.learn(self.replica.directory());
         self.tell_members();
         self.catalogue.directory_changed();
+        // Another one may have an alert, or nobody.
+        self.board.touch_all();
         let world = world(&self.replica, &self.store);
         match self.core.pass_keys_on(world, &mut self.rng) {
             Ok(authored) => input(self.audited(authored)).into_iter().collect(),

@@ -135,7 +135,10 @@ impl People {
             .map_err(|error| pin_error(&error))?;
         entry.sealed_key =
             seal_person_key(rng, &key, pin, pepper, STRETCH).map_err(|error| pin_error(&error))?;
-        Ok(entry.record(&id))
+        let record = entry.record(&id);
+        // Whoever took one with the former PIN need not be who changed it.
+        self.seats.leave_of(key.verifying_key().as_bytes());
+        Ok(record)
     }
 
     /// Ends a person here, before the directory has it: an end holds at once where it was made.
@@ -222,9 +225,10 @@ impl People {
         if let Some(key) = &acting.seat {
             let seated =
                 self.seats.acting(crate::seat::since_boot(), key).ok_or_else(nobody_sits)?;
-            let id = hex::encode(*seated.certificate.person().key);
+            let person = seated.certificate.person().key;
+            let id = hex::encode(*person);
             if self.people.get(&id).is_none_or(Entry::is_ended) {
-                self.seats.leave(Some(key));
+                self.seats.leave_of(&person);
                 return Err(has_ended());
             }
             self.goes_on(Some(&seated));

@@ -45,7 +45,7 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     let view = alert::fold(id, &facts);
     let keys: Vec<CardKey> = alert::card_keys(&facts, &view).cloned().collect();
     let open = view.stage != AlertStage::Resolved;
-    node.board.touch(document);
+    node.board.changed(document, crate::board::resolved_ms(&view));
     if open {
         node.ladders.note(document);
     }

@@ -100,6 +100,13 @@ impl Seats {
         self.own.retain(|taken| key.is_none() || !is_left(taken));
     }
 
+    /// Leaves every seat of a person, who has another PIN or acts no more.
+    pub(crate) fn leave_of(&mut self, person: &[u8; 32]) {
+        let is_left = |taken: &Taken| *taken.acting.certificate.person().key == *person;
+        self.shared.take_if(|taken| is_left(taken));
+        self.own.retain(|taken| !is_left(taken));
+    }
+
     /// Leaves the seats that were idle for too long.
     pub(crate) fn tick(&mut self, now: Duration) {
         self.shared.take_if(|taken| now >= taken.until);
@@ -164,6 +171,18 @@ mod tests {
         assert!(seat.acting(now, present.get(..63).unwrap()).is_none());
         seat.leave(None);
         assert!(seat.acting(now, &present).is_none());
+    }
+
+    #[test]
+    fn every_seat_of_a_person_is_left_at_once() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let (mut seats, now) = (Seats::new(5), since_boot());
+        let mut take = |seed, own| seats.take(&mut rng, now, person(seed), own);
+        let mine = [take(1, false), take(1, true), take(1, true)];
+        let other = take(2, true);
+        seats.leave_of(&person(1).certificate.person().key);
+        assert!(mine.iter().all(|key| seats.acting(now, key).is_none()));
+        assert!(seats.acting(now, &other).is_some());
     }
 
     #[test]

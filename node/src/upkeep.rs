@@ -21,6 +21,7 @@ pub(crate) fn tick(node: &mut Node) {
     crate::ladder::climb(node);
     crate::handle::cards::tick(node);
     crate::heartbeats::tick(node);
+    crate::board::tick(node);
     crate::silence::tick(node);
     crate::handle::orders::hand_over(node);
     crate::handle::rotation::sweep(node);

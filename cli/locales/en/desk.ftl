@@ -12,8 +12,9 @@ desk-locked = { $name } (locked: acts ask for the PIN)
 desk-begins = Asking the node …
 desk-gone = THE NODE DOES NOT ANSWER SINCE { $since } ({ $lasts }): what is below may be old
 desk-ill = THE NODE IS NOT WELL: { $why }
+desk-looks = THE NODE IS STILL LOOKING AT ITS ALERTS: some may not be below
 desk-count = { $open } open, nobody waits; { $mine } with you
-desk-count-rings = NOBODY HAS { $nobody } of { $open } open; { $mine } with you
+desk-count-rings = NOBODY ANSWERS { $nobody } of { $open } open; { $mine } with you
 desk-days = { $days } d
 desk-waits = …
 desk-more = -- more below --
@@ -54,18 +55,29 @@ desk-has-it = { $name } has it: take it over with t.
 desk-resolved = It is resolved: open it again with o.
 desk-ask-name = Your name or id, then Enter: { $typed }
 desk-ask-pin = PIN of { $name } (it does not show), then Enter; Esc: not now
+desk-then = After the PIN: { $act }, { $elder }
+desk-act-ack = acknowledge
+desk-act-take-over = take over
+desk-act-respond = on the way
+desk-act-arrive = there
+desk-act-hand-to = hand to 110, 119 or 120
+desk-act-resolve = end
+desk-act-false-alarm = false alarm
+desk-act-reopen = open again
+desk-act-history = show what happened
+desk-act-card = show the emergency card
 desk-ask-take-over = { $elder }: { $name } has it. Take it over? y/n
 desk-ask-service = { $elder } is handed to: 1 police 110  2 fire 119  3 ambulance 120  Esc none
 desk-ask-outcome = { $elder } ended: 1 helped on the spot  2 to hospital  3 drill  4 died  Esc not
-desk-ask-end = Somebody rings and nobody has it. Leave the desk all the same? y/n
+desk-ask-end = Somebody rings and nobody is on the way. Leave the desk all the same? y/n
 desk-keys =
     a acknowledge  t take over  r on the way  v there  h 110/119/120  e end
     f false alarm  Enter history  c card  d resolved today  ? help  q leave
 desk-keys-resolved = o open again  Enter history  c card  Esc back to what is open  ? help  q leave
 desk-keys-read = Arrow keys and pages: move  Esc back
 desk-help =
-    At the top: what rings and nobody has; then what somebody has; oldest first.
-    !! rings and nobody has it     > the chosen alert, also while rows move
+    At the top: what rings; then what somebody has; oldest first.
+    !! rings: nobody is on the way > the chosen alert, also while rows move
     Ladder 2/3 0:23 siren: two of three steps are due, the siren in 23 seconds.
     Hub 0:40: the hub of the household was heard 40 seconds ago; ! for too long.
 
@@ -80,4 +92,6 @@ desk-help =
     u  somebody else works here        l  lock: acts ask for the PIN
     q  leave the desk
 desk-no-terminal = the duty desk needs a terminal: run `linli desk` in one
+error-alert-not-yours = only who has the alert may do this, and { $who } has it: take it over to answer it yourself
+error-alert-unstored = this alert could not be stored, and nobody can take it: call the household, and look at the disk
 error-alert-taken = { $who } has it already: take it over to answer it yourself

@@ -12,8 +12,9 @@ desk-locked = { $name }（已锁定：操作须输 PIN）
 desk-begins = 正在询问节点 …
 desk-gone = 节点自 { $since } 起无应答（{ $lasts }）：以下内容可能已过时
 desk-ill = 节点异常：{ $why }
+desk-looks = 节点仍在查看警报：以下内容可能不全
 desk-count = 未解除 { $open } 起，均有人负责；您负责 { $mine } 起
-desk-count-rings = 无人负责 { $nobody } 起，未解除共 { $open } 起；您负责 { $mine } 起
+desk-count-rings = 无人应答 { $nobody } 起，未解除共 { $open } 起；您负责 { $mine } 起
 desk-days = { $days } 天
 desk-waits = …
 desk-more = -- 下面还有 --
@@ -54,18 +55,29 @@ desk-has-it = 由 { $name } 负责：按 t 接手。
 desk-resolved = 警报已解除：按 o 重新打开。
 desk-ask-name = 您的姓名或编号，按回车：{ $typed }
 desk-ask-pin = { $name } 的 PIN（不显示），按回车；Esc 暂不输入
+desk-then = 输入 PIN 后：{ $act }，{ $elder }
+desk-act-ack = 确认
+desk-act-take-over = 接手
+desk-act-respond = 前往中
+desk-act-arrive = 已到场
+desk-act-hand-to = 移交
+desk-act-resolve = 解除
+desk-act-false-alarm = 误报
+desk-act-reopen = 重新打开
+desk-act-history = 查看经过
+desk-act-card = 查看急救卡
 desk-ask-take-over = { $elder }：现由 { $name } 负责。接手吗？y/n
 desk-ask-service = { $elder } 移交：1 公安 110  2 消防 119  3 急救 120  Esc 取消
 desk-ask-outcome = { $elder } 结果：1 已当场处理  2 送医  3 演练  4 去世  Esc 取消
-desk-ask-end = 还有警报无人负责。仍要离开值班台吗？y/n
+desk-ask-end = 还有警报在响而无人前往。仍要离开值班台吗？y/n
 desk-keys =
     a 确认  t 接手  r 前往中  v 已到场  h 移交 110/119/120  e 解除  f 误报
     回车 经过  c 急救卡  d 今日已解除  u 换人  l 锁定  ? 帮助  q 离开
 desk-keys-resolved = o 重新打开  回车 经过  c 急救卡  Esc 返回未解除  ? 帮助  q 离开
 desk-keys-read = 方向键、翻页键移动  Esc 返回
 desk-help =
-    最急的在最上面：先是无人负责的，再是有人负责的；久的在前。
-    !! 在响而无人负责     > 选中的警报：行移动时按键仍作用于它
+    最急的在最上面：先是在响的，再是有人负责的；久的在前。
+    !! 在响而无人前往     > 选中的警报：行移动时按键仍作用于它
     呼叫进度 2/3 0:23 警笛：三级已到两级，23 秒后警笛鸣响。
     中枢 0:40：40 秒前收到该家庭中枢的声息；过久则标 !。
 
@@ -80,4 +92,6 @@ desk-help =
     u  换人值班                    l  锁定：操作须输 PIN
     q  离开值班台
 desk-no-terminal = 值班台需要终端：请在终端中运行 `linli desk`
+error-alert-not-yours = 只有负责此警报的人可以这样做，现由 { $who } 负责：要自己处理请接手
+error-alert-unstored = 此警报未能存盘，无人能够确认：请联系该家庭，并检查磁盘
 error-alert-taken = 已由 { $who } 负责：要自己处理请接手

@@ -166,7 +166,8 @@ impl Which {
 
 async fn done(context: &Context, request: AlertAct) -> anyhow::Result<Exit> {
     let request = AlertAct { acting: context.acting()?, ..request };
-    let answer = context.ask(&request).await?;
+    let asked = context.ask(&request).await;
+    let answer = asked.map_err(|error| told::in_vain(context, error))?;
     told::settled(context, &request.act, &answer).await?;
     match request.act.as_str() {
         told::REFUSE_CARD => context.show(&answer, || context.text.say("card-stays-closed", &[])),

@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use self::{
-    state::{Asked, Desk as State, Effect, Event, Health, Lost, Pin, Seat, What},
+    state::{Asked, Clocks, Desk as State, Effect, Event, Health, Lost, Pin, Seat, What},
     terminal::Terminal,
     view::View,
 };
@@ -36,7 +36,7 @@ use super::{alert, card, who::Parties};
 use crate::{
     context::Context,
     failure::{CliError, Exit, explained},
-    moment::now_ms,
+    moment::{now_ms, since_boot_ms},
 };
 
 mod keys;
@@ -99,7 +99,7 @@ impl Desk {
         let mut hung_up = signal(SignalKind::hangup())?;
         let mut stop = std::pin::pin!(super::told_to_stop()?);
         let terminal = Terminal::open().map_err(|_| CliError::NoTerminal)?;
-        let (state, first) = State::begin(now_ms(), context.person(), self.quiet);
+        let (state, first) = State::begin(clocks(), context.person(), self.quiet);
         let (begun, watch, ended) = (JoinSet::new(), None, false);
         let mut shell = Shell { context, client, terminal, state, begun, watch, colour, ended };
         shell.carry_out(first)?;
@@ -138,6 +138,10 @@ impl Desk {
     }
 }
 
+fn clocks() -> Clocks {
+    Clocks { wall: now_ms(), steady: since_boot_ms() }
+}
+
 /// What is typed, from a thread of its own: it waits for the terminal until the program ends.
 fn typed() -> mpsc::UnboundedReceiver<Vec<u8>> {
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -158,7 +162,7 @@ impl Shell<'_> {
     }
 
     fn happened(&mut self, event: Event) -> std::io::Result<()> {
-        let effects = self.state.handle(now_ms(), event);
+        let effects = self.state.handle(clocks(), event);
         self.carry_out(effects)
     }
 
@@ -225,7 +229,9 @@ impl Shell<'_> {
 
 /// Whether nobody sits there any more.
 fn has_lapsed(error: &ClientError) -> bool {
-    matches!(error, ClientError::Refused(ApiError { code: Code::WrongSecret, .. }))
+    let ClientError::Refused(ApiError { code, detail, .. }) = error else { return false };
+    let has_ended = detail.as_ref().is_some_and(|detail| detail.key == "error-person-ended");
+    *code == Code::WrongSecret || has_ended
 }
 
 fn silent() -> ClientError {

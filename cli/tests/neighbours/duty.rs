@@ -15,6 +15,7 @@ use linli_node::{
     api::{
         Acting, ApiError, Code,
         alerts::{AlertAct, AlertRaise},
+        people::PersonPin,
         seat::{SeatLeave, SeatTake},
         watch::{AlertRow, AlertWatch},
     },
@@ -195,6 +196,49 @@ fn eight_operators_never_take_one_alert_twice() {
     assert_eq!(looked, 1, "the audit says who began to look: {rows}");
 }
 
+/// What only whoever has an alert may do is refused to others, and not written; and a seat ends with its PIN.
+#[test]
+fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
+    let folder = folder();
+    let (centre, elder) = centre_with(folder.path(), &["李明", "王芳"]);
+    let alert = raise(&centre, &elder, "fall");
+    centre.ask(&["--as", "王芳", "alert", "ack", &alert]);
+    runtime().block_on(async {
+        let client = Client::at(socket(&centre));
+        let acting = Acting { person: "李明".to_owned(), pin: PIN.to_owned(), seat: None };
+        for act in ["respond", "arrive", "hand-to", "resolve", "false-alarm"] {
+            let word = |of: &str, word: &str| (act == of).then(|| word.to_owned());
+            let request = AlertAct {
+                alert: alert.clone(),
+                act: act.to_owned(),
+                outcome: word("resolve", "helped"),
+                service: word("hand-to", "fire"),
+                acting: Some(acting.clone()),
+            };
+            let Err(ClientError::Refused(error)) = client.call(&request).await else {
+                panic!("{act}: it would count for nothing")
+            };
+            let detail = error.detail.unwrap();
+            assert_eq!((error.code, &*detail.key), (Code::Conflict, "error-alert-not-yours"));
+            assert_eq!(detail.arguments["who"], "王芳");
+            assert!(!error.message.contains("王芳"), "no name where it is logged");
+        }
+        let seat = client.call(&SeatTake { acting: acting.clone(), own: true }).await.unwrap().seat;
+        let watch = || AlertWatch { acting: Some(sitting(&seat)), ..AlertWatch::default() };
+        client.call(&watch()).await.unwrap();
+        client.call(&PersonPin { acting, pin: "8642".to_owned() }).await.unwrap();
+        let Err(ClientError::Refused(error)) = client.call(&watch()).await else {
+            panic!("the seat outlives its PIN")
+        };
+        assert_eq!(error.code, Code::WrongSecret);
+    });
+    let shown = centre.ask(&["alert", "show", &alert]);
+    let timeline = shown["view"]["timeline"].as_array().unwrap().iter();
+    let by = timeline.filter(|entry| entry["author"]["person"]["name"] == "李明").count();
+    assert_eq!(by, 0, "{shown}");
+    centre.ask(&["--as", "王芳", "alert", "respond", &alert]);
+}
+
 /// The two ends of a terminal: the person's and the program's.
 fn pty() -> (OwnedFd, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -360,7 +404,7 @@ fn a_key_at_a_terminal_takes_an_alert_and_the_desk_outlives_its_node() {
     desk.shows("THE NODE DOES NOT ANSWER SINCE");
     desk.rings();
     centre.up();
-    desk.shows("NOBODY HAS 1 of 2 open");
+    desk.shows("NOBODY ANSWERS 1 of 2 open");
     // The seat went with the node: the key waits for the PIN, and then does what it was to do.
     desk.types("\u{1b}[Ha");
     desk.signs_in("李明");

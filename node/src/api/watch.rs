@@ -31,6 +31,8 @@ pub struct AlertWatched {
     pub alerts: Vec<AlertRow>,
     /// Alerts that were resolved, where those are not asked for.
     pub gone: Vec<String>,
+    /// Whether the node has looked at all its alerts since it was started: until then some may not be among these.
+    pub complete: bool,
 }
 
 /// An alert as a board shows it.
@@ -60,7 +62,7 @@ pub struct AlertRow {
     pub called_off: bool,
     /// Whether it is on this node's disk.
     pub stored: bool,
-    /// When a hub of its household last said that it is there, by its own clock.
+    /// When a hub of its household last said that it is there: by its own clock, or when that came, whichever is earlier.
     pub hub_heard_ms: Option<u64>,
     /// The steps of its ladder, in the order of their times.
     pub steps: Vec<AlertStep>,

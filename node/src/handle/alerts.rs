@@ -308,7 +308,7 @@ pub(crate) fn show(node: &mut Node, request: AlertShow) -> Outcome<Value> {
         "climb": climb,
         "steps": state.map(|state| state.steps),
         "held_since_ms": state.map(|state| state.held_since().0),
-        "hub_heard_ms": node.heartbeats.of_alert(node.catalogue.get(&document)),
+        "hub_heard_ms": node.heartbeats.of_alert(node.catalogue.get(&document), now()),
     });
     if let Some(shown) = shown.as_object_mut() {
         shown.extend(elders::named(node, elder(&view)));
@@ -323,20 +323,33 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
         let message = "an alert is answered by a named person: say who acts, with --as";
         return Err(ApiError::new(Code::Forbidden, message));
     }
-    let document = find(node, &request.alert)?;
+    let found = find(node, &request.alert);
+    let document = found.map_err(|error| unstored(node, &request.alert).unwrap_or(error))?;
     let view = read(node, document)?;
     if request.act == REFUSE_CARD {
         cards::may_refuse(node)?;
     }
-    let fact = fact(&view, &request)?;
+    let fact = fact(&view, &request, person.as_ref())?;
     let (_, saves) = facts::add(node, document, Urgency::Urgent, person.as_ref(), fact)?;
     let view = read(node, document)?;
     let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
     Ok((answer, saves))
 }
 
-/// The fact that an act adds to an alert as it stands.
-fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
+/// What is said to whoever would answer an alert that could not be stored: it rings, and nobody can take it.
+fn unstored(node: &Node, alert: &str) -> Option<ApiError> {
+    let mut lost = node.ladders.documents().filter_map(|of| node.ladders.state(&of)?.unstored());
+    lost.find(|view| view.id.to_string().starts_with(alert))?;
+    let message = "this alert could not be stored, and nobody can take it: call the household, and look at the disk";
+    Some(ApiError::new(Code::Conflict, message).with(Detail::new("error-alert-unstored", &[])))
+}
+
+/// The fact that an act of a person adds to an alert as it stands.
+fn fact(
+    view: &AlertView,
+    request: &AlertAct,
+    person: Option<&Acting>,
+) -> Result<AlertFact, ApiError> {
     let conflict = |message: &str| ApiError::new(Code::Conflict, message);
     let round = || view.round.ok_or_else(|| conflict("this alert is not open"));
     let owned = || {
@@ -345,8 +358,17 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
             .map(|owner| owner.fact)
             .ok_or_else(|| conflict("nobody has this alert yet: acknowledge it first"))
     };
+    let id = person.map(|person| hex::encode(*person.certificate.person().key));
+    let own = || match &view.owner {
+        Some(owner) if id.as_ref() != Some(&owner.person.id) => {
+            let message = "somebody else has this alert; take over to answer it yourself";
+            let who = owner.person.name.as_str().to_owned();
+            Err(conflict(message).with(Detail::new("error-alert-not-yours", &[("who", who)])))
+        }
+        Some(_) | None => owned(),
+    };
     let resolved =
-        |outcome| Ok::<_, ApiError>(AlertFact::Resolved { ack: owned()?, outcome, note: None });
+        |outcome| Ok::<_, ApiError>(AlertFact::Resolved { ack: own()?, outcome, note: None });
     Ok(match request.act.as_str() {
         "ack" => match &view.owner {
             None => AlertFact::Acknowledged { raise: round()? },
@@ -359,10 +381,10 @@ fn fact(view: &AlertView, request: &AlertAct) -> Result<AlertFact, ApiError> {
             }
         },
         CALL_OFF => AlertFact::CalledOff { raise: round()? },
-        "hand-to" => AlertFact::HandedTo { ack: owned()?, service: service(request)? },
+        "hand-to" => AlertFact::HandedTo { ack: own()?, service: service(request)? },
         "take-over" => AlertFact::TookOver { from: owned()? },
-        "respond" => AlertFact::Responding { ack: owned()? },
-        "arrive" => AlertFact::Arrived { ack: owned()? },
+        "respond" => AlertFact::Responding { ack: own()? },
+        "arrive" => AlertFact::Arrived { ack: own()? },
         "resolve" => resolved(ending(request.outcome.as_deref())?)?,
         "false-alarm" => resolved(Ending::FalseAlarm)?,
         "reopen" => AlertFact::Reopened {

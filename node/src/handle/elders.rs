@@ -87,15 +87,11 @@ pub(crate) fn find(node: &mut Node, text: &str) -> Result<Uuid, ApiError> {
 
 /// The names of elders whose profile this node may read; several where they differ.
 pub(crate) fn names(node: &mut Node, elders: &BTreeSet<Uuid>) -> BTreeMap<Uuid, BTreeSet<String>> {
-    let profiles: Vec<(Uuid, DocTag)> = node
-        .catalogue
-        .rows()
-        .filter_map(|(document, row)| {
-            let Name::Elder(elder, DocumentName::Profile) = row.name else { return None };
-            Some((elder, *document))
-        })
-        .filter(|(elder, _)| elders.contains(elder))
-        .collect();
+    let profiles = |elder: &Uuid| {
+        let of = node.catalogue.profiles_of(*elder);
+        of.map(|document| (*elder, document)).collect::<Vec<_>>()
+    };
+    let profiles: Vec<(Uuid, DocTag)> = elders.iter().flat_map(profiles).collect();
     let mut names: BTreeMap<Uuid, BTreeSet<String>> = BTreeMap::new();
     for (elder, document) in profiles {
         let found = views::summary_of(node, document).map(|summary| summary.names);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     context::Context,
-    failure::CliError,
+    failure::{CliError, conflict},
     output::field,
     text::Argument,
     verb::{
@@ -177,6 +177,16 @@ pub(super) async fn settled(
         return Err(CliError::NoEffect { why }.into());
     }
     Ok(())
+}
+
+/// An act that the node refuses because of who has the alert: who that is, for programs too.
+pub(super) fn in_vain(context: &Context, error: anyhow::Error) -> anyhow::Error {
+    let english = context.in_english();
+    let context = if context.json { &english } else { context };
+    match conflict(&error, &context.text) {
+        Some(why) => CliError::NoEffect { why }.into(),
+        None => error,
+    }
 }
 
 /// The first opening of the card to the present round of an alert.

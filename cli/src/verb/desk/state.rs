@@ -1,7 +1,7 @@
 //! The desk as a state machine: [`Desk::handle`] takes what happened and says what is to be done. It reads no clock, asks
 //! no node and knows no terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_node::api::{
     seat::SeatAnswer,
@@ -23,8 +23,20 @@ const AGAIN_MS: u64 = 1_000;
 const CHECK_MS: u64 = 5_000;
 /// How long a message stays.
 const SAID_MS: u64 = 12_000;
-/// A node that is gone for less than this, as it is when it starts anew, rings no bell.
+/// A node that is gone or not well for less than this, as it is when it starts anew, rings no bell.
 const GONE_MS: u64 = 5_000;
+/// What is to be done after a PIN is forgotten where nobody types for this long: whoever types then may mean nothing by it.
+const THEN_MS: u64 = 30_000;
+
+/// A moment in milliseconds by two clocks: what is shown follows the wall clock, and what is waited for the one that is
+/// never set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Clocks {
+    /// Since 1970.
+    pub(super) wall: u64,
+    /// Since the machine was started.
+    pub(super) steady: u64,
+}
 
 /// What happened.
 #[derive(Debug)]
@@ -208,23 +220,29 @@ pub(super) struct Desk {
     quiet: bool,
     watch: u64,
     mark: Option<String>,
+    /// Alerts from before the node was started that it has not shown again.
+    before: BTreeSet<String>,
+    /// Whether the node has looked at all its alerts.
+    pub(super) complete: bool,
     /// Since when the node does not answer.
-    pub(super) gone: Option<u64>,
-    /// Why the node does not do its work.
-    pub(super) ill: Option<String>,
+    pub(super) gone: Option<Clocks>,
+    /// Why the node does not do its work, and since when by the steady clock.
+    pub(super) ill: Option<(u64, String)>,
     /// Whether anything was heard of the node.
     pub(super) has_begun: bool,
     again: Option<u64>,
     checks: bool,
     checked: u64,
-    rang: u64,
+    rang: Option<u64>,
     key: u64,
     pub(super) now: u64,
+    steady: u64,
 }
 
 impl Desk {
     /// A desk that begins, for whom it may have been begun, and what is to be done first.
-    pub(super) fn begin(now: u64, named: Option<String>, quiet: bool) -> (Self, Vec<Effect>) {
+    pub(super) fn begin(now: Clocks, named: Option<String>, quiet: bool) -> (Self, Vec<Effect>) {
+        let Clocks { wall, steady } = now;
         let mut desk = Self {
             alerts: BTreeMap::new(),
             chosen: None,
@@ -241,28 +259,32 @@ impl Desk {
             quiet,
             watch: 0,
             mark: None,
+            before: BTreeSet::new(),
+            complete: false,
             gone: None,
             ill: None,
             has_begun: false,
             again: None,
             checks: true,
-            checked: now,
-            rang: 0,
-            key: now,
-            now,
+            checked: steady,
+            rang: None,
+            key: steady,
+            now: wall,
+            steady,
         };
         desk.ask_who(None);
         let effects = vec![desk.watch_all(), Effect::Check];
         (desk, effects)
     }
 
-    /// Takes what happened at a time in milliseconds since 1970; says what is to be done.
-    pub(super) fn handle(&mut self, now: u64, event: Event) -> Vec<Effect> {
-        self.now = now;
+    /// Takes what happened at a moment; says what is to be done.
+    pub(super) fn handle(&mut self, now: Clocks, event: Event) -> Vec<Effect> {
+        let Clocks { wall, steady } = now;
+        (self.now, self.steady) = (wall, steady);
         let mut effects = match event {
             Event::Tick => self.tick(),
             Event::Key(key) => {
-                self.key = now;
+                self.key = steady;
                 self.key(key)
             }
             Event::Watched(number, _) | Event::Unwatched(number, _) if number != self.watch => {
@@ -275,7 +297,7 @@ impl Desk {
             }
             Event::Unwatched(_, Lost::Node) => {
                 self.lose();
-                self.again = Some(now + AGAIN_MS);
+                self.again = Some(steady + AGAIN_MS);
                 Vec::new()
             }
             Event::Checked(health) => {
@@ -308,30 +330,46 @@ impl Desk {
 
     fn tick(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.said.as_ref().is_some_and(|(since, _)| self.now.saturating_sub(*since) > SAID_MS) {
+        if self.said.as_ref().is_some_and(|(since, _)| self.since(*since) > SAID_MS) {
             self.said = None;
         }
-        if self.seat.is_some() && self.now.saturating_sub(self.key) >= self.idle_ms {
+        if self.seat.is_some() && self.since(self.key) >= self.idle_ms {
             effects.extend(self.lock());
         }
-        if self.again.is_some_and(|again| self.now >= again) {
+        if self.since(self.key) >= THEN_MS
+            && let Some(Prompt::Name { then, .. } | Prompt::Pin { then, .. }) = &mut self.prompt
+        {
+            *then = None;
+        }
+        if self.again.is_some_and(|again| self.steady >= again) {
             self.again = None;
             effects.push(self.watch_on(None));
         }
-        if !self.checks && self.now.saturating_sub(self.checked) >= CHECK_MS {
+        if !self.checks && self.since(self.checked) >= CHECK_MS {
             self.checks = true;
             effects.push(Effect::Check);
         }
         effects
     }
 
+    /// The milliseconds since a time by the steady clock.
+    const fn since(&self, steady: u64) -> u64 {
+        self.steady.saturating_sub(steady)
+    }
+
+    /// For how many milliseconds the node has not answered.
+    pub(super) fn lacks_ms(&self) -> Option<u64> {
+        self.gone.map(|gone| self.since(gone.steady))
+    }
+
     /// Rings the bell where it is time.
     fn ring(&mut self) -> Option<Effect> {
-        let is_gone = self.gone.is_some_and(|since| self.now.saturating_sub(since) >= GONE_MS);
-        let rings = is_gone || self.open().iter().any(|row| self.rings(row));
-        let due = rings && !self.quiet && self.now.saturating_sub(self.rang) >= BELL_MS;
-        due.then(|| {
-            self.rang = self.now;
+        let ill = self.ill.as_ref().map(|(since, _)| self.since(*since));
+        let is_blind = self.lacks_ms().max(ill) >= Some(GONE_MS);
+        let rings = is_blind || self.open().iter().any(|row| self.rings(row));
+        let is_due = self.rang.is_none_or(|rang| self.since(rang) >= BELL_MS);
+        (rings && is_due && !self.quiet).then(|| {
+            self.rang = Some(self.steady);
             Effect::Bell
         })
     }
@@ -348,16 +386,21 @@ impl Desk {
     }
 
     fn lose(&mut self) {
-        self.gone.get_or_insert(self.now);
+        self.gone.get_or_insert(Clocks { wall: self.now, steady: self.steady });
     }
 
     fn checked(&mut self, health: Health) {
-        (self.checks, self.checked) = (false, self.now);
-        self.ill = match health {
-            Health::Well => None,
-            Health::Ill(why) => Some(why),
+        (self.checks, self.checked) = (false, self.steady);
+        match health {
+            Health::Well => self.ill = None,
+            // A node that hangs says so too: that it is back is known where it does something.
+            Health::Ill(why) => {
+                let since = self.ill.as_ref().map_or(self.steady, |(since, _)| *since);
+                self.ill = Some((since, why));
+                return;
+            }
             Health::Silent => return self.lose(),
-        };
+        }
         // A watch that runs tells of changes by itself; where none runs, the next one says that the node is back.
         if self.again.is_none() {
             self.gone = None;
@@ -379,7 +422,7 @@ impl Desk {
         let then = self.sitting.take().and_then(|(_, then)| then);
         let before = self.seat.replace(Seat(Zeroizing::new(seat)));
         (self.operator, self.named) = (Some(Operator { person, name }), None);
-        (self.idle_ms, self.key) = (idle_minutes.saturating_mul(60_000), self.now);
+        (self.idle_ms, self.key) = (idle_minutes.saturating_mul(60_000), self.steady);
         let mut effects: Vec<Effect> = before.map(Effect::Leave).into_iter().collect();
         // The audit says who looks from here on.
         effects.push(self.watch_all());
@@ -431,7 +474,9 @@ impl Desk {
 
     fn acted(&mut self, asked: &Asked) -> Vec<Effect> {
         self.answered(asked);
-        if asked.what.ends() {
+        // Where the board was quicker it is over already.
+        if asked.what.ends() && self.row(&asked.alert).is_some_and(|row| row.resolved_ms.is_none())
+        {
             self.ended = Some(asked.alert.clone());
         }
         self.say(Said::Key("desk-done", self.about(&asked.alert)));
@@ -449,7 +494,7 @@ impl Desk {
     }
 
     fn say(&mut self, said: Said) {
-        self.said = Some((self.now, said));
+        self.said = Some((self.steady, said));
     }
 
     /// The message that is shown.

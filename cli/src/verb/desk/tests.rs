@@ -7,7 +7,7 @@ use linli_node::api::{
 
 use super::{
     keys::Key,
-    state::{Asked, Desk, Effect, Event, Health, Lost, Prompt, Said, Screen, What},
+    state::{Asked, Clocks, Desk, Effect, Event, Health, Lost, Prompt, Said, Screen, What},
 };
 
 mod screens;
@@ -43,7 +43,7 @@ fn owned(row: AlertRow, person: &str) -> AlertRow {
         party: "00".to_owned(),
         since_ms: row.since_ms + 1_000,
     };
-    let climbs_on_ms = Some(owner.since_ms + 600_000);
+    let climbs_on_ms = Some(NOW + 301_000);
     let state = "acknowledged".to_owned();
     AlertRow { owner: Some(owner), climbs: false, climbs_on_ms, state, ..row }
 }
@@ -57,7 +57,7 @@ fn ended(row: AlertRow, person: &str) -> AlertRow {
 /// A desk that is driven by hand.
 struct Driven {
     desk: Desk,
-    now: u64,
+    now: Clocks,
     /// The number of the latest watch.
     watch: u64,
     effects: Vec<Effect>,
@@ -65,8 +65,9 @@ struct Driven {
 
 impl Driven {
     fn new(quiet: bool) -> Self {
-        let (desk, effects) = Desk::begin(NOW, Some("李明".to_owned()), quiet);
-        let mut driven = Self { desk, now: NOW, watch: 0, effects: Vec::new() };
+        let now = Clocks { wall: NOW, steady: 7_000 };
+        let (desk, effects) = Desk::begin(now, Some("李明".to_owned()), quiet);
+        let mut driven = Self { desk, now, watch: 0, effects: Vec::new() };
         driven.did(effects);
         driven
     }
@@ -105,7 +106,8 @@ impl Driven {
     fn watched(&mut self, whole: bool, alerts: Vec<AlertRow>, gone: &[&AlertRow]) {
         let gone = gone.iter().map(|row| row.alert.clone()).collect();
         let mark = format!("mark {}", self.watch);
-        self.happens(Event::Watched(self.watch, AlertWatched { mark, whole, alerts, gone }));
+        let watched = AlertWatched { mark, whole, alerts, gone, complete: true };
+        self.happens(Event::Watched(self.watch, watched));
     }
 
     fn shows(&mut self, alerts: Vec<AlertRow>) {
@@ -124,7 +126,8 @@ impl Driven {
     }
 
     fn after_s(&mut self, seconds: u64) {
-        self.now += seconds * 1_000;
+        self.now.wall += seconds * 1_000;
+        self.now.steady += seconds * 1_000;
         self.happens(Event::Tick);
     }
 
@@ -201,7 +204,7 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
     let mut driven = Driven::with(vec![alert(1, "a", 5)]);
     let stale = driven.watch;
     driven.happens(Event::Unwatched(stale, Lost::Node));
-    assert_eq!(driven.desk.gone, Some(NOW));
+    assert_eq!(driven.desk.gone, Some(driven.now));
     driven.bells();
     driven.after_s(2);
     let watch = driven.effects.iter().find(|effect| matches!(effect, Effect::Watch { .. }));
@@ -209,7 +212,8 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
     assert!(after.is_some(), "only changes are asked for");
     assert_eq!(driven.watch, stale + 1);
     // What an earlier watch says late is not listened to.
-    let late = AlertWatched { mark: String::new(), whole: true, alerts: vec![], gone: vec![] };
+    let (alerts, gone) = (Vec::new(), Vec::new());
+    let late = AlertWatched { mark: String::new(), whole: true, alerts, gone, complete: true };
     driven.happens(Event::Watched(stale, late));
     assert_eq!(driven.desk.open().len(), 1);
     driven.bells();
@@ -229,7 +233,142 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
     driven.happens(Event::Checked(Health::Well));
     assert_eq!(driven.desk.gone, None);
     driven.happens(Event::Checked(Health::Ill("the disk is full".to_owned())));
-    assert_eq!(driven.desk.ill.as_deref(), Some("the disk is full"));
+    let ill = driven.desk.ill.as_ref().map(|(_, why)| why.as_str());
+    assert_eq!(ill, Some("the disk is full"));
+}
+
+#[test]
+fn a_node_that_hangs_rings_although_it_says_so() {
+    let ill = || Event::Checked(Health::Ill("it hangs".to_owned()));
+    let mut driven = Driven::with(vec![]);
+    driven.happens(ill());
+    driven.after_s(4);
+    assert_eq!(driven.bells(), 0);
+    driven.happens(ill());
+    driven.after_s(1);
+    assert_eq!(driven.bells(), 1);
+    driven.happens(Event::Checked(Health::Well));
+    driven.after_s(10);
+    assert_eq!(driven.bells(), 0);
+    // What does not answer is not back because it says that it hangs.
+    driven.happens(Event::Unwatched(driven.watch, Lost::Node));
+    let gone = driven.desk.gone;
+    driven.after_s(2);
+    driven.happens(ill());
+    assert_eq!(driven.desk.gone, gone);
+    driven.shows(vec![]);
+    assert_eq!(driven.desk.gone, None);
+}
+
+#[test]
+fn an_alert_that_was_acknowledged_and_forgotten_rings_again() {
+    let had = owned(alert(1, "a", 50), "王芳");
+    let mut driven = Driven::with(vec![alert(2, "b", 10), had.clone()]);
+    driven.watched(false, vec![owned(alert(2, "b", 10), "李明")], &[]);
+    driven.effects.clear();
+    driven.after_s(300);
+    assert_eq!(driven.bells(), 0, "whoever has it has time");
+    let mine = AlertRow { state: "responding".to_owned(), climbs_on_ms: None, ..had.clone() };
+    driven.watched(false, vec![AlertRow { alert: alert(2, "", 0).alert, ..mine }], &[]);
+    driven.after_s(1);
+    assert_eq!(driven.bells(), 1);
+    assert_eq!(driven.desk.open().first().map(|row| &row.alert), Some(&had.alert));
+    driven.types("q");
+    assert_eq!(driven.desk.prompt, Some(Prompt::End));
+    let board = screens::drawn_small(&driven.desk);
+    assert!(board.contains("NOBODY ANSWERS 1 of 2") && board.contains("!!"), "{board}");
+}
+
+#[test]
+fn what_rang_rings_on_until_a_node_that_starts_has_looked_at_everything() {
+    let (rang, over) = (alert(1, "a", 50), alert(2, "b", 60));
+    let mut driven = Driven::with(vec![rang.clone(), over]);
+    let watched = |whole, alerts: Vec<AlertRow>, complete| AlertWatched {
+        mark: "of another run".to_owned(),
+        whole,
+        alerts,
+        gone: Vec::new(),
+        complete,
+    };
+    driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
+    assert_eq!(driven.desk.open().len(), 2);
+    driven.effects.clear();
+    driven.after_s(5);
+    assert_eq!(driven.bells(), 1);
+    let board = screens::drawn_small(&driven.desk);
+    assert!(board.contains("STILL LOOKING"), "{board}");
+    driven.happens(Event::Watched(driven.watch, watched(false, vec![rang.clone()], false)));
+    assert_eq!(driven.desk.open().len(), 2);
+    driven.happens(Event::Watched(driven.watch, watched(false, vec![], true)));
+    assert_eq!(driven.desk.open(), [&rang]);
+    // A desk that begins at such a node does not say that nothing is open.
+    let mut driven = Driven::new(false);
+    driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
+    let board = screens::drawn_small(&driven.desk);
+    assert!(!board.contains("No alert is open") && !board.contains("nobody waits"), "{board}");
+    driven.happens(Event::Watched(driven.watch, watched(false, vec![], true)));
+    assert!(screens::drawn_small(&driven.desk).contains("No alert is open"));
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_stops_no_timer() {
+    let mut driven = Driven::with(vec![alert(1, "a", 50)]);
+    driven.after_s(3);
+    driven.happens(Event::Checked(Health::Well));
+    driven.happens(Event::Unwatched(driven.watch, Lost::Node));
+    driven.effects.clear();
+    driven.now.wall -= 3_600_000;
+    driven.after_s(5);
+    assert!(driven.effects.contains(&Effect::Check), "{:?}", driven.effects);
+    let watches = |effect: &Effect| matches!(effect, Effect::Watch { .. });
+    assert!(driven.effects.iter().any(watches), "{:?}", driven.effects);
+    assert_eq!(driven.bells(), 1);
+    driven.after_s(5);
+    assert_eq!(driven.bells(), 1);
+    assert_eq!(driven.desk.lacks_ms(), Some(10_000));
+    driven.after_s(300);
+    assert!(driven.desk.is_locked());
+}
+
+#[test]
+fn what_waits_for_a_pin_is_shown_and_forgotten() {
+    let rings = alert(1, "王秀英", 5);
+    for (seconds, asked) in [(29, vec![act(&rings, "ack", None)]), (31, vec![])] {
+        let mut driven = Driven::new(false);
+        driven.shows(vec![rings.clone()]);
+        driven.types("\u{1b}a");
+        let board = screens::drawn_small(&driven.desk);
+        assert!(board.contains("After the PIN: acknowledge, 王秀英"), "{board}");
+        driven.after_s(seconds);
+        assert_eq!(screens::drawn_small(&driven.desk).contains("After the PIN"), !asked.is_empty());
+        driven.seated("李明");
+        assert_eq!(driven.asks(), asked, "{seconds}");
+    }
+}
+
+#[test]
+fn a_second_key_ends_no_second_alert() {
+    let (mine, other) = (owned(alert(1, "a", 50), "李明"), owned(alert(2, "b", 40), "李明"));
+    for answered_first in [true, false] {
+        let mut driven = Driven::with(vec![mine.clone(), other.clone()]);
+        driven.types("f");
+        assert_eq!(driven.asks(), [act(&mine, "false-alarm", None)]);
+        let asked = Asked { alert: mine.alert.clone(), what: What::Act("false-alarm", None) };
+        if answered_first {
+            driven.happens(Event::Acted(asked.clone()));
+        }
+        driven.watched(false, vec![], &[&mine]);
+        driven.types("f");
+        assert!(driven.asks().is_empty(), "{answered_first}");
+        if !answered_first {
+            driven.happens(Event::Acted(asked));
+        }
+        // It is opened again, and ended by others: that is no end made here.
+        driven.watched(false, vec![mine.clone(), alert(3, "c", 5)], &[]);
+        driven.desk.chosen = Some(mine.alert.clone());
+        driven.watched(false, vec![], &[&mine]);
+        assert_eq!((driven.desk.chosen.as_ref(), driven.said()), (None, "desk-over"));
+    }
 }
 
 #[test]

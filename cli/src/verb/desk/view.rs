@@ -4,7 +4,7 @@ use linli_node::api::watch::AlertRow;
 
 use super::{
     line::{Line, Style, fit, width, wrap},
-    state::{Desk, Prompt, Said, Screen},
+    state::{Asked, Desk, Prompt, Said, Screen, What},
 };
 use crate::{moment::Zone, text::Text};
 
@@ -74,19 +74,22 @@ impl<'a> View<'a> {
     /// How many ring, or what keeps the desk from knowing.
     fn status(&self, desk: &Desk) -> Line {
         let loud = |text: String| Line::bar(&format!(" !! {text}"), Style::Loud, self.columns);
-        if let Some(since) = desk.gone {
-            let lasts = self.age(desk.now.saturating_sub(since));
-            let arguments = [("since", self.clock(since).into()), ("lasts", lasts.into())];
+        if let (Some(gone), Some(lasts)) = (desk.gone, desk.lacks_ms()) {
+            let (since, lasts) = (self.clock(gone.wall), self.age(lasts));
+            let arguments = [("since", since.into()), ("lasts", lasts.into())];
             return loud(self.text.say("desk-gone", &arguments));
         }
-        if let Some(why) = &desk.ill {
+        if let Some((_, why)) = &desk.ill {
             return loud(self.text.say("desk-ill", &[("why", why.as_str().into())]));
         }
         if !desk.has_begun {
             return self.line(&format!(" {}", self.text.say("desk-begins", &[])), Style::Plain);
         }
+        if !desk.complete {
+            return loud(self.text.say("desk-looks", &[]));
+        }
         let open = desk.open();
-        let nobody = open.iter().filter(|row| row.owner.is_none()).count();
+        let nobody = open.iter().filter(|row| desk.waits_for_somebody(row)).count();
         let mine = open.iter().filter(|row| desk.is_mine(row)).count();
         let arguments =
             [("open", open.len().into()), ("nobody", nobody.into()), ("mine", mine.into())];
@@ -138,6 +141,11 @@ impl<'a> View<'a> {
         // What was said before a question belongs to it: that a PIN was wrong.
         let said = desk.said().map(|said| format!(" {}", self.said(said)));
         foot.extend(said.map(|said| self.line(&said, Style::Warn)));
+        if let Some(Prompt::Name { then: Some(then), .. } | Prompt::Pin { then: Some(then), .. }) =
+            &desk.prompt
+        {
+            foot.push(self.line(&format!(" {}", self.then(desk, then)), Style::Warn));
+        }
         if let Some(prompt) = &desk.prompt {
             let question = format!(" {}", self.question(desk, prompt));
             foot.push(Line::bar(&question, Style::Chosen, self.columns));
@@ -149,6 +157,18 @@ impl<'a> View<'a> {
         };
         foot.extend(keys.lines().map(|line| self.line(&format!(" {line}"), Style::Faint)));
         foot
+    }
+
+    /// What is done once the PIN is given.
+    fn then(&self, desk: &Desk, then: &Asked) -> String {
+        let act = match then.what {
+            What::Act(act, _) => act,
+            What::History => "history",
+            What::Card => "card",
+        };
+        let act = self.text.word("desk-act", act);
+        let elder = desk.row(&then.alert).map(|row| self.whom(row)).unwrap_or_default();
+        self.text.say("desk-then", &[("act", act.into()), ("elder", elder.into())])
     }
 
     fn said(&self, said: &Said) -> String {

@@ -17,13 +17,13 @@ pub(in crate::verb::desk) struct Step<'a> {
 }
 
 impl Desk {
-    /// Open alerts, the most urgent first: those that ring and nobody has, others that nobody has (what was silent is
-    /// heard again), those that somebody has; of each those in earnest, and of those the oldest.
+    /// Open alerts, the most urgent first: those that ring, others that nobody has (what was silent is heard again),
+    /// those that somebody has; of each those in earnest, and of those the oldest.
     pub(in crate::verb::desk) fn open(&self) -> Vec<&AlertRow> {
         let open = self.alerts.values().filter(|row| row.resolved_ms.is_none());
         let mut open: Vec<&AlertRow> = open.collect();
         open.sort_by_key(|row| {
-            (row.owner.is_some(), !self.rings(row), row.drill, row.since_ms, &row.alert)
+            (!self.rings(row), row.owner.is_some(), row.drill, row.since_ms, &row.alert)
         });
         open
     }
@@ -52,9 +52,14 @@ impl Desk {
         }
     }
 
-    /// Whether the bell rings for an alert: nobody has it, and its ladder is climbed.
+    /// Whether the bell rings for an alert: its ladder is climbed, since nobody has it, or whoever has it forgot.
     pub(in crate::verb::desk) fn rings(&self, row: &AlertRow) -> bool {
-        row.owner.is_none() && row.resolved_ms.is_none() && self.climbs(row)
+        row.resolved_ms.is_none() && self.climbs(row)
+    }
+
+    /// Whether an alert waits for somebody.
+    pub(in crate::verb::desk) fn waits_for_somebody(&self, row: &AlertRow) -> bool {
+        row.owner.is_none() || self.rings(row)
     }
 
     /// Whether the ladder of an alert is climbed.
@@ -99,13 +104,23 @@ impl Desk {
     }
 
     pub(super) fn watched(&mut self, watched: AlertWatched) -> Vec<Effect> {
-        let AlertWatched { mark, whole, alerts, gone } = watched;
+        let AlertWatched { mark, whole, alerts, gone, complete } = watched;
         (self.mark, self.gone, self.again, self.has_begun) = (Some(mark), None, None, true);
+        self.complete = complete;
         let was_empty = self.rows().is_empty();
         let taken = self.taken_away(&alerts);
         let mut changed: Vec<String> = alerts.iter().map(|row| row.alert.clone()).collect();
         if whole {
-            self.alerts.clear();
+            self.before = self.alerts.keys().cloned().collect();
+        }
+        for alert in &changed {
+            self.before.remove(alert);
+        }
+        // What rang rings on until the node has looked at everything.
+        if complete {
+            for alert in std::mem::take(&mut self.before) {
+                self.alerts.remove(&alert);
+            }
         }
         self.alerts.extend(alerts.into_iter().map(|row| (row.alert.clone(), row)));
         for alert in gone {
@@ -113,6 +128,8 @@ impl Desk {
             changed.push(alert);
         }
         self.choose_again(was_empty);
+        let is_open = |alert: &String| self.row(alert).is_some_and(|row| row.resolved_ms.is_none());
+        self.ended = self.ended.clone().filter(is_open);
         if let Some(taken) = taken {
             self.say(taken);
         }
@@ -130,8 +147,9 @@ impl Desk {
         })
     }
 
-    /// Where the chosen alert is no more, none is: a key that is on its way must not hit another one. After an alert that
-    /// was ended here, and where there was none, the most urgent one is.
+    /// Where the chosen alert is no more, none is: a key that is on its way must not hit another one. Where there was
+    /// none, the most urgent one is; after an alert that was ended here too, unless somebody has it: a key that ends the
+    /// one would end the other.
     fn choose_again(&mut self, was_empty: bool) {
         if self.chosen().is_some() || matches!(self.screen, Screen::Reading { .. } | Screen::Help) {
             return;
@@ -142,7 +160,9 @@ impl Desk {
         if self.chosen.take().is_some() && !ended {
             self.say(Said::Key("desk-over", String::new()));
         } else if ended || was_empty {
-            self.chosen = self.rows().first().map(|row| row.alert.clone());
+            let rows = self.rows();
+            let first = rows.first().filter(|row| was_empty || row.owner.is_none());
+            self.chosen = first.map(|row| row.alert.clone());
         }
     }
 

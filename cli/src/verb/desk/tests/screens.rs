@@ -24,6 +24,11 @@ fn drawn(desk: &Desk, language: Language, size: (usize, usize)) -> Vec<String> {
     lines.iter().map(|line| line.text().trim_end().to_owned()).collect()
 }
 
+/// A small screen in English.
+pub(super) fn drawn_small(desk: &Desk) -> String {
+    drawn(desk, Language::En, (80, 24)).join("\n")
+}
+
 /// A morning at the desk.
 fn busy() -> Driven {
     let fall =
@@ -65,7 +70,8 @@ fn screens() -> Vec<(&'static str, Driven)> {
     begins.happens(Event::Tick);
     let mut gone = busy();
     gone.happens(Event::Unwatched(gone.watch, Lost::Node));
-    gone.now += 45_000;
+    gone.now.wall += 45_000;
+    gone.now.steady += 45_000;
     gone.happens(Event::Checked(Health::Silent));
     let mut reading = chosen("\r");
     let lines = (1..=60).map(|n| format!("  line {n} 王秀英 {}", "one two three ".repeat(n % 9)));

@@ -44,7 +44,7 @@ impl View<'_> {
         let place = rows.iter().position(|row| Some(&row.alert) == desk.chosen.as_ref());
         let from = place.map_or(0, |place| (place + 1).saturating_sub(room));
         let mut lines = vec![self.heading(resolved, from, room, rows.len())];
-        if rows.is_empty() && desk.has_begun {
+        if rows.is_empty() && desk.has_begun && desk.complete {
             let key = if resolved { "desk-none-resolved" } else { "desk-none" };
             lines.push(self.line(&format!("    {}", self.text.say_key(key, &[])), Style::Plain));
         }
@@ -87,9 +87,9 @@ impl View<'_> {
     }
 
     fn open(&self, desk: &Desk, row: &AlertRow) -> Vec<Cell> {
-        let nobody = row.owner.is_none();
+        let waits = desk.waits_for_somebody(row);
         let chosen = if Some(&row.alert) == desk.chosen.as_ref() { '>' } else { ' ' };
-        let mark = match (nobody, desk.rings(row)) {
+        let mark = match (waits, desk.rings(row)) {
             (true, true) => "!!",
             (true, false) => " !",
             (false, _) => "  ",
@@ -99,11 +99,11 @@ impl View<'_> {
             true => self.text.say("desk-drill", &[("kind", kind.into())]),
             false => kind,
         };
-        let loud = |style| if nobody { Style::Loud } else { style };
+        let loud = |style| if waits { Style::Loud } else { style };
         let age = self.age(desk.age(row));
         vec![
             (format!("{chosen}{mark}"), loud(Style::Plain)),
-            (age, if nobody { Style::Bold } else { Style::Plain }),
+            (age, if waits { Style::Bold } else { Style::Plain }),
             (self.whom(row), Style::Bold),
             (kind, if row.drill { Style::Faint } else { Style::Plain }),
             (self.has_it(desk, row), loud(Style::Plain)),
