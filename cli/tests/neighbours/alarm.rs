@@ -47,7 +47,7 @@ pub(crate) fn has(rung: &Path, line: &str) {
     wait(line, || lines(rung).iter().any(|found| found == line).then_some(()));
 }
 
-pub(crate) fn count(rung: &Path, line: &str) -> usize {
+fn count(rung: &Path, line: &str) -> usize {
     lines(rung).iter().filter(|found| *found == line).count()
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     community::{LOOPBACK, add_elder, centre, folder, join, sees},
     relays::{Place, handed_over},
-    site::{Desk, Site, wait},
+    site::{Desk, Site},
 };
 
 /// A small disk, mounted while this lives.
@@ -209,54 +209,6 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
     centre.stop();
     centre.up();
     listed(&centre);
-    centre.stop();
-}
-
-#[test]
-fn what_could_not_be_kept_and_is_raised_again_calls_nobody_twice() {
-    if !requires(Capability::Mounts) {
-        return;
-    }
-    let folder = folder();
-    let disk = SmallDisk::at(folder.path().join("hub"));
-    let mut centre = centre(folder.path(), None, LOOPBACK);
-    let mut hub = Site::init(folder.path().join("hub"), None, LOOPBACK);
-    join(&centre, &hub, &["household"]);
-    let rung = crate::alarm::bells(&hub);
-    hub.up();
-    let elder = add_elder(&hub, "王秀英");
-    let steps = ["--step", "dial-out:120@0s", "--step", "contact:13800138000@0s"];
-    hub.ask(&[&["alert", "ladder", &elder], &steps[..]].concat());
-    // By its first alert the household makes room for what it raises.
-    let first = hub.ask(&["alert", "raise", &elder, "--cause", "first"]);
-    crate::alarm::has(&rung, "calls contact 0 13800138000");
-    crate::alarm::has(&rung, "calls dial_out 0 120");
-    hub.ask(&["alert", "call-off", first["alert"].as_str().unwrap()]);
-    let called = || crate::alarm::count(&rung, "calls dial_out 0 120");
-    let before = called();
-    let filler = disk.fill("filler");
-    write_until_full(&hub, &elder);
-    fs::remove_file(hub.data().join(STORE_DIR).join("reserve")).unwrap();
-    let more = disk.fill("more");
-    let raise = |cause| {
-        let alert = hub.ask(&["alert", "raise", &elder, "--cause", cause]);
-        assert_eq!(alert["stored"], false);
-    };
-    raise("again");
-    wait("it is called", || (called() == before + 1).then_some(()));
-    for other in ["other", "another", "a third"] {
-        raise("again");
-        raise(other);
-        // What is raised later is called later.
-        let all =
-            before + 2 + ["other", "another", "a third"].iter().position(|o| *o == other).unwrap();
-        wait("the other is called", || (called() >= all).then_some(()));
-        assert_eq!(called(), all, "one alert is called once");
-    }
-    for file in [filler, more] {
-        fs::remove_file(file).unwrap();
-    }
-    hub.stop();
     centre.stop();
 }
 
