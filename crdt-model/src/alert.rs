@@ -449,6 +449,14 @@ pub fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
 }
 
 impl AlertView {
+    /// How often the alert was opened again: which round it is in, whatever raises join it and in whatever order.
+    pub fn reopenings(&self) -> usize {
+        let stands = |entry: &&Entry<AlertFact>| {
+            matches!(entry.body, AlertFact::Reopened { .. }) && entry.not_standing.is_none()
+        };
+        self.timeline.iter().filter(stands).count()
+    }
+
     /// The fact that a raise of the cause is here: itself, or a reopening where the alert was resolved.
     pub fn raise(&self, raised: AlertFact) -> AlertFact {
         match (self.resolved, raised) {

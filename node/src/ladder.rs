@@ -62,12 +62,15 @@ pub(crate) struct State {
     /// Since when facts of others are known: steps that they began, and who took the alert.
     known: BTreeMap<FactId, Instant>,
     /// What is done once, of which round.
-    calls: BTreeMap<(FactId, Step), Tried>,
+    calls: BTreeMap<Which, Tried>,
     /// How the alert looked that was raised here, and what says whether that is on disk.
     raised: Option<(AlertView, Save)>,
     /// It could not be stored: this node alone knows of it.
     lost: bool,
 }
+
+/// What is done once: a step of a round, by how often the alert was opened again before it.
+type Which = (usize, Step);
 
 /// What is done once, as far as this node did it.
 #[derive(Debug, Default)]
@@ -112,16 +115,6 @@ impl Tried {
 }
 
 impl State {
-    /// What is known of a call. Raised anew meanwhile, it stands under another round.
-    fn tried(&mut self, which: &(FactId, Step)) -> Option<&mut Tried> {
-        let is_same = |key: &&(FactId, Step)| key.1 == which.1;
-        let key = match self.calls.contains_key(which) {
-            true => which.clone(),
-            false => self.calls.keys().find(is_same)?.clone(),
-        };
-        self.calls.get_mut(&key)
-    }
-
     /// For how long the node has watched the alert as it is.
     pub(crate) fn watch(&self, view: &AlertView) -> Watch {
         let owner = view.owner.as_ref().and_then(|owner| self.known.get(&owner.fact));
@@ -156,9 +149,8 @@ impl State {
     }
 
     /// Whether a step that is done once is to be begun.
-    fn may_begin(&self, round: FactId, step: &Step) -> bool {
-        let tried = self.calls.get(&(round, step.clone()));
-        tried.is_none_or(|tried| tried.is_due(step))
+    fn may_begin(&self, which: &Which) -> bool {
+        self.calls.get(which).is_none_or(|tried| tried.is_due(&which.1))
     }
 
     /// Whether this node calls a number at this moment, by whatever step.
@@ -188,13 +180,6 @@ impl Ladders {
     pub(crate) fn raised(&mut self, document: DocTag, view: &AlertView, save: Save) {
         self.note(document);
         if let Some(state) = self.open.get_mut(&document) {
-            if state.lost
-                && let Some(round) = view.round
-            {
-                // What was lost and is raised again goes on: nobody is called for it once more.
-                let calls = std::mem::take(&mut state.calls).into_iter();
-                state.calls = calls.map(|((_, step), call)| ((round, step), call)).collect();
-            }
             state.lost = false;
             state.raised = Some((view.clone(), save));
         }
@@ -244,22 +229,19 @@ pub(crate) fn climb(node: &mut Node) {
         let (Some(here), Some(round)) = (here(node, &view, ways.clone()), view.round) else {
             continue;
         };
-        let told = |step: &Step| told(&view, step);
         for turn in view.decided(here.node, Timestamp(now().0)) {
-            let told = told(&turn.step);
-            call(node, document, round, turn, told);
+            call(node, document, &view, round, turn);
         }
         let Some(elapsed) = climbs else { continue };
         let since = view.since.unwrap_or_default();
-        wanted.extend(view.rings(&here, elapsed).map(|step| (since, told(step))));
+        wanted.extend(view.rings(&here, elapsed).map(|step| (since, told(&view, step))));
         let Some(state) = node.ladders.open.get(&document) else { continue };
         let age = |fact: FactId| state.known.get(&fact).map_or(0, |since| ms(*since));
         let (local, calls): (Vec<Turn>, Vec<Turn>) =
             view.turns(&here, elapsed, age).into_iter().partition(|turn| turn.step.does.is_local());
         rung.extend(local.into_iter().map(|turn| (document, round, turn)));
         for turn in calls {
-            let told = told(&turn.step);
-            call(node, document, round, turn, told);
+            call(node, document, &view, round, turn);
         }
     }
     // Of several alerts a bell tells of the oldest that is no drill.
@@ -365,10 +347,10 @@ fn ended(
 
 /// Does what is done once: says so first, so that nobody else does it too. Where that cannot be written down it is
 /// done all the same.
-fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told) {
-    let step = turn.step;
+fn call(node: &mut Node, document: DocTag, view: &AlertView, round: FactId, turn: Turn) {
+    let (told, which) = (told(view, &turn.step), (view.reopenings(), turn.step));
     let state = node.ladders.open.get(&document);
-    if !state.is_some_and(|state| state.may_begin(round, &step)) {
+    if !state.is_some_and(|state| state.may_begin(&which)) {
         return;
     }
     // It waits for a line, and another node may have one.
@@ -377,7 +359,7 @@ fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told
         // Begun before this node stopped, or in vain: a second call is better than none.
         Some(climbed) => (Some(climbed), None),
         None => {
-            let fact = AlertFact::Climbed { raise: round, step: step.clone() };
+            let fact = AlertFact::Climbed { raise: round, step: which.1.clone() };
             match facts::add(node, document, Urgency::Urgent, None, fact) {
                 Ok((climbed, saves)) => (Some(climbed), saves.into_iter().next_back()),
                 Err(error) => {
@@ -387,7 +369,7 @@ fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told
             }
         }
     };
-    begin(node, document, (round, step), climbed, save, (&told, means));
+    begin(node, document, which, climbed, save, (&told, means));
 }
 
 /// How long an alert has climbed here, in milliseconds.
@@ -423,7 +405,7 @@ pub(crate) fn dial(
         }
     };
     let save = saves.as_ref().and_then(|saves| saves.iter().next_back().copied());
-    begin(node, document, (round, step), climbed, save, (&told, means));
+    begin(node, document, (view.reopenings(), step), climbed, save, (&told, means));
     Ok(saves)
 }
 
@@ -431,7 +413,7 @@ pub(crate) fn dial(
 fn begin(
     node: &mut Node,
     document: DocTag,
-    which: (FactId, Step),
+    which: Which,
     climbed: Option<FactId>,
     save: Option<Save>,
     (told, means): (&Told, Means),
@@ -449,7 +431,7 @@ fn begin(
         let went = put_through.await;
         let called = move |node: &mut Node| {
             let state = node.ladders.open.get_mut(&document);
-            let tried = state.and_then(|state| state.tried(&which));
+            let tried = state.and_then(|state| state.calls.get_mut(&which));
             let said = climbed.filter(|_| tried.is_none_or(|tried| tried.ended(went)));
             if let Some(Err(error)) = said.map(|climbed| ended(node, document, climbed, went)) {
                 tracing::warn!(%error, "how a call went could not be written down");

@@ -160,8 +160,8 @@ impl Default for Ladder {
 }
 
 impl Ladder {
-    /// The common ladder of a kind. Who asks to be called is told at the desk and to nobody else. A silence and an opened card are no reason to sound a siren: at a hub that is back
-    /// it would frighten whoever is well.
+    /// The common ladder of a kind. Who asks to be called is told at the desk and to nobody else. A silence and an opened
+    /// card are no reason to sound a siren: at a hub that is back it would frighten whoever is well.
     pub fn common(kind: AlertKind) -> Self {
         let mut ladder = Self::default();
         if !kind.is_emergency() {

@@ -226,6 +226,8 @@ fn raises_of_one_cause_join_and_another_cause_does_not() {
     let mut raises = view.raises.clone();
     raises.sort();
     assert_eq!(raises, [a.min(b), a.max(b)]);
+    // Whichever is the first, at neither node does a round begin anew.
+    assert_eq!((view.round, view.reopenings()), (view.raises.first().copied(), 0));
     assert_eq!(view.since, Some(Timestamp(40)));
     assert_eq!(view.what, Some(AlertKind::Fall));
     assert_eq!(reason(&view, strange), Some(Reason::OtherDocument));
@@ -251,14 +253,21 @@ fn a_raise_that_arrives_after_the_resolution_joins_it_and_a_new_one_reopens() {
     assert_eq!(again, F::Reopened { resolved, note: None });
     let plain = s.say(&hub, 9, raise());
     assert_eq!(reason(&s.view(), plain), Some(Reason::AlreadyResolved));
-    let reopened = s.say(&hub, 10, again);
+    let mut other = s.apart();
+    let reopened = s.say(&hub, 10, again.clone());
     let view = s.view();
+    assert_eq!(view.reopenings(), 1);
     assert_eq!((view.stage, view.owner, view.since), (Stage::Raised, None, Some(Timestamp(10))));
     assert_eq!(view.round, Some(reopened));
     let stale = s.say(&daughter, 11, F::Acknowledged { raise: raised });
     assert_eq!(reason(&s.view(), stale), Some(Reason::EarlierRound));
     s.say(&daughter, 12, F::Acknowledged { raise: reopened });
     assert_eq!(s.view().owner.unwrap().party, daughter.author.party);
+    // Opened again apart it is one round.
+    other.say(&desk, 11, again);
+    assert_eq!(other.view().reopenings(), 1);
+    s.join(&mut other);
+    assert_eq!(s.view().reopenings(), 1);
 }
 
 #[test]

@@ -35,13 +35,7 @@ impl Fold<'_> {
         raise: FactId,
         card: Option<&CardKey>,
     ) -> Result<(), Reason> {
-        if !keeps(known) {
-            return Err(Reason::PartyMayNot);
-        }
-        self.check_round(raise)?;
-        if self.view.resolved.is_some() {
-            return Err(Reason::AlreadyResolved);
-        }
+        self.by_keeper(known, raise)?;
         if card.is_none() {
             return Err(Reason::OutOfRange);
         }
@@ -68,13 +62,7 @@ impl Fold<'_> {
         raise: FactId,
         position: Option<&Position>,
     ) -> Result<(), Reason> {
-        if !keeps(known) {
-            return Err(Reason::PartyMayNot);
-        }
-        self.check_round(raise)?;
-        if self.view.resolved.is_some() {
-            return Err(Reason::AlreadyResolved);
-        }
+        self.by_keeper(known, raise)?;
         if !position.is_some_and(Position::is_on_earth) {
             return Err(Reason::OutOfRange);
         }
@@ -98,6 +86,18 @@ impl Fold<'_> {
         let (fact, at, author) = (known.id, known.fact.at, known.author.clone());
         self.view.card.read_by.push(Read { fact, at, author, reason: reason.cloned() });
         Ok(())
+    }
+
+    /// Allows what only household and family tell an open alert.
+    fn by_keeper(&self, known: &Known<AlertFact>, raise: FactId) -> Result<(), Reason> {
+        if !keeps(known) {
+            return Err(Reason::PartyMayNot);
+        }
+        self.check_round(raise)?;
+        match self.view.resolved {
+            Some(_) => Err(Reason::AlreadyResolved),
+            None => Ok(()),
+        }
     }
 
     fn give(&mut self, known: &Known<AlertFact>, card: Option<&CardKey>) {
