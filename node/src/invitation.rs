@@ -52,8 +52,9 @@ impl Invitations {
 
     pub(crate) fn expire(&mut self, now_ms: u64) {
         for invitation in self.all.values_mut() {
-            if invitation.code.is_some() && invitation.expires_ms < now_ms {
-                invitation.end("the code has expired; make another");
+            let waits = invitation.code.is_some() || invitation.confirm.is_some();
+            if waits && invitation.expires_ms < now_ms {
+                invitation.end("it was not used and confirmed in time; make another code");
             }
         }
     }

@@ -98,9 +98,11 @@ async fn wait(
         match &phase {
             InvitePhase::Pending { number, label } if !confirmed => {
                 drop(spinner.take());
-                let accept = decide(context, &phase, number, label, yes)?;
+                let decided = decide(context, &phase, number, label, yes);
+                // Where nobody could be asked, the other device need not wait either.
+                let accept = *decided.as_ref().unwrap_or(&false);
                 client.call(&InviteConfirm { id: invitation.id.clone(), accept }).await?;
-                if !accept {
+                if !decided? {
                     return Err(CliError::NumbersDiffer.into());
                 }
                 confirmed = true;

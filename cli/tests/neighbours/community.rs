@@ -7,6 +7,7 @@ use std::{
     process::{Child, ChildStderr, ChildStdout, Stdio},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -52,9 +53,18 @@ pub(crate) struct Invitation {
 impl Invitation {
     /// Begins an invitation for this kind of party; whoever proves the code is confirmed.
     pub(crate) fn begin(centre: &Desk, party: &[&str]) -> Self {
-        let words = [&["invite", "--yes"], party].concat();
-        let mut command = centre.command(&words);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::unconfirmed(centre, &[&["--yes"], party].concat())
+    }
+
+    /// Begins an invitation where nobody can be asked.
+    pub(crate) fn unconfirmed(centre: &Desk, words: &[&str]) -> Self {
+        let mut command = centre.command(&[&["invite"], words].concat());
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let complaints = process.stderr.take().unwrap();
         let mut invitation = Self { code: String::new(), process, lines, complaints };
@@ -67,6 +77,12 @@ impl Invitation {
     pub(crate) fn phase(&mut self) -> Value {
         let line = self.lines.next().map(Result::unwrap);
         serde_json::from_str(&line.unwrap_or_else(|| panic!("the invitation ended"))).unwrap()
+    }
+
+    /// Stops the program as long as the test lasts, as one that is forgotten on a screen.
+    pub(crate) fn stop(&self) {
+        let pid = Pid::from_child(&self.process);
+        kill_process(pid, Signal::STOP).unwrap();
     }
 
     /// The exit code and what was said on standard error, once it has ended.

@@ -68,3 +68,26 @@ fn guessed_used_and_mistyped_codes_are_refused_and_guessing_ends_the_invitation(
     let again = stranger.run(&["join", &used.code]);
     assert_eq!((again.code, again.refusal().0.as_str()), (5, "conflict"));
 }
+
+#[test]
+fn whom_nobody_confirms_is_told() {
+    let folder = folder();
+    let centre = centre(folder.path(), None, LOOPBACK);
+    let hub = Site::init(folder.path().join("hub"), None, LOOPBACK);
+    let unconfirmed = |code: &str| {
+        let joined = hub.run(&["join", code]);
+        assert_eq!(joined.code, 4, "{joined:?}");
+        assert!(joined.err.contains("did not confirm"), "{joined:?}");
+    };
+
+    // Nobody sits before the inviting screen.
+    let mut unasked = Invitation::unconfirmed(&centre, &["household"]);
+    unconfirmed(&unasked.code);
+    assert_eq!(unasked.phase()["phase"], "pending");
+    assert_eq!(unasked.end().0, 2);
+
+    // Whoever sat there has gone.
+    let left = Invitation::unconfirmed(&centre, &["household", "--valid", "5s"]);
+    left.stop();
+    unconfirmed(&left.code);
+}

@@ -11,6 +11,7 @@ use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, SpaceTag};
 use tokio::sync::mpsc;
 
+use crate::beside::Beside;
 use crate::site::{News, Running, Site, What, dial, now, start, world};
 use crate::sync::copy;
 use crate::town::{Town, begin};
@@ -113,6 +114,7 @@ impl Alarm<'_> {
 /// Alerts during first syncs between two nodes, and between the same two when nothing else happens.
 pub(crate) async fn measure(town: &Town, directory: &Path, space: SpaceTag) {
     let (mut idle, mut busy) = (Times::default(), Times::default());
+    let mut beside = Beside::start(directory).await;
     let mut round = 0;
     while busy[0].len() < BUSY_ALERTS_MIN || round < 2 {
         let path = directory.join(format!("alerted centre {round}"));
@@ -134,6 +136,7 @@ pub(crate) async fn measure(town: &Town, directory: &Path, space: SpaceTag) {
         for _ in 0..IDLE_ALERTS {
             alarm.raise(&mut idle).await;
             tokio::time::sleep(IDLE_GAP).await;
+            beside.once().await;
         }
         hub.stop().await;
         centre.stop().await;
@@ -155,4 +158,6 @@ pub(crate) async fn measure(town: &Town, directory: &Path, space: SpaceTag) {
             loud[1] / quiet[1]
         );
     }
+    let [.., receipt] = &mut idle;
+    beside.tell(median(receipt)).await;
 }

@@ -5,7 +5,8 @@
 //! - first sync: 10,000 documents of 20 sealed changes to an empty node, against the same bytes over
 //!   the same lanes, unchecked, into plain redb;
 //! - nothing to do: what a comparison on an open connection costs;
-//! - alert: from the button to the receipt, idle and during a first sync;
+//! - alert: from the button to the receipt, idle and during a first sync, against an echo of as many bytes and two
+//!   commits into plain redb, and against `mosquitto` where that is installed;
 //! - grant: from a party's grant until its node, connected, reads the document;
 //! - at rest: the memory of a node with 10,000 elders, and how soon it answers;
 //! - relayed: first sync and alerts through a relay, and everything into its carrier;
@@ -27,9 +28,12 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod alert;
+mod beside;
 mod checkpoint;
+mod echo;
 mod grant;
 mod idle;
+mod mosquitto;
 mod plain;
 mod relayed;
 mod rest;

@@ -3,13 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use iroh::endpoint::{PortmapperConfig, presets};
-use iroh::{Endpoint, EndpointAddr, RelayConfig, RelayMap, RelayMode, RelayUrl, SecretKey};
-use linli_core::identity::NodeKeys;
 use linli_replica::batch::Batch;
 use tokio::sync::mpsc;
 
 use crate::alert::{Alarm, Times};
+use crate::echo::{ECHO_BYTES, Echo};
 use crate::site::{Running, What, dial, open, start, start_as};
 use crate::street::{Relaying, Street, behind};
 use crate::sync::{copy, fill, synced};
@@ -21,9 +19,6 @@ const PAIRS: usize = 5;
 const COPIES: usize = 3;
 const ALERTS: usize = 300;
 const GAP: Duration = Duration::from_millis(20);
-/// Bytes of an alert as it travels, about.
-const ECHO_BYTES: usize = 4_700;
-const ECHO_ALPN: &[u8] = b"linli bench echo";
 
 pub(crate) async fn measure(directory: &Path, shape: Shape) {
     let street = Street::new(2);
@@ -111,7 +106,7 @@ async fn alerts(
     synced(&mut hearing, &centre, all).await;
     hub.settle().await;
     centre.settle().await;
-    let echo = Echo::start(street, &relay.url).await;
+    let echo = Echo::through([&street.others[0].0, &street.others[1].0], &relay.url).await;
     let mut alarm = Alarm { hub: &hub, centre: &centre, news: hearing, space, pressed: 0 };
     let (mut times, mut echoes) = (Times::default(), Vec::new());
     for _ in 0..ALERTS {
@@ -133,66 +128,6 @@ async fn alerts(
     echo.stop().await;
     hub.stop().await;
     centre.stop().await;
-}
-
-/// Two endpoints of iroh that have nothing but the relay, one of which sends back what it gets.
-struct Echo {
-    near: Endpoint,
-    far: Endpoint,
-    connection: iroh::endpoint::Connection,
-}
-
-impl Echo {
-    async fn start(street: &Street, url: &str) -> Self {
-        let url: RelayUrl = url.parse().unwrap();
-        let near = bare(&street.others[0].0, &url).await;
-        let far = bare(&street.others[1].0, &url).await;
-        let address = EndpointAddr::new(far.id()).with_relay_url(url);
-        let accepting = far.clone();
-        tokio::spawn(async move {
-            let connection = accepting.accept().await.unwrap().await.unwrap();
-            while let Ok((mut send, mut receive)) = connection.accept_bi().await {
-                let bytes = receive.read_to_end(2 * ECHO_BYTES).await.unwrap();
-                send.write_all(&bytes).await.unwrap();
-                send.finish().unwrap();
-            }
-        });
-        let connection = near.connect(address, ECHO_ALPN).await.unwrap();
-        Self { near, far, connection }
-    }
-
-    async fn once(&self) -> Duration {
-        let begin = Instant::now();
-        let (mut send, mut receive) = self.connection.open_bi().await.unwrap();
-        send.write_all(&[7; ECHO_BYTES]).await.unwrap();
-        send.finish().unwrap();
-        assert_eq!(receive.read_to_end(2 * ECHO_BYTES).await.unwrap().len(), ECHO_BYTES);
-        begin.elapsed()
-    }
-
-    async fn stop(self) {
-        self.connection.close(0_u32.into(), b"");
-        tokio::join!(self.near.close(), self.far.close());
-    }
-}
-
-async fn bare(keys: &NodeKeys, url: &RelayUrl) -> Endpoint {
-    let (signing, _) = keys.to_secrets();
-    let mut report = iroh::NetReportConfig::minimal();
-    report.https_probes = true;
-    let relays = RelayMap::from_iter([RelayConfig::new(url.clone(), None)]);
-    let endpoint = Endpoint::builder(presets::Minimal)
-        .secret_key(SecretKey::from_bytes(signing.expose()))
-        .alpns(vec![ECHO_ALPN.to_vec()])
-        .relay_mode(RelayMode::Custom(relays))
-        .portmapper_config(PortmapperConfig::Disabled)
-        .net_report_config(report)
-        .clear_ip_transports()
-        .bind()
-        .await
-        .unwrap();
-    endpoint.online().await;
-    endpoint
 }
 
 /// Everything a hub holds to an empty carrier, beside the same entries into plain redb.
