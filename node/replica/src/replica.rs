@@ -442,6 +442,7 @@ impl Replica {
             let urgent = grown.lane == Urgency::Urgent;
             let small = parcel.from.is_none() || grown.bytes <= FORWARD_BYTES_MAX;
             for (peer, session) in &mut self.sessions {
+                session.filled(document, log);
                 let source = Some(*peer) == parcel.from;
                 if source {
                     session.owe_receipt(document, log, urgent);
