@@ -94,6 +94,18 @@ impl Kind {
 pub struct NameError;
 
 impl DocumentName {
+    /// Reads which document a name is of that may begin with the id of the elder whom it is about: `<elder>/<document>`.
+    ///
+    /// # Errors
+    /// It is the name of no document.
+    pub fn of_elder(text: &str) -> Result<Self, NameError> {
+        let about = |id: &str| id.parse::<Uuid>().is_ok_and(|uuid| uuid.to_string() == id);
+        match text.split_once('/') {
+            Some((id, name)) if about(id) => name.parse(),
+            Some(_) | None => text.parse(),
+        }
+    }
+
     /// What the document is.
     pub fn kind(&self) -> Kind {
         match self {
@@ -294,6 +306,19 @@ mod tests {
             "card/1",
         ] {
             assert_eq!(bad.parse::<DocumentName>(), Err(NameError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_begin_with_whom_the_document_is_about() {
+        let id = "018f3d3e-0000-7000-8000-000000000001";
+        let name = |text: &str| DocumentName::of_elder(&text.replace("ID", id));
+        assert_eq!(name("ID/profile"), Ok(DocumentName::Profile));
+        assert_eq!(name("ID/consents"), Ok(DocumentName::Consents));
+        assert_eq!(name("profile"), Ok(DocumentName::Profile));
+        assert_eq!(name("order/ID"), Ok(DocumentName::Order(id.parse().unwrap())));
+        for bad in ["ID", "ID/", "ID/photo/1", "ID/ID/profile", "x/profile", "{ID}/profile"] {
+            assert_eq!(name(bad), Err(NameError), "{bad}");
         }
     }
 

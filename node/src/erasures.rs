@@ -32,6 +32,7 @@ pub(crate) fn carry_out(
     records.extend(node.catalogue.erase(erase));
     node.named.erase(erase, gone);
     records.extend(node.receipts.erase(gone));
+    node.leaving.erase(gone);
     records.extend(node.courier.erase(gone));
     match recovery::forget_rehearsals(node, erase) {
         Ok(rehearsals) => records.extend(rehearsals),

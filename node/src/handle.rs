@@ -35,7 +35,7 @@ pub(crate) mod held;
 mod import;
 mod joins;
 mod ladders;
-mod leave;
+pub(crate) mod leave;
 pub(crate) mod network;
 mod offers;
 mod officers;

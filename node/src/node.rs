@@ -48,8 +48,7 @@ pub(crate) struct Node {
     pub(crate) catalogue: Catalogue,
     pub(crate) people: People,
     pub(crate) audit: Audit,
-    /// Of documents written here the checkpoint last found to stand for the beginning of what was written, and how far.
-    pub(crate) stood_for: BTreeMap<DocTag, (linli_core::authority::Prune, u64)>,
+    pub(crate) leaving: crate::handle::leave::Leaving,
     pub(crate) receipts: Receipts,
     pub(crate) courier: Courier,
     pub(crate) heard: Heard,
@@ -198,7 +197,7 @@ impl Node {
             officers: Vec::new(),
             requests: parts.requests,
             receipts: parts.receipts,
-            stood_for: BTreeMap::new(),
+            leaving: crate::handle::leave::Leaving::default(),
             courier: parts.courier,
             heard: parts.heard,
             clocks: Clocks::default(),

@@ -204,8 +204,8 @@ impl Receipts {
     pub(crate) fn note_alike(&mut self, peer: NodeId, documents: Vec<DocTag>, index: &Index) {
         for document in documents {
             let Some(frontier) = index.frontier(&document) else { continue };
+            self.fresh.entry(peer).or_default().insert(document);
             if self.of(&document, &peer) != Some(&frontier) {
-                self.fresh.entry(peer).or_default().insert(document);
                 self.put(peer, document, frontier);
             }
         }
@@ -237,6 +237,11 @@ impl Receipts {
     /// Returns what a peer has said it holds of a document.
     pub(crate) fn of(&self, document: &DocTag, peer: &NodeId) -> Option<&Frontier> {
         self.by_document.get(document)?.get(peer)
+    }
+
+    /// Says whether a peer has spoken of a document since it connected.
+    pub(crate) fn has_spoken(&self, peer: &NodeId, document: &DocTag) -> bool {
+        self.fresh.get(peer).is_some_and(|spoken| spoken.contains(document))
     }
 
     /// Returns how far a peer has said it holds a log of a document.

@@ -20,6 +20,7 @@ mod orders;
 
 pub(crate) use bases::BaseKey;
 use orders::Orders;
+pub use orders::SeenCuts;
 pub(crate) use orders::{Note, OrderKey};
 
 /// One branch and the log it is of.

@@ -151,9 +151,9 @@ pub const OVER_QUOTA_MAX: usize = 65_536;
 /// again before the next comparison.
 pub const GAPS_MAX: usize = 65_536;
 
-/// Time for which a log is given up at most that a peer sends from where nothing held goes on: a day. Each time is
-/// twice as long as the one before, so that what is refused without end costs a page a day.
-pub const GAP_PAUSE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Time for which a log is given up at most that a peer sends from where nothing held goes on: an hour. Each time is
+/// twice as long as the one before, so that what is refused without end costs a connection a page an hour.
+pub const GAP_PAUSE_MS_MAX: u64 = 60 * 60 * 1_000;
 
 /// Time without a page after which a peer's wants are asked of others: 20 seconds.
 pub const WANT_PATIENCE_MS: u64 = 20_000;
@@ -213,6 +213,9 @@ pub const AWAKE_STEP_MS_MAX: u64 = 60 * 60 * 1_000;
 
 /// Time after which a carrier looks again at an order that cannot take effect yet.
 pub const PRUNE_RETRY_MS: u64 = 60 * 60 * 1_000;
+
+/// The longest such time, for an order that waits for long: a day. Each look reads an entry for each log.
+pub const PRUNE_RETRY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 /// Prune orders looked at in one tick: each reads an entry for each log.
 pub const PRUNE_LOOKS_MAX: usize = 4;

@@ -167,6 +167,12 @@ impl Replica {
         self.world.pruned_so_far()
     }
 
+    /// Returns how many orders to prune a carrier holds that are neither carried out nor taken back.
+    #[must_use]
+    pub fn prune_orders_waiting(&self) -> usize {
+        self.world.prune_orders_waiting()
+    }
+
     /// Takes one input in at time `now` and says what is to be done. `held` is what the store holds
     /// at this moment, with everything that was said to be persisted.
     pub fn handle(&mut self, now: Timestamp, held: &dyn Held, input: Input) -> Vec<Output> {
@@ -442,6 +448,7 @@ impl Replica {
             let urgent = grown.lane == Urgency::Urgent;
             let small = parcel.from.is_none() || grown.bytes <= FORWARD_BYTES_MAX;
             for (peer, session) in &mut self.sessions {
+                session.filled(document, log);
                 let source = Some(*peer) == parcel.from;
                 if source {
                     session.owe_receipt(document, log, urgent);

@@ -429,6 +429,11 @@ impl Session {
         self.dirty = true;
     }
 
+    /// More of a log has become durable: where it was not wanted because something of it was missing, it is again.
+    pub(crate) fn filled(&mut self, document: DocTag, log: LogKey) {
+        self.fetch.filled(&(document, log));
+    }
+
     /// Something of what this node kept for others is gone.
     pub(crate) fn quota_given_back(&mut self) {
         self.fetch.over_quota.clear();

@@ -1,8 +1,9 @@
 //! Stewards sign for checkpoints, and what both signed for orders carriers to prune.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
-use linli_model::document::DocumentName;
+use linli_model::document::{DocumentName, Kind};
 use linli_replica::entry::{Urgency, VerifiedPage};
 use linli_replica::id::{DocTag, EntryId, LogKey, PruneId, SpaceTag};
 use linli_replica::limits::{PRUNE_DELAY_MS, PRUNE_WITHDRAWN_MAX};
@@ -143,6 +144,34 @@ impl Core {
         let mut authored = Authored::default();
         self.finish(draft, rng, &mut authored)?;
         Ok(Some(authored))
+    }
+
+    /// Lists the documents of a space about which stewards of this time have agreed on a checkpoint that was not ordered yet,
+    /// where this node keeps the key that orders it. Whether it agrees with what is held here is not looked at.
+    ///
+    /// # Errors
+    /// There is no such space; the store cannot be read.
+    pub fn agreed_unordered(
+        &mut self,
+        world: World<'_>,
+        tag: SpaceTag,
+    ) -> Result<BTreeSet<DocTag>, CoreError> {
+        let space = self.space_mut(world.directory, tag)?;
+        if space.carrier_key().is_none() || space.state().agreements.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let stewards = space.stewards(world.directory, world.now);
+        let (state, mut agreed) = (space.state(), Vec::new());
+        let all = state.agreements.keys().filter(|prune| state.is_agreed(prune, &stewards));
+        agreed.extend(all.copied());
+        let mut unordered = BTreeSet::new();
+        for prune in agreed {
+            let orders = self.prune_orders(world, tag, prune.document)?;
+            if !orders.iter().any(|order| is_by(order, &prune)) {
+                unordered.insert(prune.document);
+            }
+        }
+        Ok(unordered)
     }
 
     /// Lists the orders to prune a document that are held and that none which is held withdraws.
@@ -288,10 +317,10 @@ pub(super) fn is_prunable(space: &Space, document: &DocTag) -> bool {
     is_of_facts(space, document) == Some(false)
 }
 
-/// Says whether a document is one of facts; none where its name is not known, or is of no kind that is.
+/// Says whether a document is one of facts, as certificates are; none where its name is not known, or is of no kind that is.
 fn is_of_facts(space: &Space, document: &DocTag) -> Option<bool> {
-    let name = space.name_of(document)?.parse::<DocumentName>().ok()?;
-    Some(name.kind().is_event())
+    let kind = DocumentName::of_elder(space.name_of(document)?).ok()?.kind();
+    Some(kind.is_event() || kind == Kind::Authority)
 }
 
 /// Where each log is cut: the last entry that a checkpoint stands for stays, so that every log keeps one.

@@ -58,7 +58,7 @@ pub struct Packer {
     load: Load,
     /// Spaces of what is in the file.
     adopt: Vec<SpaceTag>,
-    /// Orders to prune, urgent logs, the receiver's inbox, normal logs, bulk.
+    /// Orders to prune and the checkpoints of urgent logs that begin late, urgent logs, the receiver's inbox, normal logs, bulk.
     queues: [VecDeque<Lacking>; 5],
     open: Option<(Lacking, Cursor)>,
     packed: Packed,
@@ -87,6 +87,9 @@ impl Packer {
             let stands_in = space.map(|space| index.checkpoint_logs(&space, &document));
             let mut logs: Vec<_> = held.0.into_iter().collect();
             logs.sort_by_key(|(log, _)| !stands_in.iter().any(|logs| logs.contains(log)));
+            // What begins late and is urgent goes before all that is not, but not before that.
+            let mut late = index.bases(&document).map(|(log, _)| log);
+            let hurries = late.any(|log| index.urgency(&document, &log) == Some(Urgency::Urgent));
             for (log, tips) in logs {
                 let known = known.tips(&log);
                 if covers(known, &tips) {
@@ -94,14 +97,20 @@ impl Packer {
                 }
                 let [first, urgent, letters, normal, bulk] = &mut queues;
                 let is_letter = space.is_some() && space == inbox;
+                let checkpoints = stands_in.iter().any(|logs| logs.contains(&log));
                 let queue = match index.urgency(&document, &log) {
-                    _ if orders => first,
+                    _ if orders || (hurries && checkpoints) => first,
                     Some(Urgency::Urgent) => urgent,
                     Some(Urgency::Normal | Urgency::Bulk) | None if is_letter => letters,
                     Some(Urgency::Normal) => normal,
                     Some(Urgency::Bulk) | None => bulk,
                 };
-                queue.push_back(Lacking { document, log, tips: known.to_vec() });
+                let lacking = Lacking { document, log, tips: known.to_vec() };
+                if orders {
+                    queue.push_front(lacking)
+                } else {
+                    queue.push_back(lacking)
+                }
                 spaces.extend(space);
                 lacks = true;
             }

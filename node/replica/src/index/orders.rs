@@ -49,6 +49,14 @@ pub(crate) struct Note {
     pub(crate) done: bool,
 }
 
+/// What was found of the orders about a document, for one of its logs.
+#[derive(Debug, Clone, Default)]
+pub struct SeenCuts {
+    /// The last entry before the furthest cut.
+    through: u64,
+    orders: BTreeSet<PruneId>,
+}
+
 impl Note {
     /// Says whether the time has passed that stewards have to take it back.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
@@ -62,6 +70,8 @@ pub(super) struct Orders {
     notes: BTreeMap<OrderKey, Note>,
     /// What the orders about a document take back.
     withdrawn: BTreeMap<(SpaceTag, DocTag), BTreeSet<PruneId>>,
+    /// Documents of which more was taken back in this run than is remembered, though some of that was lost since.
+    full: BTreeSet<(SpaceTag, DocTag)>,
 }
 
 impl Orders {
@@ -91,7 +101,8 @@ impl Orders {
 
     /// Says whether no more is remembered of what is taken back about a document.
     fn is_full(&self, key: &OrderKey) -> bool {
-        self.withdrawn(key).is_some_and(|all| all.len() >= PRUNE_WITHDRAWALS_MAX)
+        self.full.contains(&(key.0, key.1))
+            || self.withdrawn(key).is_some_and(|all| all.len() >= PRUNE_WITHDRAWALS_MAX)
     }
 
     fn is_withdrawn(&self, key: &OrderKey) -> bool {
@@ -160,30 +171,37 @@ impl Index {
 
     /// Returns how much of a log may be missing, by the orders held here, at whoever says to hold it: the
     /// sequence of the last entry before the furthest cut, due or not, and though it be taken back since. All of it where more
-    /// orders came than count.
+    /// orders came than count, or than `budget` allows to be read: asked again with the same `seen` it goes on.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn may_be_missing(
         &self,
-        document: &DocTag,
-        log: &LogKey,
+        (document, log): (&DocTag, &LogKey),
+        seen: &mut SeenCuts,
+        budget: &mut usize,
         held: &dyn Held,
     ) -> Result<u64, HeldError> {
         let Some(space) = self.space_of(document) else { return Ok(0) };
         if !self.orders.has_room(&(space, *document, PruneId([0; 32]))) {
             return Ok(u64::MAX);
         }
-        let mut through = 0;
-        for (id, note) in self.orders.of(space, *document) {
-            if !note.cuts.is_empty()
-                && let Some(order) = self.order(&space, document, &id, held)?
-                && let Some(cut) = order.terms().cut(log)
-            {
-                through = through.max(cut.sequence - 1);
+        let cutting = self.orders.of(space, *document).filter(|(_, note)| !note.cuts.is_empty());
+        for (id, _) in cutting {
+            if seen.orders.contains(&id) {
+                continue;
             }
+            let Some(left) = budget.checked_sub(1) else { return Ok(u64::MAX) };
+            *budget = left;
+            // On its way to disk: what it cuts is seen once it is there.
+            let Some(order) = self.order(&space, document, &id, held)? else {
+                return Ok(u64::MAX);
+            };
+            let through = order.terms().cut(log).map_or(0, |cut| cut.sequence - 1);
+            seen.through = seen.through.max(through);
+            seen.orders.insert(id);
         }
-        Ok(through)
+        Ok(seen.through)
     }
 
     /// Returns the base that an order gives to the log of an entry at which it cuts: one that is held or
@@ -269,6 +287,9 @@ impl Index {
             return None;
         }
         let withdraws = self.orders.remembered(&key, &terms.withdraws);
+        if withdraws.len() < terms.withdraws.len() {
+            self.orders.full.insert((space, document));
+        }
         let mut cuts: Vec<ByteArray<32>> = terms.cuts.iter().map(Cut::hash).collect();
         cuts.sort_unstable();
         if !self.orders.has_room(&key) {
@@ -307,6 +328,7 @@ impl Index {
         for key in &gone {
             self.orders.notes.remove(key);
             self.orders.withdrawn.remove(&(key.0, key.1));
+            self.orders.full.remove(&(key.0, key.1));
         }
         gone
     }

@@ -31,10 +31,6 @@ pub enum Saved {
     Lost,
 }
 
-/// Whether nodes take orders to prune in. Off: this code, and what a reader does where a log begins late, are to be read
-/// once more before anything is deleted. Decision 24 lists what is open.
-const PRUNES: bool = false;
-
 /// What a node takes in for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -48,8 +44,8 @@ pub struct Policy {
     pub community_bytes: u64,
     /// Spaces kept for each sending endpoint.
     pub spaces_max: usize,
-    /// Whether orders to prune are taken in, and logs that begin late. Only a node that does nothing but
-    /// carry acts on them. Off everywhere but in tests.
+    /// Whether a node that does nothing but carry carries out orders to prune. Whatever it says, orders and logs that begin
+    /// late are taken in, handed on and read.
     pub prunes: bool,
     /// Bytes of blobs kept for each sending endpoint, of spaces that this node is no member of.
     pub blob_bytes: u64,
@@ -69,14 +65,14 @@ impl Policy {
         urgent_bytes: 0,
         community_bytes: 0,
         spaces_max: 0,
-        prunes: PRUNES,
+        prunes: false,
         blob_bytes: 0,
         blob_bytes_all: 64 << 30,
         blobs_max: 0,
         blobs_max_all: 0,
     };
 
-    /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent, 1 GiB of blobs, at most 8,192,
+    /// A carrier that prunes, with the quotas to begin with: 1 GiB, 64 MiB for what is urgent, 1 GiB of blobs, at most 8,192,
     /// and 65,536 spaces a sending endpoint; 64 GiB for the community, and as much of blobs, at most 131,072.
     pub const CARRIER: Self = Self {
         carrier: true,
@@ -84,7 +80,7 @@ impl Policy {
         urgent_bytes: 64 << 20,
         community_bytes: 64 << 30,
         spaces_max: 1 << 16,
-        prunes: PRUNES,
+        prunes: true,
         blob_bytes: 1 << 30,
         blob_bytes_all: 64 << 30,
         blobs_max: 1 << 13,

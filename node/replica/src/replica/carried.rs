@@ -83,7 +83,7 @@ impl World {
     ) {
         let mut parcels = Parcels::new();
         for page in &pages.pages {
-            let taken = match verify(page, &self.policy) {
+            let taken = match verify(page) {
                 Some(page) => self.carried_page(held, from, page, &mut parcels, carried),
                 None => Err(Refused::BadPage),
             };

@@ -16,6 +16,7 @@ use crate::id::{BlobId, DocTag, LogKey, NodeId, SpaceTag};
 use crate::limits::{
     COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_BYTES_MAX, COMMITS_IN_FLIGHT_MAX,
 };
+use crate::prune::document_tag;
 
 /// What arrived or was made together.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +93,11 @@ impl Parcel {
         // Entries of one log mostly follow each other.
         let mut last = None;
         logs.filter(move |log| last.replace(*log) != Some(*log))
+    }
+
+    /// Lists the documents in which stands what a log rests on that it begins late: the checkpoint and the order.
+    fn rests_on(&self) -> impl Iterator<Item = DocTag> {
+        self.bases.iter().flat_map(|base| [base.document, document_tag(&base.space)])
     }
 
     const fn kind(&self) -> Kind {
@@ -230,7 +236,7 @@ impl Commits {
     }
 
     /// Takes what may go out of the queue. What continues a log that is under way stays, so does
-    /// what continues a log taken into another commit.
+    /// what continues a log taken into another commit, and what begins a log late until all that it may rest on is durable.
     fn take(&mut self, remote_waits: bool) -> BTreeMap<Kind, Vec<Parcel>> {
         // What was met so far: taken for a commit of some kind, or waiting.
         let mut logs: BTreeMap<(DocTag, LogKey), Option<Kind>> = BTreeMap::new();
@@ -246,7 +252,13 @@ impl Commits {
                 self.flying.contains(&log)
                     || logs.get(&log).is_some_and(|taken| *taken != Some(kind))
             };
+            let unsure = |document: DocTag| {
+                let all = (document, LogKey([0; 32]))..=(document, LogKey([0xff; 32]));
+                let taken = |(_, taken): (_, &Option<Kind>)| *taken == Some(kind);
+                self.flying.range(all.clone()).next().is_some() || !logs.range(all).all(taken)
+            };
             let waits = parcel.logs().any(blocked)
+                || parcel.rests_on().any(unsure)
                 || (kind == Kind::Remote && full)
                 || (kind == Kind::Local && local_waits);
             local_waits |= waits && kind == Kind::Local;
@@ -326,14 +338,16 @@ impl Commits {
         parcels
     }
 
-    /// The parcels of a commit that failed, and those that continue them. What something urgent continues is tried once
+    /// The parcels of a commit that failed, and those that continue them or may rest on them. What something urgent continues is tried once
     /// more, as urgent as that: for it there may be room.
     pub(crate) fn failed(&mut self, ticket: Ticket) -> Vec<Parcel> {
         let mut lost = self.land(ticket);
         let again = self.take_needed(&mut lost);
         let mut logs: Logs = lost.iter().flat_map(Parcel::logs).collect();
+        let documents: BTreeSet<DocTag> = logs.iter().map(|(document, _)| *document).collect();
         for parcel in std::mem::take(&mut self.waiting) {
-            if parcel.logs().any(|log| logs.contains(&log)) {
+            let unsure = parcel.rests_on().any(|document| documents.contains(&document));
+            if unsure || parcel.logs().any(|log| logs.contains(&log)) {
                 logs.extend(parcel.logs());
                 lost.push(parcel);
             } else {

@@ -24,7 +24,7 @@ use crate::id::{DocTag, EntryId, LogKey, NodeId, PruneId, SpaceTag, Timestamp};
 use crate::index::{Admission, BaseKey, Note, OrderKey};
 use crate::limits::{
     AWAKE_STEP_MS_MAX, PAGE_BYTES_MAX, PRUNE_BYTES_MAX, PRUNE_DELAY_MS, PRUNE_LOOKS_MAX,
-    PRUNE_RETRY_MS,
+    PRUNE_RETRY_MS, PRUNE_RETRY_MS_MAX,
 };
 use crate::prune::{Base, Checkpoint, Cut, Terms};
 
@@ -198,9 +198,6 @@ impl World {
     }
 
     fn learn_prune_order(&mut self, entry: &Entry) -> Option<Record> {
-        if !self.policy.prunes {
-            return None;
-        }
         let community = self.directory.community();
         let since_ms = self.pruning.awake_ms;
         let key = self.index.learn_order(entry, community, since_ms)?;
@@ -231,7 +228,6 @@ impl World {
             return self.goes_with_erasure(&space, &document, own(key.to_vec(), None));
         }
         if let Some((space, document, order)) = parts(key, NOTE_KEY)
-            && self.policy.prunes
             && let Ok(note) = codec::decode::<Note>(value)
         {
             let key = (space, document, PruneId(order));
@@ -255,9 +251,9 @@ impl World {
     }
 
     /// Looks at what is due, and goes on with what takes effect. Only at a node that does nothing but
-    /// carry: members keep their history.
+    /// carry, and where it is to: members keep their history. Time awake is counted only there.
     pub(crate) fn tick_pruning(&mut self, held: &dyn Held) {
-        if !self.policy.carrier || !self.directory.only_carries(&self.me) {
+        if !self.policy.prunes || !self.policy.carrier || !self.directory.only_carries(&self.me) {
             return;
         }
         self.count_awake();
@@ -295,10 +291,12 @@ impl World {
         }
     }
 
-    /// Looks at an order again in an hour, or when its delay is over.
+    /// Looks at an order again when its delay is over, or in an hour; ever more seldom where it has waited for long since.
     fn look_later(&mut self, key: OrderKey) {
+        let awake = self.pruning.awake_ms;
         let over = self.index.note(&key).map_or(0, delayed_until_ms);
-        self.look_at(self.pruning.awake_ms.saturating_add(PRUNE_RETRY_MS).max(over), key);
+        let pause = (awake.saturating_sub(over) / 8).clamp(PRUNE_RETRY_MS, PRUNE_RETRY_MS_MAX);
+        self.look_at(awake.saturating_add(pause).max(over), key);
     }
 
     /// Puts an order in the queue of a carrier. Others keep its note only.
@@ -550,6 +548,18 @@ impl World {
         self.commits.push_own(Parcel { records, ..Parcel::default() });
         self.note_done(&done.key, false);
         self.look_later(done.key);
+    }
+
+    /// How many orders wait that no other withdraws.
+    pub(crate) fn prune_orders_waiting(&self) -> usize {
+        let under_way = self.pruning.work.iter().map(|work| &work.key);
+        let waiting = self.pruning.queue.iter().map(|(_, key)| key).chain(under_way);
+        let waits = |(space, document, order): &&OrderKey| {
+            let note = self.index.note(&(*space, *document, *order));
+            note.is_some_and(|note| !note.done && !note.cuts.is_empty())
+                && !self.index.is_withdrawn(space, document, order)
+        };
+        waiting.filter(waits).collect::<BTreeSet<_>>().len()
     }
 
     /// What was removed by orders to prune since the start.

@@ -186,6 +186,7 @@ impl Session {
 
     pub(super) fn tick_compare(&mut self, world: &World, now: Timestamp) {
         self.compare.begun = 0;
+        self.compare.last = self.compare.last.min(now);
         let old = now.since_ms(self.compare.last) >= COMPARE_INTERVAL_MS;
         let unread = std::mem::take(&mut self.serve.again);
         // What was lost waits until the store is tried again.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Session;
-use crate::entry::{Entry, Page, Suite, Urgency, VerifiedPage};
+use crate::entry::{Entry, Page, Urgency, VerifiedPage};
 use crate::frame::{Frame, Frontiers, Offer, Pages, Want, WantLog};
 use crate::frontier::Tip;
 use crate::held::{Held, HeldError};
@@ -14,7 +14,7 @@ use crate::limits::{
     URGENT_RATE_BYTES_MAX, WANT_PATIENCE_MS,
 };
 use crate::planted::{self, Bug};
-use crate::replica::api::{Output, Policy, Refused};
+use crate::replica::api::{Output, Refused};
 use crate::replica::commits::Parcel;
 use crate::replica::parcels::{Fresh, Parcels};
 use crate::replica::prune::Admitted;
@@ -75,7 +75,8 @@ fn has_all(
 
 impl Fetch {
     fn offer(&mut self, key: Key, tips: Vec<Tip>, urgent: bool) {
-        if self.over_quota.contains(&key) || self.gaps.get(&key).is_some_and(|gap| gap.given_up) {
+        let paused = || self.gaps.get(&key).is_some_and(|gap| gap.given_up);
+        if self.over_quota.contains(&key) || (!urgent && paused()) {
             return;
         }
         if self.offers.len() >= OFFERS_MAX && !self.offers.contains_key(&key) {
@@ -167,6 +168,11 @@ impl Fetch {
         }
     }
 
+    /// More of a log has become durable, whoever brought it: it is wanted again of this peer.
+    pub(super) fn filled(&mut self, key: &Key) {
+        self.gaps.remove(key);
+    }
+
     /// Asks on for a log of which the peer has sent one page, to see whether it is taken.
     fn ask_on(&mut self, world: &mut World, key: Key) {
         if let Some(tips) = self.asked.get(&key).cloned() {
@@ -176,6 +182,9 @@ impl Fetch {
     }
 
     pub(super) fn tick(&mut self, world: &mut World, now: Timestamp) {
+        // A clock that is set back does not make anything wait for longer.
+        self.progress = self.progress.min(now);
+        self.gaps_since = self.gaps_since.min(now);
         if !self.asked.is_empty() && now.since_ms(self.progress) >= WANT_PATIENCE_MS {
             self.drop_asked(world);
             self.again = true;
@@ -183,8 +192,9 @@ impl Fetch {
         self.unblock();
         if now.since_ms(self.gaps_since) >= COMPARE_INTERVAL_MS {
             // What comes again at the same place is given up at once.
-            for gap in self.gaps.values_mut().filter(|gap| now >= gap.until) {
-                gap.given_up = false;
+            for gap in self.gaps.values_mut() {
+                gap.until = gap.until.min(now.plus_ms(GAP_PAUSE_MS_MAX));
+                gap.given_up &= now < gap.until;
             }
             self.gaps_since = now;
         }
@@ -328,7 +338,7 @@ impl Session {
     ) {
         let mut parcels = Sorted::new();
         for page in pages.pages {
-            match verify(&page, &world.policy) {
+            match verify(&page) {
                 Some(page) => self.on_page(world, held, page, &mut parcels, outputs),
                 None => self.refuse(Refused::BadPage, outputs),
             }
@@ -406,7 +416,7 @@ impl Session {
                     self.owe_receipt(key.0, key.1, urgent);
                 }
             }
-            Admission::Gap if world.policy.prunes && self.fetch.is_stuck(key, before) => {
+            Admission::Gap if self.fetch.is_stuck(key, before) => {
                 return self.fetch.give_up_until_ordered(world, key);
             }
             Admission::Gap => {
@@ -436,10 +446,8 @@ impl Session {
     }
 }
 
-/// Checks a page from the wire: its entries, their chain and the last signature. Orders to prune are
-/// nothing known to a node that does not prune.
-pub(crate) fn verify(page: &[minicbor::bytes::ByteVec], policy: &Policy) -> Option<VerifiedPage> {
-    let known = |entry: &Entry| policy.prunes || entry.header().suite != Suite::Prune;
-    let entries = page.iter().map(|entry| Entry::decode(entry).ok().filter(known));
+/// Checks a page from the wire: its entries, their chain and the last signature.
+pub(crate) fn verify(page: &[minicbor::bytes::ByteVec]) -> Option<VerifiedPage> {
+    let entries = page.iter().map(|entry| Entry::decode(entry).ok());
     Page(entries.collect::<Option<Vec<Entry>>>()?).verify().ok()
 }

@@ -21,6 +21,7 @@ mod begins;
 mod branches;
 mod edges;
 mod orders;
+mod paused;
 
 const CARRIER_KEY: u8 = 77;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
@@ -260,6 +261,12 @@ impl Town {
         let frames = self.network.log.iter().map(|(.., frame)| frame.clone()).collect();
         self.network.cut(node(a), node(b));
         frames
+    }
+
+    /// Connects two, who stay connected.
+    fn meet_and_stay(&mut self, a: u8, b: u8) {
+        self.network.connect(node(a), node(b));
+        self.network.settle();
     }
 
     /// A node's memory is what its disk says.

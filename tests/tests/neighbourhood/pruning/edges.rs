@@ -181,3 +181,32 @@ fn a_steward_signs_for_nothing_that_it_cannot_compare_whole() {
         assert!(town.agrees(town.a), "once that has come");
     }
 }
+
+/// Whether a node would order something by itself.
+fn would_order(town: &mut Town, id: NodeId) -> bool {
+    let mut unordered = BTreeSet::new();
+    town.asks(id, |core, world, _, space, _| {
+        unordered = core.agreed_unordered(world, space)?;
+        Ok(None)
+    })
+    .unwrap();
+    let document = town.document();
+    assert!(unordered.iter().all(|of| *of == document));
+    !unordered.is_empty()
+}
+
+#[test]
+fn an_agreement_asks_for_an_order_where_the_key_is_and_once() {
+    let mut town = Town::new(451);
+    assert!(town.makes(town.b) && town.agrees(town.a));
+    let (a, b) = (town.a, town.b);
+    assert!(!would_order(&mut town, a), "one steward alone");
+    assert!(town.agrees(town.b));
+    let asked = [a, b].map(|id| would_order(&mut town, id));
+    assert_eq!(asked, [true, false], "the other has no key");
+    assert_eq!(town.orders(town.a), Ok(true));
+    assert!(!would_order(&mut town, a));
+    let (entry, _) = town.furthest(town.a);
+    assert!(town.takes_back(town.b, entry));
+    assert!(!would_order(&mut town, a), "it was taken back");
+}

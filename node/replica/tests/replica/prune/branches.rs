@@ -138,3 +138,19 @@ fn a_branch_that_a_member_holds_stays_with_it_beside_a_base() {
     assert_eq!(town.digest(4), town.digest(1));
     town.check(4);
 }
+
+#[test]
+fn who_holds_both_branches_of_a_fork_takes_no_base() {
+    let mut town = with_a_part(5);
+    let previous = town.held(1, 1)[3].id();
+    let key = Network::log_key(node(1), town.space);
+    let how = (Urgency::Normal, 300, 77);
+    let other = entry(&key, town.space, town.document, 5, previous, how);
+    bring(&mut town, 3, &[other]);
+    assert_eq!(town.held(3, 1).len(), 6, "it holds both");
+    town.meet(3, 9);
+    assert_eq!((town.held(3, 1).len(), town.base(3, 1)), (6, None));
+    // Any member has what is between.
+    town.meet(3, 1);
+    assert_eq!(town.held(3, 1).len(), 25);
+}

@@ -1,9 +1,8 @@
-//! Orders that meet each other, and pruning that is switched off.
+//! Orders that meet each other.
 
-use linli_replica::prune::Terms;
-use linli_replica::replica::{Input, Policy, Refused};
+use linli_replica::replica::Input;
 
-use super::{DELAY_HOURS, HOUR_MS, Town, removed};
+use super::{DELAY_HOURS, HOUR_MS, Town};
 use crate::community::node;
 
 /// Two orders of one document that are due at the same time, and a carrier that is about to look at them.
@@ -59,35 +58,6 @@ fn an_order_that_others_went_beyond_ends() {
     town.pass(9, DELAY_HOURS + 2);
     assert_eq!(town.notes(9), (2, true));
     assert_eq!(town.sequences(9, 1), (20..=28).collect::<Vec<_>>());
-}
-
-#[test]
-fn with_pruning_off_an_order_and_what_it_leaves_change_nothing() {
-    let (mut town, _) = Town::pruned(25);
-    town.network.set_policy(node(3), Policy::MEMBER);
-    town.network.connect(node(3), node(9));
-    for _ in 0..60 {
-        town.network.tick(1_000);
-        town.network.drain();
-    }
-    town.leave();
-    let refused = &town.network.nodes[&node(3)].told.refused;
-    assert!(!refused.is_empty(), "the order came");
-    assert!(refused.iter().all(|(_, reason)| *reason == Refused::BadPage), "{refused:?}");
-    assert_eq!((town.notes(3).0, town.base(3, 1)), (0, None));
-    assert_eq!(town.network.nodes[&node(3)].store.entries().count(), 0);
-
-    // An order that it holds from before, or gives itself.
-    let mut town = Town::with_history(26);
-    let terms = town.order();
-    town.give(&terms);
-    assert_eq!(town.notes(9).0, 1);
-    town.network.set_policy(node(9), Policy::CARRIER);
-    town.network.set_policy(node(1), Policy::MEMBER);
-    let again = Terms { at: town.network.now.plus_ms(1), ..terms };
-    town.give(&again);
-    assert_eq!((town.notes(9).0, town.notes(1).0), (0, 0));
-    assert_eq!(removed(&mut town, DELAY_HOURS + 2), 0);
 }
 
 #[test]
