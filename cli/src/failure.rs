@@ -3,7 +3,7 @@
 use std::{io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use linli_node::{
-    api::{ApiError, Code, Detail},
+    api::{ApiError, Code},
     config::ConfigError,
     control::{ClientError, ControlError},
     home::HomeError,
@@ -114,7 +114,7 @@ pub(crate) enum CliError {
     Silent,
     /// An invitation that came to nothing.
     #[error("the invitation failed: {reason}")]
-    InvitationFailed { reason: String },
+    InvitationFailed { reason: ApiError },
     /// The person at the terminal said that the numbers differ.
     #[error("the numbers differ: the invitation was refused")]
     NumbersDiffer,
@@ -237,16 +237,18 @@ fn chain(error: &anyhow::Error) -> String {
     format!("{error:#}")
 }
 
-/// The error as a person reads it. The node's own errors have a translated title, and their message
-/// stays as the node wrote it where it names no translation.
+/// The error as a person reads it: a title for its code, then what the node says in detail.
 pub(crate) fn explained(error: &anyhow::Error, text: &Text) -> String {
     if let Some(refused) = refused(error) {
-        let title = text.say_key(&format!("error-{}", code_name(refused.code)), &[]);
-        let translated = refused.detail.as_ref().and_then(|detail| detailed(detail, text));
-        return format!("{title}\n{}", translated.unwrap_or_else(|| refused.message.clone()));
+        let title = format!("error-{}", code_name(refused.code));
+        let said = text.say_key(&title, &[]);
+        if refused.detail.key == title {
+            return said;
+        }
+        return format!("{said}\n{}", detailed(refused, text));
     }
-    if let Some(ClientError::NotRunning { .. }) = error.downcast_ref() {
-        return text.say("not-running", &[]);
+    if let Some(client) = error.downcast_ref() {
+        return client_explained(client, text);
     }
     if let Some(home) = home_error(error) {
         return home_explained(home, text);
@@ -266,16 +268,34 @@ pub(crate) fn explained(error: &anyhow::Error, text: &Text) -> String {
 /// What the node says in detail of what stands against a request.
 pub(crate) fn conflict(error: &anyhow::Error, text: &Text) -> Option<String> {
     let refused = refused(error).filter(|refused| refused.code == Code::Conflict)?;
-    detailed(refused.detail.as_ref()?, text)
+    Some(detailed(refused, text))
 }
 
-/// What the node says in detail, where there is a translation of it.
-fn detailed(detail: &Detail, text: &Text) -> Option<String> {
+/// What the node says in detail; a later node may know messages that this program does not.
+pub(crate) fn detailed(refused: &ApiError, text: &Text) -> String {
+    let ApiError { message, detail, .. } = refused;
+    if text.find(&detail.key).is_none() {
+        return printable(message);
+    }
     let argument = |(name, value): (&String, &String)| (name.clone(), printable(value));
     let arguments: Vec<(String, String)> = detail.arguments.iter().map(argument).collect();
     let arguments: Vec<_> =
         arguments.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect();
-    text.find(&detail.key).is_some().then(|| text.say_key(&detail.key, &arguments))
+    text.say_key(&detail.key, &arguments)
+}
+
+fn client_explained(error: &ClientError, text: &Text) -> String {
+    match error {
+        ClientError::NotRunning { .. } => text.say("not-running", &[]),
+        ClientError::Unreachable { socket, .. } => {
+            text.say("node-unreachable", &[("path", socket.display().to_string().into())])
+        }
+        ClientError::BrokenOff(_) => text.say("node-broke-off", &[]),
+        ClientError::TooLarge => text.say("answer-too-large", &[]),
+        ClientError::Answer(_) => text.say("answer-unreadable", &[]),
+        ClientError::Request(_) => text.say("request-unwritable", &[]),
+        ClientError::Refused(refused) => detailed(refused, text),
+    }
 }
 
 /// The name of a code in JSON, which is also the key of its translations.
@@ -362,7 +382,7 @@ fn own_explained(error: &CliError, text: &Text) -> String {
         CliError::RelayNotRunning => text.say("relay-not-running", &[]),
         CliError::SecretOnCommandLine => text.say("secret-on-command-line", &[]),
         CliError::InvitationFailed { reason } => {
-            text.say("invitation-failed", &[("reason", reason.as_str().into())])
+            text.say("invitation-failed", &[("reason", detailed(reason, text).into())])
         }
         CliError::DeviceSilent { api } => {
             text.say("device-silent", &[("api", api.to_string().into())])
@@ -401,10 +421,11 @@ mod tests {
         for language in [Language::Zh, Language::En] {
             let text = Text::of(language);
             for code in CODES {
-                let error = anyhow::Error::new(ClientError::from(ApiError::new(code, "so it is")));
+                let refused = ApiError::new(code, "error-of-a-later-node");
+                let error = anyhow::Error::new(ClientError::from(refused));
                 assert_eq!(exit(&error), Exit(code.exit()));
                 assert!(text.find(&format!("error-{}", code_name(code))).is_some(), "{code:?}");
-                assert!(shown(&error, &text, false).ends_with("so it is"));
+                assert!(shown(&error, &text, false).ends_with("error-of-a-later-node"));
             }
         }
     }
@@ -412,9 +433,13 @@ mod tests {
     #[test]
     fn json_carries_the_code_and_the_message() {
         let text = Text::of(Language::Zh);
-        let error = anyhow::Error::new(ApiError::new(Code::NoCommunity, "so it is"));
-        let shown: serde_json::Value = serde_json::from_str(&shown(&error, &text, true)).unwrap();
-        assert_eq!(shown, json!({ "code": "no-community", "message": "so it is" }));
+        let refused =
+            ApiError::new(Code::Conflict, "error-alert-taken").with_private("who", "王芳");
+        let error = anyhow::Error::new(refused.because("so it is"));
+        let said: serde_json::Value = serde_json::from_str(&shown(&error, &text, true)).unwrap();
+        let message = "… has it already: take it over to answer it yourself (so it is)";
+        assert_eq!(said, json!({ "code": "conflict", "message": message }));
+        assert!(shown(&error, &text, false).ends_with("已由 王芳 负责：要自己处理请接手"));
         let full = anyhow::Error::new(HomeError::Full { path: "/x".into() });
         assert_eq!(code(&full), "full");
     }

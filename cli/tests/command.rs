@@ -249,7 +249,9 @@ fn the_nodes_refusal_decides_the_exit_code() {
     ];
     for (status, code, exit, words) in cases {
         let (_dir, home) = home();
-        let asked = node(&home, status, &json!({ "code": code, "message": "as the node says it" }));
+        let detail = json!({ "key": "error-of-a-later-node", "arguments": {} });
+        let refused = json!({ "code": code, "message": "as the node says it", "detail": detail });
+        let asked = node(&home, status, &refused);
         let run = linli(&["--lang", "zh", "elder", "show", "x"], &[("LINLI_DATA", text(&home))]);
         asked.join().unwrap();
         assert_eq!((run.code, run.out.as_str()), (exit, ""), "{code}");

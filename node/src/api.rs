@@ -4,6 +4,8 @@
 //! status of 4xx or 5xx. `docs/spec/control.md` lists the methods. Times are milliseconds since the
 //! Unix epoch, UTC; ids are hexadecimal.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 pub mod alerts;
@@ -75,23 +77,25 @@ macro_rules! methods {
 }
 pub(crate) use methods;
 
-/// What went wrong, for a program (`code`) and for a person (the translated message of the code).
+/// The English of what the node refuses, from the files that people read it from.
+const ENGLISH: &str = include_str!("../../cli/locales/en/refusals.ftl");
+
+/// What went wrong, for a program (`code`) and for a person (`detail`, which is translated).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
     /// A stable code, such as `not-found`; the key of its translations.
     pub code: Code,
-    /// What happened, what it means and what to do, in English.
+    /// What happened, what it means and what to do, in English: for programs and logs.
     pub message: String,
-    /// The same for translations, where there is one that says more than the code's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<Detail>,
+    /// The same for people: which message says it in their language.
+    pub detail: Detail,
 }
 
 /// A translated message and what it names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detail {
-    /// The key of the message, such as `register-missing-columns`.
+    /// The key of the message, such as `error-register-missing-columns`.
     pub key: String,
     /// Its named arguments.
     pub arguments: std::collections::BTreeMap<String, String>,
@@ -166,16 +170,47 @@ impl Code {
 }
 
 impl ApiError {
-    /// Makes an error.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), detail: None }
+    /// Refuses with a message of `refusals.ftl`, by its key, which begins with `error-`.
+    #[must_use]
+    pub fn new(code: Code, key: &'static str) -> Self {
+        let english = ENGLISH.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+        Self { code, message: english.unwrap_or(key).to_owned(), detail: Detail::new(key, &[]) }
     }
 
-    /// Adds what its translations say.
-    #[must_use]
-    pub fn with(self, detail: Detail) -> Self {
-        Self { detail: Some(detail), ..self }
+    /// Says that something is wrong with the node itself: people are told to look at its log.
+    pub fn internal(cause: impl Display) -> Self {
+        let detail = Detail::new("error-internal", &[]);
+        Self { code: Code::Internal, message: cause.to_string(), detail }
     }
+
+    /// Says what stands at `{ $name }` in the message.
+    #[must_use]
+    pub fn with(self, name: &str, value: impl Display) -> Self {
+        let value = value.to_string();
+        Self { message: self.message.replace(&placed(name), &value), ..self }.told(name, value)
+    }
+
+    /// Says who stands at `{ $name }`, to people only: the English that is logged leaves it out.
+    #[must_use]
+    pub fn with_private(self, name: &str, who: impl Into<String>) -> Self {
+        Self { message: self.message.replace(&placed(name), "…"), ..self }.told(name, who.into())
+    }
+
+    /// Adds the cause, for programs and logs.
+    #[must_use]
+    pub fn because(self, cause: impl Display) -> Self {
+        Self { message: format!("{} ({cause})", self.message), ..self }
+    }
+
+    fn told(mut self, name: &str, value: String) -> Self {
+        self.detail.arguments.insert(name.to_owned(), value);
+        self
+    }
+}
+
+/// How a message names its argument.
+fn placed(name: &str) -> String {
+    format!("{{ ${name} }}")
 }
 
 /// Who acts: a person of this party, proved by the PIN or by the seat they have taken.

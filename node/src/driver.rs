@@ -262,7 +262,7 @@ impl Driver {
         let reason = self.node.warnings.get("store").cloned().unwrap_or_default();
         let full = self.node.store.stats().is_ok_and(|stats| stats.full);
         let code = if full { Code::Full } else { Code::Internal };
-        ApiError::new(code, format!("it was not saved: {reason}"))
+        ApiError::new(code, "error-not-saved").because(reason)
     }
 
     /// Says whether something made here is not durable yet.

@@ -4,13 +4,10 @@
 use std::collections::BTreeSet;
 
 use linli_core::audit::What;
-use linli_core::authority::Right;
-use linli_core::engine::{CoreError, EditError};
-use linli_core::person::PersonError;
 use linli_replica::replica::Save;
 use serde_json::Value;
 
-use crate::api::{ApiError, Code, Detail, Method};
+use crate::api::{ApiError, Code, Method};
 use crate::audit::Asked;
 use crate::node::Node;
 
@@ -44,6 +41,7 @@ mod people;
 pub(crate) mod photo;
 mod readings;
 pub(crate) mod recovery;
+mod refusals;
 mod report;
 pub(crate) mod rotation;
 mod seat;
@@ -208,9 +206,7 @@ fn authority(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErr
         "recovery.begin" => answer(node, body, recovery::begin),
         "recovery.finish" => answer(node, body, recovery::finish),
         "recovery.list" => answer(node, body, recovery::list),
-        _ => {
-            Err(ApiError::new(Code::NotFound, "there is no such method; see docs/spec/control.md"))
-        }
+        _ => Err(ApiError::new(Code::NotFound, "error-no-method")),
     }
 }
 
@@ -221,10 +217,12 @@ fn read<M: Method>(body: Value) -> Result<M, ApiError> {
 fn read_value<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, ApiError> {
     serde_json::from_value(body).map_err(|error| {
         // Whatever else it says may quote what stood there.
-        let text = error.to_string();
-        let what =
-            if text.starts_with("missing field") { &text } else { "a field has a wrong type" };
-        ApiError::new(Code::BadRequest, format!("the request cannot be read: {what}"))
+        match error.to_string().strip_prefix("missing field ") {
+            Some(field) => {
+                ApiError::new(Code::BadRequest, "error-request-lacks").with("field", field)
+            }
+            None => ApiError::new(Code::BadRequest, "error-request-type"),
+        }
     })
 }
 
@@ -301,7 +299,7 @@ fn acts(node: &mut Node, body: &Value) -> Result<(), ApiError> {
 }
 
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<Value, ApiError> {
-    serde_json::to_value(value).map_err(|error| ApiError::new(Code::Internal, error.to_string()))
+    serde_json::to_value(value).map_err(ApiError::internal)
 }
 
 /// An answer that waits for nothing.
@@ -309,55 +307,12 @@ pub(crate) fn now_known<T>(answer: T) -> Outcome<T> {
     Ok((answer, BTreeSet::new()))
 }
 
-impl From<CoreError> for ApiError {
-    fn from(error: CoreError) -> Self {
-        let code = match &error {
-            CoreError::NoSuchSpace | CoreError::UnknownParty | CoreError::Erased => Code::NotFound,
-            CoreError::Forbidden(_)
-            | CoreError::NodeEnded
-            | CoreError::NoCarrierKey(_)
-            | CoreError::NotForAll
-            | CoreError::Person(PersonError::Ended) => Code::Forbidden,
-            CoreError::Overtaken => Code::Conflict,
-            CoreError::NoKey => Code::Waits,
-            CoreError::ForkedLog => Code::Conflict,
-            CoreError::Seal(_) | CoreError::TooMany(_) | CoreError::TooLargeToCheckpoint => {
-                Code::Invalid
-            }
-            CoreError::Held(_)
-            | CoreError::Prune(_)
-            | CoreError::Record(_)
-            | CoreError::Certificate(_)
-            | CoreError::Epoch(_)
-            | CoreError::Person(_) => Code::Internal,
-        };
-        let refused = Self::new(code, error.to_string());
-        let CoreError::Forbidden(right) = error else { return refused };
-        let key = match right {
-            Right::Carry => "error-may-not-carry",
-            Right::Read => "error-may-not-read",
-            Right::Write => "error-may-not-write",
-            Right::Steward => "error-may-not-steward",
-        };
-        refused.with(Detail::new(key, &[]))
-    }
+pub(crate) fn invalid(key: &'static str) -> ApiError {
+    ApiError::new(Code::Invalid, key)
 }
 
-impl<E: std::error::Error> From<EditError<E>> for ApiError {
-    fn from(error: EditError<E>) -> Self {
-        match error {
-            EditError::Core(error) => error.into(),
-            EditError::Rules(error) => Self::new(Code::Invalid, error.to_string()),
-        }
-    }
-}
-
-pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new(Code::Invalid, message)
-}
-
-pub(crate) fn not_found(message: impl Into<String>) -> ApiError {
-    ApiError::new(Code::NotFound, message)
+pub(crate) fn not_found(key: &'static str) -> ApiError {
+    ApiError::new(Code::NotFound, key)
 }
 
 /// Lets a party that has just joined into what is for everybody of its kind.

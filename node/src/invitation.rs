@@ -54,7 +54,7 @@ impl Invitations {
         for invitation in self.all.values_mut() {
             let waits = invitation.code.is_some() || invitation.confirm.is_some();
             if waits && invitation.expires_ms < now_ms {
-                invitation.end("it was not used and confirmed in time; make another code");
+                invitation.end(ended("error-invite-expired"));
             }
         }
     }
@@ -72,34 +72,35 @@ pub(crate) fn tick(node: &mut Node) {
 }
 
 impl Invitation {
-    fn end(&mut self, reason: &str) {
+    fn end(&mut self, reason: ApiError) {
         self.code = None;
         self.officers.clear();
         self.confirm = None;
-        self.phase = InvitePhase::Failed { reason: reason.to_owned() };
+        self.phase = InvitePhase::Failed { reason };
     }
+}
+
+fn ended(key: &'static str) -> ApiError {
+    ApiError::new(Code::Conflict, key)
 }
 
 type Outcome<T> = Result<(T, std::collections::BTreeSet<linli_replica::replica::Save>), ApiError>;
 
 pub(crate) fn begin(node: &mut Node, request: Invite) -> Outcome<InviteAnswer> {
-    let kind = crate::setup::party_kind(&request.kind).ok_or_else(|| {
-        invalid("a party is household, centre, station, provider, family, regulator, evaluator or carrier")
-    })?;
+    let kind =
+        crate::setup::party_kind(&request.kind).ok_or_else(|| invalid("error-invite-kind"))?;
     let household = matches!(kind, PartyKind::Household | PartyKind::Family);
     if household && request.name.is_some() {
-        return Err(invalid(
-            "a household stands in the directory as a bare key: leave the name out",
-        ));
+        return Err(invalid("error-invite-name"));
     }
     if node.invitations.all.values().filter(|i| i.code.is_some()).count() >= OPEN_MAX {
-        return Err(invalid(format!("{OPEN_MAX} invitations are open; wait until one has ended")));
+        return Err(invalid("error-invite-many").with("max", OPEN_MAX));
     }
     let officers = crate::requests::opened_keys(node, request.officer_passphrase.as_deref())?;
     let me = endpoint(&node.core.node())
-        .ok_or_else(|| ApiError::new(Code::Internal, "this node's key is unusable"))?;
+        .ok_or_else(|| ApiError::internal("this node's key is unusable"))?;
     let code = PairingCode::draw(pairing_key_hash(&me), &mut node.rng);
-    let text = code.text().map_err(|error| ApiError::new(Code::Internal, error.to_string()))?;
+    let text = code.text().map_err(ApiError::internal)?;
     let expires_ms = now().plus_ms(request.valid_s.clamp(1, VALID_S_MAX) * 1_000).0;
     let id = node.draw_uuid().to_string();
     let invitation = Invitation {
@@ -120,19 +121,20 @@ pub(crate) fn begin(node: &mut Node, request: Invite) -> Outcome<InviteAnswer> {
 pub(crate) fn state(node: &mut Node, request: InviteState) -> Outcome<InvitePhase> {
     node.invitations.expire(now().0);
     let invitation = node.invitations.all.get(&request.id);
-    now_known(invitation.ok_or_else(|| not_found("no such invitation"))?.phase.clone())
+    now_known(invitation.ok_or_else(|| not_found("error-invite-none"))?.phase.clone())
 }
 
 pub(crate) fn confirm(node: &mut Node, request: InviteConfirm) -> Outcome<Done> {
     let invitation =
-        node.invitations.all.get_mut(&request.id).ok_or_else(|| not_found("no such invitation"))?;
-    let confirm = invitation.confirm.take().ok_or_else(|| {
-        ApiError::new(Code::Conflict, "nobody waits for this invitation to be confirmed")
-    })?;
+        node.invitations.all.get_mut(&request.id).ok_or_else(|| not_found("error-invite-none"))?;
+    let confirm = invitation
+        .confirm
+        .take()
+        .ok_or_else(|| ApiError::new(Code::Conflict, "error-invite-nobody"))?;
     if confirm.send(request.accept).is_err() {
-        invitation.end("the other device is gone; make another code");
+        invitation.end(ended("error-invite-gone"));
     } else if !request.accept {
-        invitation.end("refused: the numbers were not the same");
+        invitation.end(ended("error-invite-refused"));
     }
     now_known(Done {})
 }
@@ -265,7 +267,7 @@ fn prove(node: &mut Node, exporter: &[u8; 32], proof: &Proof) -> Option<(String,
             for invitation in node.invitations.all.values_mut().filter(|i| i.code.is_some()) {
                 invitation.wrong += 1;
                 if invitation.wrong >= WRONG_PROOFS_MAX {
-                    invitation.end("somebody tried wrong codes; make another");
+                    invitation.end(ended("error-invite-guessed"));
                 }
             }
         }
@@ -353,7 +355,7 @@ fn enrol(
             Some((lacking, node.watch(save)))
         }
         Err(error) => {
-            node.invitations.all.get_mut(id)?.end(&error.message);
+            node.invitations.all.get_mut(id)?.end(error);
             None
         }
     }

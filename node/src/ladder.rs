@@ -389,12 +389,13 @@ pub(crate) fn dial(
 ) -> Result<Option<BTreeSet<Save>>, ApiError> {
     node.ladders.note(document);
     if node.ladders.state(&document).is_some_and(|state| state.calls(&step)) {
-        return Err(ApiError::new(Code::Conflict, "this number is being called already"));
+        return Err(ApiError::new(Code::Conflict, "error-call-runs"));
     }
     let told = told(view, &step);
-    let means = node.bells.means(&told).ok_or_else(|| {
-        ApiError::new(Code::Conflict, "no line is free: try again in a minute, or dial by hand")
-    })?;
+    let means = node
+        .bells
+        .means(&told)
+        .ok_or_else(|| ApiError::new(Code::Conflict, "error-call-no-line"))?;
     let fact = AlertFact::Climbed { raise: round, step: step.clone() };
     let (climbed, saves) = match facts::add(node, document, Urgency::Urgent, Some(person), fact) {
         Ok((climbed, saves)) => (Some(climbed), Some(saves)),

@@ -129,14 +129,13 @@ impl Asker {
         let folder = self.keys.lock().await;
         let from = folder.clone();
         let opened = spawn_blocking(move || requests::open_key_files(&from, &passphrase)).await;
-        opened
-            .unwrap_or_else(|error| Err(api::ApiError::new(api::Code::Internal, error.to_string())))
+        opened.unwrap_or_else(|error| Err(api::ApiError::internal(error)))
     }
 }
 
 impl control::Handler for Asker {
     async fn call(&self, method: String, body: Value) -> Result<Value, api::ApiError> {
-        let stopping = || api::ApiError::new(api::Code::Internal, "the node is stopping");
+        let stopping = || api::ApiError::new(api::Code::Internal, "error-stopping");
         let (reply, replied) = oneshot::channel();
         let officers = self.officers(&body).await?;
         self.jobs.send(Job { method, body, officers, reply }).await.map_err(|_| stopping())?;

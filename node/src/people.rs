@@ -18,7 +18,7 @@ use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
 use crate::api::network::PersonRow;
-use crate::api::{ApiError, Code, Detail};
+use crate::api::{ApiError, Code};
 use crate::node::now;
 use crate::seat::Seats;
 
@@ -113,7 +113,7 @@ impl People {
             draw_person_key(rng, pin, pepper, STRETCH).map_err(|error| pin_error(&error))?;
         let details = PersonDetails { key: key.verifying_key().to_bytes(), ..details };
         let certificate = PersonCertificate::sign(node_key, details)
-            .map_err(|error| ApiError::new(Code::Invalid, error.to_string()))?;
+            .map_err(|error| ApiError::new(Code::Invalid, "error-person-unfit").because(error))?;
         let id = hex::encode(key.verifying_key().to_bytes());
         let entry = Entry::new(certificate, sealed_key);
         let (row, record) = (row(&id, &entry), entry.record(&id));
@@ -236,9 +236,7 @@ impl People {
         }
         let (_, entry) = self.named(&acting.person)?;
         if entry.wrong >= WRONG_PINS_MAX {
-            let message =
-                "too many wrong PINs; the person is locked until the node is started again";
-            return Err(ApiError::new(Code::WrongSecret, message));
+            return Err(ApiError::new(Code::WrongSecret, "error-pin-locked"));
         }
         match open_person_key(&entry.sealed_key, &acting.pin, pepper) {
             Ok(key) => {
@@ -256,32 +254,27 @@ impl People {
 }
 
 fn nobody_sits() -> ApiError {
-    let message = "the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person leave`";
-    ApiError::new(Code::WrongSecret, message).with(Detail::new("seat-locked", &[]))
+    ApiError::new(Code::WrongSecret, "error-seat-locked")
 }
 
 fn pin_error(error: &PinError) -> ApiError {
-    let code = match error {
-        PinError::WrongPin => Code::WrongSecret,
-        PinError::Unusable(_) => Code::Internal,
-    };
-    ApiError::new(code, error.to_string())
+    match error {
+        PinError::WrongPin => ApiError::new(Code::WrongSecret, "error-pin-wrong"),
+        PinError::Unusable(_) => ApiError::new(Code::Internal, "error-pin-unusable"),
+    }
 }
 
 fn nobody() -> ApiError {
-    let message = "nobody here has this name, or several have; give the person's id";
-    ApiError::new(Code::NotFound, message)
+    ApiError::new(Code::NotFound, "error-person-none")
 }
 
 fn has_ended() -> ApiError {
-    let message = "this person acts for the party no more: the end date has passed; the party's steward enrols whoever comes back";
-    ApiError::new(Code::Forbidden, message).with(Detail::new("error-person-ended", &[]))
+    ApiError::new(Code::Forbidden, "error-person-ended")
 }
 
 fn long_enough(pin: &str) -> Result<(), ApiError> {
     if pin.chars().count() < PIN_CHARS_MIN {
-        let message = format!("a PIN has {PIN_CHARS_MIN} characters or more; choose another");
-        return Err(ApiError::new(Code::Invalid, message));
+        return Err(ApiError::new(Code::Invalid, "error-pin-short").with("min", PIN_CHARS_MIN));
     }
     Ok(())
 }

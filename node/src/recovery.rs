@@ -81,8 +81,7 @@ pub fn asked(bytes: &[u8]) -> Result<Asked, ApiError> {
 /// The request does not hold, or this officer is not asked by it.
 pub fn give(bytes: &[u8], officer: &KeyFile) -> Result<Vec<u8>, ApiError> {
     let mut request = Request::decode(bytes)?;
-    let mut rng: StdRng = crate::setup::generator()
-        .map_err(|error| ApiError::new(Code::Internal, error.to_string()))?;
+    let mut rng: StdRng = crate::setup::generator().map_err(ApiError::internal)?;
     request.answer(&mut rng, &officer.key, now())?;
     Ok(request.encode())
 }
@@ -97,8 +96,7 @@ pub fn joined(files: &[Vec<u8>]) -> Result<Vec<u8>, ApiError> {
     for other in others {
         let other = Request::decode(other)?;
         if other.id() != request.id() {
-            let message = "these files are of different requests; finish each by itself";
-            return Err(ApiError::new(Code::Conflict, message));
+            return Err(ApiError::new(Code::Conflict, "error-recovery-different"));
         }
         request.merge(&other);
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use linli_core::hand_over::HandOverRequest;
-use linli_core::identity::{KeyKind, key_file_of, officer_id, open_key_file};
+use linli_core::identity::{KeyFileError, KeyKind, key_file_of, officer_id, open_key_file};
 use linli_replica::batch::{Record, Shelf};
 use linli_replica::certificate::{Act, Certificate};
 use linli_replica::directory::Directory;
@@ -17,7 +17,7 @@ use linli_replica::replica::{Input, Save};
 use linli_replica::request::{Request, RequestError, explain};
 
 use crate::api::officers::sort_request_error;
-use crate::api::{ApiError, Code, Detail};
+use crate::api::{ApiError, Code};
 use crate::node::{Node, now};
 
 /// Requests that wait at once: a desk begins a few a day. What is beyond is refused.
@@ -97,11 +97,8 @@ impl Requests {
         let mut fitting = self.waiting.values().filter(|r| r.id().to_string().starts_with(id));
         match (fitting.next(), fitting.next()) {
             (Some(request), None) if !id.is_empty() => Ok(request),
-            (Some(_), Some(_)) => {
-                let message = "several requests begin so: write more of the id";
-                Err(ApiError::new(Code::Conflict, message))
-            }
-            _ => Err(ApiError::new(Code::NotFound, "no request here has this id")),
+            (Some(_), Some(_)) => Err(ApiError::new(Code::Conflict, "error-request-several")),
+            _ => Err(ApiError::new(Code::NotFound, "error-request-none")),
         }
     }
 
@@ -141,7 +138,7 @@ fn record(prefix: &[u8], id: &[u8; 32], value: Option<Vec<u8>>) -> Record {
 impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         let (code, key) = sort_request_error(&error);
-        Self::new(code, error.to_string()).with(Detail::new(key, &[]))
+        Self::new(code, key).because(error)
     }
 }
 
@@ -170,14 +167,10 @@ pub(crate) fn begin(
 pub(crate) fn submit(node: &mut Node, mut request: Request) -> Result<(Request, Save), ApiError> {
     let directory = node.replica.directory();
     if request.community() != directory.community() {
-        let message = "this request is another community's; take it to a node of that one";
-        let detail = Detail::new("request-other-community", &[]);
-        return Err(ApiError::new(Code::Invalid, message).with(detail));
+        return Err(ApiError::new(Code::Invalid, "error-request-other-community"));
     }
     if counts(directory, &request) {
-        let message = "it was signed by enough officers before, and counts";
-        let detail = Detail::new("request-counts-already", &[]);
-        return Err(ApiError::new(Code::Conflict, message).with(detail));
+        return Err(ApiError::new(Code::Conflict, "error-request-counts-already"));
     }
     if request.under() != directory.officers().0 {
         return Err(RequestError::OldOfficers.into());
@@ -191,8 +184,7 @@ pub(crate) fn submit(node: &mut Node, mut request: Request) -> Result<(Request, 
             request = own;
         }
         None if node.requests.waiting.len() >= WAITING_MAX => {
-            let message = format!("{WAITING_MAX} requests wait here; finish or drop some first");
-            return Err(ApiError::new(Code::Conflict, message));
+            return Err(full());
         }
         None => {}
     }
@@ -224,15 +216,17 @@ pub(crate) fn keep_hand_over(
         Some(request) => {
             let known = node.requests.hand_overs.contains_key(&id);
             if !known && node.requests.hand_overs.len() >= WAITING_MAX {
-                let message =
-                    format!("{WAITING_MAX} requests wait here; finish or drop some first");
-                return Err(ApiError::new(Code::Conflict, message));
+                return Err(full());
             }
             node.requests.hand_overs.insert(id, request);
         }
         None => drop(node.requests.hand_overs.remove(&id)),
     }
     Ok(write(node, vec![record(HAND_OVER, &id.0, value)]))
+}
+
+fn full() -> ApiError {
+    ApiError::new(Code::Conflict, "error-requests-full").with("max", WAITING_MAX)
 }
 
 /// Whether all that a request asks for is in force.
@@ -370,9 +364,19 @@ pub(crate) fn open_key_files(folder: &Path, passphrase: &str) -> Result<Vec<Sign
         }
     }
     match failed {
-        Some(error) if keys.is_empty() => Err(ApiError::new(Code::WrongSecret, error.to_string())),
+        Some(error) if keys.is_empty() => Err(unopened(error)),
         Some(_) | None => Ok(keys),
     }
+}
+
+fn unopened(error: KeyFileError) -> ApiError {
+    let key = match error {
+        KeyFileError::WrongPassphrase => "error-key-file-passphrase",
+        KeyFileError::Version(_) => "error-key-file-version",
+        KeyFileError::OutOfMemory => "error-key-file-memory",
+        KeyFileError::Malformed | KeyFileError::Stretch => "error-key-file-malformed",
+    };
+    ApiError::new(Code::WrongSecret, key)
 }
 
 /// Returns the keys of officers in force that were opened for the present request. None of them, and
@@ -388,10 +392,7 @@ pub(crate) fn opened_keys(
     let in_force = |key: &&SigningKey| set.officers.contains(&officer_id(key));
     let keys: Vec<SigningKey> = node.officers.iter().filter(in_force).cloned().collect();
     if passphrase.is_some() && keys.is_empty() {
-        let message = "this node keeps no officer's key; begin without the passphrase and let \
-                       the officers sign the request";
-        let detail = Detail::new("request-no-officer-key", &[]);
-        return Err(ApiError::new(Code::Forbidden, message).with(detail));
+        return Err(ApiError::new(Code::Forbidden, "error-request-no-officer-key"));
     }
     Ok(keys)
 }

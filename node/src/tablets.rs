@@ -45,10 +45,10 @@ const CODE_VALID: Duration = Duration::from_secs(600);
 const TOKEN_BYTES: usize = 32;
 
 /// Tablets of one home.
-const TABLETS_MAX: usize = 16;
+pub(crate) const TABLETS_MAX: usize = 16;
 
 /// Letters of a tablet's name.
-const LABEL_MAX: usize = 40;
+pub(crate) const LABEL_MAX: usize = 40;
 
 /// Questions for news, and apart from these presses, that a tablet may send a minute: it asks once a second at most while everything changes,
 /// and sends again every two seconds what the hub did not take.

@@ -80,5 +80,4 @@ seat-taken =
     { $name } sits here now. Commands are in that name until the next `person switch` or `person leave`,
     or until { $minutes } minutes pass without one.
 seat-left = Nobody sits here now: what follows is done in no name.
-seat-locked = the desk is locked: take the seat again with `linli person switch NAME`, or go on without a name after `linli person leave`
 no-keyring = the keyring gave no passphrase: install secret-tool, unlock the keyring, and store one with `secret-tool store --label=linli linli { $path }`

@@ -92,6 +92,3 @@ desk-help =
     u  somebody else works here        l  lock: acts ask for the PIN
     q  leave the desk
 desk-no-terminal = the duty desk needs a terminal: run `linli desk` in one
-error-alert-not-yours = only who has the alert may do this, and { $who } has it: take it over to answer it yourself
-error-alert-unstored = this alert could not be stored, and nobody can take it: call the household, and look at the disk
-error-alert-taken = { $who } has it already: take it over to answer it yourself

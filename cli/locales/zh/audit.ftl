@@ -76,5 +76,4 @@ seat-taken =
     { $name } 已就座。其后的命令都以此人名义进行，直到下一次 `person switch` 或 `person leave`，
     或连续 { $minutes } 分钟没有命令。
 seat-left = 现在无人就座：此后的命令不具名。
-seat-locked = 工位已锁定：用 `linli person switch 姓名` 重新就座，或先 `linli person leave` 再不具名继续
 no-keyring = 密钥环没有给出口令：请安装 secret-tool、解锁密钥环，并用 `secret-tool store --label=linli linli { $path }` 存入

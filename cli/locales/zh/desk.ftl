@@ -92,6 +92,3 @@ desk-help =
     u  换人值班                    l  锁定：操作须输 PIN
     q  离开值班台
 desk-no-terminal = 值班台需要终端：请在终端中运行 `linli desk`
-error-alert-not-yours = 只有负责此警报的人可以这样做，现由 { $who } 负责：要自己处理请接手
-error-alert-unstored = 此警报未能存盘，无人能够确认：请联系该家庭，并检查磁盘
-error-alert-taken = 已由 { $who } 负责：要自己处理请接手

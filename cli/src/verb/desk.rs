@@ -230,12 +230,12 @@ impl Shell<'_> {
 /// Whether nobody sits there any more.
 fn has_lapsed(error: &ClientError) -> bool {
     let ClientError::Refused(ApiError { code, detail, .. }) = error else { return false };
-    let has_ended = detail.as_ref().is_some_and(|detail| detail.key == "error-person-ended");
+    let has_ended = detail.key == "error-person-ended";
     *code == Code::WrongSecret || has_ended
 }
 
 fn silent() -> ClientError {
-    ClientError::Refused(ApiError::new(Code::Internal, "the node does not answer; try again"))
+    ClientError::Refused(ApiError::new(Code::Internal, "error-no-answer"))
 }
 
 /// Who acts: whoever has the seat.

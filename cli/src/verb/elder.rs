@@ -12,7 +12,7 @@ use linli_node::api::care::{
 
 use crate::{
     context::Context,
-    failure::{CliError, Exit},
+    failure::{CliError, Exit, detailed},
     moment::now_ms,
     output::{Columns, Spinner, printable},
 };
@@ -221,8 +221,9 @@ fn imported(context: &Context, answer: &ImportAnswer) -> String {
         ("encoding", answer.encoding.as_str().into()),
     ];
     let mut lines = vec![context.text.say("import-done", &arguments)];
-    lines.extend(answer.refused.iter().map(|(line, reason)| {
-        let arguments = [("line", (*line).into()), ("reason", printable(reason).into())];
+    lines.extend(answer.refused.iter().map(|(line, refused)| {
+        let reason = detailed(refused, &context.text);
+        let arguments = [("line", (*line).into()), ("reason", reason.into())];
         context.text.say("import-refused", &arguments)
     }));
     lines.join("\n")

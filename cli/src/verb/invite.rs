@@ -49,7 +49,7 @@ impl Invite {
         let phase = wait(context, &client, &invitation, self.yes).await?;
         match &phase {
             InvitePhase::Failed { reason } => {
-                Err(CliError::InvitationFailed { reason: printable(reason) }.into())
+                Err(CliError::InvitationFailed { reason: reason.clone() }.into())
             }
             InvitePhase::Enrolled { node } => context.show(&phase, || {
                 context.text.say("invite-enrolled", &[("node", node.as_str().into())])

@@ -98,7 +98,6 @@ impl Worked {
                 self.won.insert(alert);
             }
             Err(ClientError::Refused(ApiError { code: Code::Conflict, detail, message })) => {
-                let detail = detail.unwrap();
                 assert_eq!(detail.key, "error-alert-taken");
                 assert!(!message.contains(&detail.arguments["who"]), "no name where it is logged");
                 self.lost.insert(alert, detail.arguments["who"].clone());
@@ -218,7 +217,7 @@ fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
             let Err(ClientError::Refused(error)) = client.call(&request).await else {
                 panic!("{act}: it would count for nothing")
             };
-            let detail = error.detail.unwrap();
+            let detail = error.detail;
             assert_eq!((error.code, &*detail.key), (Code::Conflict, "error-alert-not-yours"));
             assert_eq!(detail.arguments["who"], "王芳");
             assert!(!error.message.contains("王芳"), "no name where it is logged");

@@ -100,7 +100,7 @@ fn a_provider_reads_on_a_consent_until_it_is_withdrawn_and_its_late_work_is_judg
 /// Nothing is granted without a consent that covers it; returns the one that does.
 fn consented(centre: &Site) -> Value {
     let message = refused(centre, &GRANT, "invalid");
-    assert!(message.contains("linli keys consent record"), "{message}");
+    assert!(message.contains("keys consent record"), "{message}");
     // What is to be typed instead stands there so that it can be pasted, as people read it.
     let asked = finished(&mut plain(&centre.command(&GRANT)));
     let words = "--as NAME keys consent record '王秀英' --to 'Fast Care' --purpose 'visits'";

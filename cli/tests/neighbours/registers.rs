@@ -93,7 +93,8 @@ fn rows_that_cannot_be_elders_are_listed_and_the_others_are_taken() {
     let refused = answer["refused"].as_array().unwrap();
     let lines: Vec<&Value> = refused.iter().map(|row| &row[0]).collect();
     assert_eq!(lines, [&json!(3), &json!(4), &json!(5), &json!(6)]);
-    let reasons: Vec<&str> = refused.iter().map(|row| row[1].as_str().unwrap()).collect();
+    let reasons: Vec<&str> =
+        refused.iter().map(|row| row[1]["message"].as_str().unwrap()).collect();
     let expected = ["shorten it", "no name", "cells", "used before"];
     for (reason, expected) in reasons.into_iter().zip(expected) {
         assert!(reason.contains(expected), "{reason}");

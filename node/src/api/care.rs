@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Acting, Done, methods};
+use super::{Acting, ApiError, Done, methods};
 
 methods! {
     "elder.add" ElderAdd => ElderAnswer;
@@ -117,7 +117,7 @@ pub struct ImportAnswer {
     /// Rows that were in the store already.
     pub known: u64,
     /// Rows refused: the line and the reason.
-    pub refused: Vec<(u64, String)>,
+    pub refused: Vec<(u64, ApiError)>,
     /// The encoding that was found.
     pub encoding: String,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::reach::{Reach, Why};
-use super::{Acting, Done, methods};
+use super::{Acting, ApiError, Done, methods};
 
 methods! {
     "status" Status => StatusAnswer;
@@ -260,7 +260,7 @@ pub enum InvitePhase {
     /// Over, with the reason: expired, refused, guessed at, used.
     Failed {
         /// What happened.
-        reason: String,
+        reason: ApiError,
     },
 }
 

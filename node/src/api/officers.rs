@@ -347,10 +347,10 @@ pub struct DeskItem {
 #[must_use]
 pub const fn sort_request_error(error: &RequestError) -> (Code, &'static str) {
     match error {
-        RequestError::OldOfficers => (Code::Conflict, "request-old-officers"),
-        RequestError::NotOfficer => (Code::Forbidden, "request-not-officer"),
-        RequestError::Stranger => (Code::Forbidden, "request-stranger"),
-        RequestError::Certificate(_) => (Code::Invalid, "request-changed"),
+        RequestError::OldOfficers => (Code::Conflict, "error-request-old-officers"),
+        RequestError::NotOfficer => (Code::Forbidden, "error-request-not-officer"),
+        RequestError::Stranger => (Code::Forbidden, "error-request-stranger"),
+        RequestError::Certificate(_) => (Code::Invalid, "error-request-changed"),
         RequestError::TooLarge(_)
         | RequestError::Malformed
         | RequestError::Version(_)
@@ -358,6 +358,6 @@ pub const fn sort_request_error(error: &RequestError) -> (Code, &'static str) {
         | RequestError::NotForOfficers
         | RequestError::Mixed
         | RequestError::UnknownOfficers
-        | RequestError::OtherRequest => (Code::Invalid, "request-unreadable"),
+        | RequestError::OtherRequest => (Code::Invalid, "error-request-unreadable"),
     }
 }

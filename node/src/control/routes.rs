@@ -90,7 +90,7 @@ async fn button<H: Handler>(
 ) -> Result<Json<Value>, Refusal> {
     let Body(body) = body?;
     let press: Press = serde_json::from_value(body).map_err(|error| {
-        Refusal::from(ApiError::new(Code::BadRequest, format!("{error}: send the elder's id")))
+        Refusal::from(ApiError::new(Code::BadRequest, "error-body-press").because(error))
     })?;
     let raise = alerts::AlertRaise {
         elder: press.elder,
@@ -123,21 +123,17 @@ struct Press {
 
 async fn answer<H: Handler>(handler: &H, name: &str, body: Value) -> Result<Json<Value>, Refusal> {
     if !api::names().any(|known| known == name) {
-        let message = "there is no such method: docs/spec/control.md lists them";
-        return Err(ApiError::new(Code::NotFound, message).into());
+        return Err(ApiError::new(Code::NotFound, "error-no-method").into());
     }
     handler.call(name.to_owned(), body).await.map(Json).map_err(Refusal::from)
 }
 
 async fn nothing_here() -> Refusal {
-    let message = "there is nothing at this path: docs/spec/control.md lists what there is";
-    std::future::ready(ApiError::new(Code::NotFound, message).into()).await
+    std::future::ready(ApiError::new(Code::NotFound, "error-no-path").into()).await
 }
 
 async fn wrong_verb() -> Refusal {
-    let message =
-        "this path takes another HTTP method: GET for /health and /metrics, POST for all else";
-    let error = ApiError::new(Code::BadRequest, message);
+    let error = ApiError::new(Code::BadRequest, "error-wrong-verb");
     std::future::ready(Refusal { status: StatusCode::METHOD_NOT_ALLOWED, error }).await
 }
 
@@ -145,11 +141,7 @@ async fn wrong_verb() -> Refusal {
 async fn guard(State(token): State<Arc<Token>>, request: Request, next: Next) -> Response {
     match request.headers().get(header::AUTHORIZATION) {
         Some(value) if token.admits(value.as_bytes()) => next.run(request).await,
-        _ => {
-            let message = "the token is missing or wrong: send `Authorization: Bearer` with what \
-                           stands in control.token of the data directory";
-            Refusal::from(ApiError::new(Code::Unauthorized, message)).into_response()
-        }
+        _ => Refusal::from(ApiError::new(Code::Unauthorized, "error-no-token")).into_response(),
     }
 }
 
@@ -162,18 +154,16 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let reading = Bytes::from_request(request, state);
         let Ok(read) = tokio::time::timeout(REQUEST_TIMEOUT, reading).await else {
-            let error = ApiError::new(Code::BadRequest, "the body did not come in time: try again");
+            let error = ApiError::new(Code::BadRequest, "error-body-late");
             return Err(Refusal { status: StatusCode::REQUEST_TIMEOUT, error });
         };
         let bytes = read.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                let message = format!(
-                    "the body is larger than {MAX_REQUEST_BYTES} bytes: give files as paths"
-                );
-                let error = ApiError::new(Code::BadRequest, message);
+                let error = ApiError::new(Code::BadRequest, "error-body-large")
+                    .with("max", MAX_REQUEST_BYTES);
                 Refusal { status: StatusCode::PAYLOAD_TOO_LARGE, error }
             }
-            _ => ApiError::new(Code::BadRequest, "the body broke off: send it again").into(),
+            _ => ApiError::new(Code::BadRequest, "error-body-broken").into(),
         })?;
         if bytes.is_empty() {
             return Ok(Self(json!({})));
@@ -181,8 +171,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             // The place and kind, never the text: it may hold personal data.
             let (line, column) = (error.line(), error.column());
-            let message = format!("the body is not JSON at line {line}, column {column}");
-            ApiError::new(Code::BadRequest, message).into()
+            let error = ApiError::new(Code::BadRequest, "error-body-text");
+            error.with("line", line).with("column", column).into()
         })
     }
 }
@@ -202,6 +192,9 @@ impl From<ApiError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        if self.error.code == Code::Internal {
+            tracing::error!(error = %self.error, "a request failed");
+        }
         let mut response = (self.status, Json(self.error)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme: (HeaderName, HeaderValue) =
@@ -212,6 +205,6 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn internal(message: &str) -> Refusal {
-    ApiError::new(Code::Internal, message).into()
+fn internal(cause: &str) -> Refusal {
+    ApiError::internal(cause).into()
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{Outcome, cards, elders, facts, invalid, ladders, not_found, now_known, spaces};
 use crate::api::alerts::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
-use crate::api::{ApiError, Code, Detail};
+use crate::api::{ApiError, Code};
 use crate::catalogue::Name;
 use crate::node::{Node, now};
 use crate::views;
@@ -38,7 +38,7 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
     // Somebody must come: a locked desk or a wrong PIN costs the name, not the alert.
     let person = node.people.acting(&node.pepper, request.acting.as_ref()).unwrap_or_default();
     let what = serde_json::from_value::<AlertKind>(Value::String(request.kind.clone()))
-        .map_err(|_| invalid("no such kind of alert, such as button, fall, smoke or other"))?;
+        .map_err(|_| invalid("error-alert-kind"))?;
     let elder = elders::find(node, &request.elder)?;
     // What is raised in earnest never joins a drill.
     let apart = if request.drill { "drill/" } else { "" };
@@ -238,14 +238,16 @@ pub(crate) fn find(node: &mut Node, text: &str) -> Result<DocTag, ApiError> {
     let mut found = found.map(|(document, _)| *document);
     match (found.next(), found.next()) {
         (Some(document), None) => Ok(document),
-        (None, _) => Err(not_found("no such alert here")),
-        (Some(_), Some(_)) => Err(not_found("several alerts fit; give more of the id")),
+        (None, _) => Err(not_found("error-alert-none")),
+        (Some(_), Some(_)) => Err(not_found("error-alert-several")),
     }
 }
 
 pub(crate) fn read(node: &mut Node, document: DocTag) -> Result<AlertView, ApiError> {
     let (opened, name) = views::open(node, document)?;
-    let Name::Plain(DocumentName::Alert(id)) = name else { return Err(not_found("no such alert")) };
+    let Name::Plain(DocumentName::Alert(id)) = name else {
+        return Err(not_found("error-alert-none"));
+    };
     let (doc, authors) = opened.parts();
     Ok(alert::view(id, doc.document(), authors))
 }
@@ -320,8 +322,7 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let is_of_home = [REFUSE_CARD, CALL_OFF].contains(&request.act.as_str());
     if person.is_none() && !is_of_home {
-        let message = "an alert is answered by a named person: say who acts, with --as";
-        return Err(ApiError::new(Code::Forbidden, message));
+        return Err(ApiError::new(Code::Forbidden, "error-alert-person"));
     }
     let found = find(node, &request.alert);
     let document = found.map_err(|error| unstored(node, &request.alert).unwrap_or(error))?;
@@ -340,8 +341,7 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
 fn unstored(node: &Node, alert: &str) -> Option<ApiError> {
     let mut lost = node.ladders.documents().filter_map(|of| node.ladders.state(&of)?.unstored());
     lost.find(|view| view.id.to_string().starts_with(alert))?;
-    let message = "this alert could not be stored, and nobody can take it: call the household, and look at the disk";
-    Some(ApiError::new(Code::Conflict, message).with(Detail::new("error-alert-unstored", &[])))
+    Some(ApiError::new(Code::Conflict, "error-alert-unstored"))
 }
 
 /// The fact that an act of a person adds to an alert as it stands.
@@ -350,20 +350,16 @@ fn fact(
     request: &AlertAct,
     person: Option<&Acting>,
 ) -> Result<AlertFact, ApiError> {
-    let conflict = |message: &str| ApiError::new(Code::Conflict, message);
-    let round = || view.round.ok_or_else(|| conflict("this alert is not open"));
+    let conflict = |key| ApiError::new(Code::Conflict, key);
+    let round = || view.round.ok_or_else(|| conflict("error-alert-not-open"));
     let owned = || {
-        view.owner
-            .as_ref()
-            .map(|owner| owner.fact)
-            .ok_or_else(|| conflict("nobody has this alert yet: acknowledge it first"))
+        view.owner.as_ref().map(|owner| owner.fact).ok_or_else(|| conflict("error-alert-nobody"))
     };
     let id = person.map(|person| hex::encode(*person.certificate.person().key));
     let own = || match &view.owner {
         Some(owner) if id.as_ref() != Some(&owner.person.id) => {
-            let message = "somebody else has this alert; take over to answer it yourself";
-            let who = owner.person.name.as_str().to_owned();
-            Err(conflict(message).with(Detail::new("error-alert-not-yours", &[("who", who)])))
+            let who = owner.person.name.as_str();
+            Err(conflict("error-alert-not-yours").with_private("who", who))
         }
         Some(_) | None => owned(),
     };
@@ -373,11 +369,8 @@ fn fact(
         "ack" => match &view.owner {
             None => AlertFact::Acknowledged { raise: round()? },
             Some(owner) => {
-                let message = "somebody has this alert already; take over to answer it yourself";
-                let who = owner.person.name.as_str().to_owned();
-                return Err(
-                    conflict(message).with(Detail::new("error-alert-taken", &[("who", who)]))
-                );
+                let who = owner.person.name.as_str();
+                return Err(conflict("error-alert-taken").with_private("who", who));
             }
         },
         CALL_OFF => AlertFact::CalledOff { raise: round()? },
@@ -388,14 +381,12 @@ fn fact(
         "resolve" => resolved(ending(request.outcome.as_deref())?)?,
         "false-alarm" => resolved(Ending::FalseAlarm)?,
         "reopen" => AlertFact::Reopened {
-            resolved: view.resolved.ok_or_else(|| conflict("this alert is not resolved"))?,
+            resolved: view.resolved.ok_or_else(|| conflict("error-alert-not-resolved"))?,
             note: None,
         },
         REFUSE_CARD => AlertFact::CardRefused { raise: round()? },
         _ => {
-            return Err(invalid(
-                "no such act: ack, take-over, respond, arrive, hand-to, resolve, false-alarm, reopen, call-off or refuse-card",
-            ));
+            return Err(invalid("error-alert-act"));
         }
     })
 }
@@ -404,11 +395,11 @@ fn fact(
 fn service(request: &AlertAct) -> Result<EmergencyService, ApiError> {
     let word = request.service.clone().map(Value::String);
     let named = word.and_then(|word| serde_json::from_value(word).ok());
-    named.ok_or_else(|| invalid("say whom to: police, fire or ambulance"))
+    named.ok_or_else(|| invalid("error-alert-service"))
 }
 
 /// Reads an outcome's word.
 fn ending(word: Option<&str>) -> Result<Ending, ApiError> {
     let named = word.and_then(|word| serde_json::from_value(Value::String(word.to_owned())).ok());
-    named.ok_or_else(|| invalid("say how it ended: helped, hospital, false_alarm, drill or died"))
+    named.ok_or_else(|| invalid("error-alert-outcome"))
 }

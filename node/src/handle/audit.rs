@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use linli_core::audit::{AuditRecord, Header, Verifier, What, closing, record_item, withheld_item};
@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::{NamedTempFile, TempPath};
 use uuid::Uuid;
 
+use super::refusals::{taken, unusable};
 use super::{Reply, Work, acts, elders, json, read, spaces};
 use crate::api::audit::{
     AuditExport, AuditExported, AuditFilter, AuditList, AuditPage, AuditRow, AuditVerdict,
@@ -83,7 +84,7 @@ impl Filter {
 }
 
 fn unreadable(error: &StoreError) -> ApiError {
-    ApiError::new(Code::Internal, format!("the audit cannot be read: {error}"))
+    ApiError::internal(format_args!("the audit cannot be read: {error}"))
 }
 
 pub(super) fn list(node: &mut Node, body: Value) -> Result<Reply, ApiError> {
@@ -192,7 +193,7 @@ pub(super) fn export(node: &mut Node, body: Value) -> Result<Reply, ApiError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Readable by its owner only.
     let draft = NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")));
-    let (file, draft) = draft.map_err(|error| unwritable(&error))?.into_parts();
+    let (file, draft) = draft.map_err(|error| unusable(&path, &error))?.into_parts();
     let acted = node.record_of(What::Exported);
     let elder = filter.elder.map(|elder| elder.into_bytes().into());
     let recorded = node.note(&AuditRecord { elder, party: filter.party, ..acted });
@@ -207,14 +208,6 @@ pub(super) fn export(node: &mut Node, body: Value) -> Result<Reply, ApiError> {
         period: None,
         writing: None,
     })))
-}
-
-fn taken() -> ApiError {
-    ApiError::new(Code::Conflict, "there is something at this path already; choose another")
-}
-
-fn unwritable(error: &std::io::Error) -> ApiError {
-    ApiError::new(Code::Invalid, format!("the file cannot be written: {error}"))
 }
 
 /// Follows the whole chain to find the period, then writes that part.
@@ -251,7 +244,7 @@ impl Work for Export {
                 self.writing = writing;
                 Ok(None)
             }
-            (Saved::Lost, _) => Err(ApiError::new(Code::Full, "the export could not be recorded")),
+            (Saved::Lost, _) => Err(ApiError::new(Code::Full, "error-audit-unrecorded")),
             (Saved::Durable, None) => self.look(node).map(|()| None),
             (Saved::Durable, Some(writing)) => self.write(node, writing),
         };
@@ -266,8 +259,7 @@ impl Export {
         for row in &rows {
             let before = self.verifier.head();
             self.verifier.take(row).map_err(|broken| {
-                let message = format!("{broken}; see `linli keys audit --verify`");
-                ApiError::new(Code::Conflict, message)
+                ApiError::new(Code::Conflict, "error-audit-broken").because(broken)
             })?;
             let record = AuditRecord::decode(&row.record);
             if record.is_ok_and(|record| self.filter.is_in_period(&record)) {
@@ -313,12 +305,9 @@ impl Export {
         }
         self.item(&closing(node.core.signing_key(), &writing.header, &writing.head))?;
         let written = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        written.map_err(|error| unwritable(&error))?;
+        written.map_err(|error| unusable(&self.path, &error))?;
         let named = self.draft.take().map(|draft| draft.persist_noclobber(&self.path));
-        named.transpose().map_err(|failed| {
-            let there = failed.error.kind() == ErrorKind::AlreadyExists;
-            if there { taken() } else { unwritable(&failed.error) }
-        })?;
+        named.transpose().map_err(|failed| unusable(&self.path, &failed.error))?;
         let answer = AuditExported {
             first: writing.before.sequence.saturating_add(1),
             last: writing.head.sequence,
@@ -331,6 +320,6 @@ impl Export {
     fn item(&mut self, item: &[u8]) -> Result<(), ApiError> {
         let length = u32::try_from(item.len()).unwrap_or(u32::MAX).to_le_bytes();
         let written = self.file.write_all(&length).and_then(|()| self.file.write_all(item));
-        written.map_err(|error| unwritable(&error))
+        written.map_err(|error| unusable(&self.path, &error))
     }
 }

@@ -26,9 +26,7 @@ pub(crate) fn note(node: &mut Node, request: CallNote) -> Outcome<CallAnswer> {
     if let Some(number) = &number {
         let has_digit = number.chars().any(|c| c.is_numeric());
         if !has_digit || number.chars().count() > NUMBER_CHARS_MAX {
-            return Err(invalid(format!(
-                "this is no telephone number: send digits, at most {NUMBER_CHARS_MAX} characters, or null where it is not shown"
-            )));
+            return Err(invalid("error-call-number").with("max", NUMBER_CHARS_MAX));
         }
     }
     let call = callers::note(node, number.map(Private::from));

@@ -162,21 +162,20 @@ pub(crate) fn edit(
 const CARD: DocumentName = DocumentName::EmergencyCard;
 
 /// Opens the space of an elder's card and writes the card's first field, as one batch.
-fn begin<E: std::error::Error>(
+fn begin<E: std::error::Error + Into<ApiError>>(
     node: &mut Node,
     elder: Uuid,
     person: Option<&Acting>,
     edit: impl FnOnce(&mut automerge::AutoCommit) -> Result<(), E>,
 ) -> Result<BTreeSet<Save>, ApiError> {
     let own = node.core.party();
-    let care = elders::space_of(node, elder, spaces::CARE)
-        .ok_or_else(|| not_found("this node has no profile of this elder"))?;
+    let care =
+        elders::space_of(node, elder, spaces::CARE).ok_or_else(|| not_found("error-no-profile"))?;
     let at = world(&node.replica, &node.store);
     let outline = node.core.outline(at, care)?;
     let begun = |(owner, steward)| owner == Owner::Party(own) || steward == Some(own);
     if !outline.owner.is_some_and(begun) {
-        let message = "this elder's card is kept by the household or the centre that added the elder; write it there";
-        return Err(ApiError::new(Code::Forbidden, message));
+        return Err(ApiError::new(Code::Forbidden, "error-card-keeper"));
     }
     let grants = outline.members.iter().filter(|party| is_family(at.directory, party));
     let grants = grants.map(|party| spaces::grant(*party, Right::Write, spaces::EMERGENCY));
@@ -378,7 +377,8 @@ pub(crate) fn key(node: &mut Node, elder: Uuid, alerts: SpaceTag) -> Option<Card
 
 /// Reads a field's name: `allergies`, or a part of a contact.
 pub(crate) fn place(key: &str) -> Result<CardPlace, ApiError> {
-    Place::<CardField>::of_key(key).ok_or_else(|| invalid(format!("there is no field card/{key}")))
+    Place::<CardField>::of_key(key)
+        .ok_or_else(|| invalid("error-no-field").with("field", format_args!("card/{key}")))
 }
 
 /// Lists the alerts in which an elder's card was opened or read, for household and family.
@@ -402,14 +402,13 @@ pub(crate) fn may_refuse(node: &Node) -> Result<(), ApiError> {
     if keeps(spaces::own_kind(node)?) {
         return Ok(());
     }
-    Err(ApiError::new(Code::Forbidden, "only the household or the family refuses the card"))
+    Err(ApiError::new(Code::Forbidden, "error-card-refuser"))
 }
 
 fn named(node: &mut Node, acting: Option<&crate::api::Acting>) -> Result<Acting, ApiError> {
-    node.people.acting(&node.pepper, acting)?.ok_or_else(|| {
-        let message = "a card is read by a named person: say who reads, with --as";
-        ApiError::new(Code::Forbidden, message)
-    })
+    node.people
+        .acting(&node.pepper, acting)?
+        .ok_or_else(|| ApiError::new(Code::Forbidden, "error-card-person"))
 }
 
 pub(crate) fn of_alert(node: &mut Node, request: AlertCard) -> Outcome<CardAnswer> {
@@ -427,14 +426,12 @@ fn read_in(
 ) -> Outcome<CardAnswer> {
     let view = alerts::read(node, document)?;
     let (Some(raise), false) = (view.round, view.stage == Stage::Resolved) else {
-        let message = "this alert is closed, and the card with it";
-        return Err(ApiError::new(Code::Conflict, message));
+        return Err(ApiError::new(Code::Conflict, "error-card-closed"));
     };
     if !view.what.is_none_or(AlertKind::is_emergency) {
-        let message = "somebody asks to be called, which opens no card";
-        return Err(ApiError::new(Code::Forbidden, message));
+        return Err(ApiError::new(Code::Forbidden, "error-card-call"));
     }
-    let elder = alerts::elder(&view).ok_or_else(|| not_found("this alert is about no elder"))?;
+    let elder = alerts::elder(&view).ok_or_else(|| not_found("error-card-no-elder"))?;
     let position = position::told(node, document);
     let cards = match legible(node, elder, Some(document)) {
         // Where somebody is can be told of whom there is no card.
@@ -478,15 +475,13 @@ pub(crate) fn of_elder(node: &mut Node, request: ElderCard) -> Outcome<CardAnswe
 fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Value>, ApiError> {
     if let Some((space, _)) = space(node, elder, Right::Read) {
         let view = read(node, space, elder)?;
-        let view = view.ok_or_else(|| not_found("nobody has written a card of this elder"))?;
+        let view = view.ok_or_else(|| not_found("error-card-none"))?;
         return Ok(vec![json!({ "card": view, "by": null })]);
     }
     let seen = alert.and_then(|alert| node.cards.alerts.get(&alert));
     let given = seen.map(|seen| &seen.card.given[..]).unwrap_or_default();
     let (Some(seen), false) = (seen, given.is_empty()) else {
-        let message =
-            "this card opens with an alert that the household or the family raises, or answers";
-        return Err(ApiError::new(Code::Forbidden, message));
+        return Err(shut(seen));
     };
     let opened: Vec<_> = given
         .iter()
@@ -509,8 +504,19 @@ fn legible(node: &mut Node, elder: Uuid, alert: Option<DocTag>) -> Result<Vec<Va
             return sheets.iter().map(super::json).collect();
         }
     }
-    let message = "the card is open to this alert and has not reached this node yet; ask again";
-    Err(ApiError::new(Code::Waits, message))
+    Err(ApiError::new(Code::Waits, "error-card-coming"))
+}
+
+/// Says why an alert that carries no key opens no card.
+fn shut(alert: Option<&Seen>) -> ApiError {
+    match alert.map(|seen| &seen.card) {
+        Some(card) if card.refused.is_some() => {
+            ApiError::new(Code::Forbidden, "error-card-refused")
+        }
+        // Whoever raised it would have put the key there.
+        Some(card) if card.asked => not_found("error-card-unwritten"),
+        Some(_) | None => ApiError::new(Code::Forbidden, "error-card-shut"),
+    }
 }
 
 /// What an alert says of the card, taken from its view.

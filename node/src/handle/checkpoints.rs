@@ -35,7 +35,7 @@ pub(crate) fn make(node: &mut Node, request: KeysCheckpoint) -> Outcome<Checkpoi
     let after = match &request.after {
         None => Bound::Unbounded,
         Some(tag) => {
-            Bound::Excluded(tag.parse::<SpaceTag>().map_err(|_| invalid("`after` is no space"))?)
+            Bound::Excluded(tag.parse::<SpaceTag>().map_err(|_| invalid("error-after-space"))?)
         }
     };
     let all: BTreeSet<SpaceTag> = match &request.elder {
@@ -168,7 +168,7 @@ pub(crate) fn withdraw(node: &mut Node, request: CheckpointWithdraw) -> Outcome<
     }
     let mut fitting = fitting.into_iter().filter(|_| !request.entry.is_empty());
     let (Some((space, entry)), None) = (fitting.next(), fitting.next()) else {
-        return Err(not_found("no one checkpoint that was signed for begins like this"));
+        return Err(not_found("error-checkpoint-none"));
     };
     let world = world(&node.replica, &node.store);
     let written = node.core.withdraw(world, &mut node.rng, space, entry)?;
@@ -176,7 +176,7 @@ pub(crate) fn withdraw(node: &mut Node, request: CheckpointWithdraw) -> Outcome<
     let world = self::world(&node.replica, &node.store);
     let agreements = &node.core.space(world, space)?.state().agreements;
     if agreements.iter().any(|(prune, of)| prune.entry == entry && of.stands()) {
-        return Err(not_found("not all that was signed for it could be taken back: ask again"));
+        return Err(not_found("error-checkpoint-stays"));
     }
     Ok((Done {}, saves))
 }

@@ -32,7 +32,7 @@ pub(crate) fn record(node: &mut Node, request: ConsentRecord) -> Outcome<Consent
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let elder = elders::find(node, &request.elder)?;
     let space = elders::space_of(node, elder, spaces::CARE)
-        .ok_or_else(|| not_found("this node has no care record of this elder"))?;
+        .ok_or_else(|| not_found("error-consent-no-record"))?;
     let consent = consent(node, &request)?;
     let world = world(&node.replica, &node.store);
     let author = node.core.own_author(world, person.as_ref()).ok_or_else(not_enrolled)?;
@@ -77,14 +77,14 @@ fn consent(node: &Node, request: &ConsentRecord) -> Result<Consent, ApiError> {
     let categories = request.categories.iter().map(|text| text.parse());
     let categories = categories
         .collect::<Result<BTreeSet<_>, consent::CategoryError>>()
-        .map_err(|error| invalid(error.to_string()))?;
+        .map_err(|_| invalid("error-consent-category"))?;
     let proof = Private::new(request.proof.clone());
     let obtained = match request.obtained.as_str() {
         "paper" => Obtained::Paper { kept: proof },
         "spoken" => Obtained::Spoken { witness: proof },
         "recorded" => Obtained::Recorded { kept: proof },
         "on_device" => Obtained::OnDevice,
-        _ => return Err(invalid("a consent is obtained on paper, spoken, recorded or on_device")),
+        _ => return Err(invalid("error-consent-how")),
     };
     Ok(Consent {
         by: giver(request.guardian.as_deref()),
@@ -107,25 +107,22 @@ fn giver(guardian: Option<&str>) -> Giver {
 }
 
 fn not_enrolled() -> ApiError {
-    ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
+    ApiError::new(Code::Forbidden, "error-not-enrolled")
 }
 
 fn refused(reason: &Reason) -> ApiError {
-    let (code, message) = if *reason == Reason::PersonNeeded {
-        (Code::Forbidden, "a consent is written down by a named person: say who acts, with --as")
+    let (code, key) = if *reason == Reason::PersonNeeded {
+        (Code::Forbidden, "error-consent-person")
     } else if *reason == Reason::PartyMayNot {
-        let message =
-            "household, family, centre and station write consents down, a station not to itself";
-        (Code::Forbidden, message)
+        (Code::Forbidden, "error-consent-writer")
     } else if *reason == Reason::AlreadyDone {
-        (Code::Conflict, "this consent was withdrawn before")
+        (Code::Conflict, "error-consent-gone")
     } else if *reason == Reason::Bundled {
-        return invalid(reason.to_string());
+        (Code::Invalid, "error-consent-bundled")
     } else {
-        let message = "a consent names a purpose, a kind of data, how it was obtained, and an end after its beginning";
-        (Code::Invalid, message)
+        (Code::Invalid, "error-consent-incomplete")
     };
-    ApiError::new(code, message)
+    ApiError::new(code, key)
 }
 
 /// Reads every consent about an elder.
@@ -153,8 +150,8 @@ pub(crate) fn find(consents: &Consents, text: &str) -> Result<FactId, ApiError> 
         consents.keys().filter(|id| !text.is_empty() && id.to_string().starts_with(text));
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(*id),
-        (None, _) => Err(not_found("this elder has no consent with this id")),
-        (Some(_), Some(_)) => Err(not_found("several consents fit; give more of the id")),
+        (None, _) => Err(not_found("error-consent-none")),
+        (Some(_), Some(_)) => Err(not_found("error-consent-several")),
     }
 }
 
@@ -217,7 +214,7 @@ pub(crate) fn withdraw(node: &mut Node, request: ConsentWithdraw) -> Outcome<Vec
     let elder = elders::find(node, &request.elder)?;
     let consents = of_elder(node, elder)?;
     let id = find(&consents, &request.consent)?;
-    let (document, standing) = consents.get(&id).ok_or_else(|| not_found("no such consent"))?;
+    let (document, standing) = consents.get(&id).ok_or_else(|| not_found("error-consent-none"))?;
     let by = giver(request.guardian.as_deref());
     let own = world(&node.replica, &node.store);
     let author = node.core.own_author(own, person.as_ref()).ok_or_else(not_enrolled)?;

@@ -9,8 +9,8 @@ use linli_replica::id::NodeId;
 use linli_replica::replica::Save;
 use serde_json::Value;
 
-use super::{invalid, not_found};
-use crate::api::{ApiError, Code, Detail};
+use super::not_found;
+use crate::api::{ApiError, Code};
 use crate::node::{Node, now};
 
 mod choice;
@@ -37,8 +37,8 @@ fn receiver(node: &Node, text: &str) -> Result<NodeId, ApiError> {
     let mut found = others.filter(|(id, member)| fits(id, member)).map(|(id, _)| *id);
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),
-        (None, _) => Err(not_found("no member node has this id or name; see `linli peers`")),
-        (Some(_), Some(_)) => Err(not_found("several nodes fit; give more of the id")),
+        (None, _) => Err(not_found("error-node-none")),
+        (Some(_), Some(_)) => Err(not_found("error-node-several")),
     }
 }
 
@@ -59,21 +59,15 @@ fn part(
 /// Says why a file is not taken, in words for whoever holds the stick.
 fn refusal(error: CourierError) -> ApiError {
     let (code, key) = match error {
-        CourierError::NotCourier => (Code::Invalid, "courier-refused-not-one"),
-        CourierError::Version => (Code::Invalid, "courier-refused-version"),
-        CourierError::OtherCommunity => (Code::Forbidden, "courier-refused-other-community"),
-        CourierError::NotForUs => (Code::Forbidden, "courier-refused-not-for-us"),
-        CourierError::Stranger(NotMember::Unknown) => (Code::Forbidden, "courier-refused-unknown"),
-        CourierError::Stranger(NotMember::Expelled) => {
-            (Code::Forbidden, "courier-refused-expelled")
-        }
-        CourierError::Stranger(NotMember::Ended) => (Code::Forbidden, "courier-refused-ended"),
-        CourierError::Damaged { .. } => (Code::Invalid, "courier-refused-damaged"),
-        CourierError::Cut { .. } => (Code::Invalid, "courier-refused-cut"),
+        CourierError::NotCourier => (Code::Invalid, "error-courier-not-one"),
+        CourierError::Version => (Code::Invalid, "error-courier-version"),
+        CourierError::OtherCommunity => (Code::Forbidden, "error-courier-other-community"),
+        CourierError::NotForUs => (Code::Forbidden, "error-courier-not-for-us"),
+        CourierError::Stranger(NotMember::Unknown) => (Code::Forbidden, "error-courier-unknown"),
+        CourierError::Stranger(NotMember::Expelled) => (Code::Forbidden, "error-courier-expelled"),
+        CourierError::Stranger(NotMember::Ended) => (Code::Forbidden, "error-courier-ended"),
+        CourierError::Damaged { .. } => (Code::Invalid, "error-courier-damaged"),
+        CourierError::Cut { .. } => (Code::Invalid, "error-courier-cut"),
     };
-    ApiError::new(code, error.to_string()).with(Detail::new(key, &[]))
-}
-
-fn unreadable(error: &std::io::Error) -> ApiError {
-    invalid(format!("the file cannot be read: {error}"))
+    ApiError::new(code, key).because(error)
 }

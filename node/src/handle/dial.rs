@@ -11,14 +11,13 @@ use crate::ladder;
 use crate::node::Node;
 
 pub(crate) fn dial(node: &mut Node, request: AlertDial) -> Outcome<AlertAnswer> {
-    let refused = |code, message: &str| Err(ApiError::new(code, message));
+    let refused = |code, key| Err(ApiError::new(code, key));
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let Some(person) = person else {
-        let message = "a call is decided upon by a named person: say who acts, with --as";
-        return refused(Code::Forbidden, message);
+        return refused(Code::Forbidden, "error-call-person");
     };
     if !is_number(&request.number) {
-        return Err(invalid("a telephone number has 3 to 20 digits, a + before them or not"));
+        return Err(invalid("error-telephone-number"));
     }
     let stored = alerts::find(node, &request.alert)
         .and_then(|document| Ok((document, alerts::read(node, document)?)));
@@ -26,14 +25,13 @@ pub(crate) fn dial(node: &mut Node, request: AlertDial) -> Outcome<AlertAnswer> 
     let lost = || node.ladders.find_lost(&request.alert);
     let (document, view) = stored.or_else(|error| lost().ok_or(error))?;
     let (Some(round), false) = (view.round, view.stage == Stage::Resolved) else {
-        return refused(Code::Conflict, "this alert is not open");
+        return refused(Code::Conflict, "error-alert-not-open");
     };
     if view.drill && phone::is_emergency(&request.number) {
-        return refused(Code::Conflict, "this is a drill: no emergency service is called");
+        return refused(Code::Conflict, "error-call-drill");
     }
     if !node.bells.ways().contains(&Way::DialOut) {
-        let message = "this node has no telephone: write [sip] into its configuration, or a program of [[bells]] for dial_out";
-        return refused(Code::Conflict, message);
+        return refused(Code::Conflict, "error-call-no-telephone");
     }
     let after_ms = ladder::elapsed_ms(node, document, &view);
     let does = LadderAct::DialOut { phone: request.number.into() };

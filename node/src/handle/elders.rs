@@ -33,11 +33,11 @@ pub(crate) fn add(node: &mut Node, request: ElderAdd) -> Outcome<ElderAnswer> {
         .iter()
         .map(|(key, value)| match place(key)? {
             Place::Field(field) => Ok((field, value.clone())),
-            Place::Contact(..) => Err(invalid("add contacts with an edit of their own")),
+            Place::Contact(..) => Err(invalid("error-elder-contacts")),
         })
         .collect::<Result<Vec<_>, ApiError>>()?;
     if !fields.iter().any(|(field, _)| *field == ProfileField::Name) {
-        return Err(invalid("an elder needs a name"));
+        return Err(invalid("error-elder-name"));
     }
     let authored = begin(node, elder, &fields, person.as_ref())?;
     let saves = [node.author(authored)].into();
@@ -66,7 +66,7 @@ pub(crate) fn begin(
 
 /// Reads the name of a field, or of a part of a contact: `contact/<uuid>/<part>`.
 fn place<F: FieldName>(key: &str) -> Result<Place<F>, ApiError> {
-    Place::of_key(key).ok_or_else(|| invalid(format!("there is no field {key}")))
+    Place::of_key(key).ok_or_else(|| invalid("error-no-field").with("field", key))
 }
 
 /// Finds one elder by the id, the beginning of it, or a part of the name.
@@ -80,8 +80,8 @@ pub(crate) fn find(node: &mut Node, text: &str) -> Result<Uuid, ApiError> {
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(elder), None) => Ok(elder),
-        (None, _) => Err(not_found("no elder here has this id or name")),
-        (Some(_), Some(_)) => Err(not_found("several elders fit; give the id or more of the name")),
+        (None, _) => Err(not_found("error-elder-none")),
+        (Some(_), Some(_)) => Err(not_found("error-elder-several")),
     }
 }
 
@@ -159,8 +159,8 @@ pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let (saves, _) = match request.field.strip_prefix("card/") {
         None => {
-            let space = space_of(node, elder, spaces::CARE)
-                .ok_or_else(|| not_found("this node has no profile of this elder"))?;
+            let space =
+                space_of(node, elder, spaces::CARE).ok_or_else(|| not_found("error-no-profile"))?;
             let place = place::<ProfileField>(&request.field)?;
             write(node, space, elder, DocumentName::Profile, person.as_ref(), |doc| {
                 set_or_clear(doc, place, &request.value)
@@ -198,7 +198,7 @@ pub(crate) fn begin_other(
 }
 
 /// Writes to a document about an elder; says whether anything changed.
-pub(crate) fn write<E: std::error::Error>(
+pub(crate) fn write<E: std::error::Error + Into<ApiError>>(
     node: &mut Node,
     space: SpaceTag,
     elder: Uuid,

@@ -48,11 +48,11 @@ pub(crate) fn order(node: &mut Node, request: ErasureOrder) -> Outcome<ErasureAn
     let kinds = kinds(&request.scope)?;
     let reason = request.reason.trim();
     if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-        return Err(invalid(format!("a reason has 1 to {REASON_CHARS_MAX} characters")));
+        return Err(invalid("error-erasure-reason").with("max", REASON_CHARS_MAX));
     }
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let Some(person) = person else {
-        return Err(invalid("name who orders the erasure: it is kept with the order"));
+        return Err(invalid("error-erasure-person"));
     };
     let by = hex::encode(*person.certificate.person().key);
     let (targets, elsewhere) = targets(node, elder, &kinds)?;
@@ -90,7 +90,7 @@ fn kinds(scope: &str) -> Result<Vec<&'static str>, ApiError> {
     let all = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY];
     let kinds: Vec<_> = all.into_iter().filter(|kind| scope == "all" || scope == *kind).collect();
     if kinds.is_empty() {
-        return Err(invalid("a scope is care, health, emergency or all"));
+        return Err(invalid("error-scope-or-all"));
     }
     Ok(kinds)
 }
@@ -145,22 +145,17 @@ fn targets(
 
 fn nothing_to_order(elsewhere: &[KeptElsewhere]) -> ApiError {
     if elsewhere.is_empty() {
-        return not_found("this node has nothing of this kind about this elder");
+        return not_found("error-nothing-of-kind");
     }
     let at: Vec<String> =
         elsewhere.iter().map(|kept| format!("{}: {}", kept.kind, kept.label)).collect();
-    let message = format!(
-        "only the steward's node that began a space can order its erasure; ask there: {}",
-        at.join(", ")
-    );
-    ApiError::new(Code::Forbidden, message)
+    ApiError::new(Code::Forbidden, "error-erasure-elsewhere").with("at", at.join(", "))
 }
 
 fn publish(node: &mut Node, body: Vec<u8>, given: &Given) -> Result<(OrderId, Save), ApiError> {
-    let internal = |error: String| ApiError::new(Code::Internal, error);
     let community = node.replica.directory().community();
-    let order = Order::decode(&body, community).map_err(|e| internal(e.to_string()))?.id();
-    let value = serde_json::to_vec(given).map_err(|error| internal(error.to_string()))?;
+    let order = Order::decode(&body, community).map_err(ApiError::internal)?.id();
+    let value = serde_json::to_vec(given).map_err(ApiError::internal)?;
     let key = [PREFIX, order.as_bytes()].concat();
     let record = Record { shelf: Shelf::Own, key, value: Some(value) };
     let notice = erasure::publish(body, community, now(), node.core.signing_key());
@@ -210,7 +205,7 @@ pub(crate) fn waiting(node: &mut Node) -> Vec<DeskItem> {
 fn row(node: &Node, order: &Order) -> Result<ErasureRow, ApiError> {
     let key = [PREFIX, order.id().as_bytes()].concat();
     let stored = node.store.record(Shelf::Own, &key);
-    let stored = stored.map_err(|error| ApiError::new(Code::Internal, error.to_string()))?;
+    let stored = stored.map_err(ApiError::internal)?;
     let given = stored.and_then(|value| serde_json::from_slice::<Given>(&value).ok());
     let by: BTreeMap<NodeId, Timestamp> = node.replica.erasures().confirmed(&order.id()).collect();
     let unconfirmed = given.as_ref().map(|given| {

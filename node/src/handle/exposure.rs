@@ -43,11 +43,10 @@ pub(crate) fn revoke(node: &mut Node, request: KeysRevoke) -> Outcome<Vec<Exposu
         statements.push(statement(node, space, scope, party, may && !owner)?);
     }
     if member_of == 0 {
-        return Err(not_found("this party has no right over this elder's data here"));
+        return Err(not_found("error-grant-none"));
     }
     if saves.is_empty() {
-        let message = "this party may not take that right away; ask a steward or the owner";
-        return Err(ApiError::new(Code::Forbidden, message));
+        return Err(ApiError::new(Code::Forbidden, "error-grant-not-yours"));
     }
     saves.extend(super::cards::match_family(node));
     Ok((statements, saves))
@@ -64,7 +63,7 @@ pub(crate) fn ask(node: &mut Node, request: KeysExposure) -> Outcome<Vec<Exposur
         }
     }
     if statements.is_empty() {
-        return Err(not_found("no right of this party over this elder's data was taken away here"));
+        return Err(not_found("error-grant-not-taken"));
     }
     now_known(statements)
 }

@@ -29,7 +29,7 @@ pub(crate) fn add<B: Body>(
     let row = node.catalogue.get(&document);
     let (space, name) = row
         .map(|row| (row.space, row.name.clone()))
-        .ok_or_else(|| super::not_found("this node has no such document"))?;
+        .ok_or_else(|| super::not_found("error-no-document"))?;
     add_to(node, space, &name, urgency, person, body)
 }
 
@@ -43,7 +43,6 @@ pub(crate) fn add_both<B: Body>(
     first: B,
     second: impl FnOnce(FactId) -> B,
 ) -> Result<BTreeSet<Save>, ApiError> {
-    let invalid = |error: FactError| super::invalid(error.to_string());
     let world = world(&node.replica, &node.store);
     let author = author(node, person)?;
     let text = name.to_string();
@@ -51,9 +50,9 @@ pub(crate) fn add_both<B: Body>(
     let facts = Facts::<B>::read(doc.document(), authors);
     let at = Timestamp(world.now.0);
     let first = Fact::new(at, &author, &facts, first);
-    let (id, _) = first.text().map_err(invalid)?;
+    let (id, _) = first.text()?;
     let second = Fact { after: vec![id], ..Fact::new(at, &author, &facts, second(id)) };
-    second.text().map_err(invalid)?;
+    second.text()?;
     let mut both = |urgency| {
         let what = Edit { space, name: &text, urgency, isolated: true, person };
         let world = crate::node::world(&node.replica, &node.store);
@@ -70,9 +69,9 @@ pub(crate) fn add_both<B: Body>(
 
 fn author(node: &Node, person: Option<&Acting>) -> Result<Author, ApiError> {
     let world = world(&node.replica, &node.store);
-    node.core.own_author(world, person).ok_or_else(|| {
-        ApiError::new(Code::Forbidden, "this node is not enrolled, or only carries for others")
-    })
+    node.core
+        .own_author(world, person)
+        .ok_or_else(|| ApiError::new(Code::Forbidden, "error-not-enrolled"))
 }
 
 /// Adds a fact to a document, which begins with it where there is none yet.
@@ -100,7 +99,7 @@ pub(crate) fn write<B: Body>(
     let row = node.catalogue.get(&document);
     let (space, name) = row
         .map(|row| (row.space, row.name.clone()))
-        .ok_or_else(|| super::not_found("this node has no such document"))?;
+        .ok_or_else(|| super::not_found("error-no-document"))?;
     Ok(make(node, space, &name, urgency, person, body)?.1.unwrap_or_default())
 }
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use linli_core::audit::What;
 use linli_core::blob::{BlobError, open, seal};
 use linli_core::engine::Acting;
+use linli_core::limits::FILE_BYTES_MAX;
 use linli_core::secret::Secret;
 use linli_model::attachment::{self, Attached, Attachment};
 use linli_model::author::PartyKind;
@@ -19,9 +20,9 @@ use linli_replica::blob::Blob;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{BlobId, DocTag, SpaceTag};
 use linli_replica::replica::{Input, Save};
-use linli_store::StoreError;
 use serde_json::Value;
 
+use super::refusals::unusable;
 use super::{Outcome, Work, facts, invalid, not_found, now_known, orders};
 use crate::api::blobs::{FileRow, OrderPhotoAdd, OrderPhotoList, OrderPhotoRemove, OrderPhotoSave};
 use crate::api::{ApiError, Code, Done, Method as _};
@@ -32,29 +33,15 @@ use crate::views;
 /// How files are sealed.
 const SUITE: u8 = 1;
 
-impl From<BlobError> for ApiError {
-    fn from(error: BlobError) -> Self {
-        let code = match &error {
-            BlobError::TooLarge | BlobError::Empty | BlobError::Changed => Code::Invalid,
-            BlobError::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => Code::Full,
-            BlobError::Io(_) => Code::Invalid,
-            BlobError::Damaged => Code::Internal,
-        };
-        let message = match std::error::Error::source(&error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        };
-        Self::new(code, message)
+/// Says why a file is not sealed or opened.
+fn unsealed(path: &Path, error: BlobError) -> ApiError {
+    match error {
+        BlobError::TooLarge => invalid("error-file-large").with("max", FILE_BYTES_MAX),
+        BlobError::Empty => invalid("error-file-empty"),
+        BlobError::Changed => invalid("error-file-changed"),
+        BlobError::Damaged => ApiError::new(Code::Internal, "error-file-damaged"),
+        BlobError::Io(error) => unusable(path, &error),
     }
-}
-
-fn stored(error: &StoreError) -> ApiError {
-    let code = if matches!(error, StoreError::Full) { Code::Full } else { Code::Internal };
-    ApiError::new(code, error.to_string())
-}
-
-fn cannot(path: &str, error: &std::io::Error) -> ApiError {
-    invalid(format!("{path} cannot be used: {error}"))
 }
 
 /// A file that is being sealed.
@@ -72,20 +59,20 @@ pub(super) fn add(node: &mut Node, request: OrderPhotoAdd) -> Result<Box<dyn Wor
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let document = orders::document(node, &request.order)?;
     let space = node.catalogue.get(&document).map(|row| row.space);
-    let space = space.ok_or_else(|| not_found("no such order"))?;
+    let space = space.ok_or_else(|| not_found("error-order-none"))?;
     let view = orders::read(node, document)?;
-    view.opened.ok_or_else(|| orders::not_yet("it is not opened"))?;
+    view.opened.ok_or_else(|| orders::not_yet("error-order-not-opened"))?;
     may_attach(node, &view)?;
     // Before it is opened: a pipe would be waited for.
-    let meta = std::fs::metadata(&request.path).map_err(|error| cannot(&request.path, &error))?;
+    let meta = std::fs::metadata(&request.path).map_err(|error| unusable(&request.path, &error))?;
     if !meta.is_file() {
-        return Err(invalid(format!("{} is no file", request.path)));
+        return Err(invalid("error-file-no-file").with("path", &request.path));
     }
-    let mut file = File::open(&request.path).map_err(|error| cannot(&request.path, &error))?;
-    let content_type = media_type(&mut file).map_err(|error| cannot(&request.path, &error))?;
+    let mut file = File::open(&request.path).map_err(|error| unusable(&request.path, &error))?;
+    let content_type = media_type(&mut file).map_err(|error| unusable(&request.path, &error))?;
     let title = request.title.or_else(|| name_of(&request.path));
     let key = Secret::draw(&mut node.rng);
-    let mut draft = node.blobs.draft().map_err(|error| stored(&error))?;
+    let mut draft = node.blobs.draft()?;
     let of = Attachment {
         content_type: content_type.to_owned(),
         size: meta.len(),
@@ -97,10 +84,10 @@ pub(super) fn add(node: &mut Node, request: OrderPhotoAdd) -> Result<Box<dyn Wor
         key: Some(Private::new(hex::encode(key.expose()))),
     };
     let (answer, sealed) = sync_channel(1);
-    let length = meta.len();
+    let (path, length) = (PathBuf::from(request.path), meta.len());
     beside(move || {
-        let sealed = seal(&key, file, length, &mut draft).map_err(ApiError::from);
-        let sealed = sealed.and_then(|()| draft.finish().map_err(|error| stored(&error)));
+        let sealed = seal(&key, file, length, &mut draft).map_err(|error| unsealed(&path, error));
+        let sealed = sealed.and_then(|()| Ok(draft.finish()?));
         // Whoever asked may have gone; the blob is removed at the next start.
         let _ = answer.send(sealed);
     })?;
@@ -118,10 +105,7 @@ fn may_attach(node: &Node, view: &OrderView) -> Result<(), ApiError> {
     });
     match may {
         true => Ok(()),
-        false => Err(ApiError::new(
-            Code::Forbidden,
-            "only the provider that holds the order, the household, its family and the centre put files beside it",
-        )),
+        false => Err(ApiError::new(Code::Forbidden, "error-photo-may-not")),
     }
 }
 
@@ -132,7 +116,7 @@ impl Adding {
         (id, size): (BlobId, u64),
     ) -> Result<(Value, BTreeSet<Save>), ApiError> {
         let view = orders::read(node, self.document)?;
-        let opened = view.opened.ok_or_else(|| orders::not_yet("it is not opened"))?;
+        let opened = view.opened.ok_or_else(|| orders::not_yet("error-order-not-opened"))?;
         let blob = Blob { id, space: self.space, document: self.document, size };
         let file = Attachment { blob: attachment::BlobId(id.0), sealed: size, ..self.file.clone() };
         let fact = OrderFact::Attached { opened, file };
@@ -149,11 +133,8 @@ impl Adding {
         }
         let refused = view.timeline.iter().find(|entry| entry.id == fact);
         let why = refused.and_then(|entry| entry.not_standing.as_ref());
-        let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        Err(ApiError::new(
-            Code::Forbidden,
-            format!("the file does not stand beside the order{why}"),
-        ))
+        let refused = ApiError::new(Code::Forbidden, "error-photo-not-standing");
+        Err(why.map_or(refused.clone(), |why| refused.because(why)))
     }
 }
 
@@ -184,11 +165,11 @@ impl Work for Adding {
 /// Works on a file beside the driver.
 fn beside(work: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {
     let thread = std::thread::Builder::new().name("file".to_owned()).spawn(work);
-    thread.map(drop).map_err(|error| ApiError::new(Code::Internal, error.to_string()))
+    thread.map(drop).map_err(ApiError::internal)
 }
 
 fn stopped() -> ApiError {
-    ApiError::new(Code::Internal, "the file was not worked through to its end")
+    ApiError::internal("the file was not worked through to its end")
 }
 
 fn row(node: &Node, of: &Attached) -> FileRow {
@@ -229,9 +210,9 @@ fn find<'a>(
     };
     let mut found: Vec<&Attached> = view.attached.iter().filter(fits).collect();
     found.sort_by_key(|of| !preferred(of));
-    let first = found.first().ok_or_else(|| not_found("no such file beside this order"))?;
+    let first = found.first().ok_or_else(|| not_found("error-photo-none"))?;
     if found.iter().any(|of| of.file.blob != first.file.blob) {
-        return Err(not_found("several files fit; give more of the id"));
+        return Err(not_found("error-photo-several"));
     }
     Ok(first)
 }
@@ -243,10 +224,7 @@ pub(super) fn remove(node: &mut Node, request: OrderPhotoRemove) -> Outcome<Done
     let of = find(&view, &request.file, |of| of.by.party.0 == node.core.party().0)?;
     let decides = view.arbiter.is_some_and(|arbiter| arbiter.node.0 == node.core.node().0);
     if of.by.party.0 != node.core.party().0 && !decides {
-        return Err(ApiError::new(
-            Code::Forbidden,
-            "a file is taken away by who attached it, or by the node that decides about the order",
-        ));
+        return Err(ApiError::new(Code::Forbidden, "error-photo-remover"));
     }
     let attached = of.fact;
     let fact = OrderFact::Detached { attached };
@@ -275,10 +253,10 @@ pub(super) fn save(
     let row = row(node, &of);
     let blob = blob.ok_or_else(|| {
         let (come, all) = (row.come, row.sealed);
-        ApiError::new(Code::Waits, format!("{come} of {all} bytes have come; try again later"))
+        ApiError::new(Code::Waits, "error-photo-coming").with("come", come).with("all", all)
     })?;
     let key = key(node, document, &of)?;
-    let sealed = node.blobs.bytes(&blob).map_err(|error| stored(&error))?;
+    let sealed = node.blobs.bytes(&blob)?;
     let path = PathBuf::from(&request.path);
     let (answer, opened) = sync_channel(1);
     beside(move || {
@@ -298,7 +276,7 @@ fn key(node: &mut Node, document: DocTag, of: &Attached) -> Result<Secret, ApiEr
     order::file(&facts, of)
         .and_then(|file| file.key.as_ref())
         .and_then(|text| hex::decode_to_slice(text.as_str(), &mut key).ok())
-        .ok_or_else(|| ApiError::new(Code::Internal, "the order holds no key of this file"))?;
+        .ok_or_else(|| ApiError::internal("the order holds no key of this file"))?;
     Ok(Secret::new(key))
 }
 
@@ -308,11 +286,10 @@ fn write_out(
     size: u64,
     path: &Path,
 ) -> Result<(), ApiError> {
-    let text = path.display().to_string();
-    let failed = |error: std::io::Error| cannot(&text, &error);
+    let failed = |error: std::io::Error| unusable(path, &error);
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    open(key, sealed, size, &mut file)?;
+    open(key, sealed, size, &mut file).map_err(|error| unsealed(path, error))?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist_noclobber(path).map_err(|error| failed(error.error))?;
     Ok(())

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::consents::{self, Consents};
 use super::{Outcome, elders, invalid, not_found, now_known, spaces};
 use crate::api::grants::{GrantRow, KeysGrant, KeysGrants, RemovalRow};
-use crate::api::{ApiError, Code, Detail, Done};
+use crate::api::{ApiError, Code, Done};
 use crate::node::{Node, now, world};
 
 pub(crate) fn grant(node: &mut Node, request: KeysGrant) -> Outcome<Done> {
@@ -24,14 +24,14 @@ pub(crate) fn grant(node: &mut Node, request: KeysGrant) -> Outcome<Done> {
     let right = match request.right.as_str() {
         "read" => Right::Read,
         "write" => Right::Write,
-        _ => return Err(invalid("a right is read or write")),
+        _ => return Err(invalid("error-right")),
     };
     let kind = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY]
         .into_iter()
         .find(|kind| *kind == request.scope)
-        .ok_or_else(|| invalid("a scope is care, health or emergency"))?;
-    let space = elders::space_of(node, elder, kind)
-        .ok_or_else(|| not_found("this node has nothing of this kind about this elder"))?;
+        .ok_or_else(|| invalid("error-scope"))?;
+    let space =
+        elders::space_of(node, elder, kind).ok_or_else(|| not_found("error-nothing-of-kind"))?;
     let basis = basis(node, elder, party, &request)?;
     let grant = Grant {
         consent: basis.consent.map(|id| id.to_string()),
@@ -46,7 +46,7 @@ pub(crate) fn grant(node: &mut Node, request: KeysGrant) -> Outcome<Done> {
             == (grant.right, &grant.purpose, &grant.consent, grant.ends, grant.history)
     };
     if held.is_some_and(|member| member.grants.iter().any(same)) {
-        return Err(ApiError::new(Code::Conflict, "this party has exactly this grant already"));
+        return Err(ApiError::new(Code::Conflict, "error-grant-same"));
     }
     let authored = node.core.grant(world, &mut node.rng, space, grant)?;
     let mut saves = BTreeSet::from([node.author(authored)]);
@@ -69,13 +69,12 @@ fn basis(
     request: &KeysGrant,
 ) -> Result<Basis, ApiError> {
     let known = node.replica.directory().party(&party);
-    let known = known.ok_or_else(|| not_found("this party is not enrolled"))?;
+    let known = known.ok_or_else(|| not_found("error-party-unknown"))?;
     if known.expelled {
-        return Err(ApiError::new(Code::Forbidden, "this party was expelled; it gets nothing"));
+        return Err(ApiError::new(Code::Forbidden, "error-party-expelled"));
     }
     let outside = known.kind != PartyKind::Centre && !is_of_elder(node, elder, party, known.kind);
-    let category: Category =
-        request.scope.parse().map_err(|_| invalid("a scope is care, health or emergency"))?;
+    let category: Category = request.scope.parse().map_err(|_| invalid("error-scope"))?;
     let consents = consents::of_elder(node, elder)?;
     let to = linli_model::author::PartyId(party.0);
     let at = ModelTime(now().0);
@@ -102,19 +101,13 @@ fn basis(
     let until = consented.and_then(|(_, standing)| standing.consent.ends).map(|ends| ends.0);
     let ends = match (request.ends_ms, until) {
         (Some(asked), Some(until)) if asked > until => {
-            return Err(invalid(
-                "the consent ends before that; grant to its end, or record another",
-            )
-            .with(Detail::new("error-consent-shorter", &[])));
+            return Err(invalid("error-consent-shorter"));
         }
         (asked, until) => asked.or(until),
     };
     match ends {
-        None if outside => {
-            Err(invalid("say until when: neither the grant nor its consent has an end")
-                .with(Detail::new("error-consent-endless", &[])))
-        }
-        Some(ends) if ends <= at.0 => Err(invalid("this end has passed already")),
+        None if outside => Err(invalid("error-consent-endless")),
+        Some(ends) if ends <= at.0 => Err(invalid("error-grant-past")),
         ends => Ok(Basis { consent: found, ends }),
     }
 }
@@ -141,17 +134,11 @@ fn is_of_elder(node: &mut Node, elder: Uuid, party: PartyId, kind: PartyKind) ->
 }
 
 fn needed(request: &KeysGrant) -> ApiError {
-    let message = format!(
-        "nobody outside household, family and centre reads without a consent; record one first: linli keys consent record {} --to {} --purpose {} --category {} …",
-        request.elder, request.party, request.purpose, request.scope
-    );
-    let arguments = [
-        ("elder", request.elder.clone()),
-        ("party", request.party.clone()),
-        ("purpose", request.purpose.clone()),
-        ("scope", request.scope.clone()),
-    ];
-    invalid(message).with(Detail::new("error-consent-needed", &arguments))
+    invalid("error-consent-needed")
+        .with_private("elder", &request.elder)
+        .with("party", &request.party)
+        .with("purpose", &request.purpose)
+        .with("scope", &request.scope)
 }
 
 /// Refuses a consent that does not carry the grant, with the reason.
@@ -163,24 +150,23 @@ fn check(
     category: Category,
     at: ModelTime,
 ) -> Result<(), ApiError> {
-    let (_, standing) = consents.get(&id).ok_or_else(|| not_found("no such consent"))?;
+    let (_, standing) = consents.get(&id).ok_or_else(|| not_found("error-consent-none"))?;
     let consent = &standing.consent;
-    let (key, message) = if consent.to != to {
-        ("error-consent-other-party", "this consent is to another party")
+    let key = if consent.to != to {
+        "error-consent-other-party"
     } else if consent.purpose != purpose {
-        ("error-consent-other-purpose", "this consent is for another purpose")
+        "error-consent-other-purpose"
     } else if !consent.categories.contains(&category) {
-        ("error-consent-other-kind", "this consent is about another kind of data")
+        "error-consent-other-kind"
     } else {
         match standing.state(at) {
             State::Standing => return Ok(()),
-            State::NotYet => ("error-consent-not-yet", "this consent begins later"),
-            State::Ended => ("error-consent-ended", "this consent has ended"),
-            State::Withdrawn => ("error-consent-withdrawn", "this consent was withdrawn"),
+            State::NotYet => "error-consent-not-yet",
+            State::Ended => "error-consent-ended",
+            State::Withdrawn => "error-consent-withdrawn",
         }
     };
-    let message = format!("{message}; record one that covers this grant first");
-    Err(invalid(message).with(Detail::new(key, &[])))
+    Err(invalid(key))
 }
 
 pub(crate) fn list(node: &mut Node, request: KeysGrants) -> Outcome<Vec<GrantRow>> {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Outcome, elders, invalid, not_found, spaces};
 use crate::api::hand_over::{HandOverAnswer, HandedRow, KeysHandOver};
 use crate::api::officers::RequestRow;
-use crate::api::{ApiError, Code, Detail};
+use crate::api::{ApiError, Code};
 use crate::node::{Node, now, world};
 use crate::requests;
 
@@ -50,14 +50,10 @@ pub(crate) fn begin(node: &mut Node, request: KeysHandOver) -> Outcome<HandOverA
         rows.push(HandedRow { scope, state: state.to_owned() });
     }
     if rows.iter().all(|row| row.state == "not_owner") {
-        let message = "what is kept about this elder belongs to somebody else, who hands it over; officers do so only once that party is expelled";
-        let detail = Detail::new("error-hand-over-not-owner", &[]);
-        return Err(ApiError::new(Code::Forbidden, message).with(detail));
+        return Err(ApiError::new(Code::Forbidden, "error-hand-over-not-owner"));
     }
     if from.len() > 1 {
-        let message = "what is kept about this elder has several owners; hand it over one scope after the other";
-        let detail = Detail::new("error-hand-over-owners", &[]);
-        return Err(ApiError::new(Code::Conflict, message).with(detail));
+        return Err(ApiError::new(Code::Conflict, "error-hand-over-owners"));
     }
     let Some(from) = from.into_iter().next() else {
         return Ok((HandOverAnswer { spaces: rows, request: None }, saves));
@@ -91,7 +87,7 @@ fn about(
     scope: Option<&str>,
 ) -> Result<Vec<(SpaceTag, String)>, ApiError> {
     if scope.is_some_and(|scope| !SCOPES.contains(&scope)) {
-        return Err(invalid("a scope is care, health or emergency"));
+        return Err(invalid("error-scope"));
     }
     let about: Vec<(SpaceTag, String)> = spaces::about(node, elder)?
         .into_iter()
@@ -99,7 +95,7 @@ fn about(
         .filter(|(_, kind)| scope.is_none_or(|scope| scope == kind))
         .collect();
     if about.is_empty() {
-        return Err(not_found("this node has nothing of this kind about this elder"));
+        return Err(not_found("error-nothing-of-kind"));
     }
     Ok(about)
 }
@@ -128,12 +124,9 @@ fn asked(node: &Node, request: &KeysHandOver) -> Result<HandOver, ApiError> {
         None => None,
     };
     match (request.to.as_str(), steward) {
-        ("community", None) => {
-            Err(invalid("say with steward who acts for the community: it has no device of its own")
-                .with(Detail::new("error-hand-over-steward", &[])))
-        }
+        ("community", None) => Err(invalid("error-hand-over-steward")),
         ("community", steward) => Ok(HandOver { to: Owner::Community, steward }),
-        (_, Some(_)) => Err(invalid("a party that owns needs no steward; it grants by itself")),
+        (_, Some(_)) => Err(invalid("error-hand-over-no-steward")),
         (text, None) => Ok(HandOver { to: Owner::Party(taker(node, text, true)?), steward: None }),
     }
 }
@@ -149,14 +142,10 @@ fn taker(node: &Node, text: &str, as_owner: bool) -> Result<PartyId, ApiError> {
         kind && !known.expelled
     });
     if !fits {
-        let message = "a household or a family owns what is kept about an elder, or the community with a centre or station as its steward; none that was expelled";
-        let detail = Detail::new("error-hand-over-taker", &[]);
-        return Err(ApiError::new(Code::Forbidden, message).with(detail));
+        return Err(ApiError::new(Code::Forbidden, "error-hand-over-taker"));
     }
     if directory.nodes_of(party, now()).next().is_none() {
-        let message = "this party has no device that could take the keys; let it join first";
-        let detail = Detail::new("error-hand-over-no-node", &[]);
-        return Err(ApiError::new(Code::Conflict, message).with(detail));
+        return Err(ApiError::new(Code::Conflict, "error-hand-over-no-node"));
     }
     Ok(party)
 }
@@ -167,7 +156,7 @@ fn kept(node: &Node, keep: Option<&str>) -> Result<Option<Grant>, ApiError> {
         Some("read") => Right::Read,
         Some("write") => Right::Write,
         Some("steward") => Right::Steward,
-        Some(_) => return Err(invalid("what is kept is read, write or steward")),
+        Some(_) => return Err(invalid("error-hand-over-kept")),
     };
     Ok(Some(spaces::grant(node.core.party(), right, "handed-over")))
 }
@@ -186,7 +175,7 @@ fn file(
     drafts: Vec<(SpaceTag, String, SpaceCertificate)>,
 ) -> Result<HandOverRequest, ApiError> {
     if drafts.len() > HAND_OVERS_MAX {
-        return Err(invalid("this elder has too many spaces for one request; name a scope"));
+        return Err(invalid("error-hand-over-spaces"));
     }
     let names = elders::names(node, &[elder].into()).remove(&elder).unwrap_or_default();
     let mut words = names.into_iter().collect::<Vec<_>>().join(", ");
@@ -207,16 +196,12 @@ pub(crate) fn submit(
 ) -> Result<(RequestRow, BTreeSet<Save>), ApiError> {
     let directory = node.replica.directory();
     if request.statement().community != directory.community() {
-        let message = "this request is another community's; take it to a node of that one";
-        let detail = Detail::new("request-other-community", &[]);
-        return Err(ApiError::new(Code::Invalid, message).with(detail));
+        return Err(ApiError::new(Code::Invalid, "error-request-other-community"));
     }
     let old = request.statement().officers != directory.officers().0;
     let ids: Vec<_> = request.acts().map(|(asked, act)| (asked.space, act.id())).collect();
     if ids.into_iter().all(|(space, id)| stands(node, space, id)) {
-        let message = "it was signed by enough officers before, and counts";
-        let detail = Detail::new("request-counts-already", &[]);
-        return Err(ApiError::new(Code::Conflict, message).with(detail));
+        return Err(ApiError::new(Code::Conflict, "error-request-counts-already"));
     }
     if old {
         return Err(RequestError::OldOfficers.into());
@@ -258,19 +243,12 @@ fn complete(node: &mut Node, request: &HandOverRequest) -> Result<BTreeSet<Save>
     }
     if overtaken {
         requests::keep_hand_over(node, request.id(), None)?;
-        let message = "the owner gave or took away rights while the file went round, which this would undo; begin again";
-        let detail = Detail::new("error-hand-over-overtaken", &[]);
-        return Err(ApiError::new(Code::Conflict, message).with(detail));
+        return Err(ApiError::new(Code::Conflict, "error-hand-over-overtaken"));
     }
     if failed > 0 {
         requests::keep_hand_over(node, request.id(), Some(request.clone()))?;
-        let message = format!(
-            "{failed} of {} spaces could not be handed over here: they have an owner again, or this node has no key of them",
-            acts.len()
-        );
-        let arguments = [("failed", failed.to_string()), ("all", acts.len().to_string())];
-        let detail = Detail::new("error-hand-over-failed", &arguments);
-        return Err(ApiError::new(Code::Conflict, message).with(detail));
+        let refused = ApiError::new(Code::Conflict, "error-hand-over-failed");
+        return Err(refused.with("failed", failed).with("all", acts.len()));
     }
     Ok(saves)
 }

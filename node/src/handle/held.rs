@@ -130,8 +130,8 @@ fn pick<'a>(held: &'a [Held], text: &str) -> Result<&'a Held, ApiError> {
     let mut fits = held.iter().filter(|held| !text.is_empty() && held.row.entry.starts_with(text));
     match (fits.next(), fits.next()) {
         (Some(held), None) => Ok(held),
-        (None, _) => Err(not_found("nothing that is held back here has this id")),
-        (Some(_), Some(_)) => Err(not_found("several entries fit; give more of the id")),
+        (None, _) => Err(not_found("error-held-none")),
+        (Some(_), Some(_)) => Err(not_found("error-held-several")),
     }
 }
 
@@ -150,8 +150,7 @@ pub(crate) fn show(node: &mut Node, request: HeldShow) -> Outcome<HeldEntry> {
     };
     let is_card = node.catalogue.get(&held.document).is_some_and(|row| card(&row.name));
     if is_card && !super::cards::is_shown(node, held.space) {
-        let message = "the emergency card is opened by `linli elder card`, on the record";
-        return Err(ApiError::new(Code::Forbidden, message));
+        return Err(ApiError::new(Code::Forbidden, "error-held-card"));
     }
     let world = world(&node.replica, &node.store);
     let writes = node.core.inspect(world, held.space, held.document, log, entry)?;
@@ -166,8 +165,7 @@ pub(crate) fn judge(node: &mut Node, request: HeldJudge) -> Outcome<Done> {
     for text in &request.entries {
         let held = pick(&all, text)?;
         if !held.row.may_judge {
-            let message = "only a steward or the owner admits and refuses what is held back";
-            return Err(ApiError::new(Code::Forbidden, message));
+            return Err(ApiError::new(Code::Forbidden, "error-held-judge"));
         }
         by_space.entry(held.space).or_default().insert(held.entry.entry);
     }

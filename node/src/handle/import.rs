@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use linli_core::engine::Acting;
-use linli_model::register::{self, Register, RegisterError, listed};
+use linli_model::limits::{CELL_CHARS_MAX, REGISTER_ROWS_MAX};
+use linli_model::register::{self, Register, RegisterError, RowError, listed};
 use linli_replica::replica::Save;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::refusals::unusable;
 use super::{Work, elders, invalid, json};
+use crate::api::ApiError;
 use crate::api::care::{ElderImport, ImportAnswer};
-use crate::api::{ApiError, Detail};
 use crate::node::Node;
 
 /// Rows taken in before the driver looks for other inputs.
@@ -32,25 +34,24 @@ struct Import {
 pub(super) fn begin(node: &mut Node, request: ElderImport) -> Result<Box<dyn Work>, ApiError> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let path = std::path::Path::new(&request.path);
-    let io = |error: std::io::Error| invalid(format!("{} cannot be read: {error}", request.path));
-    if std::fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
-        return Err(invalid(format!(
-            "a register has at most {FILE_BYTES_MAX} bytes: split the file"
-        )));
+    let io = |error: std::io::Error| unusable(&request.path, &error);
+    let bytes = std::fs::metadata(path).map_err(io)?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(invalid("error-register-too-large").with("bytes", bytes));
     }
     let bytes = std::fs::read(path).map_err(io)?;
     let register = register::read(&bytes).map_err(no_register)?;
     let source = path
         .file_stem()
         .and_then(|stem| stem.to_str())
-        .ok_or_else(|| invalid("the file's name must say which register it is"))?
+        .ok_or_else(|| invalid("error-register-name"))?
         .to_owned();
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let answer = ImportAnswer {
         rows: count(register.rows.len() + register.refused.len()),
         added: 0,
         known: 0,
-        refused: register.refused.iter().map(|row| (row.line, row.reason.to_string())).collect(),
+        refused: register.refused.iter().map(|row| (row.line, no_row(&row.reason))).collect(),
         encoding: format!("{:?}", register.encoding),
     };
     elders::refresh(node);
@@ -60,31 +61,44 @@ pub(super) fn begin(node: &mut Node, request: ElderImport) -> Result<Box<dyn Wor
 
 /// Says why a file is no register, so that an office can put it right.
 fn no_register(error: RegisterError) -> ApiError {
-    let detail = match &error {
+    match &error {
         RegisterError::TooLarge { bytes } => {
-            Detail::new("register-too-large", &[("bytes", bytes.to_string())])
+            invalid("error-register-too-large").with("bytes", bytes)
         }
-        RegisterError::Empty => Detail::new("register-empty", &[]),
-        RegisterError::NotText { found } => {
-            Detail::new("register-not-text", &[("found", (*found).to_owned())])
-        }
+        RegisterError::Empty => invalid("error-register-empty"),
+        RegisterError::NotText { found } => invalid("error-register-not-text").with("found", found),
         RegisterError::Broken { encoding, offset, line } => {
-            let place = [
-                ("encoding", encoding.to_string()),
-                ("offset", offset.to_string()),
-                ("line", line.to_string()),
-            ];
-            Detail::new("register-broken", &place)
+            let refused = invalid("error-register-broken").with("encoding", encoding);
+            refused.with("offset", offset).with("line", line)
         }
         RegisterError::MissingColumns { missing, found } => {
-            let columns = [("missing", listed(missing)), ("found", listed(found))];
-            Detail::new("register-missing-columns", &columns)
+            let refused = invalid("error-register-missing-columns");
+            refused.with("missing", listed(missing)).with("found", listed(found))
         }
         RegisterError::DoubleColumn { column } => {
-            Detail::new("register-double-column", &[("column", column.to_string())])
+            invalid("error-register-double-column").with("column", column)
         }
-    };
-    invalid(error.to_string()).with(detail)
+    }
+}
+
+/// Says why a row is left out.
+fn no_row(error: &RowError) -> ApiError {
+    match error {
+        RowError::Cells { found, expected } => {
+            invalid("error-row-cells").with("found", found).with("expected", expected)
+        }
+        RowError::CellTooLong { column, chars } => invalid("error-row-cell-long")
+            .with("column", column)
+            .with("chars", chars)
+            .with("max", CELL_CHARS_MAX),
+        RowError::NoRecord => invalid("error-row-no-record"),
+        RowError::NoName => invalid("error-row-no-name"),
+        RowError::SameRecord { first_line } => {
+            invalid("error-row-same-record").with("line", first_line)
+        }
+        RowError::TooMany => invalid("error-row-too-many").with("max", REGISTER_ROWS_MAX),
+        RowError::Unreadable => invalid("error-row-unreadable"),
+    }
 }
 
 /// The elder of a row: the same for the same register and number, so that a second import finds it.
@@ -130,7 +144,7 @@ impl Import {
                     self.saves.insert(node.author(authored));
                     self.answer.added += 1;
                 }
-                Err(error) => self.answer.refused.push((row.line, error.message)),
+                Err(error) => self.answer.refused.push((row.line, error)),
             }
         }
         None

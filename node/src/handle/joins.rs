@@ -116,7 +116,7 @@ pub(crate) fn list(node: &mut Node, _: JoinList) -> Outcome<JoinAnswer> {
 
 pub(crate) fn decide(node: &mut Node, request: JoinDecide) -> Outcome<Done> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let elder = |text: &str| text.parse::<Uuid>().map_err(|_| not_found("an elder's id is a UUID"));
+    let elder = |text: &str| text.parse::<Uuid>().map_err(|_| not_found("error-elder-id"));
     let (a, b) = (record(elder(&request.left)?), record(elder(&request.right)?));
     let space = match spaces::own(node, spaces::REGISTRY) {
         Some(space) => space,

@@ -63,7 +63,7 @@ pub(crate) fn set(node: &mut Node, request: AlertLadderSet) -> Outcome<Done> {
             .into_iter()
             .find(|kind| kind.word() == word)
             .map(LadderOf::Kind)
-            .ok_or_else(|| invalid("no such kind of alert, such as button, fall or smoke"))?,
+            .ok_or_else(|| invalid("error-alert-kind"))?,
     };
     let steps: Vec<Step> =
         request.steps.iter().map(|one| step(node, one)).collect::<Result<_, _>>()?;
@@ -71,10 +71,10 @@ pub(crate) fn set(node: &mut Node, request: AlertLadderSet) -> Outcome<Done> {
         None
     } else {
         let respond_ms = request.respond_s.saturating_mul(1_000);
-        Some(Ladder::new(steps, respond_ms).map_err(|error| invalid(error.to_string()))?)
+        Some(Ladder::new(steps, respond_ms)?)
     };
-    let space = elders::space_of(node, elder, spaces::CARE)
-        .ok_or_else(|| not_found("this node has no profile of this elder"))?;
+    let space =
+        elders::space_of(node, elder, spaces::CARE).ok_or_else(|| not_found("error-no-profile"))?;
     let write = |doc: &mut automerge::AutoCommit| match &ladder {
         Some(ladder) => plan::set(doc, of, ladder),
         None => plan::clear(doc, of),
@@ -88,7 +88,7 @@ pub(crate) fn set(node: &mut Node, request: AlertLadderSet) -> Outcome<Done> {
 fn step(node: &Node, step: &LadderStep) -> Result<Step, ApiError> {
     let who = || {
         let wanted = step.who.as_deref().filter(|who| !who.is_empty());
-        wanted.ok_or_else(|| invalid("say whom: party:NAME, contact:NUMBER or dial-out:NUMBER"))
+        wanted.ok_or_else(|| invalid("error-ladder-whom"))
     };
     let phone = || Ok::<_, ApiError>(Private::from(who()?));
     let does = match step.way.as_str() {
@@ -99,9 +99,7 @@ fn step(node: &Node, step: &LadderStep) -> Result<Step, ApiError> {
         "contact" => LadderAct::Contact { phone: phone()? },
         "dial-out" => LadderAct::DialOut { phone: phone()? },
         _ => {
-            return Err(invalid(
-                "no such step: desk, siren, neighbour, party:NAME, contact:NUMBER or dial-out:NUMBER",
-            ));
+            return Err(invalid("error-ladder-step"));
         }
     };
     Ok(Step { after_ms: step.after_s.saturating_mul(1_000), does })

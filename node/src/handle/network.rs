@@ -304,12 +304,11 @@ pub(crate) fn parties(node: &mut Node, _: PartyList) -> Outcome<Vec<PartyRow>> {
 
 pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
     let failed =
-        |error: String| ApiError::new(Code::Internal, format!("no backup was made: {error}"));
+        |error: String| ApiError::new(Code::Internal, "error-backup-failed").because(error);
     let key =
         linli_store::keyring::read(node.home.path()).map_err(|error| failed(error.to_string()))?;
     if FilePath::new(&request.to).exists() {
-        let message = "there is something at this path already; choose another";
-        return Err(ApiError::new(Code::Conflict, message));
+        return Err(ApiError::new(Code::Conflict, "error-path-taken"));
     }
     node.store
         .backup(FilePath::new(&request.to), Some(&key))

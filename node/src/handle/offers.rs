@@ -28,7 +28,7 @@ pub(crate) const READERS: [PartyKind; 5] = [
 pub(crate) fn sign(node: &mut Node, request: OfferSign) -> Outcome<OfferAnswer> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     if catalogue::service(&request.service).is_none() {
-        return Err(invalid("no such service; its code is needed, as the catalogue has it"));
+        return Err(invalid("error-offer-service"));
     }
     let provider = spaces::party(node, &request.provider)?;
     let space = match spaces::own(node, spaces::OFFERS) {

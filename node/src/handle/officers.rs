@@ -47,15 +47,13 @@ pub(crate) fn replace(node: &mut Node, request: OfficersReplace) -> Outcome<Requ
     let directory = node.replica.directory();
     let (previous, set) = directory.officers().clone();
     if node.requests.waiting().any(|r| r.under() == previous && is_change(r)) {
-        let message = "a change of the officers waits for signatures here already: of two, neither \
-                       would stand; finish it, or drop it if nobody has signed";
-        return Err(ApiError::new(Code::Conflict, message));
+        return Err(ApiError::new(Code::Conflict, "error-officers-waits"));
     }
     let (officers, gone) = successors(&set, &request)?;
     let kept = match request.stolen {
         false => None,
         true if gone.is_empty() => {
-            return Err(invalid("say with remove whose key was lost or stolen"));
+            return Err(invalid("error-officers-stolen"));
         }
         true => Some(kept(directory, &gone)?),
     };
@@ -76,18 +74,18 @@ fn successors(
         let mut fitting = set.officers.iter().filter(|o| officer_word(o).starts_with(&word));
         match (fitting.next(), fitting.next()) {
             (Some(officer), None) if !word.is_empty() => gone.insert(*officer),
-            (Some(_), _) => return Err(invalid("several officers' keys begin so: write more")),
+            (Some(_), _) => return Err(invalid("error-officers-several")),
             (None, _) => {
-                return Err(not_found("no officer has this key; see `linli keys officers`"));
+                return Err(not_found("error-officers-none"));
             }
         };
     }
     let mut all: BTreeSet<OfficerId> = set.officers.iter().copied().collect();
     all.retain(|officer| !gone.contains(officer));
     for word in &request.add {
-        let officer = read_officer(word).map_err(|error| invalid(error.to_string()))?;
+        let officer = read_officer(word).map_err(|_| invalid("error-officers-word"))?;
         if gone.contains(&officer) || !all.insert(officer) {
-            return Err(ApiError::new(Code::Conflict, "this key is an officer's already"));
+            return Err(ApiError::new(Code::Conflict, "error-officers-already"));
         }
     }
     let officers: Vec<OfficerId> = all.into_iter().collect();
@@ -100,12 +98,10 @@ fn successors(
     };
     let next = OfficerSet { officers, threshold };
     if next.officers.is_empty() || next.officers.len() > SIGNATURES_MAX || !next.is_sound() {
-        return Err(invalid(
-            "the threshold must be more than half of the officers and no more than all of them, of whom there are 1 to 64",
-        ));
+        return Err(invalid("error-officers-threshold"));
     }
     if next == *set {
-        return Err(invalid("this changes nothing: say whom to add, to remove, or the threshold"));
+        return Err(invalid("error-officers-same"));
     }
     Ok((next, gone))
 }
@@ -117,12 +113,8 @@ fn kept(
 ) -> Result<Vec<linli_replica::id::CertificateId>, ApiError> {
     let kept = directory.resting_on(gone);
     if kept.len() > KEPT_MAX {
-        let message = format!(
-            "{} certificates need the signatures of the keys to be struck out, and a change of \
-             officers can name {KEPT_MAX}: replace fewer keys at once",
-            kept.len()
-        );
-        return Err(ApiError::new(Code::Conflict, message));
+        let refused = ApiError::new(Code::Conflict, "error-officers-kept");
+        return Err(refused.with("count", kept.len()).with("max", KEPT_MAX));
     }
     Ok(kept)
 }
@@ -135,14 +127,13 @@ pub(crate) fn expel(node: &mut Node, request: Expel) -> Outcome<RequestRow> {
         Subject::Node(node) => directory.node(node).is_some_and(|node| node.expelled),
     };
     if out {
-        return Err(ApiError::new(Code::Conflict, "it is expelled already"));
+        return Err(ApiError::new(Code::Conflict, "error-expelled-already"));
     }
     let act = Act::Expel { under: directory.officers().0, subject };
     let asks = |asked: &Certificate| asked.body().act == act;
     if let Some(held) = node.requests.waiting().find(|request| request.acts().iter().any(asks)) {
-        let message =
-            format!("request {} asks for that already and waits for signatures", held.id());
-        return Err(ApiError::new(Code::Conflict, message));
+        let refused = ApiError::new(Code::Conflict, "error-expulsion-waits");
+        return Err(refused.with("request", held.id()));
     }
     let known = explain(directory, Some(&subject));
     let keys = requests::opened_keys(node, request.officer_passphrase.as_deref())?;
@@ -162,8 +153,8 @@ fn subject(directory: &Directory, text: &str) -> Result<Subject, ApiError> {
     let mut fitting = parties.chain(nodes);
     match (fitting.next(), fitting.next()) {
         (Some(subject), None) if !text.is_empty() => Ok(subject),
-        (Some(_), Some(_)) => Err(invalid("several parties or nodes fit: write more of the id")),
-        _ => Err(not_found("no party or node has this id or name; see `linli party list`")),
+        (Some(_), Some(_)) => Err(invalid("error-subject-several")),
+        _ => Err(not_found("error-subject-none")),
     }
 }
 
@@ -190,10 +181,9 @@ pub(crate) fn export(node: &mut Node, request: RequestExport) -> Outcome<Request
 
 pub(crate) fn import(node: &mut Node, request: RequestImport) -> Outcome<RequestRow> {
     if request.bytes.len() > 2 * REQUEST_BYTES_MAX {
-        return Err(invalid("this is too large for a request"));
+        return Err(invalid("error-request-large"));
     }
-    let bytes =
-        hex::decode(&request.bytes).map_err(|_| invalid("the bytes are not hexadecimal"))?;
+    let bytes = hex::decode(&request.bytes).map_err(|_| invalid("error-request-digits"))?;
     if HandOverRequest::is_one(&bytes) {
         return hand_over::submit(node, HandOverRequest::decode(&bytes)?);
     }

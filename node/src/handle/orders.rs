@@ -49,11 +49,9 @@ pub(super) fn begin(node: &mut Node, request: OrderNew, nonce: Uuid) -> Outcome<
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     let service = catalogue::service(&request.service)
         .or_else(|| catalogue::find(&request.service))
-        .ok_or_else(|| invalid("no such service in the catalogue"))?;
+        .ok_or_else(|| invalid("error-order-service"))?;
     let channel = serde_json::from_value::<Channel>(Value::String(request.channel.clone()))
-        .map_err(|_| {
-            invalid("a channel is phone, web, wechat, app, terminal, tv, front_desk or rule")
-        })?;
+        .map_err(|_| invalid("error-order-channel"))?;
     let elder = elders::find(node, &request.elder)?;
     let arbiter = arbiter(node)?;
     let asked = Request {
@@ -90,7 +88,7 @@ fn arbiter(node: &Node) -> Result<Arbiter, ApiError> {
     let author = node
         .core
         .own_author(own, None)
-        .ok_or_else(|| ApiError::new(Code::Forbidden, "this node is not enrolled"))?;
+        .ok_or_else(|| ApiError::new(Code::Forbidden, "error-not-enrolled"))?;
     if author.kind == Kind::Centre {
         return Ok(Arbiter::of(&author));
     }
@@ -192,7 +190,7 @@ fn offer_to(
         .catalogue
         .get(&document)
         .map(|row| row.space)
-        .ok_or_else(|| not_found("no such order"))?;
+        .ok_or_else(|| not_found("error-order-none"))?;
     let party = linli_replica::id::PartyId(to.0);
     let ends = Some(now().plus_ms(ACCESS_MS));
     let grant = Grant { ends, ..spaces::grant(party, Right::Write, "visit") };
@@ -260,15 +258,17 @@ pub(super) fn document(node: &mut Node, text: &str) -> Result<DocTag, ApiError> 
     let mut found = found.map(|(document, _)| *document);
     match (found.next(), found.next()) {
         (Some(document), None) => Ok(document),
-        (None, _) => Err(not_found("no such order here")),
-        (Some(_), Some(_)) => Err(not_found("several orders fit; give more of the id")),
+        (None, _) => Err(not_found("error-order-none")),
+        (Some(_), Some(_)) => Err(not_found("error-order-several")),
     }
 }
 
 pub(super) fn read(node: &mut Node, document: DocTag) -> Result<OrderView, ApiError> {
     let offers = views::offers(node);
     let (opened, name) = views::open(node, document)?;
-    let Name::Plain(DocumentName::Order(id)) = name else { return Err(not_found("no such order")) };
+    let Name::Plain(DocumentName::Order(id)) = name else {
+        return Err(not_found("error-order-none"));
+    };
     let (doc, authors) = opened.parts();
     Ok(order::view(id, doc.document(), authors, &offers))
 }
@@ -364,9 +364,8 @@ pub(crate) fn act(node: &mut Node, request: OrderAct) -> Outcome<OrderAnswer> {
     let document = document(node, &request.order)?;
     let view = read(node, document)?;
     if request.act == "offer" {
-        let opened = view.opened.ok_or_else(|| not_yet("it is not opened"))?;
-        let provider =
-            request.provider.as_deref().ok_or_else(|| invalid("say to which provider"))?;
+        let opened = view.opened.ok_or_else(|| not_yet("error-order-not-opened"))?;
+        let provider = request.provider.as_deref().ok_or_else(|| invalid("error-order-to-whom"))?;
         let to = PartyId(spaces::party(node, provider)?.0);
         let saves = offer_to(node, document, opened, to, None, person.as_ref())?;
         return answer(node, document, saves);
@@ -376,8 +375,8 @@ pub(crate) fn act(node: &mut Node, request: OrderAct) -> Outcome<OrderAnswer> {
     answer(node, document, saves)
 }
 
-pub(super) fn not_yet(message: &str) -> ApiError {
-    ApiError::new(Code::Conflict, message)
+pub(super) fn not_yet(key: &'static str) -> ApiError {
+    ApiError::new(Code::Conflict, key)
 }
 
 /// The fact that an act adds to an order as it stands.
@@ -388,41 +387,38 @@ fn fact(node: &Node, view: &OrderView, request: &OrderAct) -> Result<OrderFact, 
     let confirmed = || view.holder.as_ref().map(|holder| holder.confirmed);
     Ok(match request.act.as_str() {
         "accept" => OrderFact::Accepted {
-            offer: offer().ok_or_else(|| not_yet("it is not offered to this provider"))?,
+            offer: offer().ok_or_else(|| not_yet("error-order-not-offered"))?,
             price_fen: 0,
         },
         "decline" => OrderFact::Declined {
-            offer: offer().ok_or_else(|| not_yet("it is not offered to this provider"))?,
+            offer: offer().ok_or_else(|| not_yet("error-order-not-offered"))?,
             note,
         },
         "confirm" => OrderFact::Confirmed {
-            claim: view.next_claim().ok_or_else(|| not_yet("no provider has accepted it"))?,
+            claim: view.next_claim().ok_or_else(|| not_yet("error-order-not-accepted"))?,
         },
         "withdraw" => OrderFact::Withdrawn {
-            confirmed: confirmed().ok_or_else(|| not_yet("nobody holds it"))?,
+            confirmed: confirmed().ok_or_else(|| not_yet("error-order-not-held"))?,
             note,
         },
         "start" => OrderFact::Started {
-            confirmed: confirmed()
-                .ok_or_else(|| not_yet("it is not confirmed: do not set out before it is"))?,
+            confirmed: confirmed().ok_or_else(|| not_yet("error-order-not-confirmed"))?,
         },
         "done" => OrderFact::Done {
-            started: view.started.ok_or_else(|| not_yet("it has not begun"))?,
+            started: view.started.ok_or_else(|| not_yet("error-order-not-begun"))?,
             note,
         },
         "callback" => OrderFact::CalledBack {
-            done: view.done.ok_or_else(|| not_yet("it is not done"))?,
-            rating: request.rating.ok_or_else(|| invalid("give a rating from 1 to 5"))?,
+            done: view.done.ok_or_else(|| not_yet("error-order-not-done"))?,
+            rating: request.rating.ok_or_else(|| invalid("error-order-rating"))?,
             improvements: note,
         },
         "cancel" => OrderFact::Cancelled {
-            opened: view.opened.ok_or_else(|| not_yet("it is not opened"))?,
+            opened: view.opened.ok_or_else(|| not_yet("error-order-not-opened"))?,
             note,
         },
         _ => {
-            return Err(invalid(
-                "no such act: offer, accept, decline, confirm, withdraw, start, done, callback or cancel",
-            ));
+            return Err(invalid("error-order-act"));
         }
     })
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Outcome, invalid, now_known};
 use crate::api::network::{PersonAdd, PersonList, PersonRow};
 use crate::api::people::{PersonEnd, PersonPin, PersonReset};
-use crate::api::{Acting, ApiError, Code, Detail, Done};
+use crate::api::{Acting, ApiError, Code, Done};
 use crate::node::{Node, now, world};
 use crate::upkeep::NODE_TERM_MS;
 
@@ -23,12 +23,11 @@ const STEWARD: &str = "steward";
 pub(crate) fn add(node: &mut Node, request: PersonAdd) -> Outcome<PersonRow> {
     by_steward(node, request.acting.as_ref())?;
     let Ok(role) = serde_json::from_value::<Role>(Value::String(request.role.clone())) else {
-        let message = "no such role: elder, family, operator, carer, social_worker, grid_worker, volunteer, clinician, clerk, steward, official or evaluator";
-        return Err(invalid(message));
+        return Err(invalid("error-role"));
     };
     let author = node.core.own_author(world(&node.replica, &node.store), None);
     if author.is_some_and(|author| !role.fits(author.kind)) {
-        return Err(invalid("a party of this kind has nobody in this role: give another one"));
+        return Err(invalid("error-role-party"));
     }
     let details = PersonDetails {
         key: [0; 32],
@@ -67,9 +66,7 @@ pub(super) fn end(node: &mut Node, request: PersonEnd) -> Outcome<PersonRow> {
     let person = node.people.find(&request.person)?;
     let at = request.at_ms.map_or_else(now, Timestamp);
     if at >= person.ends {
-        let message = "this person ends earlier already: an end is moved earlier, never later";
-        let error = ApiError::new(Code::Conflict, message);
-        return Err(error.with(Detail::new("error-person-ends-earlier", &[])));
+        return Err(ApiError::new(Code::Conflict, "error-person-ends-earlier"));
     }
     let save = publish_end(node, &person.key, at, Vec::new());
     Ok((node.people.row(&person.key)?, [save].into()))
@@ -77,7 +74,7 @@ pub(super) fn end(node: &mut Node, request: PersonEnd) -> Outcome<PersonRow> {
 
 pub(super) fn pin(node: &mut Node, request: PersonPin) -> Outcome<Done> {
     if request.acting.seat.is_some() {
-        return Err(invalid("a PIN is changed with the present PIN"));
+        return Err(invalid("error-pin-present"));
     }
     node.people.acting(&node.pepper, Some(&request.acting))?;
     let (rng, pepper) = (&mut node.rng, &node.pepper);
@@ -121,7 +118,5 @@ fn by_steward(node: &mut Node, acting: Option<&Acting>) -> Result<(), ApiError> 
     if is_steward || !node.people.has_role(STEWARD) {
         return Ok(());
     }
-    let message = "this party's people are enrolled and ended by its steward: name one with --as";
-    Err(ApiError::new(Code::Forbidden, message)
-        .with(Detail::new("error-person-steward-needed", &[])))
+    Err(ApiError::new(Code::Forbidden, "error-person-steward-needed"))
 }

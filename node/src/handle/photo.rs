@@ -14,6 +14,7 @@ use linli_replica::id::SpaceTag;
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 
+use super::refusals::unusable;
 use super::{Work, elders, invalid, spaces};
 use crate::api::ApiError;
 use crate::api::care::{PhotoAdd, PhotoAnswer};
@@ -26,6 +27,7 @@ const PART_BYTES: usize = 192 << 10;
 struct Photo {
     space: SpaceTag,
     name: String,
+    path: String,
     file: std::fs::File,
     part: u64,
     answer: PhotoAnswer,
@@ -34,15 +36,15 @@ struct Photo {
 
 pub(super) fn begin(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>, ApiError> {
     let elder = elders::find(node, &request.elder)?;
-    let io = |error: std::io::Error| invalid(format!("{} cannot be read: {error}", request.path));
+    let io = |error: std::io::Error| unusable(&request.path, &error);
     // Before it is opened: a pipe would be waited for.
     let meta = std::fs::metadata(&request.path).map_err(io)?;
     if !meta.is_file() {
-        return Err(invalid(format!("{} is no file", request.path)));
+        return Err(invalid("error-file-no-file").with("path", &request.path));
     }
     let bytes = meta.len();
     if bytes > FILE_BYTES_MAX {
-        return Err(invalid(format!("a file has at most {FILE_BYTES_MAX} bytes")));
+        return Err(invalid("error-file-large").with("max", FILE_BYTES_MAX));
     }
     let file = std::fs::File::open(&request.path).map_err(io)?;
     let mut hasher = blake3::Hasher::new();
@@ -59,7 +61,15 @@ pub(super) fn begin(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>,
     let file = std::fs::File::open(&request.path).map_err(io)?;
     let name = Name::Photo(elder, hash.clone()).to_string();
     let answer = PhotoAnswer { hash, bytes };
-    Ok(Box::new(Photo { space, name, file, part: 0, answer, saves: BTreeSet::new() }))
+    Ok(Box::new(Photo {
+        space,
+        name,
+        path: request.path,
+        file,
+        part: 0,
+        answer,
+        saves: BTreeSet::new(),
+    }))
 }
 
 impl Photo {
@@ -70,7 +80,7 @@ impl Photo {
         std::io::Read::by_ref(&mut self.file)
             .take(limit)
             .read_to_end(&mut part)
-            .map_err(|error| invalid(format!("the file cannot be read: {error}")))?;
+            .map_err(|error| unusable(&self.path, &error))?;
         if part.is_empty() {
             return Ok(false);
         }

@@ -20,18 +20,14 @@ use crate::catalogue::Name;
 use crate::node::{Node, world};
 
 pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer> {
-    let measure = Measure::of_loinc(&request.code)
-        .ok_or_else(|| invalid("this LOINC code is not known here: update this node"))?;
+    let measure = Measure::of_loinc(&request.code).ok_or_else(|| invalid("error-reading-code"))?;
     if measure.coding().ucum != request.unit {
-        return Err(invalid(format!(
-            "the unit must be {}: convert the value first",
-            measure.coding().ucum
-        )));
+        return Err(invalid("error-reading-unit").with("unit", measure.coding().ucum));
     }
-    let value = request.value.parse().map_err(|_| invalid("the value must be a decimal number"))?;
+    let value = request.value.parse().map_err(|_| invalid("error-reading-value"))?;
     let reading =
         Reading { at: Timestamp(request.time_ms), measure, device: request.device, value };
-    let month = reading.month().map_err(|error| invalid(error.to_string()))?;
+    let month = reading.month()?;
     let elder = elders::find(node, &request.elder)?;
     let space = space(node, elder)?;
     let name = DocumentName::Readings(month);

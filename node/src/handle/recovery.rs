@@ -31,30 +31,41 @@ const TAG_DIGITS_MIN: usize = 8;
 
 impl From<RecoveryError> for ApiError {
     fn from(error: RecoveryError) -> Self {
-        let code = match &error {
-            RecoveryError::Malformed | RecoveryError::Version(_) => Code::Invalid,
-            RecoveryError::Missing { .. } => Code::Waits,
-            RecoveryError::NothingHeld => Code::NotFound,
-            RecoveryError::Stale | RecoveryError::OtherOfficers | RecoveryError::OtherNode => {
-                Code::Conflict
-            }
-            RecoveryError::BadSignature
-            | RecoveryError::Requester(_)
-            | RecoveryError::NoOfficer
-            | RecoveryError::Sealed(_)
-            | RecoveryError::WrongShare(_)
-            | RecoveryError::BadSplit
-            | RecoveryError::OtherKey => Code::Forbidden,
-            RecoveryError::Unsplittable => Code::Internal,
+        let (code, key) = match &error {
+            RecoveryError::Malformed => (Code::Invalid, "error-recovery-malformed"),
+            RecoveryError::Version(_) => (Code::Invalid, "error-recovery-version"),
+            RecoveryError::Missing { .. } => (Code::Waits, "error-recovery-missing"),
+            RecoveryError::NothingHeld => (Code::NotFound, "error-recovery-nothing"),
+            RecoveryError::Stale => (Code::Conflict, "error-recovery-stale"),
+            RecoveryError::OtherOfficers => (Code::Conflict, "error-recovery-old-officers"),
+            RecoveryError::OtherNode => (Code::Conflict, "error-recovery-other-node"),
+            RecoveryError::BadSignature => (Code::Forbidden, "error-recovery-signature"),
+            RecoveryError::Requester(_) => (Code::Forbidden, "error-recovery-requester"),
+            RecoveryError::NoOfficer => (Code::Forbidden, "error-recovery-no-officer"),
+            RecoveryError::Sealed(_) => (Code::Forbidden, "error-recovery-share-shut"),
+            RecoveryError::WrongShare(_) => (Code::Forbidden, "error-recovery-share-wrong"),
+            RecoveryError::BadSplit => (Code::Forbidden, "error-recovery-split"),
+            RecoveryError::OtherKey => (Code::Forbidden, "error-recovery-other-key"),
+            RecoveryError::Unsplittable => return Self::internal(error),
         };
-        Self::new(code, error.to_string())
+        let refused = Self::new(code, key);
+        match error {
+            RecoveryError::Missing { had, needed } => {
+                let more = needed.saturating_sub(had);
+                refused.with("had", had).with("needed", needed).with("more", more)
+            }
+            RecoveryError::Sealed(officer) | RecoveryError::WrongShare(officer) => {
+                refused.with("officer", officer_word(&officer))
+            }
+            _ => refused.because(error),
+        }
     }
 }
 
 pub(crate) fn begin(node: &mut Node, request: RecoveryBegin) -> Outcome<RecoveryFile> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
     if request.reason.trim().is_empty() {
-        return Err(invalid("say for what reason: the officers and the owner see it"));
+        return Err(invalid("error-recovery-reason"));
     }
     let (space, known) = find(node, &request.space, &request.scope)?;
     let person = person.map(|acting| {
@@ -91,8 +102,7 @@ fn ask_for(node: &mut Node, space: SpaceTag) -> ApiError {
         return RecoveryError::NothingHeld.into();
     }
     node.feed(Input::Want(space));
-    let message = "nothing of this space is held here; carriers are asked for it: begin again when they have sent it";
-    ApiError::new(Code::Waits, message)
+    ApiError::new(Code::Waits, "error-recovery-asked")
 }
 
 /// Finds a space by its elder, its tag, or the beginning of the tag; says whose it is, where known.
@@ -114,9 +124,9 @@ fn find(node: &mut Node, text: &str, scope: &str) -> Result<(SpaceTag, Option<St
     let kind = [spaces::CARE, spaces::HEALTH, spaces::EMERGENCY]
         .into_iter()
         .find(|kind| *kind == scope)
-        .ok_or_else(|| invalid("a scope is care, health or emergency"))?;
-    let space = elders::space_of(node, elder, kind)
-        .ok_or_else(|| not_found("this node has nothing of this kind about this elder"))?;
+        .ok_or_else(|| invalid("error-scope"))?;
+    let space =
+        elders::space_of(node, elder, kind).ok_or_else(|| not_found("error-nothing-of-kind"))?;
     let about = about(node, space);
     Ok((space, about))
 }
@@ -248,7 +258,7 @@ pub(crate) fn forget_rehearsals(node: &Node, erase: &Erase) -> Result<Vec<Record
 }
 
 fn internal(error: StoreError) -> ApiError {
-    ApiError::new(Code::Internal, error.to_string())
+    ApiError::internal(error)
 }
 
 fn row(

@@ -51,7 +51,7 @@ pub(crate) fn rotate(node: &mut Node, request: KeysRotate) -> Outcome<RotateAnsw
     let after = match &request.after {
         None => Bound::Unbounded,
         Some(tag) => {
-            Bound::Excluded(tag.parse::<SpaceTag>().map_err(|_| invalid("`after` is no space"))?)
+            Bound::Excluded(tag.parse::<SpaceTag>().map_err(|_| invalid("error-after-space"))?)
         }
     };
     let mut all: BTreeSet<SpaceTag> = match &request.elder {

@@ -8,10 +8,10 @@ use crate::seat::since_boot;
 
 pub(super) fn take(node: &mut Node, request: SeatTake) -> Outcome<SeatAnswer> {
     if request.acting.seat.is_some() {
-        return Err(invalid("a seat is taken with a PIN"));
+        return Err(invalid("error-seat-pin"));
     }
     let acting = node.people.acting(&node.pepper, Some(&request.acting))?;
-    let acting = acting.ok_or_else(|| invalid("say who takes the seat"))?;
+    let acting = acting.ok_or_else(|| invalid("error-seat-who"))?;
     let of = acting.certificate.person();
     let (person, name) = (hex::encode(*of.key), of.name.clone());
     let seat = node.people.seats.take(&mut node.rng, since_boot(), acting, request.own);

@@ -50,7 +50,7 @@ pub(crate) fn own_kind(node: &Node) -> Result<PartyKind, ApiError> {
     let party = node.replica.directory().party(&node.core.party());
     party
         .map(|party| party.kind)
-        .ok_or_else(|| ApiError::new(Code::Forbidden, "this node's party is not enrolled"))
+        .ok_or_else(|| ApiError::new(Code::Forbidden, "error-not-enrolled"))
 }
 
 /// Grants every other party of these kinds a right.
@@ -93,8 +93,8 @@ pub(crate) fn party(node: &Node, text: &str) -> Result<PartyId, ApiError> {
     });
     match (found.next(), found.next()) {
         (Some((id, _)), None) => Ok(*id),
-        (None, _) => Err(super::not_found("no party has this id or name; see `linli party list`")),
-        (Some(_), Some(_)) => Err(super::not_found("several parties fit; give more of the id")),
+        (None, _) => Err(super::not_found("error-party-none")),
+        (Some(_), Some(_)) => Err(super::not_found("error-party-several")),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::api::tablets::{
 use crate::api::{ApiError, Code, Done};
 use crate::catalogue::Name;
 use crate::node::{Node, now};
-use crate::tablets::{PairError, Tablets};
+use crate::tablets::{LABEL_MAX, PairError, TABLETS_MAX, Tablets};
 
 /// A press within this time after one of the same kind joins that, unless somebody has it already.
 const JOINS_MS: u64 = 60_000;
@@ -62,30 +62,32 @@ pub(crate) fn remove(node: &mut Node, request: TabletRemove) -> Outcome<Done> {
 }
 
 fn paired(node: &Node) -> Result<Arc<Tablets>, ApiError> {
-    node.tablets.clone().ok_or_else(|| {
-        invalid("this node serves no tablets: write its address in the flat into linli.toml, such as [tablets] listen = \"192.168.1.5:8080\", and start it again")
-    })
+    node.tablets.clone().ok_or_else(|| invalid("error-tablet-no-page"))
 }
 
 fn refused(error: PairError) -> ApiError {
-    let code = match error {
-        PairError::Label | PairError::Home(_) | PairError::NoRandomness => Code::Invalid,
-        PairError::TooMany | PairError::Unreadable => Code::Conflict,
-        PairError::Unknown => Code::NotFound,
-    };
-    ApiError::new(code, error.to_string())
+    match error {
+        PairError::Label => invalid("error-tablet-label").with("max", LABEL_MAX),
+        PairError::Home(error) => invalid("error-tablet-list").because(error),
+        PairError::NoRandomness => invalid("error-no-randomness"),
+        PairError::TooMany => {
+            ApiError::new(Code::Conflict, "error-tablet-many").with("max", TABLETS_MAX)
+        }
+        PairError::Unreadable => ApiError::new(Code::Conflict, "error-tablet-list"),
+        PairError::Unknown => not_found("error-tablet-none"),
+    }
 }
 
 fn household(node: &Node) -> Result<(), ApiError> {
     match spaces::own_kind(node)? == PartyKind::Household {
         true => Ok(()),
-        false => Err(ApiError::new(Code::Forbidden, "tablets belong to a household's hub")),
+        false => Err(ApiError::new(Code::Forbidden, "error-tablet-household")),
     }
 }
 
 pub(crate) fn press(node: &mut Node, request: TabletPress) -> Outcome<PressAnswer> {
     if request.elder.is_none() && request.kind != PressKind::Help {
-        return Err(invalid("say for whom: the elder's id"));
+        return Err(invalid("error-press-elder"));
     }
     let listed: Vec<Uuid> = at_home(node)?.into_iter().map(|(elder, _)| elder).collect();
     let one = request.elder.as_ref().and_then(|id| first(node, &listed, id));
@@ -96,7 +98,7 @@ pub(crate) fn press(node: &mut Node, request: TabletPress) -> Outcome<PressAnswe
         None => Vec::new(),
     };
     if elders.is_empty() {
-        return Err(not_found("no such elder in this home"));
+        return Err(not_found("error-press-none"));
     }
     // Help does not wait until all that ever was is read.
     let open = match request.kind {
@@ -196,7 +198,7 @@ pub(crate) fn cancel(node: &mut Node, request: TabletCancel) -> Outcome<Done> {
         .filter(|found| ids.contains(&found.request) && found.stage != HomeStage::Cancelled)
         .collect();
     if meant.iter().any(|found| !found.may_cancel) {
-        return Err(ApiError::new(Code::Conflict, "it is too late to take this back"));
+        return Err(ApiError::new(Code::Conflict, "error-press-late"));
     }
     for found in meant {
         let new = match found.kind {

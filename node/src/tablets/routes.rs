@@ -189,15 +189,13 @@ fn cookie(token: &str) -> String {
 impl<H> Shared<H> {
     /// Refuses whoever is no paired tablet, or asks too often.
     fn admit(&self, headers: &HeaderMap, counted: Counted) -> Result<(), Refusal> {
-        let (status, message) = match self.tablets.admits(token(headers), counted, now().0) {
+        let (status, key) = match self.tablets.admits(token(headers), counted, now().0) {
             Admission::Tablet => return Ok(()),
-            Admission::Stranger => (StatusCode::UNAUTHORIZED, "this tablet is not paired"),
-            Admission::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too often: wait a minute"),
-            Admission::Unknown => {
-                (StatusCode::SERVICE_UNAVAILABLE, "the list of tablets cannot be read")
-            }
+            Admission::Stranger => (StatusCode::UNAUTHORIZED, "error-tablet-stranger"),
+            Admission::TooMany => (StatusCode::TOO_MANY_REQUESTS, "error-tablet-often"),
+            Admission::Unknown => (StatusCode::SERVICE_UNAVAILABLE, "error-tablet-list"),
         };
-        Err(Refusal { status, error: ApiError::new(Code::Unauthorized, message) })
+        Err(Refusal { status, error: ApiError::new(Code::Unauthorized, key) })
     }
 
     /// What tablets show, as of a second ago at most and of everything that was pressed.
@@ -227,13 +225,13 @@ impl<H> Shared<H> {
     }
 }
 
-fn bad(message: &str) -> Refusal {
-    ApiError::new(Code::BadRequest, message).into()
+fn bad(key: &'static str) -> Refusal {
+    ApiError::new(Code::BadRequest, key).into()
 }
 
 /// Asks the node.
 async fn ask<H: Handler, M: Method>(shared: &Shared<H>, method: &M) -> Result<Value, Refusal> {
-    let body = serde_json::to_value(method).map_err(|_| bad("the request cannot be written"))?;
+    let body = serde_json::to_value(method).map_err(|_| bad("error-request-type"))?;
     shared.handler.call(M::NAME.to_owned(), body).await.map_err(Refusal::from)
 }
 
@@ -290,8 +288,8 @@ async fn body(request: Request) -> Result<Bytes, Refusal> {
     let refused = |status, message| Refusal { status, ..bad(message) };
     match tokio::time::timeout(REQUEST_TIMEOUT, Bytes::from_request(request, &())).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(rejection)) => Err(refused(rejection.status(), "the body cannot be read")),
-        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+        Ok(Err(rejection)) => Err(refused(rejection.status(), "error-body-broken")),
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "error-body-late")),
     }
 }
 
@@ -302,9 +300,9 @@ fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
 /// Reads JSON that says it is JSON: a form of another site cannot say so.
 async fn read<T: serde::de::DeserializeOwned>(request: Request) -> Result<T, Refusal> {
     if !is_of_type(request.headers(), "application/json") {
-        return Err(bad("send JSON"));
+        return Err(bad("error-body-type"));
     }
-    serde_json::from_slice(&body(request).await?).map_err(|_| bad("the request cannot be read"))
+    serde_json::from_slice(&body(request).await?).map_err(|_| bad("error-request-type"))
 }
 
 /// A press. A form, which a browser without JavaScript sends, asks for help for everybody of this home.
@@ -323,7 +321,7 @@ async fn press<H: Handler>(State(shared): On<H>, request: Request) -> Result<Res
 async fn form<H: Handler>(shared: &Shared<H>, admitted: Result<(), Refusal>) -> Response {
     let pressed = async {
         admitted?;
-        let drawn = super::random().map_err(|error| bad(&error.to_string()))?;
+        let drawn = super::random().map_err(|_| bad("error-no-randomness"))?;
         let press = uuid::Builder::from_random_bytes(drawn).into_uuid();
         shared.act(&TabletPress { press, kind: PressKind::Help, elder: None }).await
     };
@@ -353,7 +351,7 @@ async fn pair<H: Handler>(State(shared): On<H>, request: Request) -> Result<Resp
         Ok(None) => Ok(see("/pair#wrong")),
         Err(error) => {
             tracing::error!(%error, "a tablet could not be paired");
-            Err(ApiError::new(Code::Internal, "the tablet could not be paired").into())
+            Err(ApiError::new(Code::Internal, "error-tablet-unpaired").into())
         }
     }
 }

@@ -9,6 +9,7 @@ mod docs;
 mod findings;
 mod manifests;
 mod planted;
+mod refusals;
 mod sources;
 mod tree;
 

@@ -51,7 +51,7 @@ impl Sign {
             RequestState::Counts => {
                 context.text.say("request-signed-enough", &[("file", file.as_str().into())])
             }
-            RequestState::Outdated => context.text.say("request-old-officers", &[]),
+            RequestState::Outdated => context.text.say("error-request-old-officers", &[]),
             RequestState::Waits => {
                 let arguments = [
                     ("file", file.as_str().into()),

@@ -45,7 +45,7 @@ pub(crate) fn settle(context: &Context, row: &RequestRow) -> anyhow::Result<Exit
     context.show(row, || {
         let said = match row.state {
             RequestState::Counts => context.text.say("request-counts", &[]),
-            RequestState::Outdated => context.text.say("request-old-officers", &[]),
+            RequestState::Outdated => context.text.say("error-request-old-officers", &[]),
             RequestState::Waits => {
                 context.text.say("request-waits", &[("id", crate::verb::short(&row.id).into())])
             }

@@ -30,11 +30,9 @@ const TELL_SHARE: u64 = 30;
 pub(crate) fn set(node: &mut Node, request: PositionSet) -> Outcome<Done> {
     let elder = elders::find(node, &request.elder)?;
     if !answers_for(node, elder) {
-        let message = "where an elder is stays with the household: say it to the household's node";
-        return Err(ApiError::new(Code::Forbidden, message));
+        return Err(ApiError::new(Code::Forbidden, "error-position-household"));
     }
-    let message = "latitude and longitude must be decimal degrees by WGS 84, such as 30.274152";
-    let degrees = |text: &str| text.parse().map_err(|_| invalid(message));
+    let degrees = |text: &str| text.parse().map_err(|_| invalid("error-position-degrees"));
     let position = Position {
         at: Timestamp(request.time_ms),
         latitude: degrees(&request.latitude)?,
@@ -42,10 +40,10 @@ pub(crate) fn set(node: &mut Node, request: PositionSet) -> Outcome<Done> {
         accuracy_m: request.accuracy_m,
     };
     if !position.is_on_earth() {
-        return Err(invalid(message));
+        return Err(invalid("error-position-degrees"));
     }
     if position.at.0 > now().0.saturating_add(AHEAD_MS) {
-        return Err(invalid("this was measured in the future: set the device's clock"));
+        return Err(invalid("error-position-future"));
     }
     let known = node.cards.positions.get(&elder);
     if known.is_none_or(|known| known.at < position.at) {

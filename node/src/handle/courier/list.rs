@@ -10,13 +10,15 @@ use linli_replica::replica::Save;
 use serde_json::Value;
 
 use super::stick::{Incoming, Piece};
-use super::{Done, refusal, unreadable};
+use super::{Done, refusal};
 use crate::api::ApiError;
 use crate::api::courier::{CourierList, CourierListed, FileEnd};
+use crate::handle::refusals::unusable;
 use crate::handle::{Work, json};
 use crate::node::Node;
 
 struct List {
+    path: PathBuf,
     file: Incoming,
     opener: Option<Opener>,
     /// None where the file is sealed to another node: then parts are only counted.
@@ -28,10 +30,10 @@ struct List {
 
 pub(in crate::handle) fn begin(request: CourierList) -> Result<Box<dyn Work>, ApiError> {
     let path = PathBuf::from(request.file);
-    let file = Incoming::open(&path).map_err(|error| unreadable(&error))?;
-    let bytes = std::fs::metadata(&path).map_err(|error| unreadable(&error))?.len();
+    let file = Incoming::open(&path).map_err(|error| unusable(&path, &error))?;
+    let bytes = std::fs::metadata(&path).map_err(|error| unusable(&path, &error))?.len();
     let answer = CourierListed { bytes, ..CourierListed::default() };
-    Ok(Box::new(List { file, opener: None, reader: None, head: None, waits: false, answer }))
+    Ok(Box::new(List { path, file, opener: None, reader: None, head: None, waits: false, answer }))
 }
 
 impl Work for List {
@@ -49,7 +51,7 @@ impl List {
     fn some(&mut self, node: &Node) -> Done {
         match self.file.next() {
             None => self.waits = true,
-            Some(Piece::Unreadable(error)) => return Err(unreadable(&error)),
+            Some(Piece::Unreadable(error)) => return Err(unusable(&self.path, &error)),
             Some(Piece::Preamble(preamble)) => {
                 self.answer.sealed = preamble.encapped.is_some();
                 self.reader = Some(Reader::new(&preamble));

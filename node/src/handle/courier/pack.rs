@@ -1,7 +1,7 @@
 //! Packing a file, a few frames at a time.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use linli_core::audit::{AuditRecord, What};
 use linli_core::courier::Sealer;
@@ -15,7 +15,8 @@ use super::choice::{For, packer};
 use super::stick::{Outgoing, Unwritten};
 use super::{Done, receiver};
 use crate::api::courier::{CourierPack, CourierPacked};
-use crate::api::{ApiError, Code, Detail};
+use crate::api::{ApiError, Code};
+use crate::handle::refusals::{taken, unusable};
 use crate::handle::{Work, invalid, json};
 use crate::node::{Node, now};
 
@@ -23,6 +24,7 @@ use crate::node::{Node, now};
 const FRAMES_AT_ONCE: usize = 4;
 
 struct Pack {
+    path: PathBuf,
     packer: Packer,
     /// None once its last part was made.
     writer: Option<Writer>,
@@ -69,7 +71,8 @@ pub(in crate::handle) fn begin(
     if packer.is_empty() {
         return Ok(Box::new(Nothing(answer)));
     }
-    let out = Outgoing::create(Path::new(&request.file)).map_err(unwritten)?;
+    let path = PathBuf::from(request.file);
+    let out = Outgoing::create(&path).map_err(|why| unwritten(&path, why))?;
     let acted = node.record_of(What::Packed);
     let record = AuditRecord { node: peer, ..acted };
     let sealer = peer.map(|peer| sealer(node, &peer)).transpose()?;
@@ -86,7 +89,8 @@ pub(in crate::handle) fn begin(
     let (writer, first) = Writer::begin(&preamble, &head, node.core.signing_key());
     let (writer, waiting, finished) = (Some(writer), None, false);
     let waits = false;
-    let mut pack = Pack { packer, writer, sealer, out, waiting, finished, waits, record, answer };
+    let mut pack =
+        Pack { path, packer, writer, sealer, out, waiting, finished, waits, record, answer };
     let first = pack.sealed(&first)?;
     pack.write([preamble.encode().to_vec(), first].concat())?;
     Ok(Box::new(pack))
@@ -94,22 +98,16 @@ pub(in crate::handle) fn begin(
 
 fn sealer(node: &mut Node, peer: &NodeId) -> Result<Sealer, ApiError> {
     let key = node.replica.directory().node(peer).map(|member| member.seal_key);
-    Sealer::new(&mut node.rng, &key.unwrap_or_default()).map_err(|error| invalid(error.to_string()))
+    Sealer::new(&mut node.rng, &key.unwrap_or_default())
+        .map_err(|error| invalid("error-courier-key").because(error))
 }
 
-fn unwritten(why: Unwritten) -> ApiError {
+fn unwritten(path: &Path, why: Unwritten) -> ApiError {
     match why {
-        Unwritten::Taken => {
-            ApiError::new(Code::Conflict, "there is something at this path already; choose another")
-        }
-        Unwritten::Full(bytes) => {
-            let mebibytes = bytes.div_ceil(1 << 20);
-            let message = format!("the stick has no room: {mebibytes} MiB are needed");
-            let arguments = [("mebibytes", mebibytes.to_string())];
-            ApiError::new(Code::Full, message)
-                .with(Detail::new("courier-refused-no-room", &arguments))
-        }
-        Unwritten::Other(error) => invalid(format!("the file cannot be written: {error}")),
+        Unwritten::Taken => taken(),
+        Unwritten::Full(bytes) => ApiError::new(Code::Full, "error-courier-no-room")
+            .with("mebibytes", bytes.div_ceil(1 << 20)),
+        Unwritten::Other(error) => unusable(path, &error),
     }
 }
 
@@ -145,7 +143,7 @@ impl Pack {
             let Some(mut writer) = self.writer.take() else { return self.finish(node) };
             let (index, directory) = (node.replica.index(), node.replica.directory());
             let frame = self.packer.next(index, directory, node.store.as_ref());
-            let frame = frame.map_err(|e| ApiError::new(Code::Internal, e.to_string()))?;
+            let frame = frame.map_err(ApiError::internal)?;
             let key = node.core.signing_key();
             let part = match frame {
                 Some(frame) => {
@@ -163,12 +161,13 @@ impl Pack {
 
     fn sealed(&mut self, part: &[u8]) -> Result<Vec<u8>, ApiError> {
         let Some(sealer) = &mut self.sealer else { return Ok(chunk(part)) };
-        let sealed = sealer.seal(part).map_err(|error| invalid(error.to_string()))?;
+        let sealed =
+            sealer.seal(part).map_err(|error| invalid("error-courier-key").because(error))?;
         Ok(chunk(&sealed))
     }
 
     fn write(&mut self, bytes: Vec<u8>) -> Result<(), ApiError> {
-        self.waiting = self.out.write(bytes).map_err(unwritten)?;
+        self.waiting = self.out.write(bytes).map_err(|why| unwritten(&self.path, why))?;
         self.waits = self.waiting.is_some();
         Ok(())
     }
@@ -186,7 +185,7 @@ impl Pack {
             entries: packed.entries,
             needed_bytes: packed.entry_bytes.saturating_add(packed.certificate_bytes),
             certificates: packed.certificates,
-            bytes: written.map_err(unwritten)?,
+            bytes: written.map_err(|why| unwritten(&self.path, why))?,
             ..self.answer.clone()
         };
         // Not waited for: from a full disk what lacks elsewhere is to leave all the same.

@@ -18,10 +18,11 @@ use linli_replica::replica::{Carried, Input, Refused, Save};
 use serde_json::Value;
 
 use super::stick::{Incoming, Piece};
-use super::{Done, refusal, unreadable};
+use super::{Done, refusal};
 use crate::api::courier::{CourierUnpack, CourierUnpacked, FileEnd};
-use crate::api::{ApiError, Code, Detail};
+use crate::api::{ApiError, Code};
 use crate::courier::Named;
+use crate::handle::refusals::unusable;
 use crate::handle::{Work, json};
 use crate::node::{Node, now};
 
@@ -110,7 +111,7 @@ pub(in crate::handle) fn begin(
     request: CourierUnpack,
 ) -> Result<Box<dyn Work>, ApiError> {
     let path = PathBuf::from(request.file);
-    let file = Incoming::open(&path).map_err(|error| unreadable(&error))?;
+    let file = Incoming::open(&path).map_err(|error| unusable(&path, &error))?;
     Ok(Box::new(Unpack {
         path,
         file,
@@ -189,7 +190,7 @@ impl Unpack {
         }
         match self.file.next() {
             None => self.waits = true,
-            Some(Piece::Unreadable(error)) => return Err(unreadable(&error)),
+            Some(Piece::Unreadable(error)) => return Err(unusable(&self.path, &error)),
             Some(Piece::End(end)) => self.ends(end)?,
             Some(Piece::Preamble(preamble)) => {
                 self.reader = Some(Reader::new(&preamble));
@@ -378,7 +379,7 @@ impl Unpack {
 
     /// Reads the file once more: it has brought spaces whose pages were passed over.
     fn again(&mut self, wanted: usize) -> Result<(), ApiError> {
-        self.file = Incoming::open(&self.path).map_err(|error| unreadable(&error))?;
+        self.file = Incoming::open(&self.path).map_err(|error| unusable(&self.path, &error))?;
         (self.opener, self.reader, self.head, self.end) = (None, None, None, None);
         (self.receipts, self.all_documents, self.brought.gaps) = (0, 0, 0);
         self.names.clear();
@@ -427,8 +428,7 @@ fn learned(node: &mut Node, records: Vec<linli_replica::batch::Record>) {
 fn not_stored(node: &Node) -> ApiError {
     let full = node.store.stats().is_ok_and(|stats| stats.full);
     let code = if full { Code::Full } else { Code::Internal };
-    let message = "not all of the file could be stored; what was is kept: feed the file again";
-    ApiError::new(code, message).with(Detail::new("courier-refused-not-stored", &[]))
+    ApiError::new(code, "error-courier-not-stored")
 }
 
 #[cfg(test)]
