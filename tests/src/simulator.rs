@@ -19,6 +19,7 @@ pub use linli_replica::planted::Bug;
 
 mod acts;
 mod audience;
+mod beats;
 mod books;
 mod checks;
 mod collision;

@@ -18,7 +18,7 @@ use super::town::Town;
 use super::{Checked, Failure, broken};
 
 /// What is checked, with the number that the design's promise has.
-pub const PROMISES: [(&str, u8); 21] = [
+pub const PROMISES: [(&str, u8); 22] = [
     ("what was saved stays", 1),
     ("what is held is durable", 1),
     ("only what was ordered went", 1),
@@ -34,6 +34,7 @@ pub const PROMISES: [(&str, u8); 21] = [
     ("what is held back is listed", 4),
     ("who wrote in vain is told", 4),
     ("nobody signs for a lie", 4),
+    ("heartbeats are their writers'", 4),
     ("alerts keep to their lane", 6),
     ("an alert overtakes", 6),
     ("urgent logs stay whole", 6),
@@ -70,6 +71,7 @@ impl Town {
         self.check_bounds()?;
         self.check_expelled()?;
         self.read_books(&self.everybody())?;
+        self.check_beats()?;
         if thoroughly {
             self.check_carried()?;
         }

@@ -40,9 +40,8 @@ fn unmarked(canonical: &[u8]) -> Value {
 
 /// Whether something of a document waits for keys or signatures.
 fn waits(seen: &Seen) -> bool {
-    let waits = |reason| {
-        matches!(reason, Withheld::NoKey | Withheld::Unbound | Withheld::Unattested)
-    };
+    let waits =
+        |reason| matches!(reason, Withheld::NoKey | Withheld::Unbound | Withheld::Unattested);
     seen.withheld.iter().any(|held| waits(held.reason))
 }
 
@@ -120,6 +119,7 @@ impl Town {
             fact.space == space
                 && base.is_some_and(|base| header.sequence <= base.tip.sequence)
                 && !held.contains(&fact.entry.id())
+                && self.ledger.books.values().any(|book| book.held().contains(&fact.entry.id()))
                 && !self.forked.contains(&header.log)
                 && rules.counts(fact, &known)
         };
@@ -138,6 +138,23 @@ impl Town {
             self.check_sought((id, space), document, &sought)?;
         }
         Ok(())
+    }
+
+    /// Says what a node has to read from: the document's name, and of each order whether its checkpoint is held.
+    fn orders_at(&mut self, id: NodeId, space: SpaceTag, document: DocTag) -> String {
+        let now = self.net.now;
+        let held: BTreeSet<_> = self.net.entries(id, space).iter().map(Entry::id).collect();
+        let orders = self.net.node_mut(id).with_core(now, |core, world, _| {
+            let orders = core.prune_orders(world, space, document).unwrap_or_default();
+            let name = core.space(world, space).ok()?.name_of(&document)?.to_owned();
+            Some((name, orders))
+        });
+        let Some((name, orders)) = orders else { return "a document without a name".to_owned() };
+        let held = orders.iter().filter_map(|order| {
+            let checkpoint = order.terms().checkpoint?;
+            Some((checkpoint.entry, held.contains(&checkpoint.entry), order.terms().cuts.len()))
+        });
+        format!("{name} with {:?}", held.collect::<Vec<_>>())
     }
 
     fn check_sought(
@@ -178,11 +195,12 @@ impl Town {
                 None if whole => {
                     let rows = attested.iter().filter(|attested| **attested).count();
                     self.counts.reach("rows read", rows);
-                    self.counts.check(READ, 1);
+                    self.counts.check(READ, attested.len());
                 }
                 None | Some(_) if unread => self.counts.reach("rows not read", 1),
                 None | Some(_) => {
-                    let what = format!("{id:?} begins behind {entry:?} and lacks it: {listed:?}");
+                    let orders = self.orders_at(id, space, document);
+                    let what = format!("{id:?} lacks {entry:?}, {listed:?}, by {orders}");
                     return broken(READ, what);
                 }
             }

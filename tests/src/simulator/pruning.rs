@@ -11,6 +11,7 @@ use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{DocTag, EntryId, LogKey, NodeId, SpaceTag};
 use linli_replica::prune::{Checkpoint, Cut, Order, Terms};
 
+use super::beats::{Beat, beat};
 use super::books::Book;
 use super::dice::Dice;
 use super::late::read;
@@ -21,6 +22,7 @@ use crate::neighbourhood::{Pruning, grant};
 
 /// What people do besides where carriers prune, and how often.
 pub(super) const ACTS: &[Deed] = &[
+    Deed { name: "heartbeat", weight: 6, act: beat },
     Deed { name: "diary", weight: 14, act: diary },
     Deed { name: "checkpoint", weight: 5, act: make },
     Deed { name: "agreement", weight: 5, act: agree },
@@ -67,18 +69,15 @@ pub(super) struct Ledger {
     pub(super) made: BTreeMap<EntryId, Made>,
     /// Those that lie.
     lies: BTreeSet<EntryId>,
+    /// Heartbeats.
+    pub(super) beats: BTreeSet<Beat>,
     /// What disks show of orders, by node.
     pub(super) books: BTreeMap<NodeId, Book>,
 }
 
 impl Town {
     /// Has a node do something about the checkpoints of a document, and looks at what it wrote.
-    fn about(
-        &mut self,
-        (id, space): (NodeId, SpaceTag),
-        name: &str,
-        what: Pruning,
-    ) -> Happened {
+    fn about(&mut self, (id, space): (NodeId, SpaceTag), name: &str, what: Pruning) -> Happened {
         let document = self.net.space(id, space, |space| space.document(name));
         let knew = self.known(id, space);
         match self.net.prune(id, (space, document), what) {
@@ -125,6 +124,7 @@ impl Town {
     }
 
     fn is_no_lie(&mut self, id: NodeId, document: DocTag, checkpoint: EntryId) -> Checked {
+        self.read_books(&[id])?;
         let held = self.ledger.books.get(&id).map(Book::held);
         let lies = self.ledger.lies.iter().filter(|lie| held.is_some_and(|h| h.contains(*lie)));
         self.counts.check("nobody signs for a lie", lies.count());
@@ -160,7 +160,7 @@ impl Town {
     }
 
     /// Lets some frames arrive and commits end.
-    fn run(&mut self, events: usize) {
+    pub(super) fn run(&mut self, events: usize) {
         for _ in 0..events {
             if !self.net.step() {
                 break;

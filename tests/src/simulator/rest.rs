@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use linli_core::authority::Right;
 use linli_replica::batch::Shelf;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, NodeId, SpaceTag};
+use linli_replica::frontier::Tip;
+use linli_replica::id::{DocTag, LogKey, NodeId, SpaceTag};
 use linli_replica::replica::Input;
 
 use super::dice::Dice;
@@ -154,12 +155,28 @@ impl Town {
                 None => first = Some((id, held)),
                 Some(first) if alike(first) => {}
                 Some((other, _)) => {
+                    let apart = self.apart([*other, id], space);
                     let what = format!("{other:?} and {id:?} hold different entries of {space:?}");
-                    return broken("members come together", what);
+                    return broken("members come together", format!("{what}: {apart:?}"));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Lists the logs of which two nodes hold something else, and what.
+    fn apart(&self, nodes: [NodeId; 2], space: SpaceTag) -> Vec<(DocTag, LogKey, [Vec<Tip>; 2])> {
+        let indexes = nodes.map(|id| self.net.node(id).replica.index());
+        let mut logs = BTreeSet::new();
+        for index in indexes {
+            for (document, _) in index.documents(&space) {
+                let frontier = index.frontier(&document).unwrap_or_default();
+                logs.extend(frontier.0.into_keys().map(|log| (document, log)));
+            }
+        }
+        let held =
+            |(document, log)| (document, log, indexes.map(|index| index.tips(&document, &log)));
+        logs.into_iter().map(held).filter(|(.., [one, other])| one != other).collect()
     }
 
     /// Whoever wrote something that lies past a cut is told so by their own node, and nobody else is.
