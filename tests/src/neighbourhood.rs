@@ -42,6 +42,7 @@ pub mod wire;
 pub use acts::grant;
 pub use community::Community;
 pub use node::Node;
+pub use prune::Pruning;
 pub use view::View;
 
 use crooked::Crooked;
@@ -56,6 +57,9 @@ pub const ENDS: Timestamp = Timestamp(BEGIN.0 + 10 * 365 * 24 * 3_600_000);
 
 /// Steps after which a run is taken to never end.
 const STEPS_MAX: usize = 2_000_000;
+
+/// Commits that end at a node in an hour of [`Neighbourhood::tick_hour`].
+const HOUR_COMMITS_MAX: usize = 8;
 
 /// Nodes, the wire between them, and the time.
 #[derive(Debug)]
@@ -388,6 +392,20 @@ impl Neighbourhood {
         for (from, frames) in self.crooked.iter_mut().map(late).collect::<Vec<_>>() {
             for (to, lane, bytes) in frames {
                 self.wire.send(from, to, lane, bytes);
+            }
+        }
+    }
+
+    /// Lets an hour pass at some nodes only, and their disks write what they were given.
+    pub fn tick_hour(&mut self, ids: &[NodeId]) {
+        self.now = self.now.plus_ms(3_600_000);
+        for id in ids {
+            self.input(*id, Input::Tick);
+            for _ in 0..HOUR_COMMITS_MAX {
+                if !self.node(*id).disk.is_busy() || self.node(*id).disk.slow {
+                    break;
+                }
+                self.persist(*id);
             }
         }
     }

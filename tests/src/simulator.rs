@@ -19,6 +19,8 @@ pub use linli_replica::planted::Bug;
 
 mod acts;
 mod audience;
+mod beats;
+mod books;
 mod checks;
 mod collision;
 mod counts;
@@ -26,7 +28,9 @@ mod courier;
 mod crooks;
 mod dice;
 mod faults;
+mod late;
 mod model;
+mod pruning;
 mod rest;
 mod rights;
 mod shrink;
@@ -138,7 +142,7 @@ pub fn plant(bug: Option<Bug>) -> bool {
 }
 
 /// Every bug that can be planted, by the name it is asked for.
-pub const BUGS: [(&str, Bug); 9] = [
+pub const BUGS: [(&str, Bug); 11] = [
     ("no-authority", Bug::NoAuthority),
     ("no-cut", Bug::NoCut),
     ("fork-stands", Bug::ForkStands),
@@ -148,4 +152,6 @@ pub const BUGS: [(&str, Bug); 9] = [
     ("alert-waits", Bug::AlertWaits),
     ("expelled-served", Bug::ExpelledServed),
     ("xor-sums", Bug::XorSums),
+    ("prunes-early", Bug::PrunesEarly),
+    ("prunes-uncovered", Bug::PrunesUncovered),
 ];

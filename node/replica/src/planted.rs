@@ -25,6 +25,10 @@ pub enum Bug {
     ExpelledServed,
     /// Fingerprints are joined by exclusive or.
     XorSums,
+    /// An order to prune is carried out before its delay is over.
+    PrunesEarly,
+    /// More goes of a log than a checkpoint stands for.
+    PrunesUncovered,
 }
 
 #[cfg(all(feature = "planted", debug_assertions))]

@@ -223,6 +223,7 @@ impl Total {
             ("acts", &self.counts.acts),
             ("refused by their node", &self.counts.refused),
             ("faults", &self.counts.faults),
+            ("reached", &self.counts.reached),
             ("compared, by promise", &self.counts.checks),
         ];
         for (title, counts) in kinds {
@@ -243,7 +244,8 @@ impl Total {
     }
 
     fn say_json(&self, seconds: f64) {
-        let Counts { acts, refused, faults, checks, steps, events, virtual_ms } = &self.counts;
+        let Counts { acts, refused, faults, reached, checks, steps, events, virtual_ms } =
+            &self.counts;
         let promises: BTreeMap<&str, u8> = PROMISES.into_iter().collect();
         let failed = self.failed.as_ref().and_then(|(run, outcome)| {
             let failure = outcome.failure.as_ref()?;
@@ -257,7 +259,7 @@ impl Total {
         let said = json!({
             "seeds": self.seeds, "seconds": seconds, "steps": steps, "events": events,
             "virtual_ms": virtual_ms, "acts": acts, "refused": refused, "faults": faults,
-            "checks": checks, "promises": promises, "failed": failed,
+            "reached": reached, "checks": checks, "promises": promises, "failed": failed,
         });
         println!("{said}");
     }

@@ -60,6 +60,8 @@ pub struct Node {
     pub heard: Heard,
     /// How far its clock runs ahead of the neighbourhood's, in milliseconds.
     pub ahead_ms: i64,
+    /// How often time passed at it.
+    pub ticks: u64,
     policy: Policy,
     pub(crate) rng: ChaCha8Rng,
 }
@@ -90,6 +92,7 @@ impl Node {
             told,
             heard: Heard::default(),
             ahead_ms: 0,
+            ticks: 0,
             policy,
             rng,
         }
@@ -123,6 +126,7 @@ impl Node {
         if let Input::Disconnected { peer } = &input {
             self.heard.closed(*peer, self.clock(now));
         }
+        self.ticks += u64::from(matches!(input, Input::Tick));
         self.replica.handle(self.clock(now), &self.disk.store, input)
     }
 

@@ -10,6 +10,7 @@ use linli_replica::batch::Shelf;
 use linli_replica::entry::Entry;
 use linli_replica::id::{EntryId, EpochId, NodeId, inbox_tag};
 
+use super::model::Fact;
 use super::town::Town;
 use super::{Checked, broken};
 use crate::neighbourhood::forge::read_record;
@@ -42,7 +43,44 @@ impl Town {
                     return broken("only the audience opens", what);
                 }
             }
+            self.check_checkpoints(thief, &keys)?;
             self.counts.check("only the audience opens", tried);
+        }
+        Ok(())
+    }
+
+    /// Whoever opens a checkpoint may read all that it stands for.
+    fn check_checkpoints(
+        &mut self,
+        thief: NodeId,
+        keys: &BTreeMap<(EpochId, bool), Secret>,
+    ) -> Checked {
+        let party = self.net.party(thief);
+        for made in self.ledger.made.values() {
+            let opens = |part: &Entry| {
+                keys.values().any(|key| open_entry(part, |_| Some(key.clone())).is_ok())
+            };
+            let place = (made.space, party);
+            let Some(rules) = self.rules.get(&made.space) else { continue };
+            if self.recovered.contains(&place) || !made.parts.iter().any(opens) {
+                continue;
+            }
+            let frontier = self.frontier_of(made);
+            let covered = |fact: &&Fact| {
+                let header = fact.entry.header();
+                let upto = frontier.get(&header.log);
+                fact.document == made.document
+                    && upto.is_some_and(|upto| header.sequence <= upto.sequence)
+            };
+            let covered: Vec<&Fact> = self.facts.values().filter(covered).collect();
+            self.counts.check("only the audience opens", covered.len());
+            if let Some(fact) = covered.into_iter().find(|fact| !rules.may_open(party, fact)) {
+                let what = format!(
+                    "{thief:?} reads in a checkpoint what {:?} wrote in {:?}, and may not",
+                    fact.author, fact.space
+                );
+                return broken("only the audience opens", what);
+            }
         }
         Ok(())
     }

@@ -18,9 +18,12 @@ use super::town::Town;
 use super::{Checked, Failure, broken};
 
 /// What is checked, with the number that the design's promise has.
-pub const PROMISES: [(&str, u8); 16] = [
+pub const PROMISES: [(&str, u8); 22] = [
     ("what was saved stays", 1),
     ("what is held is durable", 1),
+    ("only what was ordered went", 1),
+    ("what was pruned is stood for", 1),
+    ("what was pruned is read", 1),
     ("same entries, same view", 2),
     ("members come together", 2),
     ("a prepared collision is seen", 2),
@@ -30,8 +33,11 @@ pub const PROMISES: [(&str, u8); 16] = [
     ("what counts is shown", 4),
     ("what is held back is listed", 4),
     ("who wrote in vain is told", 4),
+    ("nobody signs for a lie", 4),
+    ("heartbeats are their writers'", 4),
     ("alerts keep to their lane", 6),
     ("an alert overtakes", 6),
+    ("urgent logs stay whole", 6),
     ("memory is bounded", 7),
     ("the expelled are not served", 7),
     ("receipts are true", 9),
@@ -43,9 +49,9 @@ pub(super) type Promised = BTreeMap<NodeId, BTreeSet<(DocTag, LogKey, Tip)>>;
 /// What a node shows of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
-    heads: Vec<ChangeHash>,
-    canonical: Vec<u8>,
-    withheld: Vec<WithheldEntry>,
+    pub(super) heads: Vec<ChangeHash>,
+    pub(super) canonical: Vec<u8>,
+    pub(super) withheld: Vec<WithheldEntry>,
     /// Values, with the nodes that are named as their authors.
     shown: BTreeMap<String, BTreeSet<NodeId>>,
 }
@@ -64,6 +70,11 @@ impl Town {
         self.check_lanes()?;
         self.check_bounds()?;
         self.check_expelled()?;
+        self.read_books(&self.everybody())?;
+        self.check_beats()?;
+        if thoroughly {
+            self.check_carried()?;
+        }
         if thoroughly { self.check_views() } else { Ok(()) }
     }
 
@@ -73,7 +84,7 @@ impl Town {
         self.honest.iter().chain(&self.carriers).copied().filter(|id| !liars.contains(id)).collect()
     }
 
-    /// Whether an entry is on a node's disk, or was erased there.
+    /// Whether an entry is on a node's disk, or was erased there, or dropped by a carrier that was ordered to.
     fn is_kept(&self, id: NodeId, (document, log, tip): (DocTag, LogKey, Tip)) -> bool {
         let node = self.net.node(id);
         let space = self.space_of.get(&document);
@@ -84,7 +95,10 @@ impl Town {
                 node.disk.store.entries(document, log, tip.sequence.saturating_sub(1), 1 << 20);
             held.unwrap_or_default().iter().any(|entry| entry.tip() == tip)
         };
-        erased || stored()
+        let base = node.replica.index().base(&document, &log);
+        let dropped = self.carriers.contains(&id)
+            && base.is_some_and(|base| tip.sequence <= base.tip.sequence);
+        erased || dropped || stored()
     }
 
     /// Whatever an honest node says that it holds is on its disk.
@@ -250,8 +264,8 @@ impl Town {
                     continue;
                 };
                 self.counts.check("same entries, same view", sight.len());
-                if *first != sight {
-                    let what = format!("{other:?} and {id:?} show {space:?} differently");
+                if let Some(document) = self.differ((*other, first), (id, &sight)) {
+                    let what = format!("{other:?} and {id:?} show {document:?} differently");
                     return broken("same entries, same view", what);
                 }
             }
@@ -264,7 +278,8 @@ impl Town {
         let now = self.net.now;
         let sight = self.net.node_mut(id).with_core(now, |core, world, _| {
             let authority = core.space(world, space)?.authority_document();
-            let reserved = [authority, linli_core::kdf::recovery_tag(&space)];
+            let orders = linli_replica::prune::document_tag(&space);
+            let reserved = [authority, linli_core::kdf::recovery_tag(&space), orders];
             let tags: Vec<DocTag> = world.index.documents(&space).map(|(tag, _)| tag).collect();
             let tags = tags.into_iter().filter(|tag| !reserved.contains(tag));
             tags.map(|tag| {

@@ -17,6 +17,9 @@ pub struct Counts {
     pub refused: Kinds,
     /// What went wrong.
     pub faults: Kinds,
+    /// What was come upon on the way, such as logs that carriers pruned.
+    #[serde(default)]
+    pub reached: Kinds,
     /// What was compared, by promise.
     pub checks: Kinds,
     /// Steps of the plans.
@@ -33,12 +36,18 @@ impl Counts {
         *self.checks.entry(promise.into()).or_default() += compared;
     }
 
+    pub(super) fn reach(&mut self, state: &'static str, times: usize) {
+        let times = u64::try_from(times).unwrap_or(u64::MAX);
+        *self.reached.entry(state.into()).or_default() += times;
+    }
+
     /// Adds another run's.
     pub fn add(&mut self, other: &Self) {
         let pairs = [
             (&mut self.acts, &other.acts),
             (&mut self.refused, &other.refused),
             (&mut self.faults, &other.faults),
+            (&mut self.reached, &other.reached),
             (&mut self.checks, &other.checks),
         ];
         for (own, theirs) in pairs {

@@ -63,6 +63,9 @@ impl Town {
         if dice.once_in(12) {
             self.net.crooked.clear();
         }
+        if self.ledger.on && dice.once_in(30) {
+            self.ledger.away.clear();
+        }
     }
 
     fn link(&self, dice: &mut Dice) -> Option<(NodeId, NodeId)> {
@@ -218,11 +221,12 @@ const fn named(trick: Trick) -> &'static str {
 
 impl Town {
     /// Puts a disk back to what it was after its first commits: what the node promised since is not expected of it.
-    fn put_back(&mut self, id: NodeId, commits: usize) {
+    pub(super) fn put_back(&mut self, id: NodeId, commits: usize) {
         if let Err(failure) = self.check_receipts() {
             self.broken = Some(failure);
         }
         self.net.restore(id, commits);
+        self.read_again(id);
         // Who knows nobody lets nobody in: it is told whom there is, as at its pairing.
         if self.net.node(id).replica.directory().nodes().count() == 1 {
             let directories = self.net.nodes.values().map(|node| node.replica.directory());

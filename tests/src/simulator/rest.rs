@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use linli_core::authority::Right;
 use linli_replica::batch::Shelf;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, NodeId, SpaceTag};
+use linli_replica::frontier::Tip;
+use linli_replica::id::{DocTag, LogKey, NodeId, SpaceTag};
 use linli_replica::replica::Input;
 
 use super::dice::Dice;
@@ -25,6 +26,11 @@ impl Town {
         self.mend_all();
         self.meet_all()?;
         self.check_rest()?;
+        if self.ledger.on {
+            self.season_at_rest()?;
+            self.meet_all()?;
+            self.check_rest()?;
+        }
         self.check_audience()?;
         // Whoever opens everything anew sees the same.
         let before = self.sights()?;
@@ -41,6 +47,7 @@ impl Town {
 
     fn mend_all(&mut self) {
         self.parts.clear();
+        self.ledger.away.clear();
         self.net.failures = 0;
         self.net.wire.stalled.clear();
         for node in self.net.nodes.values_mut() {
@@ -88,6 +95,7 @@ impl Town {
             self.check_together(space)?;
             self.check_told(space)?;
         }
+        self.check_late()?;
         self.check_erased()?;
         self.check_carriers()
     }
@@ -137,16 +145,38 @@ impl Town {
             let index = self.net.node(id).replica.index();
             let held: BTreeMap<DocTag, [u8; 32]> = index.documents(&space).collect();
             self.counts.check("members come together", held.len());
+            let alike = |(other, expected): &(NodeId, BTreeMap<DocTag, [u8; 32]>)| {
+                held.keys().chain(expected.keys()).all(|document| {
+                    held.get(document) == expected.get(document)
+                        || self.may_differ([id, *other], document)
+                })
+            };
             match &first {
                 None => first = Some((id, held)),
-                Some((_, expected)) if *expected == held => {}
+                Some(first) if alike(first) => {}
                 Some((other, _)) => {
+                    let apart = self.apart([*other, id], space);
                     let what = format!("{other:?} and {id:?} hold different entries of {space:?}");
-                    return broken("members come together", what);
+                    return broken("members come together", format!("{what}: {apart:?}"));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Lists the logs of which two nodes hold something else, and what.
+    fn apart(&self, nodes: [NodeId; 2], space: SpaceTag) -> Vec<(DocTag, LogKey, [Vec<Tip>; 2])> {
+        let indexes = nodes.map(|id| self.net.node(id).replica.index());
+        let mut logs = BTreeSet::new();
+        for index in indexes {
+            for (document, _) in index.documents(&space) {
+                let frontier = index.frontier(&document).unwrap_or_default();
+                logs.extend(frontier.0.into_keys().map(|log| (document, log)));
+            }
+        }
+        let held =
+            |(document, log)| (document, log, indexes.map(|index| index.tips(&document, &log)));
+        logs.into_iter().map(held).filter(|(.., [one, other])| one != other).collect()
     }
 
     /// Whoever wrote something that lies past a cut is told so by their own node, and nobody else is.

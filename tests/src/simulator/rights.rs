@@ -15,7 +15,7 @@ use crate::neighbourhood::{Neighbourhood, grant as granted};
 
 impl Town {
     /// Has a node sign something in a space; `removed` is whom it takes something from.
-    fn sign(
+    pub(super) fn sign(
         &mut self,
         (id, space): (NodeId, SpaceTag),
         removed: Option<PartyId>,
@@ -50,7 +50,8 @@ pub(super) fn grant(town: &mut Town, dice: &mut Dice) -> Happened {
     let right = if crooked { right.min(Right::Write) } else { right };
     let days = u64::try_from(1 + dice.below(60)).unwrap_or(1);
     let ends = dice.once_in(5).then(|| Timestamp(town.net.now.0 + days * 24 * 3_600_000));
-    let new = Grant { ends, ..granted(party, right, dice.below(3) > 0) };
+    let history = dice.below(3) > 0 || (town.ledger.on && dice.below(4) > 0);
+    let new = Grant { ends, ..granted(party, right, history) };
     town.sign((id, space), None, |net| net.grant(id, space, new))
 }
 

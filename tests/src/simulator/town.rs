@@ -16,6 +16,7 @@ use super::crooks::Forgers;
 use super::dice::Dice;
 use super::faults::FAULTS;
 use super::model::{Extent, Fact, Rules, View};
+use super::pruning::{self, Ledger};
 use super::{Checked, Failure, Outcome};
 use crate::neighbourhood::{BEGIN, Lanes, Neighbourhood, grant};
 
@@ -80,6 +81,8 @@ pub(super) struct Town {
     pub(super) forked: BTreeSet<LogKey>,
     /// What crooked members write with.
     pub(super) forgers: Forgers,
+    /// Checkpoints and orders.
+    pub(super) ledger: Ledger,
     /// A promise that did not hold while something was done.
     pub(super) broken: Option<Failure>,
     pub(super) counts: Counts,
@@ -117,6 +120,7 @@ impl Town {
             unnoticed: BTreeMap::new(),
             forked: BTreeSet::new(),
             forgers: Forgers::new(),
+            ledger: Ledger::default(),
             broken: None,
             counts: Counts::default(),
             step: None,
@@ -125,6 +129,9 @@ impl Town {
             place: String::new(),
         };
         town.net.lanes = Some(Lanes::default());
+        // Drawn apart, so that in other seeds all is as it would be without; which quarter is of no matter.
+        town.ledger.on = Dice::of(seed, u64::MAX - 3).below(4) == 3;
+        town.net.prunes = town.ledger.on;
         town.people(&mut dice);
         town
     }
@@ -140,7 +147,7 @@ impl Town {
             let crook = self.join(PartyKind::Provider);
             self.crooks.push(crook);
         }
-        for _ in 0..dice.below(3) {
+        for _ in 0..dice.below(3).max(usize::from(self.ledger.on)) {
             let carrier = self.join(PartyKind::Carrier);
             self.carriers.push(carrier);
         }
@@ -171,8 +178,10 @@ impl Town {
             let right = dice.pick(&rights).unwrap_or(Right::Read);
             let crooked = self.crooks.contains(&other);
             let right = if crooked { right.min(Right::Write) } else { right };
+            // No checkpoint is made where anybody reads from now on.
             if party != own && dice.below(4) > 0 {
-                grants.insert(party, grant(party, right, dice.below(4) > 0));
+                let history = dice.below(4) > 0 || self.ledger.on;
+                grants.insert(party, grant(party, right, history));
             }
         }
         let grants = grants.into_values().collect();
@@ -215,7 +224,14 @@ impl Town {
     /// Has one thing happen, lets the network run and time pass, and checks what can be checked now.
     pub(super) fn take_step(&mut self, number: usize, mut dice: Dice) -> Checked {
         self.net.rng = dice.0.clone();
-        let deeds = if dice.once_in(3) { FAULTS } else { ACTS };
+        let goes_wrong = dice.once_in(3);
+        let of_pruning = self.ledger.on && dice.below(4) < if goes_wrong { 1 } else { 2 };
+        let deeds = match (goes_wrong, of_pruning) {
+            (false, false) => ACTS,
+            (false, true) => pruning::ACTS,
+            (true, false) => FAULTS,
+            (true, true) => pruning::FAULTS,
+        };
         let all = deeds.iter().map(|deed| deed.weight).sum();
         let mut at = dice.below(all);
         let deed = deeds.iter().find(|deed| {
@@ -240,7 +256,7 @@ impl Town {
     }
 
     fn note(&mut self, number: usize, deed: &Deed, happened: Happened) {
-        let is_act = ACTS.iter().any(|act| act.name == deed.name);
+        let is_act = ACTS.iter().chain(pruning::ACTS).any(|act| act.name == deed.name);
         let counted = match (is_act, happened) {
             (true, Happened::Done) => &mut self.counts.acts,
             (true, Happened::Refused) => &mut self.counts.refused,
@@ -272,7 +288,8 @@ impl Town {
 
     /// Connects two nodes, where no partition is between them.
     pub(super) fn connect(&mut self, a: NodeId, b: NodeId) {
-        if self.parts.get(&a) == self.parts.get(&b) {
+        let away = [a, b].iter().any(|id| self.ledger.away.contains(id));
+        if self.parts.get(&a) == self.parts.get(&b) && !away {
             self.net.connect(a, b);
         }
     }
@@ -364,7 +381,7 @@ impl Town {
     }
 
     /// Lists what a node holds of a party's writing in a space, durably, in logs of which it can tell that they are that
-    /// party's.
+    /// party's. What is known from a checkpoint counts as held.
     pub(super) fn extent(&mut self, id: NodeId, space: SpaceTag, party: PartyId) -> Extent {
         let mut extent = Extent::new();
         for entry in self.net.entries(id, space) {
@@ -373,6 +390,14 @@ impl Town {
             let known = self.net.space(id, space, |space| space.writer(&place.0).is_some());
             if writer == Some(party) && known {
                 extent.entry(place).or_default().insert(entry.id());
+            }
+        }
+        let index = self.net.node(id).replica.index();
+        for fact in self.facts.values().filter(|fact| fact.space == space && fact.party == party) {
+            let (log, sequence) = (fact.entry.header().log, fact.entry.header().sequence);
+            let base = index.base(&fact.document, &log);
+            if base.is_some_and(|base| sequence <= base.tip.sequence) {
+                extent.entry((log, fact.document)).or_default().insert(fact.entry.id());
             }
         }
         extent

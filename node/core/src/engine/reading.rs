@@ -106,8 +106,9 @@ impl Core {
         if !space.state().cuts.contains_key(&party) {
             return Ok(0);
         }
-        // Shares of epochs are nobody's work.
-        let reserved = [space.authority_document(), crate::kdf::recovery_tag(&tag)];
+        // Shares of epochs, orders to prune and checkpoints are nobody's work.
+        let orders = linli_replica::prune::document_tag(&tag);
+        let reserved = [space.authority_document(), crate::kdf::recovery_tag(&tag), orders];
         let mut past = 0;
         for (document, _) in world.index.documents(&tag).filter(|(tag, _)| !reserved.contains(tag))
         {
@@ -116,18 +117,23 @@ impl Core {
                 let entries = read_log(world, document, log)?;
                 let cuts = Cuts::new(world, space, log, &Chain::of(&entries, None));
                 // A cut does not ask when an entry was written.
-                let held = entries.iter().filter(|entry| {
-                    let (sequence, entry) = (entry.header().sequence, entry.id());
+                let held = entries.iter().filter(|held| {
+                    let (sequence, entry) = (held.header().sequence, held.id());
                     let at = Timestamp(0);
                     let written = Written { party, log, document, sequence, entry, at };
                     let counts = space.counts(&written, |point| cuts.within(point, entry));
-                    counts == Err(Withheld::PastCut)
+                    counts == Err(Withheld::PastCut) && !is_part(space, held)
                 });
                 past += u64::try_from(held.count()).unwrap_or(u64::MAX);
             }
         }
         Ok(past)
     }
+}
+
+/// Says whether an entry is a part of a checkpoint.
+fn is_part(space: &Space, entry: &Entry) -> bool {
+    payload(space, entry).is_ok_and(|payload| matches!(payload.content, Content::Checkpoint(_)))
 }
 
 fn writes(space: &Space, entry: &Entry) -> Vec<HeldWrite> {

@@ -26,6 +26,7 @@ use crate::limits::{
     AWAKE_STEP_MS_MAX, PAGE_BYTES_MAX, PRUNE_BYTES_MAX, PRUNE_DELAY_MS, PRUNE_LOOKS_MAX,
     PRUNE_RETRY_MS, PRUNE_RETRY_MS_MAX,
 };
+use crate::planted::{self, Bug};
 use crate::prune::{Base, Checkpoint, Cut, Terms};
 
 /// What the names of notes of orders begin with, on the node's own shelf: then space, document, order.
@@ -109,7 +110,10 @@ enum Verdict {
 }
 
 /// How long a node was awake when an order's delay is over.
-const fn delayed_until_ms(note: &Note) -> u64 {
+fn delayed_until_ms(note: &Note) -> u64 {
+    if planted::is(Bug::PrunesEarly) {
+        return note.since_ms;
+    }
     note.since_ms.saturating_add(PRUNE_DELAY_MS)
 }
 
@@ -450,10 +454,12 @@ impl World {
         if self.stays_whole(document, &cut.log) || cut.sequence <= begins.max(1) {
             return Ok(None);
         }
-        let stays = held.entries(*document, cut.log, cut.sequence - 1, 1)?;
-        let stays = stays.first().filter(|entry| entry.tip() == cut.tip());
-        Ok(stays.map(|entry| {
-            let tip = Tip { sequence: cut.sequence - 1, id: entry.header().previous };
+        let read_bytes = if planted::is(Bug::PrunesUncovered) { PAGE_BYTES_MAX } else { 1 };
+        let stay = held.entries(*document, cut.log, cut.sequence - 1, read_bytes)?;
+        let is_held = stay.first().is_some_and(|entry| entry.tip() == cut.tip());
+        Ok(stay.last().filter(|_| is_held).map(|entry| {
+            let header = entry.header();
+            let tip = Tip { sequence: header.sequence - 1, id: header.previous };
             Base { tip, order }
         }))
     }

@@ -28,6 +28,19 @@ fn a_lying_stewards_checkpoint_is_not_signed_by_the_other() {
     assert!(!town.agrees(town.a), "there is no other");
 }
 
+/// A checkpoint is nobody's work: whoever made one apart from their own removal was told of it as work that counts no more.
+#[test]
+fn nobody_is_told_of_a_checkpoint_past_their_cut_as_work_in_vain() {
+    let mut town = Town::new(413);
+    town.net.isolate(town.b);
+    let out = town.net.party(town.b);
+    town.net.revoke(town.a, town.space, out).unwrap();
+    assert!(town.makes(town.b));
+    town.net.set(town.b, town.space, ProfileField::Health, "in vain").unwrap();
+    town.net.heal();
+    assert_eq!(town.net.own_past_cut(town.b, town.space), 1);
+}
+
 #[test]
 fn all_that_names_a_checkpoint_is_taken_back() {
     let mut town = Town::new(431);
