@@ -21,6 +21,9 @@ use crate::neighbourhood::forge::read_record;
 
 const READ: &str = "what was pruned is read";
 
+/// An entry that was dropped, and the changes that it held.
+type Sought = (Entry, Vec<ChangeHash>);
+
 /// What a document is where some of it is known from a checkpoint: who signed for that is not compared.
 fn unmarked(canonical: &[u8]) -> Value {
     fn strip(value: &mut Value) {
@@ -127,7 +130,7 @@ impl Town {
         for fact in self.facts.values().filter(dropped) {
             dropped_in.entry(fact.document).or_default().push(fact);
         }
-        let sought: Vec<(DocTag, Vec<(Entry, Vec<ChangeHash>)>)> = dropped_in
+        let sought: Vec<(DocTag, Vec<Sought>)> = dropped_in
             .into_iter()
             .map(|(document, facts)| {
                 let sought = facts.into_iter().map(|f| (f.entry.clone(), changes(&f.entry, keys)));
@@ -161,7 +164,7 @@ impl Town {
         &mut self,
         (id, space): (NodeId, SpaceTag),
         document: DocTag,
-        sought: &[(Entry, Vec<ChangeHash>)],
+        sought: &[Sought],
     ) -> Checked {
         let now = self.net.now;
         let opened = self.net.node_mut(id).with_core(now, |core, world, _| {

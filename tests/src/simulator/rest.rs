@@ -7,6 +7,7 @@ use linli_replica::batch::Shelf;
 use linli_replica::entry::Urgency;
 use linli_replica::frontier::Tip;
 use linli_replica::id::{DocTag, LogKey, NodeId, SpaceTag};
+use linli_replica::limits::STORE_RETRY_S_MAX;
 use linli_replica::replica::Input;
 
 use super::dice::Dice;
@@ -59,6 +60,10 @@ impl Town {
     fn meet_all(&mut self) -> Checked {
         // What a connection waits for since before is not waited for again.
         self.net.isolate_all();
+        // A store that failed is tried again after so many ticks at most.
+        for _ in 0..STORE_RETRY_S_MAX {
+            self.net.tick(1_000);
+        }
         for _ in 0..ROUNDS {
             self.net.connect_all();
             self.drain()?;
