@@ -10,9 +10,11 @@ use std::{
 
 use linli_node::{
     api::{
-        Acting, ApiError, Code, Reading,
+        Acting, ApiError, Code, Method, Reading,
         alerts::{AlertAct, AlertShow},
-        cards::{AlertCard, CardAnswer},
+        calls::{CallAct, CallActed, CallElder},
+        cards::{AlertCard, CardAnswer, ElderCard},
+        care::{ElderList, ElderRow},
         network::{PartyList, PartyRow},
         seat::{SeatAnswer, SeatLeave, SeatTake},
         watch::{AlertWatch, AlertWatched},
@@ -57,6 +59,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const WATCH_PATIENCE: Duration = Duration::from_secs(45);
 /// How long a seat is waited for that is left at the end.
 const END_PATIENCE: Duration = Duration::from_secs(1);
+/// Elders that are shown where somebody looks for one: more of the name finds fewer.
+const FOUND_MAX: u64 = 50;
 /// Bytes taken from the terminal at once.
 const TYPED_BYTES: usize = 1 << 10;
 
@@ -74,6 +78,8 @@ enum Back {
     Sat(Result<SeatAnswer, ClientError>),
     Left,
     Acted(Asked, Result<(), ClientError>),
+    Called(Asked, Result<CallActed, ClientError>),
+    Found(Asked, Result<Vec<CallElder>, ClientError>),
     History(Asked, Result<(Value, Vec<PartyRow>), ClientError>),
     Card(Asked, Result<(CardAnswer, Vec<PartyRow>), ClientError>),
 }
@@ -207,7 +213,13 @@ impl Shell<'_> {
             Back::Sat(Ok(seat)) => Event::Seated(seat),
             Back::Sat(Err(error)) => Event::NotSeated(explained(&error.into(), text)),
             Back::Left => return Ok(()),
-            Back::Acted(asked, Ok(())) => Event::Acted(asked),
+            Back::Acted(asked, Ok(())) | Back::Called(asked, Ok(CallActed { alert: None, .. })) => {
+                Event::Acted(asked)
+            }
+            Back::Called(asked, Ok(CallActed { alert: Some(alert), stored })) => {
+                Event::Raised(asked, alert, stored)
+            }
+            Back::Found(asked, Ok(found)) => Event::Found(asked, found),
             Back::History(asked, Ok((shown, rows))) => {
                 let told = alert::told::told(context, &Parties::of(rows), &shown);
                 Event::Read(asked, told.lines().map(str::to_owned).collect())
@@ -217,6 +229,8 @@ impl Shell<'_> {
                 Event::Read(asked, told.lines().map(str::to_owned).collect())
             }
             Back::Acted(asked, Err(error))
+            | Back::Called(asked, Err(error))
+            | Back::Found(asked, Err(error))
             | Back::History(asked, Err(error))
             | Back::Card(asked, Err(error)) => match has_lapsed(&error) {
                 true => Event::Lapsed(asked),
@@ -269,28 +283,59 @@ async fn leave(client: Client, Seat(seat): Seat) {
 }
 
 async fn ask(client: Client, asked: Asked, seat: Seat) -> Back {
-    let (alert, acting) = (asked.alert.clone(), Some(sitting(seat)));
+    let (about, word, acting) = (asked.about.clone(), asked.word.clone(), Some(sitting(seat)));
     match asked.what {
         What::Act(act, with) => {
             let with = with.map(str::to_owned);
             let (outcome, service) = if act == "hand-to" { (None, with) } else { (with, None) };
-            let request = AlertAct { alert, act: act.to_owned(), outcome, service, acting };
-            let acted = timeout(PATIENCE, client.call(&request)).await;
-            Back::Acted(asked, acted.unwrap_or_else(|_| Err(silent())).map(drop))
+            let act = act.to_owned();
+            let request = AlertAct { alert: about, act, outcome, service, acting };
+            Back::Acted(asked, in_time(client.call(&request)).await.map(drop))
+        }
+        What::Call(act, elder) => {
+            let (act, elder) = (act.to_owned(), elder.map(|elder| elder.to_string()));
+            let request = CallAct { call: about, act, elder, from: word, acting };
+            Back::Called(asked, in_time(client.call(&request)).await)
+        }
+        What::Find(_) => {
+            let what = ElderList { find: word, limit: FOUND_MAX, ..ElderList::default() };
+            let request = Reading { what, acting };
+            let found = in_time(client.call(&request)).await;
+            let found = found.map(|page| page.elders.into_iter().map(meant).collect());
+            Back::Found(asked, found)
         }
         What::History => {
-            let request = Reading { what: AlertShow { alert }, acting };
-            let shown = timeout(PATIENCE, async {
+            let request = Reading { what: AlertShow { alert: about }, acting };
+            let shown = in_time(async {
                 Ok((client.call(&request).await?, client.call(&PartyList {}).await?))
             });
-            Back::History(asked, shown.await.unwrap_or_else(|_| Err(silent())))
+            Back::History(asked, shown.await)
         }
         What::Card => {
-            let request = AlertCard { alert, reason: None, acting };
-            let card = timeout(PATIENCE, async {
-                Ok((client.call(&request).await?, client.call(&PartyList {}).await?))
-            });
-            Back::Card(asked, card.await.unwrap_or_else(|_| Err(silent())))
+            let request = AlertCard { alert: about, reason: None, acting };
+            Back::Card(asked, card_of(&client, request).await)
+        }
+        What::CallerCard(elder) => {
+            let (elder, reason) = (elder.to_string(), Some("call".to_owned()));
+            let card = card_of(&client, ElderCard { elder, reason, acting });
+            Back::Card(asked, card.await)
         }
     }
+}
+
+/// A card, and the parties that its statements name.
+async fn card_of<M: Method<Answer = CardAnswer>>(
+    client: &Client,
+    request: M,
+) -> Result<(CardAnswer, Vec<PartyRow>), ClientError> {
+    in_time(async { Ok((client.call(&request).await?, client.call(&PartyList {}).await?)) }).await
+}
+
+async fn in_time<T>(asked: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(silent()))
+}
+
+fn meant(row: ElderRow) -> CallElder {
+    let ElderRow { elder, names, address, .. } = row;
+    CallElder { elder, names, addresses: address.into_iter().collect(), own: false }
 }

@@ -10,6 +10,7 @@ use super::{
     state::{Asked, Clocks, Desk, Effect, Event, Health, Lost, Prompt, Said, Screen, What},
 };
 
+mod calls;
 mod screens;
 
 /// A moment: 2026-11-23 14:00:00 in Shanghai.
@@ -106,7 +107,7 @@ impl Driven {
     fn watched(&mut self, whole: bool, alerts: Vec<AlertRow>, gone: &[&AlertRow]) {
         let gone = gone.iter().map(|row| row.alert.clone()).collect();
         let mark = format!("mark {}", self.watch);
-        let watched = AlertWatched { mark, whole, alerts, gone, complete: true };
+        let watched = AlertWatched { mark, whole, alerts, gone, complete: true, calls: None };
         self.happens(Event::Watched(self.watch, watched));
     }
 
@@ -135,7 +136,7 @@ impl Driven {
     fn asks(&mut self) -> Vec<(String, What)> {
         let ask = |effect| {
             let Effect::Ask(asked, _) = effect else { return None };
-            Some((asked.alert, asked.what))
+            Some((asked.about, asked.what))
         };
         std::mem::take(&mut self.effects).into_iter().filter_map(ask).collect()
     }
@@ -213,7 +214,8 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
     assert_eq!(driven.watch, stale + 1);
     // What an earlier watch says late is not listened to.
     let (alerts, gone) = (Vec::new(), Vec::new());
-    let late = AlertWatched { mark: String::new(), whole: true, alerts, gone, complete: true };
+    let mark = String::new();
+    let late = AlertWatched { mark, whole: true, alerts, gone, complete: true, calls: None };
     driven.happens(Event::Watched(stale, late));
     assert_eq!(driven.desk.open().len(), 1);
     driven.bells();
@@ -289,6 +291,7 @@ fn what_rang_rings_on_until_a_node_that_starts_has_looked_at_everything() {
         alerts,
         gone: Vec::new(),
         complete,
+        calls: None,
     };
     driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
     assert_eq!(driven.desk.open().len(), 2);
@@ -353,7 +356,7 @@ fn a_second_key_ends_no_second_alert() {
         let mut driven = Driven::with(vec![mine.clone(), other.clone()]);
         driven.types("f");
         assert_eq!(driven.asks(), [act(&mine, "false-alarm", None)]);
-        let asked = Asked { alert: mine.alert.clone(), what: What::Act("false-alarm", None) };
+        let asked = Asked::of(mine.alert.clone(), What::Act("false-alarm", None));
         if answered_first {
             driven.happens(Event::Acted(asked.clone()));
         }
@@ -447,7 +450,7 @@ fn an_idle_desk_locks_and_goes_on_showing_what_rings() {
     // The node left the seat first: the act waits for the PIN.
     let mut driven = Driven::with(vec![rings.clone()]);
     driven.types("a");
-    let asked = Asked { alert: rings.alert.clone(), what: What::Act("ack", None) };
+    let asked = Asked::of(rings.alert.clone(), What::Act("ack", None));
     driven.happens(Event::Lapsed(asked));
     assert!(driven.desk.is_locked());
     driven.effects.clear();
@@ -475,7 +478,7 @@ fn keys_act_on_the_alert_that_was_chosen_while_rows_move() {
         driven.happens(Event::Key(Key::Down));
         driven.types("e1");
         assert_eq!(driven.asks(), [act(&mine, "resolve", Some("helped"))]);
-        let asked = Asked { alert: mine.alert.clone(), what: What::Act("resolve", Some("helped")) };
+        let asked = Asked::of(mine.alert.clone(), What::Act("resolve", Some("helped")));
         if answered_first {
             driven.happens(Event::Acted(asked));
         }
@@ -546,8 +549,8 @@ fn who_loses_an_alert_to_somebody_else_is_told() {
 #[test]
 fn what_is_read_is_read_on_demand_and_a_history_follows_its_alert() {
     let row = alert(1, "a", 50);
-    let history = Asked { alert: row.alert.clone(), what: What::History };
-    let card = Asked { alert: row.alert.clone(), what: What::Card };
+    let history = Asked::of(row.alert.clone(), What::History);
+    let card = Asked::of(row.alert.clone(), What::Card);
     for (key, asked, again) in [("\r", history, 1), ("c", card, 0)] {
         let mut driven = Driven::with(vec![row.clone()]);
         driven.types(key);
@@ -565,7 +568,7 @@ fn what_is_read_is_read_on_demand_and_a_history_follows_its_alert() {
     }
     let mut driven = Driven::with(vec![row.clone()]);
     driven.types("c");
-    let asked = Asked { alert: row.alert, what: What::Card };
+    let asked = Asked::of(row.alert, What::Card);
     driven.happens(Event::Refused(asked, "the household keeps it closed".to_owned()));
     assert_eq!((&driven.desk.screen, driven.said()), (&Screen::Board, "words"));
 }

@@ -75,7 +75,7 @@ fn screens() -> Vec<(&'static str, Driven)> {
     gone.happens(Event::Checked(Health::Silent));
     let mut reading = chosen("\r");
     let lines = (1..=60).map(|n| format!("  line {n} 王秀英 {}", "one two three ".repeat(n % 9)));
-    let asked = Asked { alert: alert(4, "", 0).alert, what: What::History };
+    let asked = Asked::of(alert(4, "", 0).alert, What::History);
     reading.happens(Event::Read(asked, lines.collect()));
     vec![
         ("board", busy()),
