@@ -252,8 +252,9 @@ pub(crate) fn resolved_ms(view: &AlertView) -> Option<u64> {
 fn row(node: &Node, document: DocTag, view: &AlertView, names: Vec<String>) -> AlertRow {
     let state = node.ladders.state(&document);
     let watch = state.map(|state| state.watch(view));
+    let climbing = state.filter(|state| !state.is_given_up()).and(watch);
     let since = watch.map(|watch| watch.now.0.saturating_sub(view.elapsed_ms(watch)));
-    let (climbs, climbs_on_ms) = match watch.map(|watch| view.climb(watch)) {
+    let (climbs, climbs_on_ms) = match climbing.map(|watch| view.climb(watch)) {
         Some(Climb::Climbing { .. }) => (true, None),
         Some(Climb::Paused { until }) => (false, until.map(|until| until.0)),
         Some(Climb::Over) | None => (false, None),

@@ -42,8 +42,12 @@ const DOUBLINGS: u32 = 4;
 /// An emergency service that answered so often, and could not be spoken to, is not called again by this node.
 const ANSWERS_MAX: u32 = 3;
 
-/// How long an alert that could not be stored climbs on: nobody can take it, and a new press is another alert.
+/// How long an alert that could not be stored climbs on: nobody can take it, and a new press is another alert. It is
+/// shown until it is stored or ended.
 const LOST_MS: u64 = 30 * 60_000;
+
+/// Alerts that could not be stored and climb no more which are shown: a press every few minutes of a day.
+const LOST_MAX: usize = 256;
 
 /// How far this node has climbed each open alert.
 #[derive(Debug, Default)]
@@ -138,6 +142,11 @@ impl State {
         self.raised.as_ref().filter(|_| self.lost).map(|(view, _)| view)
     }
 
+    /// Whether it could not be stored so long ago that it climbs no more.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.lost && ms(self.noted) >= LOST_MS
+    }
+
     /// Whether the alert is on this node's disk.
     pub(crate) fn is_stored(&self, replica: &Replica) -> bool {
         let saved = |(_, save): &(AlertView, Save)| replica.saved(*save) == Saved::Durable;
@@ -207,6 +216,19 @@ impl Ladders {
         }
     }
 
+    /// Forgets an alert that could not be stored: it is over.
+    pub(crate) fn forget(&mut self, document: &DocTag) {
+        self.open.remove(document);
+    }
+
+    /// The alert that could not be stored longest ago, where there are too many to be shown.
+    fn one_too_many(&self) -> Option<DocTag> {
+        let given_up = self.open.iter().filter(|(_, state)| state.is_given_up());
+        let count = given_up.clone().count();
+        let oldest = given_up.min_by_key(|(_, state)| state.noted).map(|(document, _)| *document);
+        oldest.filter(|_| count > LOST_MAX)
+    }
+
     pub(crate) fn state(&self, document: &DocTag) -> Option<&State> {
         self.open.get(document)
     }
@@ -262,6 +284,11 @@ pub(crate) fn climb(node: &mut Node) {
             call(node, document, round, turn, told);
         }
     }
+    if let Some(document) = node.ladders.one_too_many() {
+        tracing::error!("an alert that could not be stored is shown no more: there are too many");
+        node.ladders.forget(&document);
+        node.board.touch(document);
+    }
     // Of several alerts a bell tells of the oldest that is no drill.
     wanted.sort_by_key(|(since, told)| (told.drill, *since));
     let wanted: Vec<Told> = wanted.into_iter().map(|(_, told)| told).collect();
@@ -298,7 +325,12 @@ fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, Option<u64>)> {
             state.see(&view);
             view
         }
-        None if state.lost && ms(state.noted) < LOST_MS => state.unstored()?.clone(),
+        None if state.is_given_up() => {
+            // What it does no more is seen on the board.
+            node.board.touch(document);
+            return None;
+        }
+        None if state.lost => state.unstored()?.clone(),
         None if is_listed => return None,
         // What is erased waits for nobody.
         None => {

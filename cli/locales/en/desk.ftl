@@ -119,6 +119,7 @@ desk-keys-call =
     e seen to  d resolved today  ? help  q leave
 desk-keys-elders = Arrow keys: choose  Enter: this one  Esc back
 error-call-taken = { $who } has this call already
+desk-leaves = Waiting to hear how the last act ended; q once more: leave at once
 desk-no-terminal = the duty desk needs a terminal: run `linli desk` in one
 error-alert-not-yours = only who has the alert may do this, and { $who } has it: take it over to answer it yourself
 error-alert-unstored = this alert could not be stored, and nobody can take it: call the household, and look at the disk

@@ -289,7 +289,7 @@ async fn ask(client: Client, asked: Asked, seat: Seat) -> Back {
             let with = with.map(str::to_owned);
             let (outcome, service) = if act == "hand-to" { (None, with) } else { (with, None) };
             let act = act.to_owned();
-            let request = AlertAct { alert: about, act, outcome, service, acting };
+            let request = AlertAct { alert: about, act, outcome, service, from: word, acting };
             Back::Acted(asked, in_time(client.call(&request)).await.map(drop))
         }
         What::Call(act, elder) => {

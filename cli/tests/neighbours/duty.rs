@@ -214,6 +214,7 @@ fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
                 act: act.to_owned(),
                 outcome: word("resolve", "helped"),
                 service: word("hand-to", "fire"),
+                from: None,
                 acting: Some(acting.clone()),
             };
             let Err(ClientError::Refused(error)) = client.call(&request).await else {
@@ -232,6 +233,19 @@ fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
             panic!("the seat outlives its PIN")
         };
         assert_eq!(error.code, Code::WrongSecret);
+    });
+    // Whoever would take it from somebody who has it no more is told who has it.
+    let acting =
+        || Some(Acting { person: "李明".to_owned(), pin: "8642".to_owned(), seat: None });
+    runtime().block_on(async {
+        let (act, from) = ("take-over".to_owned(), Some("00".repeat(32)));
+        let alert = alert.clone();
+        let request = AlertAct { alert, act, from, acting: acting(), ..AlertAct::default() };
+        let Err(ClientError::Refused(error)) = Client::at(socket(&centre)).call(&request).await
+        else {
+            panic!("it was taken from somebody else")
+        };
+        assert_eq!(error.detail.unwrap().key, "error-alert-taken");
     });
     let shown = centre.ask(&["alert", "show", &alert]);
     let timeline = shown["view"]["timeline"].as_array().unwrap().iter();

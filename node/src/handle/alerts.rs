@@ -323,8 +323,10 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
         let message = "an alert is answered by a named person: say who acts, with --as";
         return Err(ApiError::new(Code::Forbidden, message));
     }
-    let found = find(node, &request.alert);
-    let document = found.map_err(|error| unstored(node, &request.alert).unwrap_or(error))?;
+    let document = match find(node, &request.alert) {
+        Ok(document) => document,
+        Err(error) => return unstored(node, &request, error),
+    };
     let view = read(node, document)?;
     if request.act == REFUSE_CARD {
         cards::may_refuse(node)?;
@@ -336,12 +338,19 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     Ok((answer, saves))
 }
 
-/// What is said to whoever would answer an alert that could not be stored: it rings, and nobody can take it.
-fn unstored(node: &Node, alert: &str) -> Option<ApiError> {
-    let mut lost = node.ladders.documents().filter_map(|of| node.ladders.state(&of)?.unstored());
-    lost.find(|view| view.id.to_string().starts_with(alert))?;
-    let message = "this alert could not be stored, and nobody can take it: call the household, and look at the disk";
-    Some(ApiError::new(Code::Conflict, message).with(Detail::new("error-alert-unstored", &[])))
+/// Ends an alert that could not be stored, which this node alone knows of. Whoever would answer it otherwise is told that
+/// nobody can take it.
+fn unstored(node: &mut Node, request: &AlertAct, error: ApiError) -> Outcome<AlertAnswer> {
+    let (document, view) = node.ladders.find_lost(&request.alert).ok_or(error)?;
+    if !matches!(request.act.as_str(), "resolve" | "false-alarm") {
+        let message = "this alert could not be stored, and nobody can take it: call the household, and look at the disk";
+        let error = ApiError::new(Code::Conflict, message);
+        return Err(error.with(Detail::new("error-alert-unstored", &[])));
+    }
+    node.ladders.forget(&document);
+    node.board.touch(document);
+    let state = word(&Stage::Resolved);
+    now_known(AlertAnswer { alert: view.id.to_string(), state, stored: false })
 }
 
 /// The fact that an act of a person adds to an alert as it stands.
@@ -359,6 +368,11 @@ fn fact(
             .ok_or_else(|| conflict("nobody has this alert yet: acknowledge it first"))
     };
     let id = person.map(|person| hex::encode(*person.certificate.person().key));
+    let taken = |owner: &alert::Owner| {
+        let message = "somebody has this alert already; take over to answer it yourself";
+        let who = owner.person.name.as_str().to_owned();
+        conflict(message).with(Detail::new("error-alert-taken", &[("who", who)]))
+    };
     let own = || match &view.owner {
         Some(owner) if id.as_ref() != Some(&owner.person.id) => {
             let message = "somebody else has this alert; take over to answer it yourself";
@@ -372,17 +386,14 @@ fn fact(
     Ok(match request.act.as_str() {
         "ack" => match &view.owner {
             None => AlertFact::Acknowledged { raise: round()? },
-            Some(owner) => {
-                let message = "somebody has this alert already; take over to answer it yourself";
-                let who = owner.person.name.as_str().to_owned();
-                return Err(
-                    conflict(message).with(Detail::new("error-alert-taken", &[("who", who)]))
-                );
-            }
+            Some(owner) => return Err(taken(owner)),
         },
         CALL_OFF => AlertFact::CalledOff { raise: round()? },
         "hand-to" => AlertFact::HandedTo { ack: own()?, service: service(request)? },
-        "take-over" => AlertFact::TookOver { from: owned()? },
+        "take-over" => match (&view.owner, &request.from) {
+            (Some(owner), Some(from)) if *from != owner.person.id => return Err(taken(owner)),
+            (Some(_) | None, _) => AlertFact::TookOver { from: owned()? },
+        },
         "respond" => AlertFact::Responding { ack: own()? },
         "arrive" => AlertFact::Arrived { ack: own()? },
         "resolve" => resolved(ending(request.outcome.as_deref())?)?,

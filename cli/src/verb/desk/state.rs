@@ -174,6 +174,11 @@ pub(super) enum Deed {
 }
 
 impl What {
+    /// Whether it changes something, and shows nothing.
+    const fn acts(self) -> bool {
+        matches!(self, Self::Act(..) | Self::Call(..))
+    }
+
     /// Whether it is an act that ends an alert or a call.
     const fn ends(self) -> bool {
         matches!(
@@ -260,6 +265,8 @@ pub(super) struct Desk {
     asked: Vec<Asked>,
     /// The alert or call that was ended here last.
     ended: Option<String>,
+    /// Whether the desk ends as soon as it is known how what was asked ended.
+    leaving: bool,
     quiet: bool,
     watch: u64,
     mark: Option<String>,
@@ -302,6 +309,7 @@ impl Desk {
             sitting: None,
             asked: Vec::new(),
             ended: None,
+            leaving: false,
             quiet,
             watch: 0,
             mark: None,
@@ -340,7 +348,7 @@ impl Desk {
             Event::Watched(_, watched) => self.watched(watched),
             Event::Unwatched(_, Lost::Seat) => {
                 let left = self.lock();
-                left.into_iter().chain([self.watch_on(None)]).collect()
+                left.into_iter().chain([self.watch_on()]).collect()
             }
             Event::Unwatched(_, Lost::Node) => {
                 self.lose();
@@ -359,6 +367,7 @@ impl Desk {
             Event::Found(asked, elders) => self.found(&asked, elders),
             Event::Refused(asked, why) => {
                 self.answered(&asked);
+                self.leaving = false;
                 self.say(Said::Words(why));
                 if let Screen::Reading { asked: of, lines: None, .. }
                 | Screen::Elders { asked: of, found: None, .. } = &self.screen
@@ -370,6 +379,7 @@ impl Desk {
             }
             Event::Lapsed(asked) => {
                 self.answered(&asked);
+                self.leaving = false;
                 self.lock();
                 self.ask_who(Some(asked));
                 Vec::new()
@@ -377,6 +387,9 @@ impl Desk {
         };
         effects.extend(self.ring());
         effects.extend(self.ring_for_calls());
+        if self.leaving && !self.asked.iter().any(|asked| asked.what.acts()) {
+            effects.push(Effect::End);
+        }
         effects
     }
 
@@ -395,7 +408,7 @@ impl Desk {
         }
         if self.again.is_some_and(|again| self.steady >= again) {
             self.again = None;
-            effects.push(self.watch_on(None));
+            effects.push(self.watch_on());
         }
         if !self.checks && self.since(self.checked) >= CHECK_MS {
             self.checks = true;
@@ -426,15 +439,17 @@ impl Desk {
         })
     }
 
-    fn watch_on(&mut self, seat: Option<Seat>) -> Effect {
+    /// Watches on. Where the node sends everything once more, it writes down who sits here.
+    fn watch_on(&mut self) -> Effect {
         self.watch += 1;
+        let seat = self.seat.clone();
         let resolved = self.shows_resolved();
         Effect::Watch { number: self.watch, after: self.mark.clone(), resolved, seat }
     }
 
     fn watch_all(&mut self) -> Effect {
         self.mark = None;
-        self.watch_on(self.seat.clone())
+        self.watch_on()
     }
 
     fn lose(&mut self) {

@@ -533,6 +533,11 @@ fn each_act_is_one_key_and_what_must_be_known_with_it() {
         assert!(driven.asks().is_empty() && driven.desk.prompt.is_none(), "{no:?}");
     }
     driven.types("ty");
+    let from = driven.effects.iter().find_map(|effect| match effect {
+        Effect::Ask(asked, _) => asked.word.clone(),
+        _ => None,
+    });
+    assert_eq!(from.as_deref(), Some("id of 王芳"));
     assert_eq!(driven.asks(), [act(&others, "take-over", None)]);
 }
 
@@ -585,4 +590,66 @@ fn a_desk_is_not_left_by_mistake_while_somebody_rings() {
     let mut driven = Driven::with(vec![]);
     driven.types("q");
     assert!(ends(&driven));
+}
+
+#[test]
+fn a_desk_ends_once_it_is_known_how_an_act_ended() {
+    let ends = |driven: &Driven| driven.effects.contains(&Effect::End);
+    let mine = owned(alert(1, "a", 50), "李明");
+    let asked = Asked::of(mine.alert.clone(), What::Act("resolve", Some("helped")));
+    let mut driven = Driven::with(vec![mine.clone()]);
+    driven.types("e1q");
+    assert!(!ends(&driven));
+    driven.after_s(5);
+    driven.happens(Event::Acted(asked.clone()));
+    assert!(ends(&driven));
+    // One that was refused is shown, and keeps the desk.
+    let mut driven = Driven::with(vec![mine.clone()]);
+    driven.types("e1q");
+    driven.happens(Event::Refused(asked.clone(), "it is another's".to_owned()));
+    driven.after_s(1);
+    assert!(!ends(&driven) && driven.said() == "words");
+    driven.types("q");
+    assert!(ends(&driven));
+    let mut driven = Driven::with(vec![mine]);
+    driven.types("e1qq");
+    assert!(ends(&driven), "who asks twice does not wait");
+}
+
+#[test]
+fn whoever_sits_at_a_desk_is_named_with_each_watch() {
+    let mut driven = Driven::with(vec![alert(1, "a", 50)]);
+    driven.watched(false, vec![alert(2, "b", 5)], &[]);
+    let named = driven.effects.iter().all(|effect| match effect {
+        Effect::Watch { seat, .. } => seat.is_some(),
+        _ => true,
+    });
+    assert!(named, "{:?}", driven.effects);
+}
+
+#[test]
+fn a_history_is_not_read_again_with_each_heartbeat() {
+    let row = alert(1, "a", 50);
+    let asked = Asked::of(row.alert.clone(), What::History);
+    let mut driven = Driven::with(vec![row.clone()]);
+    driven.types("\r");
+    driven.happens(Event::Read(asked, vec!["one".to_owned()]));
+    driven.effects.clear();
+    driven.watched(false, vec![AlertRow { hub_heard_ms: Some(NOW), ..row.clone() }], &[]);
+    assert!(driven.asks().is_empty());
+    driven.watched(false, vec![AlertRow { arrived_ms: Some(NOW), ..row }], &[]);
+    assert_eq!(driven.asks().len(), 1);
+}
+
+#[test]
+fn what_could_not_be_stored_is_ended_though_nobody_can_take_it() {
+    let row = AlertRow { stored: false, ..alert(1, "a", 50) };
+    for (keys, asked) in [
+        ("f", vec![act(&row, "false-alarm", None)]),
+        ("e1", vec![act(&row, "resolve", Some("helped"))]),
+    ] {
+        let mut driven = Driven::with(vec![row.clone()]);
+        driven.types(keys);
+        assert_eq!(driven.asks(), asked);
+    }
 }

@@ -161,12 +161,19 @@ impl Desk {
         self.complete = complete;
         let was_empty = self.rows().is_empty();
         let taken = self.taken_away(&alerts);
-        let mut changed: Vec<String> = alerts.iter().map(|row| row.alert.clone()).collect();
+        // That a hub was heard is nothing that happened to an alert.
+        let differs = |row: &&AlertRow| {
+            let hub_heard_ms = row.hub_heard_ms;
+            let before = self.row(&row.alert).cloned();
+            before.is_none_or(|before| AlertRow { hub_heard_ms, ..before } != **row)
+        };
+        let changed = alerts.iter().filter(differs).map(|row| row.alert.clone());
+        let mut changed: Vec<String> = changed.collect();
         if whole {
             self.before = self.alerts.keys().cloned().collect();
         }
-        for alert in &changed {
-            self.before.remove(alert);
+        for row in &alerts {
+            self.before.remove(&row.alert);
         }
         // What rang rings on until the node has looked at everything.
         if complete {
@@ -187,7 +194,7 @@ impl Desk {
         if let Some(taken) = taken {
             self.say(taken);
         }
-        let mut effects = vec![self.watch_on(None)];
+        let mut effects = vec![self.watch_on()];
         effects.extend(self.read_again(&changed));
         effects
     }
@@ -254,6 +261,8 @@ impl Desk {
         let owner = row.owner.as_ref().map(|owner| owner.name.clone());
         let why = match (act, owner) {
             ("reopen", _) => None,
+            // What cannot be stored can be ended, and nothing else.
+            ("resolve" | "false-alarm", None) if !row.stored => None,
             (_, _) if row.resolved_ms.is_some() => Some(("desk-resolved", String::new())),
             ("ack", None) => None,
             (_, None) => Some(("desk-first", String::new())),

@@ -35,7 +35,7 @@ impl Desk {
                 };
                 self.attempt(Asked { about, what, word: Some(from) })
             }
-            (Prompt::End, Key::Letter('y' | 'Y')) => vec![Effect::End],
+            (Prompt::End, Key::Letter('y' | 'Y')) => self.leave_now(),
             (Prompt::TakeOver { .. } | Prompt::End, _) => Vec::new(),
             (Prompt::Service(alert), key) => match word(&SERVICES, key) {
                 Some(service) => self.act(alert, "hand-to", Some(service)),
@@ -186,7 +186,17 @@ impl Desk {
     /// Ends the desk; asks first where somebody rings.
     fn leave(&mut self) -> Vec<Effect> {
         let rings = self.open().iter().any(|row| self.rings(row)) || self.calls_waiting().0 > 0;
-        if rings { self.ask(Prompt::End) } else { vec![Effect::End] }
+        if rings && !self.leaving { self.ask(Prompt::End) } else { self.leave_now() }
+    }
+
+    /// Ends the desk once it is known how every act ended; at once where that was asked for already.
+    fn leave_now(&mut self) -> Vec<Effect> {
+        if self.leaving {
+            return vec![Effect::End];
+        }
+        self.leaving = true;
+        self.say(Said::Key("desk-leaves", String::new()));
+        Vec::new()
     }
 
     /// Turns between what is open and what was resolved.
