@@ -120,6 +120,7 @@ desk-keys-call =
 desk-keys-elders = Arrow keys: choose  Enter: this one  Esc back
 error-call-taken = { $who } has this call already
 desk-leaves = Waiting to hear how the last act ended; q once more: leave at once
+desk-pasted = What is pasted is no command: press the key.
 desk-no-terminal = the duty desk needs a terminal: run `linli desk` in one
 error-alert-not-yours = only who has the alert may do this, and { $who } has it: take it over to answer it yourself
 error-alert-unstored = this alert could not be stored, and nobody can take it: call the household, and look at the disk

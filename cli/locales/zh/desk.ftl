@@ -120,6 +120,7 @@ desk-keys-call =
 desk-keys-elders = 方向键选择  回车 就是这位  Esc 返回
 error-call-taken = 此来电已由 { $who } 接听
 desk-leaves = 正在等待上一项操作的结果；再按 q 立即离开
+desk-pasted = 粘贴的内容不作为命令：请按键操作。
 desk-no-terminal = 值班台需要终端：请在终端中运行 `linli desk`
 error-alert-not-yours = 只有负责此警报的人可以这样做，现由 { $who } 负责：要自己处理请接手
 error-alert-unstored = 此警报未能存盘，无人能够确认：请联系该家庭，并检查磁盘

@@ -2,7 +2,9 @@
 //! not know: the terminal, the node and the clock.
 
 use std::{
+    fs::File,
     io::{Read as _, stdin},
+    os::fd::AsFd as _,
     panic::resume_unwind,
     thread,
     time::Duration,
@@ -28,8 +30,10 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
+use zeroize::{Zeroize as _, Zeroizing};
 
 use self::{
+    keys::{Keys, Typed},
     state::{Asked, Clocks, Desk as State, Effect, Event, Health, Lost, Pin, Seat, What},
     terminal::Terminal,
     view::View,
@@ -89,6 +93,7 @@ struct Shell<'a> {
     context: &'a Context,
     client: Client,
     terminal: Terminal,
+    keys: Keys,
     state: State,
     begun: JoinSet<Back>,
     watch: Option<AbortHandle>,
@@ -100,17 +105,18 @@ impl Desk {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let client = Client::at(context.home()?.socket());
         let colour = context.environment.text("NO_COLOR")?.is_none();
-        let mut typed = typed();
+        let mut typed = typed()?;
         let mut resized = signal(SignalKind::window_change())?;
         let mut hung_up = signal(SignalKind::hangup())?;
         let mut stop = std::pin::pin!(super::told_to_stop()?);
         let terminal = Terminal::open().map_err(|_| CliError::NoTerminal)?;
         let (state, first) = State::begin(clocks(), context.person(), self.quiet);
         let (begun, watch, ended) = (JoinSet::new(), None, false);
-        let mut shell = Shell { context, client, terminal, state, begun, watch, colour, ended };
+        let keys = Keys::default();
+        let mut shell =
+            Shell { context, client, terminal, keys, state, begun, watch, colour, ended };
         shell.carry_out(first)?;
         let mut tick = tokio::time::interval(TICK);
-        let mut bytes = Vec::new();
         while !shell.ended {
             shell.paint()?;
             tokio::select! {
@@ -119,10 +125,13 @@ impl Desk {
                 _ = resized.recv() => shell.terminal.clear(),
                 _ = tick.tick() => shell.happened(Event::Tick)?,
                 more = typed.recv() => match more {
-                    Some(more) => {
-                        bytes.extend(more);
-                        for key in keys::take(&mut bytes) {
-                            shell.happened(Event::Key(key))?;
+                    Some(bytes) => {
+                        shell.keys.take(&bytes, bytes.len() == TYPED_BYTES);
+                        while let Some(typed) = shell.keys.next() {
+                            shell.happened(match typed {
+                                Typed::Key(key) => Event::Key(key),
+                                Typed::Pasted(text) => Event::Pasted(text),
+                            })?;
                         }
                     }
                     // The terminal is gone.
@@ -149,16 +158,18 @@ fn clocks() -> Clocks {
 }
 
 /// What is typed, from a thread of its own: it waits for the terminal until the program ends.
-fn typed() -> mpsc::UnboundedReceiver<Vec<u8>> {
+/// Among it are PINs: each copy is wiped, and the terminal is read without a buffer between.
+fn typed() -> std::io::Result<mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>> {
     let (sender, receiver) = mpsc::unbounded_channel();
+    let mut tty = File::from(stdin().as_fd().try_clone_to_owned()?);
     thread::spawn(move || {
-        let mut bytes = [0; TYPED_BYTES];
-        while let Ok(read) = stdin().read(&mut bytes)
+        let mut bytes = Zeroizing::new([0_u8; TYPED_BYTES]);
+        while let Ok(read) = tty.read(&mut *bytes)
             && let Some(typed) = bytes.get(..read).filter(|typed| !typed.is_empty())
-            && sender.send(typed.to_vec()).is_ok()
+            && sender.send(Zeroizing::new(typed.to_vec())).is_ok()
         {}
     });
-    receiver
+    Ok(receiver)
 }
 
 impl Shell<'_> {
@@ -188,7 +199,10 @@ impl Shell<'_> {
                     }
                 }
                 Effect::Check => drop(self.begun.spawn(check(client))),
-                Effect::Sit { person, pin } => drop(self.begun.spawn(sit(client, person, pin))),
+                Effect::Sit { person, pin } => {
+                    self.keys.wipe();
+                    drop(self.begun.spawn(sit(client, person, pin)));
+                }
                 Effect::Leave(seat) => drop(self.begun.spawn(async move {
                     leave(client, seat).await;
                     Back::Left
@@ -271,8 +285,9 @@ async fn check(client: Client) -> Back {
 
 async fn sit(client: Client, person: String, Pin(pin): Pin) -> Back {
     let acting = Acting { person, pin: pin.as_str().to_owned(), seat: None };
-    let request = SeatTake { acting, own: true };
+    let mut request = SeatTake { acting, own: true };
     let sat = timeout(PATIENCE, client.call(&request)).await;
+    request.acting.pin.zeroize();
     Back::Sat(sat.unwrap_or_else(|_| Err(silent())))
 }
 

@@ -49,6 +49,8 @@ pub(super) enum Event {
     /// A second has passed, or less.
     Tick,
     Key(Key),
+    /// Text was pasted.
+    Pasted(Zeroizing<String>),
     /// What a watch came to; it names which.
     Watched(u64, AlertWatched),
     /// A watch came to nothing: the node could not be reached, or nobody sits here any more.
@@ -341,6 +343,11 @@ impl Desk {
             Event::Key(key) => {
                 self.key = steady;
                 self.key(key)
+            }
+            Event::Pasted(text) => {
+                self.key = steady;
+                self.pasted(&text);
+                Vec::new()
             }
             Event::Watched(number, _) | Event::Unwatched(number, _) if number != self.watch => {
                 Vec::new()

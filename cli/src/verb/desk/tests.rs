@@ -533,9 +533,9 @@ fn each_act_is_one_key_and_what_must_be_known_with_it() {
         assert!(driven.asks().is_empty() && driven.desk.prompt.is_none(), "{no:?}");
     }
     driven.types("ty");
-    let from = driven.effects.iter().find_map(|effect| match effect {
-        Effect::Ask(asked, _) => asked.word.clone(),
-        _ => None,
+    let from = driven.effects.iter().find_map(|effect| {
+        let Effect::Ask(asked, _) = effect else { return None };
+        asked.word.clone()
     });
     assert_eq!(from.as_deref(), Some("id of 王芳"));
     assert_eq!(driven.asks(), [act(&others, "take-over", None)]);
@@ -606,7 +606,7 @@ fn a_desk_ends_once_it_is_known_how_an_act_ended() {
     // One that was refused is shown, and keeps the desk.
     let mut driven = Driven::with(vec![mine.clone()]);
     driven.types("e1q");
-    driven.happens(Event::Refused(asked.clone(), "it is another's".to_owned()));
+    driven.happens(Event::Refused(asked, "it is another's".to_owned()));
     driven.after_s(1);
     assert!(!ends(&driven) && driven.said() == "words");
     driven.types("q");
@@ -620,11 +620,8 @@ fn a_desk_ends_once_it_is_known_how_an_act_ended() {
 fn whoever_sits_at_a_desk_is_named_with_each_watch() {
     let mut driven = Driven::with(vec![alert(1, "a", 50)]);
     driven.watched(false, vec![alert(2, "b", 5)], &[]);
-    let named = driven.effects.iter().all(|effect| match effect {
-        Effect::Watch { seat, .. } => seat.is_some(),
-        _ => true,
-    });
-    assert!(named, "{:?}", driven.effects);
+    let nameless = |effect: &Effect| matches!(effect, Effect::Watch { seat: None, .. });
+    assert!(!driven.effects.iter().any(nameless), "{:?}", driven.effects);
 }
 
 #[test]
@@ -652,4 +649,19 @@ fn what_could_not_be_stored_is_ended_though_nobody_can_take_it() {
         driven.types(keys);
         assert_eq!(driven.asks(), asked);
     }
+}
+
+#[test]
+fn what_is_pasted_is_text_where_text_is_asked_for_and_never_a_command() {
+    let mut driven = Driven::with(vec![alert(1, "a", 50)]);
+    let paste = |text: &str| Event::Pasted(text.to_owned().into());
+    driven.happens(paste("a\rq"));
+    assert_eq!((driven.asks(), driven.said()), (vec![], "desk-pasted"));
+    driven.types("u");
+    driven.happens(paste("王\r\n芳\u{1b}"));
+    let typed = Prompt::Name { typed: "王芳".to_owned(), then: None };
+    assert_eq!(driven.desk.prompt, Some(typed));
+    driven.types("\u{1b}q");
+    driven.happens(paste("y"));
+    assert!(!driven.effects.contains(&Effect::End));
 }

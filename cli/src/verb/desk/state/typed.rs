@@ -23,6 +23,21 @@ impl Desk {
         }
     }
 
+    /// What is pasted is text where text is asked for, and never a command: it may be anything.
+    pub(super) fn pasted(&mut self, text: &str) {
+        let typed = match &mut self.prompt {
+            Some(Prompt::Name { typed, .. } | Prompt::Find { typed, .. }) => typed,
+            Some(Prompt::Pin { typed, .. }) => &mut *typed.0,
+            Some(
+                Prompt::TakeOver { .. } | Prompt::Service(_) | Prompt::Outcome(_) | Prompt::End,
+            )
+            | None => return self.say(Said::Key("desk-pasted", String::new())),
+        };
+        for letter in text.chars().filter(|letter| !letter.is_control()) {
+            edit(typed, Key::Letter(letter));
+        }
+    }
+
     fn replied(&mut self, prompt: Prompt, key: Key) -> Vec<Effect> {
         match (prompt, key) {
             (Prompt::Name { typed, then }, key) => self.name(typed, then, key),

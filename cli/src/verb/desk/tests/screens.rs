@@ -127,7 +127,14 @@ fn every_screen_fits_every_terminal() {
 
 #[test]
 fn the_keys_and_questions_are_whole_at_80_columns() {
-    let keys = ["desk-keys", "desk-keys-resolved", "desk-keys-read", "desk-help"];
+    let keys = [
+        "desk-keys",
+        "desk-keys-call",
+        "desk-keys-elders",
+        "desk-keys-resolved",
+        "desk-keys-read",
+        "desk-help",
+    ];
     for language in [Language::En, Language::Zh] {
         let text = Text::of(language);
         for line in keys
