@@ -6,6 +6,8 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use linli_core::engine::Acting;
@@ -84,6 +86,12 @@ struct Tried {
     answers: u32,
     /// How calls ended that were written down.
     said: BTreeSet<Option<CallEnd>>,
+    /// Whether somebody answered the call that is under way.
+    answered: Arc<AtomicBool>,
+    /// Where it is written that the call is begun.
+    climbed: Option<FactId>,
+    /// A person decided upon it.
+    is_decided: bool,
 }
 
 /// A task that ends with this.
@@ -124,6 +132,16 @@ impl State {
             false => self.calls.keys().find(is_same)?.clone(),
         };
         self.calls.get_mut(&key)
+    }
+
+    /// Hangs up what rings at nobody's word, since somebody has the alert; says which calls were begun. They are
+    /// made again where the ladder is climbed on.
+    fn hang_up(&mut self) -> Vec<FactId> {
+        let rings = |_: &(FactId, Step), tried: &mut Tried| {
+            let rings = tried.under_way.is_some() && !tried.answered.load(Ordering::Relaxed);
+            rings && !tried.is_decided
+        };
+        self.calls.extract_if(.., rings).filter_map(|(_, tried)| tried.climbed).collect()
     }
 
     /// For how long the node has watched the alert as it is.
@@ -345,7 +363,15 @@ fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, Option<u64>)> {
             node.ladders.open.remove(&document);
             None
         }
-        Climb::Paused { .. } => Some((view, None)),
+        Climb::Paused { .. } => {
+            for climbed in state.hang_up() {
+                let went = Went { done: false, call: None };
+                if let Err(error) = ended(node, document, climbed, went) {
+                    tracing::warn!(%error, "that a call was hung up could not be written down");
+                }
+            }
+            Some((view, None))
+        }
         Climb::Climbing { due, .. } => {
             for step in state.steps..due {
                 tracing::warn!(alert = %view.id, step, "nobody has this alert: the ladder goes on");
@@ -419,7 +445,7 @@ fn call(node: &mut Node, document: DocTag, round: FactId, turn: Turn, told: Told
             }
         }
     };
-    begin(node, document, (round, step), climbed, save, (&told, means));
+    begin(node, document, (round, step), (climbed, save), (&told, means), false);
 }
 
 /// How long an alert has climbed here, in milliseconds.
@@ -455,7 +481,7 @@ pub(crate) fn dial(
         }
     };
     let save = saves.as_ref().and_then(|saves| saves.iter().next_back().copied());
-    begin(node, document, (round, step), climbed, save, (&told, means));
+    begin(node, document, (round, step), (climbed, save), (&told, means), true);
     Ok(saves)
 }
 
@@ -464,14 +490,16 @@ fn begin(
     node: &mut Node,
     document: DocTag,
     which: (FactId, Step),
-    climbed: Option<FactId>,
-    save: Option<Save>,
+    (climbed, save): (Option<FactId>, Option<Save>),
     (told, means): (&Told, Means),
+    is_decided: bool,
 ) {
+    let answered = Arc::new(AtomicBool::new(false));
     let saved = save.map(|save| node.watch(save));
     let mut drawn = [0; 16];
     node.rng.fill_bytes(&mut drawn);
-    let (calls, put_through) = (node.calls.clone(), node.bells.call(told, drawn, means));
+    let put_through = node.bells.call(told, drawn, means, Arc::clone(&answered));
+    let calls = node.calls.clone();
     let key = which.clone();
     let task = tokio::spawn(async move {
         if let Some(saved) = saved {
@@ -493,6 +521,9 @@ fn begin(
     if let Some(state) = node.ladders.open.get_mut(&document) {
         let tried = state.calls.entry(key).or_default();
         (tried.under_way, tried.failed) = (Some(Cancel(task.abort_handle())), None);
+        (tried.answered, tried.climbed) = (answered, climbed);
+        // It is made again as what it was.
+        tried.is_decided |= is_decided;
     }
 }
 
@@ -535,5 +566,28 @@ mod tests {
         assert!(tried.ended(busy) && !tried.ended(busy));
         assert!(tried.ended(Went { done: true, ..busy }));
         assert_eq!(tried.failed, None);
+    }
+
+    #[tokio::test]
+    async fn who_takes_an_alert_hangs_up_what_still_rings_and_nobody_asked_for() {
+        let waits = || Some(Cancel(tokio::spawn(std::future::pending::<()>()).abort_handle()));
+        let fact = |number: u8| FactId([number; 32]);
+        let rings = || Tried { under_way: waits(), climbed: Some(fact(9)), ..Tried::default() };
+        let mut ladders = Ladders::default();
+        ladders.note(DocTag([0; 32]));
+        let state = ladders.open.get_mut(&DocTag([0; 32])).unwrap();
+        state.calls.insert((fact(1), dial("13800138001")), rings());
+        let answered = Arc::new(AtomicBool::new(true));
+        state.calls.insert((fact(1), dial("13800138002")), Tried { answered, ..rings() });
+        state.calls.insert((fact(1), dial("120")), Tried { is_decided: true, ..rings() });
+        let over = Tried { under_way: None, failed: Some(Instant::now()), ..rings() };
+        state.calls.insert((fact(1), dial("13800138003")), over);
+        assert_eq!(state.hang_up(), [fact(9)]);
+        let left: Vec<Step> = state.calls.keys().map(|(_, step)| step.clone()).collect();
+        assert!(!left.contains(&dial("13800138001")) && left.len() == 3, "{left:?}");
+        assert!(
+            state.may_begin(fact(1), &dial("13800138001")),
+            "it is called if the ladder goes on"
+        );
     }
 }
