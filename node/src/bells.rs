@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use linli_model::alert::{AlertKind, CallEnd, Way};
@@ -125,20 +126,22 @@ impl Bells {
         line.or_else(|| has_program.then_some(Means::Programs))
     }
 
-    /// A call by telephone, and where nobody is reached by it, by the first program that puts it through.
+    /// A call by telephone (and that it was answered, as soon as that is known), and where nobody is reached by it, by the first program that puts it through.
     pub(crate) fn call(
         &self,
         told: &Told,
         drawn: [u8; 16],
         means: Means,
+        answered: Arc<AtomicBool>,
     ) -> impl Future<Output = Went> + use<> {
         let line = match means {
             Means::Telephone(line) => Some(line),
             Means::Programs => None,
         };
         let by_telephone = self.trunk(told.way).zip(line);
-        let by_telephone =
-            by_telephone.map(|(trunk, line)| Arc::clone(trunk).call(told.clone(), drawn, line));
+        let by_telephone = by_telephone.map(|(trunk, line)| {
+            Arc::clone(trunk).call(told.clone(), drawn, line, Arc::clone(&answered))
+        });
         let of = self.bells.iter().filter(|bell| bell.ways.contains(&told.way));
         let commands: Vec<Command> = of.filter_map(|bell| command(&bell.ring, told)).collect();
         let is_emergency = told.phone.as_ref().is_some_and(|to| phone::is_emergency(to.as_str()));
@@ -156,6 +159,8 @@ impl Bells {
             if call.is_some_and(CallEnd::is_done) {
                 return Went { done: true, call };
             }
+            // Whether somebody answers a program is not known.
+            answered.store(true, Ordering::Relaxed);
             for command in commands {
                 let Some(mut child) = spawn(command) else { continue };
                 let ended = tokio::time::timeout_at(until, child.wait()).await;
@@ -257,7 +262,7 @@ mod tests {
         {
             let (way, phone) = (Way::DialOut, Some(number.into()));
             let told = Told { alert: Uuid::nil(), way, what: None, drill, phone };
-            let went = bells.call(&told, [0; 16], Means::Programs).await;
+            let went = bells.call(&told, [0; 16], Means::Programs, Arc::default()).await;
             assert_eq!(went.done, done, "{number} {drill}");
         }
     }

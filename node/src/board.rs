@@ -9,9 +9,10 @@ use linli_replica::id::{DocTag, SpaceTag};
 use rand_core::CryptoRng;
 use uuid::Uuid;
 
+use crate::api::calls::CallRow;
 use crate::api::watch::{AlertOwner, AlertRow, AlertStep, AlertWatched};
 use crate::handle::alerts::{elder, read, word};
-use crate::handle::elders;
+use crate::handle::{calls, elders};
 use crate::node::{Node, now};
 use crate::upkeep::DAY_MS;
 
@@ -29,6 +30,9 @@ pub(crate) struct Board {
     rows: BTreeMap<DocTag, Kept>,
     /// What may look different.
     stale: BTreeSet<DocTag>,
+    /// Calls that nobody has seen to, and the revision of their last change.
+    calls: (u64, Vec<CallRow>),
+    calls_stale: bool,
     /// Whether every alert from before this start was looked at.
     complete: bool,
     /// A moment, by the clock that is never set and by the wall clock.
@@ -50,6 +54,8 @@ impl Board {
             known_from: 0,
             rows: BTreeMap::new(),
             stale: BTreeSet::new(),
+            calls: (0, Vec::new()),
+            calls_stale: false,
             complete: false,
             clocks: (Instant::now(), now().0),
         }
@@ -84,8 +90,14 @@ impl Board {
         self.touch_those(|kept| !kept.row.stored);
     }
 
+    /// Notes that calls may look different.
+    pub(crate) const fn touch_calls(&mut self) {
+        self.calls_stale = true;
+    }
+
     /// Has every row made again.
     pub(crate) fn touch_all(&mut self) {
+        self.touch_calls();
         self.touch_those(|_| true);
     }
 
@@ -147,6 +159,13 @@ impl Board {
         }
     }
 
+    fn put_calls(&mut self, rows: Vec<CallRow>) {
+        if self.calls.1 != rows {
+            self.revision += 1;
+            self.calls = (self.revision, rows);
+        }
+    }
+
     /// What changed after a revision; everything after none. A watcher whose revision is not known any more is
     /// answered as if nothing had changed, and learns it when it asks again.
     pub(crate) fn since(&self, after: Option<u64>, resolved: bool) -> AlertWatched {
@@ -159,7 +178,12 @@ impl Board {
             alerts: Vec::new(),
             gone: Vec::new(),
             complete: self.complete,
+            calls: None,
         };
+        let (changed, calls) = &self.calls;
+        if answer.whole || (from < *changed && *changed <= told) {
+            answer.calls = Some(calls.clone());
+        }
         let changed =
             self.rows.values().filter(|kept| from < kept.revision && kept.revision <= told);
         for Kept { row, .. } in changed {
@@ -176,6 +200,9 @@ impl Board {
 /// Does each second what is to be done, also where nobody watches: whoever begins to finds little left to be looked at.
 pub(crate) fn tick(node: &mut Node) {
     node.board.passed(Instant::now(), now().0);
+    node.callers.forget();
+    // It rings for a while, and a profile's numbers may have changed.
+    node.board.touch_calls();
     refresh(node);
 }
 
@@ -194,6 +221,10 @@ pub(crate) fn refresh(node: &mut Node) {
             (space, row(node, document, &view, names))
         });
         node.board.put(document, made);
+    }
+    if std::mem::take(&mut node.board.calls_stale) {
+        let rows = calls::open(node);
+        node.board.put_calls(rows);
     }
     if !node.catalogue.has_alerts_to_see() {
         node.board.completed();
@@ -221,8 +252,9 @@ pub(crate) fn resolved_ms(view: &AlertView) -> Option<u64> {
 fn row(node: &Node, document: DocTag, view: &AlertView, names: Vec<String>) -> AlertRow {
     let state = node.ladders.state(&document);
     let watch = state.map(|state| state.watch(view));
+    let climbing = state.filter(|state| !state.is_given_up()).and(watch);
     let since = watch.map(|watch| watch.now.0.saturating_sub(view.elapsed_ms(watch)));
-    let (climbs, climbs_on_ms) = match watch.map(|watch| view.climb(watch)) {
+    let (climbs, climbs_on_ms) = match climbing.map(|watch| view.climb(watch)) {
         Some(Climb::Climbing { .. }) => (true, None),
         Some(Climb::Paused { until }) => (false, until.map(|until| until.0)),
         Some(Climb::Over) | None => (false, None),
@@ -386,5 +418,23 @@ mod tests {
         assert!(second.complete && !second.whole && second.alerts.is_empty());
         board.completed();
         assert_eq!(board.revision_of(&second.mark), Some(board.revision()), "and once only");
+    }
+
+    #[test]
+    fn calls_are_told_once_and_as_a_whole() {
+        let mut board = board();
+        put(&mut board, 1, None);
+        let first = board.since(None, false);
+        assert_eq!(first.calls, Some(vec![]));
+        let call = CallRow { call: "c".to_owned(), rings: true, ..CallRow::default() };
+        board.put_calls(vec![call.clone()]);
+        let second = board.since(board.revision_of(&first.mark), false);
+        assert_eq!((second.calls, second.alerts.len()), (Some(vec![call.clone()]), 0));
+        put(&mut board, 2, None);
+        board.put_calls(vec![call]);
+        let third = board.since(board.revision_of(&second.mark), false);
+        assert_eq!((third.calls, third.alerts.len()), (None, 1));
+        board.put_calls(vec![]);
+        assert_eq!(board.since(board.revision_of(&third.mark), false).calls, Some(vec![]));
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use linli_model::phone;
 use linli_model::private::Private;
 use uuid::Uuid;
 
+use crate::api::calls::CallOwner;
 use crate::node::{Node, now};
 
 /// The longest number that is kept, in characters: 20 digits as people write them.
@@ -19,8 +21,11 @@ const CALLS_MAX: usize = 128;
 /// Who calls again within this time is one call.
 const AGAIN_MS: u64 = 2 * 60_000;
 
-/// How long a call is kept: two shifts.
-const KEPT_MS: u64 = 16 * 60 * 60_000;
+/// For how long a call rings: nobody says when a caller hangs up, and few let it ring for longer.
+const RINGS: Duration = Duration::from_secs(60);
+
+/// How long a call that somebody saw to is kept: two shifts.
+const KEPT: Duration = Duration::from_secs(16 * 60 * 60);
 
 /// A call.
 #[derive(Debug, Clone)]
@@ -33,6 +38,28 @@ pub(crate) struct Caller {
     pub(crate) times: u32,
     /// Somebody was known by this number when it called.
     is_known: bool,
+    /// When it last called, by the clock that is never set.
+    called: Instant,
+    /// Who takes it.
+    pub(crate) owner: Option<CallOwner>,
+    /// Who it is, as an operator says.
+    pub(crate) elder: Option<Uuid>,
+    /// The alert that was raised for it.
+    pub(crate) alert: Option<Uuid>,
+    /// Whoever took it has seen to it.
+    pub(crate) done: bool,
+}
+
+impl Caller {
+    /// Whether it rings, and nobody takes it.
+    pub(crate) fn rings(&self) -> bool {
+        self.owner.is_none() && self.called.elapsed() < RINGS
+    }
+
+    /// What makes room first: what was seen to, then who is nobody's.
+    const fn worth(&self) -> (bool, bool, bool) {
+        (!self.done, self.is_known || self.elder.is_some(), self.owner.is_some())
+    }
 }
 
 /// Who called in, the oldest first.
@@ -55,30 +82,41 @@ impl Callers {
 
     /// The calls, the newest first.
     pub(crate) fn newest(&self) -> impl Iterator<Item = &Caller> {
-        let now = now().0;
-        self.calls.iter().rev().filter(move |call| now.saturating_sub(call.last_ms) < KEPT_MS)
+        self.calls.iter().rev()
+    }
+
+    /// A call.
+    pub(crate) fn find(&mut self, id: Uuid) -> Option<&mut Caller> {
+        self.calls.iter_mut().find(|call| call.id == id)
+    }
+
+    /// Forgets what was seen to long ago.
+    pub(crate) fn forget(&mut self) {
+        self.calls.retain(|call| !call.done || call.called.elapsed() < KEPT);
     }
 
     /// Notes a call; answers with its id.
     fn note(&mut self, call: Caller) -> Uuid {
         self.revision += 1;
-        // Those who show no number may be different people.
+        // Those who show no number may be different people; and what somebody takes already rings nowhere.
         let same = |before: &Caller| {
             call.number.is_some()
                 && before.number == call.number
+                && before.owner.is_none()
                 && call.last_ms.saturating_sub(before.last_ms) < AGAIN_MS
         };
         let again = self.calls.iter().position(same).and_then(|place| self.calls.remove(place));
         let call = match again {
-            Some(Caller { id, first_ms, times, .. }) => {
-                Caller { id, first_ms, times: times.saturating_add(1), ..call }
+            Some(Caller { id, first_ms, times, elder, .. }) => {
+                Caller { id, first_ms, times: times.saturating_add(1), elder, ..call }
             }
             None => call,
         };
         if self.calls.len() >= CALLS_MAX {
             // A flood of unknown numbers drives out no elder's call.
-            let unknown = self.calls.iter().position(|call| !call.is_known);
-            self.calls.remove(unknown.unwrap_or_default());
+            let least = self.calls.iter().enumerate().min_by_key(|(_, call)| call.worth());
+            let place = least.map_or(0, |(place, _)| place);
+            self.calls.remove(place);
             self.dropped = self.dropped.saturating_add(1);
         }
         let id = call.id;
@@ -95,7 +133,20 @@ pub(crate) fn note(node: &mut Node, number: Option<Private>) -> Uuid {
     // Of one number written in two ways there is one call.
     let number = comparable.map(Private::from).or(number);
     let (id, at) = (node.draw_uuid(), now().0);
-    let call = Caller { id, number, first_ms: at, last_ms: at, times: 1, is_known };
+    let call = Caller {
+        id,
+        number,
+        first_ms: at,
+        last_ms: at,
+        times: 1,
+        is_known,
+        called: Instant::now(),
+        owner: None,
+        elder: None,
+        alert: None,
+        done: false,
+    };
+    node.board.touch_calls();
     node.callers.note(call)
 }
 
@@ -111,6 +162,11 @@ mod tests {
             last_ms: at,
             times: 1,
             is_known,
+            called: Instant::now(),
+            owner: None,
+            elder: None,
+            alert: None,
+            done: false,
         }
     }
 
@@ -143,5 +199,39 @@ mod tests {
             callers.note(call(100_000 + number, 3, true));
         }
         assert_eq!(callers.calls.len(), CALLS_MAX);
+    }
+    fn taken(mut call: Caller) -> Caller {
+        call.owner = Some(CallOwner { person: "p".to_owned(), name: "n".to_owned() });
+        call
+    }
+
+    #[test]
+    fn who_calls_again_rings_again_where_somebody_has_the_call_before() {
+        let mut callers = Callers::default();
+        let first = callers.note(taken(call(1, 1_000, true)));
+        assert!(!callers.find(first).unwrap().rings());
+        let again = callers.note(call(1, 1_001, true));
+        assert_ne!(again, first);
+        assert!(callers.find(again).unwrap().rings());
+    }
+
+    #[test]
+    fn what_nobody_saw_to_is_kept_and_what_was_seen_to_makes_room_first() {
+        let mut callers = Callers::default();
+        let long_ago = Instant::now().checked_sub(KEPT);
+        let Some(called) = long_ago else { return };
+        let missed = callers.note(Caller { called, ..call(1, 1, false) });
+        let over = callers.note(Caller { called, done: true, ..taken(call(2, 1, true)) });
+        callers.forget();
+        assert!(callers.find(missed).is_some_and(|call| !call.rings()));
+        assert!(callers.find(over).is_none());
+
+        let over = callers.note(Caller { done: true, ..taken(call(3, 1, true)) });
+        let talks = callers.note(taken(call(4, 1, false)));
+        for number in 0..u128::try_from(CALLS_MAX).unwrap() {
+            callers.note(call(1_000 + number, 2, false));
+        }
+        assert!(callers.find(over).is_none() && callers.find(missed).is_none());
+        assert!(callers.find(talks).is_some());
     }
 }

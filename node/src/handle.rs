@@ -13,7 +13,7 @@ use crate::node::Node;
 
 pub(crate) mod alerts;
 mod audit;
-mod calls;
+pub(crate) mod calls;
 pub(crate) mod cards;
 pub(crate) mod checkpoints;
 pub(crate) mod consents;
@@ -164,6 +164,7 @@ fn alarm(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> 
         "alert.card" => opening(node, body, cards::of_alert),
         "alert.dial" => urgent(node, body, dial::dial),
         "call.note" => answer(node, body, calls::note),
+        "call.act" => urgent(node, body, calls::act),
         "call.list" => reading(node, body, What::Listed, calls::list),
         _ => at_home(node, method, body),
     }

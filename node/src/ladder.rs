@@ -6,6 +6,8 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use linli_core::engine::Acting;
@@ -42,8 +44,12 @@ const DOUBLINGS: u32 = 4;
 /// An emergency service that answered so often, and could not be spoken to, is not called again by this node.
 const ANSWERS_MAX: u32 = 3;
 
-/// How long an alert that could not be stored climbs on: nobody can take it, and a new press is another alert.
+/// How long an alert that could not be stored climbs on: nobody can take it, and a new press is another alert. It is
+/// shown until it is stored or ended.
 const LOST_MS: u64 = 30 * 60_000;
+
+/// Alerts that could not be stored and climb no more which are shown: a press every few minutes of a day.
+const LOST_MAX: usize = 256;
 
 /// How far this node has climbed each open alert.
 #[derive(Debug, Default)]
@@ -83,6 +89,12 @@ struct Tried {
     answers: u32,
     /// How calls ended that were written down.
     said: BTreeSet<Option<CallEnd>>,
+    /// Whether somebody answered the call that is under way.
+    answered: Arc<AtomicBool>,
+    /// Where it is written that the call is begun.
+    climbed: Option<FactId>,
+    /// A person decided upon it.
+    is_decided: bool,
 }
 
 /// A task that ends with this.
@@ -115,6 +127,16 @@ impl Tried {
 }
 
 impl State {
+    /// Hangs up what rings at nobody's word, since somebody has the alert; says which calls were begun. They are
+    /// made again where the ladder is climbed on.
+    fn hang_up(&mut self) -> Vec<FactId> {
+        let rings = |_: &Which, tried: &mut Tried| {
+            let rings = tried.under_way.is_some() && !tried.answered.load(Ordering::Relaxed);
+            rings && !tried.is_decided
+        };
+        self.calls.extract_if(.., rings).filter_map(|(_, tried)| tried.climbed).collect()
+    }
+
     /// For how long the node has watched the alert as it is.
     pub(crate) fn watch(&self, view: &AlertView) -> Watch {
         let owner = view.owner.as_ref().and_then(|owner| self.known.get(&owner.fact));
@@ -129,6 +151,11 @@ impl State {
     /// How an alert looked that could not be stored.
     pub(crate) fn unstored(&self) -> Option<&AlertView> {
         self.raised.as_ref().filter(|_| self.lost).map(|(view, _)| view)
+    }
+
+    /// Whether it could not be stored so long ago that it climbs no more.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.lost && ms(self.noted) >= LOST_MS
     }
 
     /// Whether the alert is on this node's disk.
@@ -192,6 +219,19 @@ impl Ladders {
         }
     }
 
+    /// Forgets an alert that could not be stored: it is over.
+    pub(crate) fn forget(&mut self, document: &DocTag) {
+        self.open.remove(document);
+    }
+
+    /// The alert that could not be stored longest ago, where there are too many to be shown.
+    fn one_too_many(&self) -> Option<DocTag> {
+        let given_up = self.open.iter().filter(|(_, state)| state.is_given_up());
+        let count = given_up.clone().count();
+        let oldest = given_up.min_by_key(|(_, state)| state.noted).map(|(document, _)| *document);
+        oldest.filter(|_| count > LOST_MAX)
+    }
+
     pub(crate) fn state(&self, document: &DocTag) -> Option<&State> {
         self.open.get(document)
     }
@@ -244,6 +284,11 @@ pub(crate) fn climb(node: &mut Node) {
             call(node, document, &view, round, turn);
         }
     }
+    if let Some(document) = node.ladders.one_too_many() {
+        tracing::error!("an alert that could not be stored is shown no more: there are too many");
+        node.ladders.forget(&document);
+        node.board.touch(document);
+    }
     // Of several alerts a bell tells of the oldest that is no drill.
     wanted.sort_by_key(|(since, told)| (told.drill, *since));
     let wanted: Vec<Told> = wanted.into_iter().map(|(_, told)| told).collect();
@@ -280,7 +325,12 @@ fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, Option<u64>)> {
             state.see(&view);
             view
         }
-        None if state.lost && ms(state.noted) < LOST_MS => state.unstored()?.clone(),
+        None if state.is_given_up() => {
+            // What it does no more is seen on the board.
+            node.board.touch(document);
+            return None;
+        }
+        None if state.lost => state.unstored()?.clone(),
         None if is_listed => return None,
         // What is erased waits for nobody.
         None => {
@@ -295,7 +345,15 @@ fn look(node: &mut Node, document: DocTag) -> Option<(AlertView, Option<u64>)> {
             node.ladders.open.remove(&document);
             None
         }
-        Climb::Paused { .. } => Some((view, None)),
+        Climb::Paused { .. } => {
+            for climbed in state.hang_up() {
+                let went = Went { done: false, call: None };
+                if let Err(error) = ended(node, document, climbed, went) {
+                    tracing::warn!(%error, "that a call was hung up could not be written down");
+                }
+            }
+            Some((view, None))
+        }
         Climb::Climbing { due, .. } => {
             for step in state.steps..due {
                 tracing::warn!(alert = %view.id, step, "nobody has this alert: the ladder goes on");
@@ -369,7 +427,7 @@ fn call(node: &mut Node, document: DocTag, view: &AlertView, round: FactId, turn
             }
         }
     };
-    begin(node, document, which, climbed, save, (&told, means));
+    begin(node, document, which, (climbed, save), (&told, means), false);
 }
 
 /// How long an alert has climbed here, in milliseconds.
@@ -406,7 +464,7 @@ pub(crate) fn dial(
         }
     };
     let save = saves.as_ref().and_then(|saves| saves.iter().next_back().copied());
-    begin(node, document, (view.reopenings(), step), climbed, save, (&told, means));
+    begin(node, document, (view.reopenings(), step), (climbed, save), (&told, means), true);
     Ok(saves)
 }
 
@@ -415,14 +473,16 @@ fn begin(
     node: &mut Node,
     document: DocTag,
     which: Which,
-    climbed: Option<FactId>,
-    save: Option<Save>,
+    (climbed, save): (Option<FactId>, Option<Save>),
     (told, means): (&Told, Means),
+    is_decided: bool,
 ) {
+    let answered = Arc::new(AtomicBool::new(false));
     let saved = save.map(|save| node.watch(save));
     let mut drawn = [0; 16];
     node.rng.fill_bytes(&mut drawn);
-    let (calls, put_through) = (node.calls.clone(), node.bells.call(told, drawn, means));
+    let put_through = node.bells.call(told, drawn, means, Arc::clone(&answered));
+    let calls = node.calls.clone();
     let key = which.clone();
     let task = tokio::spawn(async move {
         if let Some(saved) = saved {
@@ -444,6 +504,9 @@ fn begin(
     if let Some(state) = node.ladders.open.get_mut(&document) {
         let tried = state.calls.entry(key).or_default();
         (tried.under_way, tried.failed) = (Some(Cancel(task.abort_handle())), None);
+        (tried.answered, tried.climbed) = (answered, climbed);
+        // It is made again as what it was.
+        tried.is_decided |= is_decided;
     }
 }
 
@@ -486,5 +549,28 @@ mod tests {
         assert!(tried.ended(busy) && !tried.ended(busy));
         assert!(tried.ended(Went { done: true, ..busy }));
         assert_eq!(tried.failed, None);
+    }
+
+    #[tokio::test]
+    async fn who_takes_an_alert_hangs_up_what_still_rings_and_nobody_asked_for() {
+        let waits = || Some(Cancel(tokio::spawn(std::future::pending::<()>()).abort_handle()));
+        let fact = |number: u8| FactId([number; 32]);
+        let rings = || Tried { under_way: waits(), climbed: Some(fact(9)), ..Tried::default() };
+        let mut ladders = Ladders::default();
+        ladders.note(DocTag([0; 32]));
+        let state = ladders.open.get_mut(&DocTag([0; 32])).unwrap();
+        state.calls.insert((fact(1), dial("13800138001")), rings());
+        let answered = Arc::new(AtomicBool::new(true));
+        state.calls.insert((fact(1), dial("13800138002")), Tried { answered, ..rings() });
+        state.calls.insert((fact(1), dial("120")), Tried { is_decided: true, ..rings() });
+        let over = Tried { under_way: None, failed: Some(Instant::now()), ..rings() };
+        state.calls.insert((fact(1), dial("13800138003")), over);
+        assert_eq!(state.hang_up(), [fact(9)]);
+        let left: Vec<Step> = state.calls.keys().map(|(_, step)| step.clone()).collect();
+        assert!(!left.contains(&dial("13800138001")) && left.len() == 3, "{left:?}");
+        assert!(
+            state.may_begin(fact(1), &dial("13800138001")),
+            "it is called if the ladder goes on"
+        );
     }
 }

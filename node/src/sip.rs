@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -145,8 +146,15 @@ impl Trunk {
         [Way::Contact, Way::DialOut].into_iter().chain(neighbour)
     }
 
-    /// Calls, and says how it ended. It hangs up where nobody waits for that any more.
-    pub(crate) async fn call(self: Arc<Self>, told: Told, drawn: [u8; 16], line: Line) -> CallEnd {
+    /// Calls, and says how it ended, and as soon as somebody answers that they did. It hangs up where nobody waits for
+    /// its end any more.
+    pub(crate) async fn call(
+        self: Arc<Self>,
+        told: Told,
+        drawn: [u8; 16],
+        line: Line,
+        answered: Arc<AtomicBool>,
+    ) -> CallEnd {
         let Some(number) = self.number(&told) else { return CallEnd::NoNumber };
         let is_emergency = phone::is_emergency(number.as_str());
         // Whoever wrote the step: nobody comes for a drill.
@@ -175,7 +183,7 @@ impl Trunk {
             drawn,
         };
         let (end, ended) = oneshot::channel();
-        tokio::spawn(speak(plan, sip, sound, end, line));
+        tokio::spawn(speak(plan, (sip, sound), (end, line), answered));
         // Without a word of its task it cannot be said that the call went well.
         ended.await.unwrap_or(CallEnd::NoLine)
     }
@@ -220,14 +228,13 @@ async fn forgotten(end: &mut Option<(oneshot::Sender<CallEnd>, Line)>) {
 /// Makes one call; what comes late is answered after it ended, when its line is another's.
 async fn speak(
     plan: Plan,
-    sip: UdpSocket,
-    sound: UdpSocket,
-    end: oneshot::Sender<CallEnd>,
-    line: Line,
+    (sip, sound): (UdpSocket, UdpSocket),
+    end: (oneshot::Sender<CallEnd>, Line),
+    answered: Arc<AtomicBool>,
 ) {
     let began = Instant::now();
     let (mut call, mut outputs) = Call::begin(plan, Duration::ZERO);
-    let mut end = Some((end, line));
+    let mut end = Some(end);
     let mut message = vec![0; MESSAGE_BYTES_MAX + 1];
     let mut packet = vec![0; SOUND_BYTES_MAX];
     loop {
@@ -248,6 +255,9 @@ async fn speak(
                     }
                 }
             }
+        }
+        if call.is_answered() {
+            answered.store(true, Ordering::Relaxed);
         }
         if call.is_over() {
             return;

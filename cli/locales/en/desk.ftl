@@ -89,6 +89,35 @@ desk-help =
     Enter  all that happened, and where a silence breaks off
     c  the emergency card: who reads it is written down
     d  what was resolved today
+    A call rings twice, )): a takes it, n raises an alert, / looks for who it is
     u  somebody else works here        l  lock: acts ask for the PIN
     q  leave the desk
+desk-call = call
+desk-call-missed = missed call
+desk-call-nobody = nobody takes it
+desk-call-alert = Alert raised for it: { $alert }.
+desk-caller-unknown = unknown
+desk-number-hidden = number hidden
+desk-about-call = { $number }: { $elder }, since { $since }
+desk-calls-ring = CALLS: { $ring } ring, { $missed } missed
+desk-calls-missed = { $missed } missed calls
+desk-elders = Whom is it about? Choose, then Enter.
+desk-elders-none = Nobody is found.
+desk-raised = Alert raised, and yours: { $name }.
+desk-raised-unstored = Alert raised for { $name }, and NOT STORED: look at the disk.
+desk-call-first = Nobody takes this call yet: take it first, with a.
+desk-call-yours = You have this call already.
+desk-call-has-it = { $name } has this call: take it over with t.
+desk-ask-find = A name, an address or a number, then Enter: { $typed }
+desk-act-take = take the call
+desk-act-done = call seen to
+desk-act-who = say who calls
+desk-act-raise = raise an alert
+desk-act-find = look for an elder
+desk-keys-call =
+    a take the call  t take over  c card  n raise an alert  / who is it?
+    e seen to  d resolved today  ? help  q leave
+desk-keys-elders = Arrow keys: choose  Enter: this one  Esc back
+desk-leaves = Waiting to hear how the last act ended; q once more: leave at once
+desk-pasted = What is pasted is no command: press the key.
 desk-no-terminal = the duty desk needs a terminal: run `linli desk` in one

@@ -89,6 +89,35 @@ desk-help =
     回车  全部经过，失联时断在何处
     c  急救卡：查看者会被记录
     d  今天解除的
+    来电响两声，标 ))：a 接听，n 报警，/ 查找是谁
     u  换人值班                    l  锁定：操作须输 PIN
     q  离开值班台
+desk-call = 来电
+desk-call-missed = 未接来电
+desk-call-nobody = 无人接听
+desk-call-alert = 已为此来电报警：{ $alert }。
+desk-caller-unknown = 未知来电人
+desk-number-hidden = 号码未显示
+desk-about-call = { $number }：{ $elder }，自 { $since } 起
+desk-calls-ring = 来电在响 { $ring } 个，未接 { $missed } 个
+desk-calls-missed = 未接来电 { $missed } 个
+desk-elders = 是哪一位？选中后按回车。
+desk-elders-none = 没有找到。
+desk-raised = 已报警，由您负责：{ $name }。
+desk-raised-unstored = 已为 { $name } 报警，但未存盘：请检查磁盘。
+desk-call-first = 尚无人接此来电：请先按 a 接听。
+desk-call-yours = 此来电已由您接听。
+desk-call-has-it = 此来电由 { $name } 接听：按 t 接手。
+desk-ask-find = 姓名、地址或号码，按回车：{ $typed }
+desk-act-take = 接听
+desk-act-done = 来电已处理
+desk-act-who = 确认来电人
+desk-act-raise = 报警
+desk-act-find = 查找老人
+desk-keys-call =
+    a 接听  t 接手  c 急救卡  n 报警  / 查找是谁  e 已处理
+    d 今日已解除  u 换人  l 锁定  ? 帮助  q 离开
+desk-keys-elders = 方向键选择  回车 就是这位  Esc 返回
+desk-leaves = 正在等待上一项操作的结果；再按 q 立即离开
+desk-pasted = 粘贴的内容不作为命令：请按键操作。
 desk-no-terminal = 值班台需要终端：请在终端中运行 `linli desk`

@@ -2,7 +2,9 @@
 //! not know: the terminal, the node and the clock.
 
 use std::{
+    fs::File,
     io::{Read as _, stdin},
+    os::fd::AsFd as _,
     panic::resume_unwind,
     thread,
     time::Duration,
@@ -10,9 +12,11 @@ use std::{
 
 use linli_node::{
     api::{
-        Acting, ApiError, Code, Reading,
+        Acting, ApiError, Code, Method, Reading,
         alerts::{AlertAct, AlertShow},
-        cards::{AlertCard, CardAnswer},
+        calls::{CallAct, CallActed, CallElder},
+        cards::{AlertCard, CardAnswer, ElderCard},
+        care::{ElderList, ElderRow},
         network::{PartyList, PartyRow},
         seat::{SeatAnswer, SeatLeave, SeatTake},
         watch::{AlertWatch, AlertWatched},
@@ -26,8 +30,10 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
+use zeroize::{Zeroize as _, Zeroizing};
 
 use self::{
+    keys::{Keys, Typed},
     state::{Asked, Clocks, Desk as State, Effect, Event, Health, Lost, Pin, Seat, What},
     terminal::Terminal,
     view::View,
@@ -57,6 +63,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const WATCH_PATIENCE: Duration = Duration::from_secs(45);
 /// How long a seat is waited for that is left at the end.
 const END_PATIENCE: Duration = Duration::from_secs(1);
+/// Elders that are shown where somebody looks for one: more of the name finds fewer.
+const FOUND_MAX: u64 = 50;
 /// Bytes taken from the terminal at once.
 const TYPED_BYTES: usize = 1 << 10;
 
@@ -74,6 +82,8 @@ enum Back {
     Sat(Result<SeatAnswer, ClientError>),
     Left,
     Acted(Asked, Result<(), ClientError>),
+    Called(Asked, Result<CallActed, ClientError>),
+    Found(Asked, Result<Vec<CallElder>, ClientError>),
     History(Asked, Result<(Value, Vec<PartyRow>), ClientError>),
     Card(Asked, Result<(CardAnswer, Vec<PartyRow>), ClientError>),
 }
@@ -83,6 +93,7 @@ struct Shell<'a> {
     context: &'a Context,
     client: Client,
     terminal: Terminal,
+    keys: Keys,
     state: State,
     begun: JoinSet<Back>,
     watch: Option<AbortHandle>,
@@ -94,17 +105,18 @@ impl Desk {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let client = Client::at(context.home()?.socket());
         let colour = context.environment.text("NO_COLOR")?.is_none();
-        let mut typed = typed();
+        let mut typed = typed()?;
         let mut resized = signal(SignalKind::window_change())?;
         let mut hung_up = signal(SignalKind::hangup())?;
         let mut stop = std::pin::pin!(super::told_to_stop()?);
         let terminal = Terminal::open().map_err(|_| CliError::NoTerminal)?;
         let (state, first) = State::begin(clocks(), context.person(), self.quiet);
         let (begun, watch, ended) = (JoinSet::new(), None, false);
-        let mut shell = Shell { context, client, terminal, state, begun, watch, colour, ended };
+        let keys = Keys::default();
+        let mut shell =
+            Shell { context, client, terminal, keys, state, begun, watch, colour, ended };
         shell.carry_out(first)?;
         let mut tick = tokio::time::interval(TICK);
-        let mut bytes = Vec::new();
         while !shell.ended {
             shell.paint()?;
             tokio::select! {
@@ -113,10 +125,13 @@ impl Desk {
                 _ = resized.recv() => shell.terminal.clear(),
                 _ = tick.tick() => shell.happened(Event::Tick)?,
                 more = typed.recv() => match more {
-                    Some(more) => {
-                        bytes.extend(more);
-                        for key in keys::take(&mut bytes) {
-                            shell.happened(Event::Key(key))?;
+                    Some(bytes) => {
+                        shell.keys.take(&bytes, bytes.len() == TYPED_BYTES);
+                        while let Some(typed) = shell.keys.next() {
+                            shell.happened(match typed {
+                                Typed::Key(key) => Event::Key(key),
+                                Typed::Pasted(text) => Event::Pasted(text),
+                            })?;
                         }
                     }
                     // The terminal is gone.
@@ -143,16 +158,18 @@ fn clocks() -> Clocks {
 }
 
 /// What is typed, from a thread of its own: it waits for the terminal until the program ends.
-fn typed() -> mpsc::UnboundedReceiver<Vec<u8>> {
+/// Among it are PINs: each copy is wiped, and the terminal is read without a buffer between.
+fn typed() -> std::io::Result<mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>> {
     let (sender, receiver) = mpsc::unbounded_channel();
+    let mut tty = File::from(stdin().as_fd().try_clone_to_owned()?);
     thread::spawn(move || {
-        let mut bytes = [0; TYPED_BYTES];
-        while let Ok(read) = stdin().read(&mut bytes)
+        let mut bytes = Zeroizing::new([0_u8; TYPED_BYTES]);
+        while let Ok(read) = tty.read(&mut *bytes)
             && let Some(typed) = bytes.get(..read).filter(|typed| !typed.is_empty())
-            && sender.send(typed.to_vec()).is_ok()
+            && sender.send(Zeroizing::new(typed.to_vec())).is_ok()
         {}
     });
-    receiver
+    Ok(receiver)
 }
 
 impl Shell<'_> {
@@ -182,7 +199,10 @@ impl Shell<'_> {
                     }
                 }
                 Effect::Check => drop(self.begun.spawn(check(client))),
-                Effect::Sit { person, pin } => drop(self.begun.spawn(sit(client, person, pin))),
+                Effect::Sit { person, pin } => {
+                    self.keys.wipe();
+                    drop(self.begun.spawn(sit(client, person, pin)));
+                }
                 Effect::Leave(seat) => drop(self.begun.spawn(async move {
                     leave(client, seat).await;
                     Back::Left
@@ -207,7 +227,13 @@ impl Shell<'_> {
             Back::Sat(Ok(seat)) => Event::Seated(seat),
             Back::Sat(Err(error)) => Event::NotSeated(explained(&error.into(), text)),
             Back::Left => return Ok(()),
-            Back::Acted(asked, Ok(())) => Event::Acted(asked),
+            Back::Acted(asked, Ok(())) | Back::Called(asked, Ok(CallActed { alert: None, .. })) => {
+                Event::Acted(asked)
+            }
+            Back::Called(asked, Ok(CallActed { alert: Some(alert), stored })) => {
+                Event::Raised(asked, alert, stored)
+            }
+            Back::Found(asked, Ok(found)) => Event::Found(asked, found),
             Back::History(asked, Ok((shown, rows))) => {
                 let told = alert::told::told(context, &Parties::of(rows), &shown);
                 Event::Read(asked, told.lines().map(str::to_owned).collect())
@@ -217,6 +243,8 @@ impl Shell<'_> {
                 Event::Read(asked, told.lines().map(str::to_owned).collect())
             }
             Back::Acted(asked, Err(error))
+            | Back::Called(asked, Err(error))
+            | Back::Found(asked, Err(error))
             | Back::History(asked, Err(error))
             | Back::Card(asked, Err(error)) => match has_lapsed(&error) {
                 true => Event::Lapsed(asked),
@@ -257,8 +285,9 @@ async fn check(client: Client) -> Back {
 
 async fn sit(client: Client, person: String, Pin(pin): Pin) -> Back {
     let acting = Acting { person, pin: pin.as_str().to_owned(), seat: None };
-    let request = SeatTake { acting, own: true };
+    let mut request = SeatTake { acting, own: true };
     let sat = timeout(PATIENCE, client.call(&request)).await;
+    request.acting.pin.zeroize();
     Back::Sat(sat.unwrap_or_else(|_| Err(silent())))
 }
 
@@ -269,28 +298,59 @@ async fn leave(client: Client, Seat(seat): Seat) {
 }
 
 async fn ask(client: Client, asked: Asked, seat: Seat) -> Back {
-    let (alert, acting) = (asked.alert.clone(), Some(sitting(seat)));
+    let (about, word, acting) = (asked.about.clone(), asked.word.clone(), Some(sitting(seat)));
     match asked.what {
         What::Act(act, with) => {
             let with = with.map(str::to_owned);
             let (outcome, service) = if act == "hand-to" { (None, with) } else { (with, None) };
-            let request = AlertAct { alert, act: act.to_owned(), outcome, service, acting };
-            let acted = timeout(PATIENCE, client.call(&request)).await;
-            Back::Acted(asked, acted.unwrap_or_else(|_| Err(silent())).map(drop))
+            let act = act.to_owned();
+            let request = AlertAct { alert: about, act, outcome, service, from: word, acting };
+            Back::Acted(asked, in_time(client.call(&request)).await.map(drop))
+        }
+        What::Call(act, elder) => {
+            let (act, elder) = (act.to_owned(), elder.map(|elder| elder.to_string()));
+            let request = CallAct { call: about, act, elder, from: word, acting };
+            Back::Called(asked, in_time(client.call(&request)).await)
+        }
+        What::Find(_) => {
+            let what = ElderList { find: word, limit: FOUND_MAX, ..ElderList::default() };
+            let request = Reading { what, acting };
+            let found = in_time(client.call(&request)).await;
+            let found = found.map(|page| page.elders.into_iter().map(meant).collect());
+            Back::Found(asked, found)
         }
         What::History => {
-            let request = Reading { what: AlertShow { alert }, acting };
-            let shown = timeout(PATIENCE, async {
+            let request = Reading { what: AlertShow { alert: about }, acting };
+            let shown = in_time(async {
                 Ok((client.call(&request).await?, client.call(&PartyList {}).await?))
             });
-            Back::History(asked, shown.await.unwrap_or_else(|_| Err(silent())))
+            Back::History(asked, shown.await)
         }
         What::Card => {
-            let request = AlertCard { alert, reason: None, acting };
-            let card = timeout(PATIENCE, async {
-                Ok((client.call(&request).await?, client.call(&PartyList {}).await?))
-            });
-            Back::Card(asked, card.await.unwrap_or_else(|_| Err(silent())))
+            let request = AlertCard { alert: about, reason: None, acting };
+            Back::Card(asked, card_of(&client, request).await)
+        }
+        What::CallerCard(elder) => {
+            let (elder, reason) = (elder.to_string(), Some("call".to_owned()));
+            let card = card_of(&client, ElderCard { elder, reason, acting });
+            Back::Card(asked, card.await)
         }
     }
+}
+
+/// A card, and the parties that its statements name.
+async fn card_of<M: Method<Answer = CardAnswer>>(
+    client: &Client,
+    request: M,
+) -> Result<(CardAnswer, Vec<PartyRow>), ClientError> {
+    in_time(async { Ok((client.call(&request).await?, client.call(&PartyList {}).await?)) }).await
+}
+
+async fn in_time<T>(asked: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(silent()))
+}
+
+fn meant(row: ElderRow) -> CallElder {
+    let ElderRow { elder, names, address, .. } = row;
+    CallElder { elder, names, addresses: address.into_iter().collect(), own: false }
 }

@@ -15,6 +15,7 @@ use linli_node::{
     api::{
         Acting, ApiError, Code,
         alerts::{AlertAct, AlertRaise},
+        calls::{CallAct, CallNote, CallOwner},
         people::PersonPin,
         seat::{SeatLeave, SeatTake},
         watch::{AlertRow, AlertWatch},
@@ -212,6 +213,7 @@ fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
                 act: act.to_owned(),
                 outcome: word("resolve", "helped"),
                 service: word("hand-to", "fire"),
+                from: None,
                 acting: Some(acting.clone()),
             };
             let Err(ClientError::Refused(error)) = client.call(&request).await else {
@@ -230,6 +232,19 @@ fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
             panic!("the seat outlives its PIN")
         };
         assert_eq!(error.code, Code::WrongSecret);
+    });
+    // Whoever would take it from somebody who has it no more is told who has it.
+    let acting =
+        || Some(Acting { person: "李明".to_owned(), pin: "8642".to_owned(), seat: None });
+    runtime().block_on(async {
+        let (act, from) = ("take-over".to_owned(), Some("00".repeat(32)));
+        let alert = alert.clone();
+        let request = AlertAct { alert, act, from, acting: acting(), ..AlertAct::default() };
+        let Err(ClientError::Refused(error)) = Client::at(socket(&centre)).call(&request).await
+        else {
+            panic!("it was taken from somebody else")
+        };
+        assert_eq!(error.detail.unwrap().key, "error-alert-taken");
     });
     let shown = centre.ask(&["alert", "show", &alert]);
     let timeline = shown["view"]["timeline"].as_array().unwrap().iter();
@@ -459,4 +474,121 @@ fn a_desk_that_ends_leaves_nothing_half_done() {
 
     let refused = centre.run(&["desk"]);
     assert_eq!((refused.code, refused.refusal().0.as_str()), (2, "invalid"), "no terminal");
+}
+
+fn notes(centre: &Desk, number: &str) -> String {
+    let request = CallNote { number: Some(number.to_owned()) };
+    runtime().block_on(Client::at(socket(centre)).call(&request)).unwrap().call
+}
+
+/// A call rings at every desk, is one operator's, and becomes an alert in the hands of whoever took it.
+#[test]
+fn a_call_rings_at_every_desk_and_one_operator_takes_it() {
+    let folder = folder();
+    let (centre, elder) = centre_with(folder.path(), &["李明", "王芳"]);
+    centre.ask(&["elder", "edit", &elder, "phone", "029-87601234"]);
+    centre.ask(&["elder", "edit", &elder, "card/allergies", "penicillin"]);
+    let first = Terminal::begin(&centre, &["--as", "李明"]);
+    first.signs_in("李明");
+    let second = Terminal::begin(&centre, &["--as", "王芳"]);
+    second.signs_in("王芳");
+    notes(&centre, "+862987601234");
+    for desk in [&first, &second] {
+        desk.shows("CALLS: 1 ring");
+        desk.shows("王秀英");
+        desk.rings();
+    }
+    second.types("a");
+    second.shows("YOU 王芳");
+    first.shows("王芳");
+    first.types("n");
+    first.shows("王芳 has this call");
+    second.types("c");
+    second.shows("penicillin");
+    second.types("\u{1b}");
+    let opened = centre.ask(&["keys", "audit", "--by", "王芳"])["rows"].clone();
+    let opened = opened.as_array().unwrap().iter().filter(|row| row["of"] == "elder.card").count();
+    assert_eq!(opened, 1, "who read the card is on record");
+    second.types("n");
+    second.shows("Alert raised, and yours: 王秀英.");
+    let alerts = centre.ask(&["alert", "list"]);
+    let raised = alerts.as_array().unwrap().iter().find(|alert| alert["kind"] == "other");
+    assert_eq!(raised.unwrap()["owner"], "王芳", "{alerts}");
+    let cause = centre.ask(&["alert", "show", raised.unwrap()["alert"].as_str().unwrap()]);
+    assert!(cause.to_string().contains("/call/"), "{cause}");
+
+    second.types("\u{1b}[Fe");
+    wait("the call was seen to", || {
+        (!first.rows().iter().any(|row| row.contains("02987601234"))).then_some(())
+    });
+    for alert in alerts.as_array().unwrap().iter().filter(|alert| alert["owner"].is_null()) {
+        centre.ask(&["--as", "王芳", "alert", "ack", alert["alert"].as_str().unwrap()]);
+    }
+
+    // A stranger's call is shown too.
+    notes(&centre, "13800000009");
+    first.shows("13800000009");
+    assert!(!centre.log_text().contains("87601234") && !centre.log_text().contains("王秀英"));
+}
+
+/// Of eight who take one call at once one has it, and the others are told who.
+#[test]
+fn a_call_is_never_two_operators() {
+    let folder = folder();
+    let (centre, _) = centre_with(folder.path(), &[]);
+    for number in 0..OPERATORS {
+        centre.ask(&["person", "add", &format!("operator {number}"), "--role", "operator"]);
+    }
+    let call = notes(&centre, "13800000009");
+    let (begin, socket) = (Barrier::new(OPERATORS), socket(&centre));
+    let take = |number: usize| {
+        runtime().block_on(async {
+            let client = Client::at(socket.clone());
+            let acting =
+                Acting { person: format!("operator {number}"), pin: PIN.to_owned(), seat: None };
+            let seat = client.call(&SeatTake { acting, own: true }).await.unwrap().seat;
+            let (call, act) = (call.clone(), "take".to_owned());
+            let acting = Some(sitting(&seat));
+            begin.wait();
+            let request = CallAct { call, act, acting, ..CallAct::default() };
+            match client.call(&request).await {
+                Ok(_) => None,
+                Err(ClientError::Refused(ApiError { code: Code::Conflict, detail, .. })) => {
+                    let detail = detail.unwrap();
+                    assert_eq!(detail.key, "error-call-taken");
+                    Some(detail.arguments["who"].clone())
+                }
+                Err(error) => panic!("{error}"),
+            }
+        })
+    };
+    let told: Vec<Option<String>> = thread::scope(|scope| {
+        let take = &take;
+        let all: Vec<_> = (0..OPERATORS).map(|number| scope.spawn(move || take(number))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let winners: Vec<usize> = (0..OPERATORS).filter(|number| told[*number].is_none()).collect();
+    let [winner] = winners[..] else { panic!("{told:?}") };
+    let name = format!("operator {winner}");
+    assert!(told.iter().flatten().all(|who| *who == name), "{told:?}");
+    // Taken over from whoever had it once is refused; from whoever has it, it is not.
+    runtime().block_on(async {
+        let client = Client::at(socket.clone());
+        let rows = client.call(&AlertWatch::default()).await.unwrap().calls.unwrap();
+        let Some(CallOwner { person, name: shown }) = rows[0].owner.clone() else { panic!() };
+        assert_eq!(shown, name);
+        let other = format!("operator {}", (winner + 1) % OPERATORS);
+        let acting = Some(Acting { person: other, pin: PIN.to_owned(), seat: None });
+        let (call, act) = (call.clone(), "take-over".to_owned());
+        let from = |from: &str| CallAct {
+            call: call.clone(),
+            act: act.clone(),
+            from: Some(from.to_owned()),
+            acting: acting.clone(),
+            ..CallAct::default()
+        };
+        assert!(client.call(&from("00")).await.is_err());
+        client.call(&from(&person)).await.unwrap();
+        assert!(client.call(&from(&person)).await.is_err(), "it is another's by now");
+    });
 }

@@ -156,6 +156,27 @@ fn calls_end_as_the_telephone_network_says_and_only_key_one_is_a_yes() {
 }
 
 #[test]
+fn whoever_takes_an_alert_hangs_up_what_still_rings() {
+    if !requires(Capability::Program("sipp")) {
+        return;
+    }
+    let folder = folder();
+    let network = Network::start(folder.path());
+    let (centre, _) = with_telephone(folder.path(), network.port);
+    let elder = add_elder(&centre, "王秀英");
+    sets_ladder(&centre, &elder, &["contact:13800000004@0s".to_owned()]);
+    let alert = centre.ask(&["alert", "raise", &elder])["alert"].as_str().unwrap().to_owned();
+    wait("it rings", || (!network.called().is_empty()).then_some(()));
+    centre.ask(&["--as", "高主任", "alert", "ack", &alert]);
+    // Left alone it rings on until nobody answers.
+    let hung_up = [("13800000004".to_owned(), Some(false), None::<String>)];
+    centre.await_answer(&["alert", "show", &alert], |shown| {
+        let calls = calls(shown);
+        calls.first()?.1.map(|_| assert_eq!(calls, hung_up))
+    });
+}
+
+#[test]
 fn a_drill_calls_contacts_and_no_emergency_service_and_an_operator_may_dial_one() {
     if !requires(Capability::Program("sipp")) {
         return;

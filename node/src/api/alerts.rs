@@ -71,6 +71,9 @@ pub struct AlertAct {
     /// With `hand-to`: `police`, `fire` or `ambulance`.
     #[serde(default)]
     pub service: Option<String>,
+    /// With `take-over`: from whom, a person's id; refused where somebody else has it by now. None: whoever has it.
+    #[serde(default)]
+    pub from: Option<String>,
     /// Who acts: an acknowledgement needs a named person.
     pub acting: Option<Acting>,
 }

@@ -62,7 +62,7 @@ pub struct ElderEdit {
 /// Lists elders, a page at a time.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ElderList {
-    /// Only those whose name, id or phone holds this.
+    /// Only those whose name, id, phone or address holds this, or who are known by this number however it is written.
     pub find: Option<String>,
     /// How many to pass over.
     pub offset: u64,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Acting, methods};
+use super::{Acting, calls::CallRow, methods};
 
 methods! {
     "alert.watch" AlertWatch => AlertWatched;
@@ -33,6 +33,8 @@ pub struct AlertWatched {
     pub gone: Vec<String>,
     /// Whether the node has looked at all its alerts since it was started: until then some may not be among these.
     pub complete: bool,
+    /// Calls that came in and that nobody has seen to, all of them; none where they did not change.
+    pub calls: Option<Vec<CallRow>>,
 }
 
 /// An alert as a board shows it.

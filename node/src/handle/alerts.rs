@@ -324,8 +324,10 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     if person.is_none() && !is_of_home {
         return Err(ApiError::new(Code::Forbidden, "error-alert-person"));
     }
-    let found = find(node, &request.alert);
-    let document = found.map_err(|error| unstored(node, &request.alert).unwrap_or(error))?;
+    let document = match find(node, &request.alert) {
+        Ok(document) => document,
+        Err(error) => return unstored(node, &request, error),
+    };
     let view = read(node, document)?;
     if request.act == REFUSE_CARD {
         cards::may_refuse(node)?;
@@ -337,11 +339,17 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     Ok((answer, saves))
 }
 
-/// What is said to whoever would answer an alert that could not be stored: it rings, and nobody can take it.
-fn unstored(node: &Node, alert: &str) -> Option<ApiError> {
-    let mut lost = node.ladders.documents().filter_map(|of| node.ladders.state(&of)?.unstored());
-    lost.find(|view| view.id.to_string().starts_with(alert))?;
-    Some(ApiError::new(Code::Conflict, "error-alert-unstored"))
+/// Ends an alert that could not be stored, which this node alone knows of. Whoever would answer it otherwise is told that
+/// nobody can take it.
+fn unstored(node: &mut Node, request: &AlertAct, error: ApiError) -> Outcome<AlertAnswer> {
+    let (document, view) = node.ladders.find_lost(&request.alert).ok_or(error)?;
+    if !matches!(request.act.as_str(), "resolve" | "false-alarm") {
+        return Err(ApiError::new(Code::Conflict, "error-alert-unstored"));
+    }
+    node.ladders.forget(&document);
+    node.board.touch(document);
+    let state = word(&Stage::Resolved);
+    now_known(AlertAnswer { alert: view.id.to_string(), state, stored: false })
 }
 
 /// The fact that an act of a person adds to an alert as it stands.
@@ -356,6 +364,9 @@ fn fact(
         view.owner.as_ref().map(|owner| owner.fact).ok_or_else(|| conflict("error-alert-nobody"))
     };
     let id = person.map(|person| hex::encode(*person.certificate.person().key));
+    let taken = |owner: &alert::Owner| {
+        conflict("error-alert-taken").with_private("who", owner.person.name.as_str())
+    };
     let own = || match &view.owner {
         Some(owner) if id.as_ref() != Some(&owner.person.id) => {
             let who = owner.person.name.as_str();
@@ -368,14 +379,14 @@ fn fact(
     Ok(match request.act.as_str() {
         "ack" => match &view.owner {
             None => AlertFact::Acknowledged { raise: round()? },
-            Some(owner) => {
-                let who = owner.person.name.as_str();
-                return Err(conflict("error-alert-taken").with_private("who", who));
-            }
+            Some(owner) => return Err(taken(owner)),
         },
         CALL_OFF => AlertFact::CalledOff { raise: round()? },
         "hand-to" => AlertFact::HandedTo { ack: own()?, service: service(request)? },
-        "take-over" => AlertFact::TookOver { from: owned()? },
+        "take-over" => match (&view.owner, &request.from) {
+            (Some(owner), Some(from)) if *from != owner.person.id => return Err(taken(owner)),
+            (Some(_) | None, _) => AlertFact::TookOver { from: owned()? },
+        },
         "respond" => AlertFact::Responding { ack: own()? },
         "arrive" => AlertFact::Arrived { ack: own()? },
         "resolve" => resolved(ending(request.outcome.as_deref())?)?,

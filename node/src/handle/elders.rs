@@ -217,11 +217,14 @@ pub(crate) fn write<E: std::error::Error + Into<ApiError>>(
 pub(crate) fn list(node: &mut Node, request: ElderList) -> Outcome<ElderPage> {
     refresh(node);
     let find = request.find.unwrap_or_default();
+    // However a number is written.
+    let known: BTreeSet<Uuid> = node.catalogue.callers(&find).map(|(elder, ..)| elder).collect();
     let fits = |(elder, _, summary): &(Uuid, _, &ElderSummary)| {
         find.is_empty()
+            || known.contains(elder)
             || elder.to_string().starts_with(&find)
             || summary.names.iter().any(|name| name.contains(&find))
-            || [&summary.phone, &summary.national_id]
+            || [&summary.phone, &summary.national_id, &summary.address]
                 .into_iter()
                 .flatten()
                 .any(|text| text.contains(&find))

@@ -108,16 +108,29 @@ pub(crate) fn press(node: &mut Node, request: TabletPress) -> Outcome<PressAnswe
             found(node, &elders, open)
         }
     };
-    let (mut made, mut saves) = (Vec::new(), BTreeSet::new());
+    let (mut made, mut saves, mut failed) = (Vec::new(), BTreeSet::new(), None);
     for elder in elders {
         let press = request.press;
-        let (request, new) = match request.kind {
-            PressKind::Meal => meal(node, elder, press, &open)?,
-            PressKind::Help => raise(node, elder, press, AlertKind::Button, &open)?,
-            PressKind::Call => raise(node, elder, press, AlertKind::Call, &open)?,
+        let one = match request.kind {
+            PressKind::Meal => meal(node, elder, press, &open),
+            PressKind::Help => raise(node, elder, press, AlertKind::Button, &open),
+            PressKind::Call => raise(node, elder, press, AlertKind::Call, &open),
         };
-        made.push(request);
-        saves.extend(new);
+        match one {
+            Ok((request, new)) => {
+                made.push(request);
+                saves.extend(new);
+            }
+            // What keeps one elder's alert away keeps away no other's.
+            Err(error) => {
+                tracing::error!(%error, "what was pressed at home could not be raised");
+                failed = Some(error);
+            }
+        }
+    }
+    // Somebody comes where one alert is raised; the tablet would not leave off sending otherwise.
+    if let Some(error) = failed.filter(|_| made.is_empty()) {
+        return Err(error);
     }
     // What was made by this press before may not be durable yet.
     saves.insert(node.replica.last_save());

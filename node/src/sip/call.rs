@@ -181,6 +181,11 @@ impl Call {
         matches!(self.state, State::Over)
     }
 
+    /// Whether somebody answers, or did.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.dialog.is_some()
+    }
+
     /// When [`Call::tick`] is to be called at the latest.
     pub(super) fn next_at(&self) -> Duration {
         let resent = |resend: &Option<Resend>, until: Duration| {

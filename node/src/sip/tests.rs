@@ -40,7 +40,7 @@ async fn in_a_drill_the_telephone_calls_no_emergency_service() {
     {
         let told = told(1, number, drill);
         let line = trunk.line(&told).unwrap();
-        assert_eq!(Arc::clone(&trunk).call(told, [0; 16], line).await, end);
+        assert_eq!(Arc::clone(&trunk).call(told, [0; 16], line, Arc::default()).await, end);
     }
 }
 

@@ -1,4 +1,10 @@
-//! Keys, out of the bytes that a terminal sends (ECMA-48, xterm's cursor keys).
+//! Keys, out of the bytes that a terminal sends: termina knows their sequences, and here they become what a desk knows.
+
+use termina::{
+    Event, Parser,
+    event::{KeyCode, KeyEvent, KeyEventKind, Modifiers},
+};
+use zeroize::Zeroizing;
 
 /// A key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,78 +23,133 @@ pub(super) enum Key {
     Interrupt,
 }
 
-/// Takes the keys out of what a terminal sent at once; a letter that is not whole is left. Cursor keys come whole.
-pub(super) fn take(bytes: &mut Vec<u8>) -> Vec<Key> {
-    let mut keys = Vec::new();
-    let mut rest = bytes.as_slice();
-    while let Some(first) = rest.first().copied() {
-        let (key, length) = match first {
-            0x1b => escape(rest),
-            b'\r' | b'\n' => (Some(Key::Enter), 1),
-            0x7f | 0x08 => (Some(Key::Backspace), 1),
-            0x03 | 0x04 => (Some(Key::Interrupt), 1),
-            0..0x20 => (None, 1),
-            _ => match letter(rest) {
-                Some(found) => found,
-                None => break,
-            },
-        };
-        keys.extend(key);
-        rest = rest.get(length..).unwrap_or_default();
+/// What somebody does at a keyboard.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    Key(Key),
+    /// Text that was pasted: it is never a command.
+    Pasted(Zeroizing<String>),
+}
+
+/// Keys that are no letters.
+const NAMED: [(KeyCode, Key); 9] = [
+    (KeyCode::Enter, Key::Enter),
+    (KeyCode::Escape, Key::Escape),
+    (KeyCode::Backspace, Key::Backspace),
+    (KeyCode::Up, Key::Up),
+    (KeyCode::Down, Key::Down),
+    (KeyCode::PageUp, Key::PageUp),
+    (KeyCode::PageDown, Key::PageDown),
+    (KeyCode::Home, Key::First),
+    (KeyCode::End, Key::Last),
+];
+
+/// As many keys as the parser remembers of what it gave out already.
+const REMEMBERED: usize = 64;
+
+/// Takes keys out of bytes.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    parser: Parser,
+    /// The letter after an Escape that came with it.
+    letter: Option<Key>,
+}
+
+impl Keys {
+    /// Takes in what a terminal sent; whether more of it may be to come at once.
+    pub(super) fn take(&mut self, bytes: &[u8], more: bool) {
+        self.parser.parse(bytes, more);
     }
-    *bytes = rest.to_vec();
-    keys
-}
 
-/// A letter of UTF-8 and its length; none where more bytes are to come.
-fn letter(bytes: &[u8]) -> Option<(Option<Key>, usize)> {
-    let begin = bytes.get(..4).unwrap_or(bytes);
-    let valid = match std::str::from_utf8(begin) {
-        Ok(text) => text,
-        Err(error) if error.valid_up_to() > 0 => {
-            std::str::from_utf8(begin.get(..error.valid_up_to())?).ok()?
+    /// The next key, or what was pasted.
+    pub(super) fn next(&mut self) -> Option<Typed> {
+        if let Some(letter) = self.letter.take() {
+            return Some(Typed::Key(letter));
         }
-        Err(error) => return error.error_len().map(|length| (None, length)),
-    };
-    let letter = valid.chars().next()?;
-    Some((Some(Key::Letter(letter)), letter.len_utf8()))
-}
+        while let Some(event) = self.parser.pop() {
+            let key = match event {
+                Event::Paste(text) => return Some(Typed::Pasted(Zeroizing::new(text))),
+                Event::Key(event) => self.key(event),
+                // What a terminal says of itself.
+                Event::Mouse(_)
+                | Event::WindowResized(_)
+                | Event::FocusIn
+                | Event::FocusOut
+                | Event::Csi(_)
+                | Event::Osc(_)
+                | Event::Dcs(_) => None,
+            };
+            if let Some(key) = key {
+                return Some(Typed::Key(key));
+            }
+        }
+        None
+    }
 
-/// The key of an escape sequence and its length; one that is not known is no key.
-fn escape(bytes: &[u8]) -> (Option<Key>, usize) {
-    let Some(b'[' | b'O') = bytes.get(1) else { return (Some(Key::Escape), 1) };
-    let of = bytes.get(2..).unwrap_or_default();
-    let Some(end) = of.iter().position(|byte| (0x40..=0x7e).contains(byte)) else {
-        return (None, bytes.len());
-    };
-    let key = match of.get(..=end).unwrap_or_default() {
-        b"A" => Some(Key::Up),
-        b"B" => Some(Key::Down),
-        b"H" | b"1~" | b"7~" => Some(Key::First),
-        b"F" | b"4~" | b"8~" => Some(Key::Last),
-        b"5~" => Some(Key::PageUp),
-        b"6~" => Some(Key::PageDown),
-        _ => None,
-    };
-    (key, end + 3)
+    fn key(&mut self, KeyEvent { code, kind, modifiers, .. }: KeyEvent) -> Option<Key> {
+        if kind == KeyEventKind::Release {
+            return None;
+        }
+        let KeyCode::Char(letter) = code else {
+            return NAMED.iter().find(|(named, _)| *named == code).map(|(_, key)| *key);
+        };
+        let key = match (modifiers.contains(Modifiers::CONTROL), letter) {
+            (false, letter) => Key::Letter(letter),
+            (true, 'c' | 'd') => Key::Interrupt,
+            (true, 'h') => Key::Backspace,
+            (true, 'j' | 'm') => Key::Enter,
+            (true, _) => return None,
+        };
+        if !modifiers.contains(Modifiers::ALT) {
+            return Some(key);
+        }
+        // Escape and a letter, typed fast.
+        self.letter = Some(key);
+        Some(Key::Escape)
+    }
+
+    /// Forgets what was typed: a PIN is left nowhere.
+    pub(super) fn wipe(&mut self) {
+        for _ in 0..REMEMBERED {
+            self.parser.parse(b" ", false);
+            while self.parser.pop().is_some() {}
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn keys(bytes: &[u8]) -> (Vec<Key>, Vec<u8>) {
-        let mut bytes = bytes.to_vec();
-        (take(&mut bytes), bytes)
+    fn typed(bytes: &[u8]) -> Vec<Typed> {
+        let mut keys = Keys::default();
+        keys.take(bytes, false);
+        std::iter::from_fn(|| keys.next()).collect()
+    }
+
+    fn of(bytes: &[u8]) -> Vec<Key> {
+        let key = |typed| match typed {
+            Typed::Key(key) => key,
+            Typed::Pasted(text) => panic!("{text:?}"),
+        };
+        typed(bytes).into_iter().map(key).collect()
     }
 
     #[test]
     fn keys_are_read_as_they_are_typed() {
         use Key as K;
-        let of = |bytes: &[u8]| keys(bytes).0;
         assert_eq!(
-            of(b"a1\r\x7f\x03"),
-            [K::Letter('a'), K::Letter('1'), K::Enter, K::Backspace, K::Interrupt]
+            of(b"a1\r\n\x7f\x08\x03\x04"),
+            [
+                K::Letter('a'),
+                K::Letter('1'),
+                K::Enter,
+                K::Enter,
+                K::Backspace,
+                K::Backspace,
+                K::Interrupt,
+                K::Interrupt
+            ]
         );
         assert_eq!(of(b"\x1b[A\x1bOB\x1b[5~\x1b[6~"), [K::Up, K::Down, K::PageUp, K::PageDown]);
         assert_eq!(of(b"\x1b[H\x1b[4~"), [K::First, K::Last]);
@@ -99,14 +160,30 @@ mod tests {
 
     #[test]
     fn what_is_no_key_does_nothing() {
-        assert_eq!(keys(b"\x1b[200~x\x1b[1;5C"), (vec![Key::Letter('x')], vec![]));
-        assert_eq!(keys(b"\x1b[99").0, []);
-        assert_eq!(keys(b"\x01\xff\xfea"), (vec![Key::Letter('a')], vec![]));
+        assert_eq!(of(b"\x1b[15~\x01\xff\xfea\x1b[I"), [Key::Letter('a')]);
+        // A letter whose rest is to come.
+        let mut keys = Keys::default();
         let whole = "李".as_bytes();
-        assert_eq!(keys(&whole[..2]), (vec![], whole[..2].to_vec()), "the rest is to come");
-        assert_eq!(
-            keys(&[b"a", &whole[..1]].concat()),
-            (vec![Key::Letter('a')], whole[..1].to_vec())
-        );
+        keys.take(&whole[..2], false);
+        assert_eq!(keys.next(), None);
+        keys.take(&whole[2..], false);
+        assert_eq!(keys.next(), Some(Typed::Key(Key::Letter('李'))));
+    }
+
+    #[test]
+    fn what_is_pasted_is_no_key() {
+        let pasted = typed("\x1b[200~a\r李\x1b[201~q".as_bytes());
+        let text = Zeroizing::new("a\r李".to_owned());
+        assert_eq!(pasted, [Typed::Pasted(text), Typed::Key(Key::Letter('q'))]);
+    }
+
+    #[test]
+    fn what_was_typed_is_forgotten() {
+        let mut keys = Keys::default();
+        keys.take(b"2468\r", false);
+        while keys.next().is_some() {}
+        keys.wipe();
+        assert_eq!(keys.next(), None);
+        assert_eq!(of(b"a"), [Key::Letter('a')]);
     }
 }

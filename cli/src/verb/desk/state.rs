@@ -4,16 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_node::api::{
+    calls::{CallElder, CallRow},
     seat::SeatAnswer,
     watch::{AlertRow, AlertWatched},
 };
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::keys::Key;
 use crate::prompt::Secret;
 
 mod board;
+mod calls;
 mod typed;
+
+pub(super) use board::Row;
 
 /// The bell rings again after this, as long as it rings.
 const BELL_MS: u64 = 3_000;
@@ -44,6 +49,8 @@ pub(super) enum Event {
     /// A second has passed, or less.
     Tick,
     Key(Key),
+    /// Text was pasted.
+    Pasted(Zeroizing<String>),
     /// What a watch came to; it names which.
     Watched(u64, AlertWatched),
     /// A watch came to nothing: the node could not be reached, or nobody sits here any more.
@@ -56,8 +63,12 @@ pub(super) enum Event {
     NotSeated(String),
     /// What was asked is done.
     Acted(Asked),
+    /// An alert was raised for a call, and whether it is stored.
+    Raised(Asked, String, bool),
     /// What was asked to be read, in lines.
     Read(Asked, Vec<String>),
+    /// Elders that were looked for.
+    Found(Asked, Vec<CallElder>),
     /// It was refused, with the reason.
     Refused(Asked, String),
     /// It was refused because nobody sits here any more.
@@ -125,11 +136,19 @@ impl std::fmt::Debug for Pin {
     }
 }
 
-/// Something asked of the node about one alert.
+/// Something asked of the node about one alert, or one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
-    pub(super) alert: String,
+    pub(super) about: String,
     pub(super) what: What,
+    /// Whom something is taken from, by id; or what is looked for.
+    pub(super) word: Option<String>,
+}
+
+impl Asked {
+    pub(super) const fn of(about: String, what: What) -> Self {
+        Self { about, what, word: None }
+    }
 }
 
 /// What is asked.
@@ -141,12 +160,34 @@ pub(super) enum What {
     History,
     /// The emergency card.
     Card,
+    /// An act of `call.act`: its word, and the elder that goes with it.
+    Call(&'static str, Option<Uuid>),
+    /// The emergency card of who calls, or is called about.
+    CallerCard(Uuid),
+    /// Elders who may be meant, and what is done about the one who is.
+    Find(Option<Deed>),
+}
+
+/// What is done about an elder when a call comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Card,
+    Raise,
 }
 
 impl What {
-    /// Whether it is an act that ends an alert.
+    /// Whether it changes something, and shows nothing.
+    const fn acts(self) -> bool {
+        matches!(self, Self::Act(..) | Self::Call(..))
+    }
+
+    /// Whether it is an act that ends an alert or a call.
     const fn ends(self) -> bool {
-        matches!(self, Self::Act(act, _) if matches!(act.as_bytes(), b"resolve" | b"false-alarm"))
+        matches!(
+            self,
+            Self::Act(act, _) | Self::Call(act, _)
+                if matches!(act.as_bytes(), b"resolve" | b"false-alarm" | b"done")
+        )
     }
 }
 
@@ -161,6 +202,12 @@ pub(super) enum Screen {
         lines: Option<Vec<String>>,
         scroll: usize,
     },
+    /// Elders, of whom one is meant; none until they are found.
+    Elders {
+        asked: Asked,
+        found: Option<Vec<CallElder>>,
+        place: usize,
+    },
     Help,
 }
 
@@ -171,8 +218,10 @@ pub(super) enum Prompt {
     Name { typed: String, then: Option<Asked> },
     /// The PIN of that person.
     Pin { person: String, typed: Pin, then: Option<Asked> },
-    /// Whether to take an alert from whoever has it.
-    TakeOver(String),
+    /// Whether to take an alert or a call from whoever has it: a person's id.
+    TakeOver { about: String, from: String },
+    /// Whom to look for, who calls or is called about.
+    Find { call: String, typed: String, then: Option<Deed> },
     /// Which service it is handed to.
     Service(String),
     /// How it ended.
@@ -198,10 +247,11 @@ pub(super) struct Operator {
 /// A desk.
 #[derive(Debug)]
 pub(super) struct Desk {
-    /// Open alerts, and resolved ones where those are shown, by id. Whatever else comes to be answered here has a place
-    /// beside them: [`Desk::open`] puts it in order, and [`Desk::rings`] says whether the bell rings for it.
+    /// Open alerts, and resolved ones where those are shown, by id.
     alerts: BTreeMap<String, AlertRow>,
-    /// The alert that keys act upon: it stays the same while rows move.
+    /// Calls that nobody has seen to, by id.
+    calls: BTreeMap<String, CallRow>,
+    /// The alert or call that keys act upon: it stays the same while rows move.
     pub(super) chosen: Option<String>,
     pub(super) screen: Screen,
     pub(super) prompt: Option<Prompt>,
@@ -215,8 +265,10 @@ pub(super) struct Desk {
     sitting: Option<(String, Option<Asked>)>,
     /// What was asked and is not answered.
     asked: Vec<Asked>,
-    /// The alert that was ended here last.
+    /// The alert or call that was ended here last.
     ended: Option<String>,
+    /// Whether the desk ends as soon as it is known how what was asked ended.
+    leaving: bool,
     quiet: bool,
     watch: u64,
     mark: Option<String>,
@@ -234,6 +286,8 @@ pub(super) struct Desk {
     checks: bool,
     checked: u64,
     rang: Option<u64>,
+    /// When the bell rang for a call, and whether it did so twice.
+    strokes: Option<(u64, bool)>,
     key: u64,
     pub(super) now: u64,
     steady: u64,
@@ -245,6 +299,7 @@ impl Desk {
         let Clocks { wall, steady } = now;
         let mut desk = Self {
             alerts: BTreeMap::new(),
+            calls: BTreeMap::new(),
             chosen: None,
             screen: Screen::Board,
             prompt: None,
@@ -256,6 +311,7 @@ impl Desk {
             sitting: None,
             asked: Vec::new(),
             ended: None,
+            leaving: false,
             quiet,
             watch: 0,
             mark: None,
@@ -268,6 +324,7 @@ impl Desk {
             checks: true,
             checked: steady,
             rang: None,
+            strokes: None,
             key: steady,
             now: wall,
             steady,
@@ -287,13 +344,18 @@ impl Desk {
                 self.key = steady;
                 self.key(key)
             }
+            Event::Pasted(text) => {
+                self.key = steady;
+                self.pasted(&text);
+                Vec::new()
+            }
             Event::Watched(number, _) | Event::Unwatched(number, _) if number != self.watch => {
                 Vec::new()
             }
             Event::Watched(_, watched) => self.watched(watched),
             Event::Unwatched(_, Lost::Seat) => {
                 let left = self.lock();
-                left.into_iter().chain([self.watch_on(None)]).collect()
+                left.into_iter().chain([self.watch_on()]).collect()
             }
             Event::Unwatched(_, Lost::Node) => {
                 self.lose();
@@ -307,11 +369,16 @@ impl Desk {
             Event::Seated(seat) => self.seated(seat),
             Event::NotSeated(why) => self.not_seated(why),
             Event::Acted(asked) => self.acted(&asked),
+            Event::Raised(asked, alert, stored) => self.raised(&asked, alert, stored),
             Event::Read(asked, lines) => self.read(&asked, lines),
+            Event::Found(asked, elders) => self.found(&asked, elders),
             Event::Refused(asked, why) => {
                 self.answered(&asked);
+                self.leaving = false;
                 self.say(Said::Words(why));
-                if matches!(&self.screen, Screen::Reading { asked: of, lines: None, .. } if *of == asked)
+                if let Screen::Reading { asked: of, lines: None, .. }
+                | Screen::Elders { asked: of, found: None, .. } = &self.screen
+                    && *of == asked
                 {
                     self.screen = Screen::Board;
                 }
@@ -319,12 +386,17 @@ impl Desk {
             }
             Event::Lapsed(asked) => {
                 self.answered(&asked);
+                self.leaving = false;
                 self.lock();
                 self.ask_who(Some(asked));
                 Vec::new()
             }
         };
         effects.extend(self.ring());
+        effects.extend(self.ring_for_calls());
+        if self.leaving && !self.asked.iter().any(|asked| asked.what.acts()) {
+            effects.push(Effect::End);
+        }
         effects
     }
 
@@ -343,7 +415,7 @@ impl Desk {
         }
         if self.again.is_some_and(|again| self.steady >= again) {
             self.again = None;
-            effects.push(self.watch_on(None));
+            effects.push(self.watch_on());
         }
         if !self.checks && self.since(self.checked) >= CHECK_MS {
             self.checks = true;
@@ -374,15 +446,17 @@ impl Desk {
         })
     }
 
-    fn watch_on(&mut self, seat: Option<Seat>) -> Effect {
+    /// Watches on. Where the node sends everything once more, it writes down who sits here.
+    fn watch_on(&mut self) -> Effect {
         self.watch += 1;
+        let seat = self.seat.clone();
         let resolved = self.shows_resolved();
         Effect::Watch { number: self.watch, after: self.mark.clone(), resolved, seat }
     }
 
     fn watch_all(&mut self) -> Effect {
         self.mark = None;
-        self.watch_on(self.seat.clone())
+        self.watch_on()
     }
 
     fn lose(&mut self) {
@@ -444,7 +518,8 @@ impl Desk {
 
     /// Nobody sits here any more: what rings is still shown.
     fn lock(&mut self) -> Option<Effect> {
-        if matches!(self.screen, Screen::Reading { .. } | Screen::Resolved) {
+        if matches!(self.screen, Screen::Reading { .. } | Screen::Resolved | Screen::Elders { .. })
+        {
             self.screen = Screen::Board;
         }
         self.alerts.retain(|_, row| row.resolved_ms.is_none());
@@ -461,8 +536,14 @@ impl Desk {
         if self.refuses(&asked) || self.asked.contains(&asked) {
             return Vec::new();
         }
-        if matches!(asked.what, What::History | What::Card) {
-            self.screen = Screen::Reading { asked: asked.clone(), lines: None, scroll: 0 };
+        match asked.what {
+            What::History | What::Card | What::CallerCard(_) => {
+                self.screen = Screen::Reading { asked: asked.clone(), lines: None, scroll: 0 };
+            }
+            What::Find(_) => {
+                self.screen = Screen::Elders { asked: asked.clone(), found: None, place: 0 };
+            }
+            What::Act(..) | What::Call(..) => {}
         }
         self.asked.push(asked.clone());
         vec![Effect::Ask(asked, seat)]
@@ -475,11 +556,10 @@ impl Desk {
     fn acted(&mut self, asked: &Asked) -> Vec<Effect> {
         self.answered(asked);
         // Where the board was quicker it is over already.
-        if asked.what.ends() && self.row(&asked.alert).is_some_and(|row| row.resolved_ms.is_none())
-        {
-            self.ended = Some(asked.alert.clone());
+        if asked.what.ends() && self.is_open(&asked.about) {
+            self.ended = Some(asked.about.clone());
         }
-        self.say(Said::Key("desk-done", self.about(&asked.alert)));
+        self.say(Said::Key("desk-done", self.about(&asked.about)));
         Vec::new()
     }
 

@@ -12,10 +12,10 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 
 use super::line::Line;
 
-/// Begins: xterm's other screen, and no cursor.
-const BEGIN: &str = "\x1b[?1049h\x1b[?25l\x1b[2J";
-/// Ends: styles, cursor and screen as they were.
-const END: &str = "\x1b[0m\x1b[?25h\x1b[?1049l";
+/// Begins: xterm's other screen, no cursor, and what is pasted told from what is typed.
+const BEGIN: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[2J";
+/// Ends: styles, pasting, cursor and screen as they were.
+const END: &str = "\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
 /// What a terminal has that does not say its size, in columns and rows.
 const SIZE: (usize, usize) = (80, 24);
 

@@ -10,6 +10,7 @@ use super::{
     state::{Asked, Clocks, Desk, Effect, Event, Health, Lost, Prompt, Said, Screen, What},
 };
 
+mod calls;
 mod screens;
 
 /// A moment: 2026-11-23 14:00:00 in Shanghai.
@@ -106,7 +107,7 @@ impl Driven {
     fn watched(&mut self, whole: bool, alerts: Vec<AlertRow>, gone: &[&AlertRow]) {
         let gone = gone.iter().map(|row| row.alert.clone()).collect();
         let mark = format!("mark {}", self.watch);
-        let watched = AlertWatched { mark, whole, alerts, gone, complete: true };
+        let watched = AlertWatched { mark, whole, alerts, gone, complete: true, calls: None };
         self.happens(Event::Watched(self.watch, watched));
     }
 
@@ -135,7 +136,7 @@ impl Driven {
     fn asks(&mut self) -> Vec<(String, What)> {
         let ask = |effect| {
             let Effect::Ask(asked, _) = effect else { return None };
-            Some((asked.alert, asked.what))
+            Some((asked.about, asked.what))
         };
         std::mem::take(&mut self.effects).into_iter().filter_map(ask).collect()
     }
@@ -213,7 +214,8 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
     assert_eq!(driven.watch, stale + 1);
     // What an earlier watch says late is not listened to.
     let (alerts, gone) = (Vec::new(), Vec::new());
-    let late = AlertWatched { mark: String::new(), whole: true, alerts, gone, complete: true };
+    let mark = String::new();
+    let late = AlertWatched { mark, whole: true, alerts, gone, complete: true, calls: None };
     driven.happens(Event::Watched(stale, late));
     assert_eq!(driven.desk.open().len(), 1);
     driven.bells();
@@ -289,6 +291,7 @@ fn what_rang_rings_on_until_a_node_that_starts_has_looked_at_everything() {
         alerts,
         gone: Vec::new(),
         complete,
+        calls: None,
     };
     driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
     assert_eq!(driven.desk.open().len(), 2);
@@ -353,7 +356,7 @@ fn a_second_key_ends_no_second_alert() {
         let mut driven = Driven::with(vec![mine.clone(), other.clone()]);
         driven.types("f");
         assert_eq!(driven.asks(), [act(&mine, "false-alarm", None)]);
-        let asked = Asked { alert: mine.alert.clone(), what: What::Act("false-alarm", None) };
+        let asked = Asked::of(mine.alert.clone(), What::Act("false-alarm", None));
         if answered_first {
             driven.happens(Event::Acted(asked.clone()));
         }
@@ -447,7 +450,7 @@ fn an_idle_desk_locks_and_goes_on_showing_what_rings() {
     // The node left the seat first: the act waits for the PIN.
     let mut driven = Driven::with(vec![rings.clone()]);
     driven.types("a");
-    let asked = Asked { alert: rings.alert.clone(), what: What::Act("ack", None) };
+    let asked = Asked::of(rings.alert.clone(), What::Act("ack", None));
     driven.happens(Event::Lapsed(asked));
     assert!(driven.desk.is_locked());
     driven.effects.clear();
@@ -475,7 +478,7 @@ fn keys_act_on_the_alert_that_was_chosen_while_rows_move() {
         driven.happens(Event::Key(Key::Down));
         driven.types("e1");
         assert_eq!(driven.asks(), [act(&mine, "resolve", Some("helped"))]);
-        let asked = Asked { alert: mine.alert.clone(), what: What::Act("resolve", Some("helped")) };
+        let asked = Asked::of(mine.alert.clone(), What::Act("resolve", Some("helped")));
         if answered_first {
             driven.happens(Event::Acted(asked));
         }
@@ -530,6 +533,11 @@ fn each_act_is_one_key_and_what_must_be_known_with_it() {
         assert!(driven.asks().is_empty() && driven.desk.prompt.is_none(), "{no:?}");
     }
     driven.types("ty");
+    let from = driven.effects.iter().find_map(|effect| {
+        let Effect::Ask(asked, _) = effect else { return None };
+        asked.word.clone()
+    });
+    assert_eq!(from.as_deref(), Some("id of 王芳"));
     assert_eq!(driven.asks(), [act(&others, "take-over", None)]);
 }
 
@@ -546,8 +554,8 @@ fn who_loses_an_alert_to_somebody_else_is_told() {
 #[test]
 fn what_is_read_is_read_on_demand_and_a_history_follows_its_alert() {
     let row = alert(1, "a", 50);
-    let history = Asked { alert: row.alert.clone(), what: What::History };
-    let card = Asked { alert: row.alert.clone(), what: What::Card };
+    let history = Asked::of(row.alert.clone(), What::History);
+    let card = Asked::of(row.alert.clone(), What::Card);
     for (key, asked, again) in [("\r", history, 1), ("c", card, 0)] {
         let mut driven = Driven::with(vec![row.clone()]);
         driven.types(key);
@@ -565,7 +573,7 @@ fn what_is_read_is_read_on_demand_and_a_history_follows_its_alert() {
     }
     let mut driven = Driven::with(vec![row.clone()]);
     driven.types("c");
-    let asked = Asked { alert: row.alert, what: What::Card };
+    let asked = Asked::of(row.alert, What::Card);
     driven.happens(Event::Refused(asked, "the household keeps it closed".to_owned()));
     assert_eq!((&driven.desk.screen, driven.said()), (&Screen::Board, "words"));
 }
@@ -582,4 +590,78 @@ fn a_desk_is_not_left_by_mistake_while_somebody_rings() {
     let mut driven = Driven::with(vec![]);
     driven.types("q");
     assert!(ends(&driven));
+}
+
+#[test]
+fn a_desk_ends_once_it_is_known_how_an_act_ended() {
+    let ends = |driven: &Driven| driven.effects.contains(&Effect::End);
+    let mine = owned(alert(1, "a", 50), "李明");
+    let asked = Asked::of(mine.alert.clone(), What::Act("resolve", Some("helped")));
+    let mut driven = Driven::with(vec![mine.clone()]);
+    driven.types("e1q");
+    assert!(!ends(&driven));
+    driven.after_s(5);
+    driven.happens(Event::Acted(asked.clone()));
+    assert!(ends(&driven));
+    // One that was refused is shown, and keeps the desk.
+    let mut driven = Driven::with(vec![mine.clone()]);
+    driven.types("e1q");
+    driven.happens(Event::Refused(asked, "it is another's".to_owned()));
+    driven.after_s(1);
+    assert!(!ends(&driven) && driven.said() == "words");
+    driven.types("q");
+    assert!(ends(&driven));
+    let mut driven = Driven::with(vec![mine]);
+    driven.types("e1qq");
+    assert!(ends(&driven), "who asks twice does not wait");
+}
+
+#[test]
+fn whoever_sits_at_a_desk_is_named_with_each_watch() {
+    let mut driven = Driven::with(vec![alert(1, "a", 50)]);
+    driven.watched(false, vec![alert(2, "b", 5)], &[]);
+    let nameless = |effect: &Effect| matches!(effect, Effect::Watch { seat: None, .. });
+    assert!(!driven.effects.iter().any(nameless), "{:?}", driven.effects);
+}
+
+#[test]
+fn a_history_is_not_read_again_with_each_heartbeat() {
+    let row = alert(1, "a", 50);
+    let asked = Asked::of(row.alert.clone(), What::History);
+    let mut driven = Driven::with(vec![row.clone()]);
+    driven.types("\r");
+    driven.happens(Event::Read(asked, vec!["one".to_owned()]));
+    driven.effects.clear();
+    driven.watched(false, vec![AlertRow { hub_heard_ms: Some(NOW), ..row.clone() }], &[]);
+    assert!(driven.asks().is_empty());
+    driven.watched(false, vec![AlertRow { arrived_ms: Some(NOW), ..row }], &[]);
+    assert_eq!(driven.asks().len(), 1);
+}
+
+#[test]
+fn what_could_not_be_stored_is_ended_though_nobody_can_take_it() {
+    let row = AlertRow { stored: false, ..alert(1, "a", 50) };
+    for (keys, asked) in [
+        ("f", vec![act(&row, "false-alarm", None)]),
+        ("e1", vec![act(&row, "resolve", Some("helped"))]),
+    ] {
+        let mut driven = Driven::with(vec![row.clone()]);
+        driven.types(keys);
+        assert_eq!(driven.asks(), asked);
+    }
+}
+
+#[test]
+fn what_is_pasted_is_text_where_text_is_asked_for_and_never_a_command() {
+    let mut driven = Driven::with(vec![alert(1, "a", 50)]);
+    let paste = |text: &str| Event::Pasted(text.to_owned().into());
+    driven.happens(paste("a\rq"));
+    assert_eq!((driven.asks(), driven.said()), (vec![], "desk-pasted"));
+    driven.types("u");
+    driven.happens(paste("王\r\n芳\u{1b}"));
+    let typed = Prompt::Name { typed: "王芳".to_owned(), then: None };
+    assert_eq!(driven.desk.prompt, Some(typed));
+    driven.types("\u{1b}q");
+    driven.happens(paste("y"));
+    assert!(!driven.effects.contains(&Effect::End));
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{moment::Zone, text::Text};
 
+mod calls;
 mod rows;
 
 /// Columns and rows below which nothing useful can be shown; what does not fit is cut.
@@ -39,6 +40,7 @@ impl<'a> View<'a> {
         let mut middle = match &desk.screen {
             Screen::Board | Screen::Resolved => self.list(desk, left),
             Screen::Reading { lines, scroll, .. } => self.reading(lines.as_deref(), *scroll, left),
+            Screen::Elders { found, place, .. } => self.elders(found.as_deref(), *place, left),
             Screen::Help => self.help(),
         };
         middle.resize(left, Line::default());
@@ -88,14 +90,20 @@ impl<'a> View<'a> {
         if !desk.complete {
             return loud(self.text.say("desk-looks", &[]));
         }
+        let calls = self.calls(desk);
         let open = desk.open();
         let nobody = open.iter().filter(|row| desk.waits_for_somebody(row)).count();
         let mine = open.iter().filter(|row| desk.is_mine(row)).count();
         let arguments =
             [("open", open.len().into()), ("nobody", nobody.into()), ("mine", mine.into())];
-        match nobody {
-            0 => self.line(&format!(" {}", self.text.say("desk-count", &arguments)), Style::Bold),
-            _ => loud(self.text.say("desk-count-rings", &arguments)),
+        let key = if nobody == 0 { "desk-count" } else { "desk-count-rings" };
+        let counts = self.text.say_key(key, &arguments);
+        match (nobody, desk.calls_waiting()) {
+            (0, (0, 0)) => self.line(&format!(" {counts}"), Style::Bold),
+            (0, (0, _)) => self.line(&format!(" {counts}  {calls}"), Style::Bold),
+            // What rings is said first.
+            (0, _) => loud(format!("{calls}  {counts}")),
+            _ => loud(format!("{counts}  {calls}").trim_end().to_owned()),
         }
     }
 
@@ -136,7 +144,11 @@ impl<'a> View<'a> {
         let mut foot = match &desk.screen {
             // Rows are worth more where there are few.
             Screen::Board if self.rows >= DETAIL_ROWS => self.detail(desk),
-            Screen::Board | Screen::Resolved | Screen::Reading { .. } | Screen::Help => Vec::new(),
+            Screen::Board
+            | Screen::Resolved
+            | Screen::Reading { .. }
+            | Screen::Elders { .. }
+            | Screen::Help => Vec::new(),
         };
         // What was said before a question belongs to it: that a PIN was wrong.
         let said = desk.said().map(|said| format!(" {}", self.said(said)));
@@ -151,7 +163,9 @@ impl<'a> View<'a> {
             foot.push(Line::bar(&question, Style::Chosen, self.columns));
         }
         let keys = match &desk.screen {
+            Screen::Board if desk.chosen_call().is_some() => self.text.say("desk-keys-call", &[]),
             Screen::Board => self.text.say("desk-keys", &[]),
+            Screen::Elders { .. } => self.text.say("desk-keys-elders", &[]),
             Screen::Resolved => self.text.say("desk-keys-resolved", &[]),
             Screen::Reading { .. } | Screen::Help => self.text.say("desk-keys-read", &[]),
         };
@@ -162,12 +176,13 @@ impl<'a> View<'a> {
     /// What is done once the PIN is given.
     fn then(&self, desk: &Desk, then: &Asked) -> String {
         let act = match then.what {
-            What::Act(act, _) => act,
+            What::Act(act, _) | What::Call(act, _) => act,
             What::History => "history",
-            What::Card => "card",
+            What::Card | What::CallerCard(_) => "card",
+            What::Find(_) => "find",
         };
         let act = self.text.word("desk-act", act);
-        let elder = desk.row(&then.alert).map(|row| self.whom(row)).unwrap_or_default();
+        let elder = self.of(desk, &then.about);
         self.text.say("desk-then", &[("act", act.into()), ("elder", elder.into())])
     }
 
@@ -179,7 +194,7 @@ impl<'a> View<'a> {
     }
 
     fn question(&self, desk: &Desk, prompt: &Prompt) -> String {
-        let of = |alert: &String| desk.row(alert).map(|row| self.whom(row)).unwrap_or_default();
+        let of = |about: &String| self.of(desk, about);
         match prompt {
             Prompt::Name { typed, .. } => {
                 self.text.say("desk-ask-name", &[("typed", format!("{typed}_").into())])
@@ -190,10 +205,14 @@ impl<'a> View<'a> {
                 let name = named.map_or(person.as_str(), |of| of.name.as_str());
                 self.text.say("desk-ask-pin", &[("name", name.into())])
             }
-            Prompt::TakeOver(alert) => {
-                let owner = desk.row(alert).and_then(|row| row.owner.as_ref());
-                let name = owner.map(|owner| owner.name.clone()).unwrap_or_default();
-                let arguments = [("elder", of(alert).into()), ("name", name.into())];
+            Prompt::Find { typed, .. } => {
+                self.text.say("desk-ask-find", &[("typed", format!("{typed}_").into())])
+            }
+            Prompt::TakeOver { about, .. } => {
+                let alert = desk.row(about).and_then(|row| row.owner.as_ref()).map(|of| &of.name);
+                let call = desk.call(about).and_then(|row| row.owner.as_ref()).map(|of| &of.name);
+                let name = alert.or(call).cloned().unwrap_or_default();
+                let arguments = [("elder", of(about).into()), ("name", name.into())];
                 self.text.say("desk-ask-take-over", &arguments)
             }
             Prompt::Service(alert) => {
@@ -204,6 +223,12 @@ impl<'a> View<'a> {
             }
             Prompt::End => self.text.say("desk-ask-end", &[]),
         }
+    }
+
+    /// Whom an alert or a call is about.
+    fn of(&self, desk: &Desk, about: &str) -> String {
+        let alert = desk.row(about).map(|row| self.whom(row));
+        alert.or_else(|| Some(self.caller(desk.call(about)?))).unwrap_or_default()
     }
 
     /// Whom an alert is about.

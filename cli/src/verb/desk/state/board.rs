@@ -1,6 +1,9 @@
 //! The rows of the board: which there are, in which order, and which one is chosen.
 
-use linli_node::api::watch::{AlertRow, AlertWatched};
+use linli_node::api::{
+    calls::CallRow,
+    watch::{AlertRow, AlertWatched},
+};
 
 use super::{Asked, Desk, Effect, Said, Screen, What};
 use crate::verb::short;
@@ -14,6 +17,30 @@ pub(in crate::verb::desk) struct Step<'a> {
     pub(in crate::verb::desk) way: Option<&'a str>,
     /// The next one, and in how many milliseconds.
     pub(in crate::verb::desk) next: Option<(&'a str, u64)>,
+}
+
+/// A row of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::verb::desk) enum Row<'a> {
+    Alert(&'a AlertRow),
+    Call(&'a CallRow),
+}
+
+impl Row<'_> {
+    /// The id of the alert or call.
+    pub(in crate::verb::desk) fn id(&self) -> &str {
+        match self {
+            Self::Alert(row) => &row.alert,
+            Self::Call(row) => &row.call,
+        }
+    }
+
+    const fn has_owner(&self) -> bool {
+        match self {
+            Self::Alert(row) => row.owner.is_some(),
+            Self::Call(row) => row.owner.is_some(),
+        }
+    }
 }
 
 impl Desk {
@@ -36,9 +63,21 @@ impl Desk {
         resolved
     }
 
-    /// The rows of the list that is shown.
-    pub(in crate::verb::desk) fn rows(&self) -> Vec<&AlertRow> {
-        if self.shows_resolved() { self.resolved() } else { self.open() }
+    /// The rows of the list that is shown: alerts that ring, calls that ring, other alerts, calls that were missed, and
+    /// calls that somebody takes.
+    pub(in crate::verb::desk) fn rows(&self) -> Vec<Row<'_>> {
+        if self.shows_resolved() {
+            return self.resolved().into_iter().map(Row::Alert).collect();
+        }
+        let (ringing, others): (Vec<_>, Vec<_>) =
+            self.open().into_iter().partition(|row| self.rings(row));
+        let calls = |which: fn(&CallRow) -> bool| self.calls_by(which).into_iter().map(Row::Call);
+        let mut rows: Vec<Row<'_>> = ringing.into_iter().map(Row::Alert).collect();
+        rows.extend(calls(|call| call.rings));
+        rows.extend(others.into_iter().map(Row::Alert));
+        rows.extend(calls(|call| !call.rings && call.owner.is_none()));
+        rows.extend(calls(|call| call.owner.is_some()));
+        rows
     }
 
     /// Whether it is what was resolved that is looked at.
@@ -46,9 +85,9 @@ impl Desk {
         match &self.screen {
             Screen::Resolved => true,
             Screen::Reading { asked, .. } => {
-                self.row(&asked.alert).is_some_and(|row| row.resolved_ms.is_some())
+                self.row(&asked.about).is_some_and(|row| row.resolved_ms.is_some())
             }
-            Screen::Board | Screen::Help => false,
+            Screen::Board | Screen::Elders { .. } | Screen::Help => false,
         }
     }
 
@@ -97,24 +136,44 @@ impl Desk {
         (row.resolved_ms.is_some() == self.shows_resolved()).then_some(row)
     }
 
-    /// Whom an alert is about, for a message.
-    pub(super) fn about(&self, alert: &str) -> String {
-        let names = self.row(alert).map(|row| row.names.join(" / ")).unwrap_or_default();
-        if names.is_empty() { short(alert) } else { names }
+    /// Whether an alert or a call is not over.
+    pub(super) fn is_open(&self, id: &str) -> bool {
+        let alert = self.row(id).is_some_and(|row| row.resolved_ms.is_none());
+        alert || self.call(id).is_some()
+    }
+
+    /// Whom an alert or a call is about, for a message.
+    pub(super) fn about(&self, id: &str) -> String {
+        if let Some(call) = self.call(id) {
+            let names: Vec<_> = call.elders.iter().map(|elder| elder.names.join(" / ")).collect();
+            return match names.is_empty() {
+                true => call.number.clone().unwrap_or_else(|| short(id)),
+                false => names.join(" / "),
+            };
+        }
+        let names = self.row(id).map(|row| row.names.join(" / ")).unwrap_or_default();
+        if names.is_empty() { short(id) } else { names }
     }
 
     pub(super) fn watched(&mut self, watched: AlertWatched) -> Vec<Effect> {
-        let AlertWatched { mark, whole, alerts, gone, complete } = watched;
+        let AlertWatched { mark, whole, alerts, gone, complete, calls } = watched;
         (self.mark, self.gone, self.again, self.has_begun) = (Some(mark), None, None, true);
         self.complete = complete;
         let was_empty = self.rows().is_empty();
         let taken = self.taken_away(&alerts);
-        let mut changed: Vec<String> = alerts.iter().map(|row| row.alert.clone()).collect();
+        // That a hub was heard is nothing that happened to an alert.
+        let differs = |row: &&AlertRow| {
+            let hub_heard_ms = row.hub_heard_ms;
+            let before = self.row(&row.alert).cloned();
+            before.is_none_or(|before| AlertRow { hub_heard_ms, ..before } != **row)
+        };
+        let changed = alerts.iter().filter(differs).map(|row| row.alert.clone());
+        let mut changed: Vec<String> = changed.collect();
         if whole {
             self.before = self.alerts.keys().cloned().collect();
         }
-        for alert in &changed {
-            self.before.remove(alert);
+        for row in &alerts {
+            self.before.remove(&row.alert);
         }
         // What rang rings on until the node has looked at everything.
         if complete {
@@ -127,13 +186,15 @@ impl Desk {
             self.alerts.remove(&alert);
             changed.push(alert);
         }
+        if let Some(calls) = calls {
+            self.calls = calls.into_iter().map(|call| (call.call.clone(), call)).collect();
+        }
         self.choose_again(was_empty);
-        let is_open = |alert: &String| self.row(alert).is_some_and(|row| row.resolved_ms.is_none());
-        self.ended = self.ended.clone().filter(is_open);
+        self.ended = self.ended.clone().filter(|id| self.is_open(id));
         if let Some(taken) = taken {
             self.say(taken);
         }
-        let mut effects = vec![self.watch_on(None)];
+        let mut effects = vec![self.watch_on()];
         effects.extend(self.read_again(&changed));
         effects
     }
@@ -151,25 +212,27 @@ impl Desk {
     /// none, the most urgent one is; after an alert that was ended here too, unless somebody has it: a key that ends the
     /// one would end the other.
     fn choose_again(&mut self, was_empty: bool) {
-        if self.chosen().is_some() || matches!(self.screen, Screen::Reading { .. } | Screen::Help) {
+        let is_chosen = self.chosen().is_some() || self.chosen_call().is_some();
+        let is_list = matches!(self.screen, Screen::Board | Screen::Resolved);
+        if is_chosen || !is_list {
             return;
         }
-        let ends = |asked: &Asked| Some(&asked.alert) == self.chosen.as_ref() && asked.what.ends();
+        let ends = |asked: &Asked| Some(&asked.about) == self.chosen.as_ref() && asked.what.ends();
         let ended =
             self.chosen.is_some() && (self.chosen == self.ended || self.asked.iter().any(ends));
         if self.chosen.take().is_some() && !ended {
             self.say(Said::Key("desk-over", String::new()));
         } else if ended || was_empty {
             let rows = self.rows();
-            let first = rows.first().filter(|row| was_empty || row.owner.is_none());
-            self.chosen = first.map(|row| row.alert.clone());
+            let first = rows.first().filter(|row| was_empty || !row.has_owner());
+            self.chosen = first.map(|row| row.id().to_owned());
         }
     }
 
     /// Reads the history that is shown once more, where its alert changed. A card is read when somebody asks.
     fn read_again(&mut self, changed: &[String]) -> Option<Effect> {
         let Screen::Reading { asked, lines: Some(_), .. } = &self.screen else { return None };
-        let is_due = asked.what == What::History && changed.contains(&asked.alert);
+        let is_due = asked.what == What::History && changed.contains(&asked.about);
         if !is_due || self.asked.contains(asked) {
             return None;
         }
@@ -181,20 +244,25 @@ impl Desk {
     /// Chooses another row, so many further down.
     pub(super) fn choose(&mut self, by: isize) {
         let rows = self.rows();
-        let place = rows.iter().position(|row| Some(&row.alert) == self.chosen.as_ref());
+        let place = rows.iter().position(|row| Some(row.id()) == self.chosen.as_deref());
         let last = rows.len().saturating_sub(1);
         let place = place.map_or(0, |place| place.saturating_add_signed(by).min(last));
-        self.chosen = rows.get(place).map(|row| row.alert.clone());
+        self.chosen = rows.get(place).map(|row| row.id().to_owned());
     }
 
     /// Says why an act would come to nothing, where that is known here.
     pub(super) fn refuses(&mut self, asked: &Asked) -> bool {
+        if let What::Call(act, _) = asked.what {
+            return self.refuses_call(&asked.about, act);
+        }
         let What::Act(act, _) = asked.what else { return false };
-        let Some(row) = self.row(&asked.alert) else { return false };
+        let Some(row) = self.row(&asked.about) else { return false };
         let is_mine = self.is_mine(row);
         let owner = row.owner.as_ref().map(|owner| owner.name.clone());
         let why = match (act, owner) {
             ("reopen", _) => None,
+            // What cannot be stored can be ended, and nothing else.
+            ("resolve" | "false-alarm", None) if !row.stored => None,
             (_, _) if row.resolved_ms.is_some() => Some(("desk-resolved", String::new())),
             ("ack", None) => None,
             (_, None) => Some(("desk-first", String::new())),

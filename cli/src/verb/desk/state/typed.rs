@@ -1,6 +1,6 @@
 //! What keys do.
 
-use super::{Asked, Desk, Effect, Key, Pin, Prompt, Said, Screen, What};
+use super::{Asked, Deed, Desk, Effect, Key, Pin, Prompt, Said, Screen, What};
 
 /// How many rows a page key moves.
 const PAGE: isize = 10;
@@ -23,13 +23,35 @@ impl Desk {
         }
     }
 
+    /// What is pasted is text where text is asked for, and never a command: it may be anything.
+    pub(super) fn pasted(&mut self, text: &str) {
+        let typed = match &mut self.prompt {
+            Some(Prompt::Name { typed, .. } | Prompt::Find { typed, .. }) => typed,
+            Some(Prompt::Pin { typed, .. }) => &mut *typed.0,
+            Some(
+                Prompt::TakeOver { .. } | Prompt::Service(_) | Prompt::Outcome(_) | Prompt::End,
+            )
+            | None => return self.say(Said::Key("desk-pasted", String::new())),
+        };
+        for letter in text.chars().filter(|letter| !letter.is_control()) {
+            edit(typed, Key::Letter(letter));
+        }
+    }
+
     fn replied(&mut self, prompt: Prompt, key: Key) -> Vec<Effect> {
         match (prompt, key) {
             (Prompt::Name { typed, then }, key) => self.name(typed, then, key),
             (Prompt::Pin { person, typed, then }, key) => self.pin(person, typed, then, key),
-            (Prompt::TakeOver(alert), Key::Letter('y' | 'Y')) => self.act(alert, "take-over", None),
-            (Prompt::End, Key::Letter('y' | 'Y')) => vec![Effect::End],
-            (Prompt::TakeOver(_) | Prompt::End, _) => Vec::new(),
+            (Prompt::Find { call, typed, then }, key) => self.looks_for(call, typed, then, key),
+            (Prompt::TakeOver { about, from }, Key::Letter('y' | 'Y')) => {
+                let what = match self.call(&about) {
+                    Some(_) => What::Call("take-over", None),
+                    None => What::Act("take-over", None),
+                };
+                self.attempt(Asked { about, what, word: Some(from) })
+            }
+            (Prompt::End, Key::Letter('y' | 'Y')) => self.leave_now(),
+            (Prompt::TakeOver { .. } | Prompt::End, _) => Vec::new(),
             (Prompt::Service(alert), key) => match word(&SERVICES, key) {
                 Some(service) => self.act(alert, "hand-to", Some(service)),
                 None => self.ask(Prompt::Service(alert)),
@@ -65,13 +87,28 @@ impl Desk {
         self.ask(Prompt::Pin { person, typed, then })
     }
 
-    fn ask(&mut self, prompt: Prompt) -> Vec<Effect> {
+    fn looks_for(
+        &mut self,
+        call: String,
+        mut typed: String,
+        then: Option<Deed>,
+        key: Key,
+    ) -> Vec<Effect> {
+        if key == Key::Enter && !typed.trim().is_empty() {
+            let word = Some(typed.trim().to_owned());
+            return self.attempt(Asked { about: call, what: What::Find(then), word });
+        }
+        edit(&mut typed, key);
+        self.ask(Prompt::Find { call, typed, then })
+    }
+
+    pub(super) fn ask(&mut self, prompt: Prompt) -> Vec<Effect> {
         self.prompt = Some(prompt);
         Vec::new()
     }
 
     fn act(&mut self, alert: String, act: &'static str, with: Option<&'static str>) -> Vec<Effect> {
-        self.attempt(Asked { alert, what: What::Act(act, with) })
+        self.attempt(Asked::of(alert, What::Act(act, with)))
     }
 
     fn commanded(&mut self, key: Key) -> Vec<Effect> {
@@ -98,14 +135,19 @@ impl Desk {
     fn answer(&mut self, key: char) -> Vec<Effect> {
         let alert = match &self.screen {
             Screen::Help => return Vec::new(),
-            Screen::Reading { asked, .. } => Some(asked.alert.clone()),
+            Screen::Elders { .. } if key == '\r' => return self.choose_elder(),
+            Screen::Elders { .. } => return Vec::new(),
+            Screen::Reading { asked, .. } => Some(asked.about.clone()),
             Screen::Board | Screen::Resolved => self.chosen().map(|row| row.alert.clone()),
         };
+        if let Some(call) = self.call_in_hand() {
+            return self.answer_call(call, key);
+        }
         let Some(alert) = alert else {
             self.say(Said::Key("desk-choose", String::new()));
             return Vec::new();
         };
-        let of = |what| Asked { alert: alert.clone(), what };
+        let of = |what| Asked::of(alert.clone(), what);
         match key {
             '\r' => self.attempt(of(What::History)),
             'c' => self.attempt(of(What::Card)),
@@ -114,10 +156,33 @@ impl Desk {
             'v' => self.act(alert, "arrive", None),
             'f' => self.act(alert, "false-alarm", None),
             'o' => self.act(alert, "reopen", None),
-            't' => self.asks_first("take-over", alert, Prompt::TakeOver),
+            't' => self.asks_whether(of(What::Act("take-over", None))),
             'h' => self.asks_first("hand-to", alert, Prompt::Service),
             'e' => self.asks_first("resolve", alert, Prompt::Outcome),
             _ => Vec::new(),
+        }
+    }
+
+    /// The call that keys act upon: the chosen one, or the one whose card is read.
+    fn call_in_hand(&self) -> Option<String> {
+        let call = match &self.screen {
+            Screen::Reading { asked, .. } => self.call(&asked.about),
+            Screen::Board => self.chosen_call(),
+            Screen::Resolved | Screen::Elders { .. } | Screen::Help => None,
+        };
+        call.map(|call| call.call.clone())
+    }
+
+    /// Asks whether to take over from whoever has it, unless that would come to nothing.
+    pub(super) fn asks_whether(&mut self, asked: Asked) -> Vec<Effect> {
+        if self.operator.is_some() && self.refuses(&asked) {
+            return Vec::new();
+        }
+        let alert = self.row(&asked.about).and_then(|row| row.owner.as_ref()).map(|of| &of.person);
+        let call = self.call(&asked.about).and_then(|row| row.owner.as_ref()).map(|of| &of.person);
+        match alert.or(call).cloned() {
+            Some(from) => self.ask(Prompt::TakeOver { about: asked.about, from }),
+            None => self.attempt(asked),
         }
     }
 
@@ -128,15 +193,25 @@ impl Desk {
         alert: String,
         prompt: fn(String) -> Prompt,
     ) -> Vec<Effect> {
-        let asked = Asked { alert: alert.clone(), what: What::Act(act, None) };
+        let asked = Asked::of(alert.clone(), What::Act(act, None));
         let refused = self.operator.is_some() && self.refuses(&asked);
         if refused { Vec::new() } else { self.ask(prompt(alert)) }
     }
 
     /// Ends the desk; asks first where somebody rings.
     fn leave(&mut self) -> Vec<Effect> {
-        let rings = self.open().iter().any(|row| self.rings(row));
-        if rings { self.ask(Prompt::End) } else { vec![Effect::End] }
+        let rings = self.open().iter().any(|row| self.rings(row)) || self.calls_waiting().0 > 0;
+        if rings && !self.leaving { self.ask(Prompt::End) } else { self.leave_now() }
+    }
+
+    /// Ends the desk once it is known how every act ended; at once where that was asked for already.
+    fn leave_now(&mut self) -> Vec<Effect> {
+        if self.leaving {
+            return vec![Effect::End];
+        }
+        self.leaving = true;
+        self.say(Said::Key("desk-leaves", String::new()));
+        Vec::new()
     }
 
     /// Turns between what is open and what was resolved.
@@ -155,7 +230,9 @@ impl Desk {
         match self.screen {
             Screen::Resolved => return self.turn(),
             Screen::Reading { .. } if resolved => self.screen = Screen::Resolved,
-            Screen::Board | Screen::Reading { .. } | Screen::Help => self.screen = Screen::Board,
+            Screen::Board | Screen::Reading { .. } | Screen::Elders { .. } | Screen::Help => {
+                self.screen = Screen::Board;
+            }
         }
         Vec::new()
     }
@@ -166,6 +243,10 @@ impl Desk {
             Screen::Reading { lines, scroll, .. } => {
                 let last = lines.as_ref().map_or(0, Vec::len).saturating_sub(1);
                 *scroll = scroll.saturating_add_signed(by).min(last);
+            }
+            Screen::Elders { found, place, .. } => {
+                let last = found.as_ref().map_or(0, Vec::len).saturating_sub(1);
+                *place = place.saturating_add_signed(by).min(last);
             }
             Screen::Board | Screen::Resolved => self.choose(by),
             Screen::Help => {}

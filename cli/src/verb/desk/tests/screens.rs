@@ -75,7 +75,7 @@ fn screens() -> Vec<(&'static str, Driven)> {
     gone.happens(Event::Checked(Health::Silent));
     let mut reading = chosen("\r");
     let lines = (1..=60).map(|n| format!("  line {n} 王秀英 {}", "one two three ".repeat(n % 9)));
-    let asked = Asked { alert: alert(4, "", 0).alert, what: What::History };
+    let asked = Asked::of(alert(4, "", 0).alert, What::History);
     reading.happens(Event::Read(asked, lines.collect()));
     vec![
         ("board", busy()),
@@ -127,7 +127,14 @@ fn every_screen_fits_every_terminal() {
 
 #[test]
 fn the_keys_and_questions_are_whole_at_80_columns() {
-    let keys = ["desk-keys", "desk-keys-resolved", "desk-keys-read", "desk-help"];
+    let keys = [
+        "desk-keys",
+        "desk-keys-call",
+        "desk-keys-elders",
+        "desk-keys-resolved",
+        "desk-keys-read",
+        "desk-help",
+    ];
     for language in [Language::En, Language::Zh] {
         let text = Text::of(language);
         for line in keys

@@ -5,7 +5,7 @@ use linli_node::api::watch::AlertRow;
 use super::{
     super::{
         line::{Line, Style, fit},
-        state::{Desk, Screen},
+        state::{Desk, Row, Screen},
     },
     View,
 };
@@ -19,7 +19,7 @@ const HEARD_MS: u64 = 180_000;
 const WIDTHS: [usize; 7] = [4, 8, 13, 13, 16, 18, 8];
 
 /// One cell of a row.
-type Cell = (String, Style);
+pub(super) type Cell = (String, Style);
 
 impl View<'_> {
     fn widths(&self) -> [usize; 7] {
@@ -35,13 +35,14 @@ impl View<'_> {
     pub(super) fn list(&self, desk: &Desk, left: usize) -> Vec<Line> {
         let rows = desk.rows();
         let resolved = desk.screen == Screen::Resolved;
-        let today = |row: &&AlertRow| {
+        let today = |row: &Row<'_>| {
             let day = |ms: u64| self.zone.show(ms).split(' ').next().map(str::to_owned);
+            let Row::Alert(row) = row else { return true };
             !resolved || row.resolved_ms.is_none_or(|at| day(at) == day(desk.now))
         };
-        let rows: Vec<&AlertRow> = rows.into_iter().filter(today).collect();
+        let rows: Vec<Row<'_>> = rows.into_iter().filter(today).collect();
         let room = left.saturating_sub(1);
-        let place = rows.iter().position(|row| Some(&row.alert) == desk.chosen.as_ref());
+        let place = rows.iter().position(|row| Some(row.id()) == desk.chosen.as_deref());
         let from = place.map_or(0, |place| (place + 1).saturating_sub(room));
         let mut lines = vec![self.heading(resolved, from, room, rows.len())];
         if rows.is_empty() && desk.has_begun && desk.complete {
@@ -49,8 +50,12 @@ impl View<'_> {
             lines.push(self.line(&format!("    {}", self.text.say_key(key, &[])), Style::Plain));
         }
         for row in rows.into_iter().skip(from).take(room) {
-            let cells = if resolved { self.resolved(row) } else { self.open(desk, row) };
-            lines.push(self.cells(cells, Some(&row.alert) == desk.chosen.as_ref()));
+            let cells = match row {
+                Row::Alert(alert) if resolved => self.resolved(alert),
+                Row::Alert(alert) => self.open(desk, alert),
+                Row::Call(call) => self.call(desk, call),
+            };
+            lines.push(self.cells(cells, Some(row.id()) == desk.chosen.as_deref()));
         }
         lines
     }
@@ -171,9 +176,11 @@ impl View<'_> {
         texts.into_iter().map(|text| (text, Style::Plain)).collect()
     }
 
-    /// What is known of the chosen alert, in three lines.
+    /// What is known of the chosen alert or call, in three lines.
     pub(super) fn detail(&self, desk: &Desk) -> Vec<Line> {
-        let mut lines = desk.chosen().map(|row| self.about(desk, row)).unwrap_or_default();
+        let alert = desk.chosen().map(|row| self.about(desk, row));
+        let call = || desk.chosen_call().map(|call| self.about_call(call));
+        let mut lines = alert.or_else(call).unwrap_or_default();
         lines.resize(3, String::new());
         let rule = "-".repeat(self.columns);
         let lines = lines.iter().map(|line| self.line(&format!(" {line}"), Style::Plain));
