@@ -88,7 +88,7 @@ fn saved(site: &Desk, order: &str, file: &Value, to: &Path) -> Vec<u8> {
     let answer = site.ask(&["order", "photo", "save", order, &file[..12], "--out", to]);
     assert_eq!(answer["file"], file);
     let again = site.run(&["order", "photo", "save", order, file, "--out", to]);
-    assert_eq!(again.refusal().0, "invalid", "nothing is overwritten");
+    assert_eq!(again.refusal().0, "conflict", "nothing is overwritten");
     fs::read(to).unwrap()
 }
 

@@ -34,7 +34,11 @@ impl From<RecoveryError> for ApiError {
         let (code, key) = match &error {
             RecoveryError::Malformed => (Code::Invalid, "error-recovery-malformed"),
             RecoveryError::Version(_) => (Code::Invalid, "error-recovery-version"),
-            RecoveryError::Missing { .. } => (Code::Waits, "error-recovery-missing"),
+            RecoveryError::Missing { had, needed } => {
+                let refused = Self::new(Code::Waits, "error-recovery-missing");
+                let more = needed.saturating_sub(*had);
+                return refused.with("had", had).with("needed", needed).with("more", more);
+            }
             RecoveryError::NothingHeld => (Code::NotFound, "error-recovery-nothing"),
             RecoveryError::Stale => (Code::Conflict, "error-recovery-stale"),
             RecoveryError::OtherOfficers => (Code::Conflict, "error-recovery-old-officers"),
@@ -42,23 +46,19 @@ impl From<RecoveryError> for ApiError {
             RecoveryError::BadSignature => (Code::Forbidden, "error-recovery-signature"),
             RecoveryError::Requester(_) => (Code::Forbidden, "error-recovery-requester"),
             RecoveryError::NoOfficer => (Code::Forbidden, "error-recovery-no-officer"),
-            RecoveryError::Sealed(_) => (Code::Forbidden, "error-recovery-share-shut"),
-            RecoveryError::WrongShare(_) => (Code::Forbidden, "error-recovery-share-wrong"),
+            RecoveryError::Sealed(officer) => {
+                let refused = Self::new(Code::Forbidden, "error-recovery-share-shut");
+                return refused.with("officer", officer_word(officer));
+            }
+            RecoveryError::WrongShare(officer) => {
+                let refused = Self::new(Code::Forbidden, "error-recovery-share-wrong");
+                return refused.with("officer", officer_word(officer));
+            }
             RecoveryError::BadSplit => (Code::Forbidden, "error-recovery-split"),
             RecoveryError::OtherKey => (Code::Forbidden, "error-recovery-other-key"),
             RecoveryError::Unsplittable => return Self::internal(error),
         };
-        let refused = Self::new(code, key);
-        match error {
-            RecoveryError::Missing { had, needed } => {
-                let more = needed.saturating_sub(had);
-                refused.with("had", had).with("needed", needed).with("more", more)
-            }
-            RecoveryError::Sealed(officer) | RecoveryError::WrongShare(officer) => {
-                refused.with("officer", officer_word(&officer))
-            }
-            _ => refused.because(error),
-        }
+        Self::new(code, key).because(error)
     }
 }
 

@@ -140,22 +140,23 @@ impl From<AutomergeError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Full => Self::new(Code::Full, "error-not-saved"),
-            error => Self::internal(error),
+        match matches!(error, StoreError::Full) {
+            true => Self::new(Code::Full, "error-not-saved"),
+            false => Self::internal(error),
         }
     }
 }
 
 /// Says why a file that somebody named cannot be read or written.
 pub(super) fn unusable(path: impl AsRef<Path>, error: &io::Error) -> ApiError {
-    let (code, key) = match error.kind() {
-        ErrorKind::NotFound => (Code::Invalid, "error-file-missing"),
-        ErrorKind::PermissionDenied => (Code::Invalid, "error-file-denied"),
-        ErrorKind::AlreadyExists => return taken(),
-        ErrorKind::StorageFull => (Code::Full, "error-file-no-room"),
-        _ => (Code::Invalid, "error-file-unusable"),
-    };
+    let reasons = [
+        (ErrorKind::NotFound, (Code::Invalid, "error-file-missing")),
+        (ErrorKind::PermissionDenied, (Code::Invalid, "error-file-denied")),
+        (ErrorKind::AlreadyExists, (Code::Conflict, "error-path-taken")),
+        (ErrorKind::StorageFull, (Code::Full, "error-file-no-room")),
+    ];
+    let reason = reasons.iter().find(|(kind, _)| *kind == error.kind());
+    let (code, key) = reason.map_or((Code::Invalid, "error-file-unusable"), |(_, said)| *said);
     ApiError::new(code, key).with("path", path.as_ref().display()).because(error)
 }
 
