@@ -37,6 +37,8 @@ pub(crate) fn carry_out(
         Ok(rehearsals) => records.extend(rehearsals),
         Err(error) => tracing::error!(%error, "rehearsed recoveries cannot be looked through"),
     }
+    node.contacts.erase(gone);
+    node.board.erase_plans(gone);
     node.undecided.retain(|document| !gone.contains(document));
     tracing::info!(order = ?order, documents = gone.len(), "erasing by order of a steward");
     Some(Input::Erase { order, records })

@@ -33,6 +33,9 @@ pub struct AlertWatched {
     pub gone: Vec<String>,
     /// Whether the node has looked at all its alerts since it was started: until then some may not be among these.
     pub complete: bool,
+    /// The plans that are in force, those in earnest first.
+    #[serde(default)]
+    pub plans: Vec<super::plans::PlanInForce>,
 }
 
 /// An alert as a board shows it.

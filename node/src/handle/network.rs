@@ -80,6 +80,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         entries_withheld: node.core.withheld(),
         requests_waiting: requests_waiting(node),
         alerts_open: node.ladders.open(),
+        plans: node.board.plans(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
         relays: node.relays.urls(),
         reach: around.reach(node),
