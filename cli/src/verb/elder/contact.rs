@@ -75,7 +75,7 @@ fn table(context: &Context, parties: &Parties, answer: &DueAnswer) -> String {
             row.day.clone(),
             row.days.to_string(),
             means.as_ref().map_or_else(dash, |_| context.zone.show(row.from_ms)),
-            means.clone().unwrap_or_else(dash),
+            means.unwrap_or_else(dash),
             author.unwrap_or_else(dash),
             row.alert.as_deref().map_or_else(dash, crate::verb::short),
         ]
