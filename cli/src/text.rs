@@ -10,6 +10,7 @@ use unic_langid::LanguageIdentifier;
 const ZH: &[&str] = &[
     include_str!("../locales/zh/audit.ftl"),
     include_str!("../locales/zh/about.ftl"),
+    include_str!("../locales/zh/contacts.ftl"),
     include_str!("../locales/zh/courier.ftl"),
     include_str!("../locales/zh/errors.ftl"),
     include_str!("../locales/zh/network.ftl"),
@@ -25,12 +26,14 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/recovery.ftl"),
     include_str!("../locales/zh/refusals.ftl"),
     include_str!("../locales/zh/paper.ftl"),
+    include_str!("../locales/zh/plans.ftl"),
     include_str!("../locales/zh/records.ftl"),
     include_str!("../locales/zh/tablets.ftl"),
 ];
 const EN: &[&str] = &[
     include_str!("../locales/en/audit.ftl"),
     include_str!("../locales/en/about.ftl"),
+    include_str!("../locales/en/contacts.ftl"),
     include_str!("../locales/en/courier.ftl"),
     include_str!("../locales/en/errors.ftl"),
     include_str!("../locales/en/network.ftl"),
@@ -46,6 +49,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/recovery.ftl"),
     include_str!("../locales/en/refusals.ftl"),
     include_str!("../locales/en/paper.ftl"),
+    include_str!("../locales/en/plans.ftl"),
     include_str!("../locales/en/records.ftl"),
     include_str!("../locales/en/tablets.ftl"),
 ];

@@ -35,6 +35,7 @@ mod party;
 mod peers;
 mod person;
 mod photo;
+mod plan;
 mod reading;
 mod relay;
 mod restore;
@@ -89,6 +90,7 @@ verbs! {
     Offer offer,
     Order order,
     Alert alert,
+    Plan plan,
     Desk desk,
     Calls calls,
     Leave leave,

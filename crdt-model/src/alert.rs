@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::author::{Authors, NodeId, PartyId, PartyKind, Person};
+use crate::contact::Means;
 use crate::document::Schema;
 use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
 use crate::private::Private;
@@ -76,6 +77,8 @@ pub enum AlertKind {
     Power,
     /// The emergency card of an elder without a hub was opened at the duty desk.
     CardOpened,
+    /// For too long nobody was in contact with an elder who lives alone: no emergency, and it waits for the morning.
+    NoContact,
     /// A person asks to be called back: nothing happened, and nobody is alarmed.
     Call,
     /// Something else, told in the note.
@@ -84,7 +87,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Button,
         Self::Fall,
         Self::Smoke,
@@ -99,13 +102,14 @@ impl AlertKind {
         Self::Silence,
         Self::Power,
         Self::CardOpened,
+        Self::NoContact,
         Self::Call,
         Self::Other,
     ];
 
-    /// Whether somebody may be in need: what is no more than a wish to be called opens no card and sounds no siren.
+    /// Whether somebody may be in need: what is no more than a call to be made opens no card and sounds no siren.
     pub fn is_emergency(self) -> bool {
-        self != Self::Call
+        !matches!(self, Self::Call | Self::NoContact)
     }
 
     /// The word that stands for it in documents.
@@ -125,6 +129,7 @@ impl AlertKind {
             Self::Silence => "silence",
             Self::Power => "power",
             Self::CardOpened => "card_opened",
+            Self::NoContact => "no_contact",
             Self::Call => "call",
             Self::Other => "other",
         }
@@ -157,6 +162,8 @@ pub enum Outcome {
     Drill,
     /// The person died.
     Died,
+    /// Somebody was in contact with the elder; of an alert that nobody was, and never said by hand.
+    Contacted,
 }
 
 /// A fact of an alert.
@@ -217,6 +224,17 @@ pub enum AlertFact {
         raise: FactId,
         /// Whose hub.
         party: PartyId,
+    },
+    /// Somebody was in contact with the elder, of an alert that nobody was: it is over.
+    Contacted {
+        /// The raise or reopening.
+        raise: FactId,
+        /// The fact that says so, of another document.
+        contact: FactId,
+        /// How.
+        by: Means,
+        /// When.
+        when: Timestamp,
     },
     /// A named person takes care of it.
     Acknowledged {
@@ -302,6 +320,7 @@ impl Body for AlertFact {
             | Self::Climbed { raise, .. }
             | Self::Silent { raise, .. }
             | Self::HeardAgain { raise, .. }
+            | Self::Contacted { raise, .. }
             | Self::Acknowledged { raise }
             | Self::CalledOff { raise }
             | Self::CardGiven { raise, .. }

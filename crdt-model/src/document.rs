@@ -39,6 +39,12 @@ pub enum DocumentName {
     Offers,
     /// `consents`: what an elder agreed to.
     Consents,
+    /// `contacts`: who was in contact with an elder.
+    Contacts,
+    /// `checks`: how an elder was found when a plan was in force.
+    Checks,
+    /// `plan/<uuid>`: one contingency plan.
+    Plan(Uuid),
     /// `authority`: the certificates of the space; not an Automerge document.
     Authority,
 }
@@ -67,6 +73,12 @@ pub enum Kind {
     Offers,
     /// What an elder agreed to.
     Consents,
+    /// Who was in contact with an elder.
+    Contacts,
+    /// How an elder was found when a plan was in force.
+    Checks,
+    /// One contingency plan.
+    Plan,
     /// The certificates of the space.
     Authority,
 }
@@ -81,7 +93,14 @@ impl Kind {
             | Self::Readings
             | Self::Ladders
             | Self::Authority => false,
-            Self::Order | Self::Alert | Self::Joins | Self::Offers | Self::Consents => true,
+            Self::Order
+            | Self::Alert
+            | Self::Joins
+            | Self::Offers
+            | Self::Consents
+            | Self::Contacts
+            | Self::Checks
+            | Self::Plan => true,
         }
     }
 }
@@ -89,7 +108,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, plan/<id> or authority is expected"
 )]
 pub struct NameError;
 
@@ -119,6 +138,9 @@ impl DocumentName {
             Self::Joins => Kind::Joins,
             Self::Offers => Kind::Offers,
             Self::Consents => Kind::Consents,
+            Self::Contacts => Kind::Contacts,
+            Self::Checks => Kind::Checks,
+            Self::Plan(_) => Kind::Plan,
             Self::Authority => Kind::Authority,
         }
     }
@@ -137,6 +159,9 @@ impl std::fmt::Display for DocumentName {
             Self::Joins => f.write_str("joins"),
             Self::Offers => f.write_str("offers"),
             Self::Consents => f.write_str("consents"),
+            Self::Contacts => f.write_str("contacts"),
+            Self::Checks => f.write_str("checks"),
+            Self::Plan(id) => write!(f, "plan/{}", id.hyphenated()),
             Self::Authority => f.write_str("authority"),
         }
     }
@@ -155,12 +180,15 @@ impl FromStr for DocumentName {
                 "joins" => Self::Joins,
                 "offers" => Self::Offers,
                 "consents" => Self::Consents,
+                "contacts" => Self::Contacts,
+                "checks" => Self::Checks,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
             Some(("card", id)) => Self::CardSheet(id.parse().map_err(|_| NameError)?),
             Some(("readings", month)) => Self::Readings(month.parse().map_err(|_| NameError)?),
             Some(("order", id)) => Self::Order(id.parse().map_err(|_| NameError)?),
+            Some(("plan", id)) => Self::Plan(id.parse().map_err(|_| NameError)?),
             Some(("alert", id)) => Self::Alert(id.parse().map_err(|_| NameError)?),
             Some(_) => return Err(NameError),
         };

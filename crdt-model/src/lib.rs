@@ -11,7 +11,7 @@
 //!   by the last writer: where two people wrote different things without knowing of one another, both values are
 //!   shown with their authors ([`field::FieldView`]), and a person resolves them by writing again.
 //! * **Event documents** ([`order`], [`alert`], [`joins`], [`standing`],
-//!   [`consent`]): one key a *fact*. The key is a hash of the
+//!   [`consent`], [`contact`], [`plan`]): one key a *fact*. The key is a hash of the
 //!   fact ([`event::FactId`]), so a fact can be added once and never changed, and adding it twice changes nothing. A
 //!   fact names the facts it builds on, so order comes from what its author had seen, never from a clock. State is a
 //!   fold over the facts that checks author, role and legality; what is refused or superseded stays in the view with
@@ -30,7 +30,7 @@
 //!
 //! Beside the documents stand the things an office deals with: [`national_id`], [`phone`], [`dates`], the [`register`] files
 //! of stations, and [`matching`], which says which rows are certainly one person and what a clerk must decide.
-//! [`rule`] turns readings into causes for alerts, [`catalogue`] names the services, [`area`] says where an address lies.
+//! [`contact`] says when somebody who lives alone is to be asked how they are. [`rule`] turns readings into causes for alerts, [`catalogue`] names the services, [`area`] says where an address lies.
 
 pub mod alert;
 pub mod area;
@@ -40,6 +40,7 @@ pub mod card;
 pub mod catalogue;
 pub mod codes;
 pub mod consent;
+pub mod contact;
 pub mod dates;
 pub mod decimal;
 pub mod document;
@@ -52,6 +53,7 @@ pub mod matching;
 pub mod national_id;
 pub mod order;
 pub mod phone;
+pub mod plan;
 pub mod private;
 pub mod profile;
 pub mod readings;

@@ -99,6 +99,8 @@ fields! {
         Note = "note" text,
         /// Until which day nobody is at home, `2024-02-17`: a silent hub is no alarm till then.
         AwayUntil = "away_until" iso_date,
+        /// After how many days without contact somebody is to ask, 0 to 90; 0: never.
+        ContactDays = "contact_days" |v| crate::contact::days(v).is_some(),
         /// The register row the profile was begun from: `<source>/<record id>`.
         Source = "source" text,
     }

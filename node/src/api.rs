@@ -15,6 +15,7 @@ pub mod calls;
 pub mod cards;
 pub mod care;
 pub mod checkpoints;
+pub mod contacts;
 pub mod courier;
 pub mod datamap;
 pub mod erasure;
@@ -23,6 +24,7 @@ pub mod hand_over;
 pub mod network;
 pub mod officers;
 pub mod people;
+pub mod plans;
 pub mod reach;
 pub mod recovery;
 pub mod seat;
@@ -51,6 +53,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         watch::NAMES,
         calls::NAMES,
         tablets::NAMES,
+        contacts::NAMES,
+        plans::NAMES,
     ]
     .into_iter()
     .flatten()

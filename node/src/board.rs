@@ -10,6 +10,7 @@ use rand_core::CryptoRng;
 use uuid::Uuid;
 
 use crate::api::calls::CallRow;
+use crate::api::plans::PlanInForce;
 use crate::api::watch::{AlertOwner, AlertRow, AlertStep, AlertWatched};
 use crate::handle::alerts::{elder, read, word};
 use crate::handle::{calls, elders};
@@ -28,6 +29,8 @@ pub(crate) struct Board {
     /// Marks before this know of rows that are gone.
     known_from: u64,
     rows: BTreeMap<DocTag, Kept>,
+    /// What is in force of each plan.
+    plans: BTreeMap<DocTag, Vec<PlanInForce>>,
     /// What may look different.
     stale: BTreeSet<DocTag>,
     /// Calls that nobody has seen to, and the revision of their last change.
@@ -53,6 +56,7 @@ impl Board {
             revision: 0,
             known_from: 0,
             rows: BTreeMap::new(),
+            plans: BTreeMap::new(),
             stale: BTreeSet::new(),
             calls: (0, Vec::new()),
             calls_stale: false,
@@ -129,6 +133,32 @@ impl Board {
         }
     }
 
+    /// Notes what is in force of a plan, which is told like a change.
+    pub(crate) fn in_force(&mut self, document: DocTag, rows: Vec<PlanInForce>) {
+        if self.plans.get(&document).map_or(&[][..], Vec::as_slice) == rows {
+            return;
+        }
+        self.revision += 1;
+        match rows.is_empty() {
+            true => drop(self.plans.remove(&document)),
+            false => drop(self.plans.insert(document, rows)),
+        }
+    }
+
+    /// Forgets plans that are erased.
+    pub(crate) fn erase_plans(&mut self, gone: &BTreeSet<DocTag>) {
+        for document in gone {
+            self.in_force(*document, Vec::new());
+        }
+    }
+
+    /// The plans that are in force, what is in earnest first.
+    pub(crate) fn plans(&self) -> Vec<PlanInForce> {
+        let mut plans: Vec<PlanInForce> = self.plans.values().flatten().cloned().collect();
+        plans.sort_by_key(|plan| (plan.drill, plan.since_ms));
+        plans
+    }
+
     /// The number that grows with every change.
     pub(crate) const fn revision(&self) -> u64 {
         self.revision
@@ -179,6 +209,7 @@ impl Board {
             gone: Vec::new(),
             complete: self.complete,
             calls: None,
+            plans: self.plans(),
         };
         let (changed, calls) = &self.calls;
         if answer.whole || (from < *changed && *changed <= told) {

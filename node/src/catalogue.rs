@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linli_core::engine::Changed;
+use linli_model::contact::Rule;
 use linli_model::document::DocumentName;
 use linli_replica::batch::{Erase, Record, Shelf};
 use linli_replica::id::{DocTag, SpaceTag};
@@ -65,6 +66,18 @@ pub(crate) struct ElderSummary {
     /// By which numbers a caller is known; none in rows of a time before they were kept.
     #[serde(default)]
     pub(crate) numbers: Option<Numbers>,
+    /// What the profile says of contact; none in rows of a time before it was kept.
+    #[serde(default)]
+    pub(crate) contact: Option<Rule>,
+    /// By what plans select, all values side by side.
+    #[serde(default)]
+    pub(crate) living: Vec<String>,
+    #[serde(default)]
+    pub(crate) ability: Vec<String>,
+    #[serde(default)]
+    pub(crate) addresses: Vec<String>,
+    #[serde(default)]
+    pub(crate) birth_dates: Vec<String>,
 }
 
 /// One readable document.
@@ -106,7 +119,7 @@ pub(crate) struct Catalogue {
     phones: Phones,
     stale: BTreeSet<DocTag>,
     news: BTreeSet<Changed>,
-    /// Alerts and orders from before this start, which are news once each, the alerts first.
+    /// Alerts, orders, plans and contacts from before this start, which are news once each, the alerts first.
     unseen: BTreeSet<(bool, Changed)>,
 }
 
@@ -120,14 +133,22 @@ impl Catalogue {
             let (Ok(space), Some(name)) = (stored.space.parse(), Name::parse(&stored.name)) else {
                 continue;
             };
-            if let Name::Plain(DocumentName::Alert(_) | DocumentName::Order(_)) = &name {
-                let is_order = matches!(name, Name::Plain(DocumentName::Order(_)));
-                catalogue.unseen.insert((is_order, Changed { space, document, urgent: false }));
+            if let Name::Plain(
+                DocumentName::Alert(_) | DocumentName::Order(_) | DocumentName::Plan(_),
+            )
+            | Name::Elder(_, DocumentName::Contacts | DocumentName::Checks) = &name
+            {
+                let is_later = !matches!(name, Name::Plain(DocumentName::Alert(_)));
+                catalogue.unseen.insert((is_later, Changed { space, document, urgent: false }));
             }
-            match stored.summary.as_ref().map(|summary| &summary.numbers) {
-                Some(Some(numbers)) => catalogue.phones.put(document, numbers),
-                Some(None) => drop(catalogue.stale.insert(document)),
-                None => {}
+            if let Some(summary) = &stored.summary {
+                match &summary.numbers {
+                    Some(numbers) => catalogue.phones.put(document, numbers),
+                    None => drop(catalogue.stale.insert(document)),
+                }
+                if summary.contact.is_none() {
+                    catalogue.stale.insert(document);
+                }
             }
             catalogue.insert(document, Row { space, name, summary: stored.summary });
             catalogue.set_withdrawn(document, stored.withdrawn);
@@ -171,7 +192,12 @@ impl Catalogue {
 
     /// Whether alerts from before this start are left that are no news yet, or news that nobody has looked at.
     pub(crate) fn has_alerts_to_see(&self) -> bool {
-        !self.news.is_empty() || self.unseen.first().is_some_and(|(is_order, _)| !is_order)
+        !self.news.is_empty() || self.unseen.first().is_some_and(|(is_later, _)| !is_later)
+    }
+
+    /// Whether everything from before this start was looked at that is looked at once.
+    pub(crate) fn has_seen_all(&self) -> bool {
+        self.unseen.is_empty() && self.news.is_empty()
     }
 
     /// Whether there is something left to be looked at when there is time.

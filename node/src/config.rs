@@ -12,6 +12,7 @@ use std::{
 
 use axum::http::Uri;
 use linli_model::alert::Way;
+use linli_model::contact::DAYS_MAX;
 use linli_net::Pin;
 use linli_replica::id::NodeId;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
@@ -42,6 +43,9 @@ const SILENT_AFTER_SECONDS: u32 = 600;
 
 /// The shortest silence that is one, in seconds: two heartbeats.
 const MIN_SILENT_AFTER_SECONDS: u32 = 120;
+
+/// Without contact for a week somebody asks an elder who lives alone: no standard says how long, a centre may.
+const CONTACT_DAYS: u16 = 7;
 
 /// The longest that a household may be given, in seconds: a day.
 pub const MAX_OPEN_CARD_AFTER_SECONDS: u32 = 24 * 60 * 60;
@@ -79,6 +83,8 @@ pub struct Config {
     /// After how many seconds a centre raises an alert for a hub of which nothing is heard, 0 for
     /// never; none: 600.
     pub silent_after_seconds: Option<u32>,
+    /// After how many days without contact a centre or station asks who lives alone, 0 for never; none: 7.
+    pub contact_days: Option<u16>,
     /// Where tablets of the flat find the page at home.
     pub tablets: Tablets,
     /// What rings here when nobody takes care of an alert.
@@ -302,6 +308,12 @@ impl Config {
         (after > 0).then(|| Duration::from_secs(after.into()))
     }
 
+    /// After how many days without contact somebody who lives alone is asked; none for never.
+    #[must_use]
+    pub fn contact_days(&self) -> Option<u16> {
+        Some(self.contact_days.unwrap_or(CONTACT_DAYS)).filter(|days| *days > 0)
+    }
+
     /// Reads the further certificate authorities of all relays, as X.509 DER.
     ///
     /// # Errors
@@ -326,6 +338,9 @@ impl Config {
         };
         if let Some(length) = self.prefix_length {
             self.check_prefix(length).map_err(|what| wrong("prefix_length", what))?;
+        }
+        if self.contact_days.is_some_and(|days| days > DAYS_MAX) {
+            return Err(wrong("contact_days", format!("write 0 to {DAYS_MAX} days")));
         }
         if self.rotate_days == Some(0) {
             let what = "0 days is no schedule: write 1 or more, or leave it out".to_owned();

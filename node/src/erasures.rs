@@ -38,6 +38,8 @@ pub(crate) fn carry_out(
         Ok(rehearsals) => records.extend(rehearsals),
         Err(error) => tracing::error!(%error, "rehearsed recoveries cannot be looked through"),
     }
+    node.contacts.erase(gone);
+    node.board.erase_plans(gone);
     node.board.touch_all();
     node.undecided.retain(|document| !gone.contains(document));
     tracing::info!(order = ?order, documents = gone.len(), "erasing by order of a steward");

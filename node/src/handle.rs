@@ -17,6 +17,7 @@ pub(crate) mod calls;
 pub(crate) mod cards;
 pub(crate) mod checkpoints;
 pub(crate) mod consents;
+mod contacts;
 pub(crate) mod courier;
 mod datamap;
 mod desk;
@@ -39,6 +40,7 @@ mod officers;
 pub(crate) mod orders;
 mod people;
 pub(crate) mod photo;
+pub(crate) mod plans;
 mod readings;
 pub(crate) mod recovery;
 mod refusals;
@@ -160,6 +162,14 @@ fn alarm(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> 
         "alert.report" => Ok(Reply::Work(report::begin(node, &read(body)?))),
         "alert.ladder" => reading(node, body, What::Read, ladders::show),
         "alert.ladder.set" => answer(node, body, ladders::set),
+        "plan.write" => answer(node, body, plans::write),
+        "plan.list" => answer(node, body, plans::list),
+        "plan.show" => reading(node, body, What::Listed, plans::show),
+        "plan.act" => answer(node, body, plans::act),
+        "plan.check" => answer(node, body, plans::check),
+        "contact.note" => answer(node, body, contacts::note),
+        "contact.take-back" => answer(node, body, contacts::take_back),
+        "contact.due" => reading(node, body, What::Listed, contacts::due),
         "position.set" => answer(node, body, cards::set_position),
         "alert.card" => opening(node, body, cards::of_alert),
         "alert.dial" => urgent(node, body, dial::dial),

@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 pub mod api;
 pub mod config;
+mod contacts;
 pub mod control;
 pub mod home;
 pub mod recovery;
@@ -362,6 +363,7 @@ fn configure(node: &mut Node, config: &Config) {
         sip::incoming::listen(sip, drawn, node.calls.clone(), untold);
     }
     node.silence = silence::Silence::new(config.silent_after());
+    node.contacts = contacts::Contacts::new(config.contact_days());
 }
 
 /// Asks for what the node is a member of, and looks again at what a crash may have left half done.

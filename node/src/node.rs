@@ -71,6 +71,7 @@ pub(crate) struct Node {
     pub(crate) cards: crate::handle::cards::Cards,
     pub(crate) heartbeats: crate::heartbeats::Heartbeats,
     pub(crate) silence: crate::silence::Silence,
+    pub(crate) contacts: crate::contacts::Contacts,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
     pub(crate) resplit: crate::recovery::Resplit,
@@ -215,6 +216,7 @@ impl Node {
             cards: crate::handle::cards::Cards::default(),
             heartbeats: parts.heartbeats,
             silence: crate::silence::Silence::new(None),
+            contacts: crate::contacts::Contacts::new(None),
             open_card_after_ms: parts.open_card_after_ms,
             resplit: crate::recovery::Resplit::default(),
             undecided: BTreeSet::new(),

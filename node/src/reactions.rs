@@ -10,7 +10,8 @@ use linli_replica::id::DocTag;
 use uuid::Uuid;
 
 use crate::catalogue::Name;
-use crate::handle::{cards, consents, facts};
+use crate::contacts;
+use crate::handle::{cards, consents, facts, plans};
 use crate::node::{Node, world};
 use crate::views;
 
@@ -32,6 +33,16 @@ pub(crate) fn react(node: &mut Node) {
             Name::Elder(elder, DocumentName::Profile) => node.board.renamed(elder),
             Name::Elder(elder, DocumentName::EmergencyCard) => cards::write_whole(node, elder),
             Name::Elder(elder, DocumentName::Consents) => enforce(node, elder),
+            Name::Elder(elder, DocumentName::Contacts) => {
+                contacts::noted(node, changed.document, elder);
+            }
+            Name::Elder(elder, DocumentName::Checks) => {
+                contacts::checked(node, changed.document, elder);
+            }
+            Name::Plain(DocumentName::Plan(_)) => {
+                let rows = plans::in_force(node, changed.document);
+                node.board.in_force(changed.document, rows);
+            }
             Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
         }
     }
@@ -51,6 +62,7 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
         node.ladders.note(document);
     }
     cards::noted(node, document, &view, &keys);
+    node.contacts.alert(document, &view);
     if !open {
         return;
     }
@@ -82,6 +94,7 @@ fn decide(node: &mut Node, document: DocTag, id: Uuid) {
     };
     let (doc, authors) = opened.parts();
     let view = order::view(id, doc.document(), authors, &offers);
+    node.contacts.order(document, &view);
     let space = node.catalogue.get(&document).map(|row| row.space);
     if let Some(space) = space {
         crate::blobs::note(node, space, document, &view);

@@ -6,7 +6,7 @@ use linli_model::document::{DocumentName, canonical};
 use linli_model::event::FactId;
 use linli_model::field::FieldsView;
 use linli_model::standing::Offers;
-use linli_model::{alert, card, consent, joins, order, profile, readings, standing};
+use linli_model::{alert, card, consent, contact, joins, order, plan, profile, readings, standing};
 use linli_replica::id::DocTag;
 use serde_json::Value;
 
@@ -69,6 +69,9 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
         DocumentName::Joins => serde_json::to_value(joins::view(doc, authors)),
         DocumentName::Offers => serde_json::to_value(standing::view(doc, authors)),
         DocumentName::Consents => serde_json::to_value(consent::view(doc, authors)),
+        DocumentName::Contacts => serde_json::to_value(contact::view(doc, authors)),
+        DocumentName::Checks => serde_json::to_value(plan::checks(doc, authors)),
+        DocumentName::Plan(id) => serde_json::to_value(plan::view(id, doc, authors)),
         DocumentName::Authority => Ok(Value::Null),
     };
     Ok(json.unwrap_or(Value::Null))
@@ -138,6 +141,11 @@ fn summary(node: &mut Node, document: DocTag) -> Option<ElderSummary> {
         source: single("source"),
         conflicts: u64::try_from(view.conflicts().len()).unwrap_or(u64::MAX),
         numbers: Some(numbers(&view)),
+        contact: Some(contact::rule(&view)),
+        living: values(&view, "living_situation"),
+        ability: values(&view, "ability_level"),
+        addresses: values(&view, "address"),
+        birth_dates: values(&view, "birth_date"),
     })
 }
 

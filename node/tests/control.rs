@@ -422,7 +422,9 @@ fn the_specification_describes_every_method_and_code() {
         include_str!("../../docs/spec/control-blobs.md"),
         include_str!("../../docs/spec/control-alerts.md"),
         include_str!("../../docs/spec/control-calls.md"),
-        include_str!("../../docs/spec/control-tablets.md")
+        include_str!("../../docs/spec/control-tablets.md"),
+        include_str!("../../docs/spec/control-contacts.md"),
+        include_str!("../../docs/spec/control-plans.md")
     );
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();

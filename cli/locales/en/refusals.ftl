@@ -329,3 +329,33 @@ error-courier-key = the node that this file is for has no key that can be used: 
 ## The audit
 error-audit-unrecorded = the export could not be recorded, so nothing was written: free some space, and export again
 error-audit-broken = the audit is broken and was not exported: see `linli keys audit --verify`
+
+## Contingency plans and contact
+error-plan-large = a plan has at most { $max } bytes: shorten it
+error-plan-form = this is no plan at line { $line }: docs/operations.md shows one
+error-plan-steps = a plan has 1 to { $max } steps: split it, or write one
+error-plan-id = step { $step }: the id is made of small letters, digits and hyphens, is not too long, and stands once
+error-plan-text = step { $step } (0 is the plan's name): a text is one line, neither empty nor too long
+error-plan-within = step { $step }: give a time from 1 minute to a week
+error-plan-phone = step { $step }: a telephone number has 3 to 20 digits, hyphens between them or not
+error-plan-personal = step { $step } (0 is the plan's name): everybody of the community reads a plan, so name roles and parties, and no national id or mobile number
+error-plan-person = this is done by a named person: say who acts, with --as
+error-plan-decides = plans are written, started and stopped by a centre's operator, social worker, grid worker, clerk or steward: ask one of them
+error-plan-none = no plan here has this id or name: see `linli plan list`
+error-plan-several = several plans fit: give more of the id or name
+error-plan-run = this plan was not started so: see `linli plan list`
+error-plan-not-in-force = this plan is not in force: see `linli plan list`
+error-plan-in-force = this plan is in force already: see `linli plan show`
+error-plan-empty = this plan says nothing here yet: wait until it has come
+error-plan-step = this plan has no such step: see `linli plan show`
+error-plan-step-each = this plan has no such step for each of some elders: see `linli plan show`
+error-plan-ticked = this step stands so already
+error-plan-act = no such act: start, drill, stop, tick or untick
+error-plan-found = say how the elder was found: well, needs_help or not_reached
+error-plan-refused = it was written down and does not count: see `linli plan show`
+error-elder-no-profile = this node has no profile of this elder: ask whoever keeps it
+error-contact-means = say how: phone, visit or message
+error-contact-time = this time has not come yet: say when the contact was
+error-contact-none = no contact that was written down has this id: see `linli elder due`
+error-contact-several = several contacts fit: give more of the id
+error-contact-person = contact is written down by a named person: say who acts, with --as

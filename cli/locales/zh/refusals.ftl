@@ -328,3 +328,33 @@ error-courier-key = 收件节点没有可用的密钥：它须重新发证
 ## The audit
 error-audit-unrecorded = 导出无法留下记录，因此没有写出：请腾出空间后重新导出
 error-audit-broken = 审计记录已断裂，没有导出：请看 `linli keys audit --verify`
+
+## 应急预案与联系
+error-plan-large = 预案最多 { $max } 字节：请缩短
+error-plan-form = 第 { $line } 行不合预案格式：docs/operations.md 中有示例
+error-plan-steps = 预案须有 1 至 { $max } 个步骤：请拆分，或至少写一步
+error-plan-id = 步骤 { $step }：编号由小写字母、数字和连字符组成，不可过长，也不可重复
+error-plan-text = 步骤 { $step }（0 为预案名称）：文字须为一行，不能为空，也不可过长
+error-plan-within = 步骤 { $step }：时限请写 1 分钟至一周
+error-plan-phone = 步骤 { $step }：电话号码为 3 至 20 位数字，可用连字符分隔
+error-plan-personal = 步骤 { $step }（0 为预案名称）：全社区都能看到预案，请写岗位和单位，不要写身份证号或手机号
+error-plan-person = 此事须由具名的人来做：请用 --as 说明是谁
+error-plan-decides = 预案由中心的值班员、社工、网格员、文员或管理员编写、启动和停止：请找其中一位
+error-plan-none = 这里没有这个编号或名称的预案：见 `linli plan list`
+error-plan-several = 有多个预案符合：请多给几位编号或名称
+error-plan-run = 该预案没有这样启动过：见 `linli plan list`
+error-plan-not-in-force = 该预案未在执行：见 `linli plan list`
+error-plan-in-force = 该预案已在执行：见 `linli plan show`
+error-plan-empty = 该预案的内容还没有送到这里：请稍候
+error-plan-step = 该预案没有这个步骤：见 `linli plan show`
+error-plan-step-each = 该预案没有这个逐户步骤：见 `linli plan show`
+error-plan-ticked = 该步骤已经是这个状态
+error-plan-act = 没有这个动作：可用 start、drill、stop、tick、untick
+error-plan-found = 请说明老人情况：well、needs_help 或 not_reached
+error-plan-refused = 已记下，但不作数：见 `linli plan show`
+error-elder-no-profile = 本节点没有这位老人的档案：请询问保管方
+error-contact-means = 请说明方式：phone、visit 或 message
+error-contact-time = 这个时间还没有到：请给出实际联系的时间
+error-contact-none = 没有这个编号的联系记录：见 `linli elder due`
+error-contact-several = 有多条联系记录符合：请多给几位编号
+error-contact-person = 联系须由具名的人记录：请用 --as 说明是谁

@@ -17,6 +17,7 @@ use crate::{
     output::{Columns, Spinner, printable},
 };
 
+mod contact;
 mod told;
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,8 @@ enum Act {
     List(List),
     Import(Import),
     Locate(Locate),
+    Due(contact::Due),
+    Contact(contact::Contact),
     Card {
         /// The elder's id or name, or a part that fits one only
         elder: String,
@@ -139,6 +142,8 @@ impl Elder {
                 context.show(&answer, || page(context, &answer))
             }
             Act::Import(import) => import.run(context).await,
+            Act::Due(due) => due.run(context).await,
+            Act::Contact(contact) => contact.run(context).await,
             Act::Locate(Locate { elder, latitude, longitude, accuracy, time }) => {
                 let time_ms = match &time {
                     Some(time) => context.zone.time_of(time)?,

@@ -62,6 +62,7 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
             ],
         ),
         text.say("status-alerts", &[("open", answer.alerts_open.into())]),
+        plans(context, answer),
         text.say("status-store", &[("kib", answer.store_bytes.div_ceil(1024).into())]),
         text.say(
             "status-blobs",
@@ -100,6 +101,13 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
             .map(|warning| text.say("status-warning", &[("what", printable(warning).into())])),
     );
     lines.join("\n")
+}
+
+/// The plans that are in force.
+fn plans(context: &Context, answer: &StatusAnswer) -> String {
+    let rows: Vec<String> =
+        answer.plans.iter().map(|plan| super::plan::in_force(context, plan)).collect();
+    context.text.say("status-plans", &[("plans", listed(&rows).into())])
 }
 
 /// The relays it uses, and how each is.

@@ -99,7 +99,8 @@ pub fn card_keys<'a>(
         | AlertFact::Climbed { .. }
         | AlertFact::StepEnded { .. }
         | AlertFact::Silent { .. }
-        | AlertFact::HeardAgain { .. } => None,
+        | AlertFact::HeardAgain { .. }
+        | AlertFact::Contacted { .. } => None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{AlertFact, AlertView, Ladder, Owner, Stage, alert_id};
+use super::{AlertFact, AlertKind, AlertView, Ladder, Outcome, Owner, Stage, alert_id};
 use crate::author::{Author, PartyKind, Person, Role};
 use crate::event::{Entry, FactId, Facts, Known, Reason};
 
@@ -85,6 +85,7 @@ impl Fold<'_> {
             }
             AlertFact::Silent { raise, silent } => self.silent(known, *raise, silent),
             AlertFact::HeardAgain { raise, party } => self.heard_again(known, *raise, *party),
+            AlertFact::Contacted { raise, .. } => self.contacted(known, *raise),
             AlertFact::Acknowledged { raise } => self.acknowledged(known, *raise),
             AlertFact::TookOver { from } => self.took_over(known, *from),
             AlertFact::Responding { ack } => {
@@ -106,6 +107,9 @@ impl Fold<'_> {
             AlertFact::CalledOff { raise } => self.called_off(known, *raise),
             AlertFact::Resolved { ack, outcome, .. } => {
                 self.as_owner(known, *ack)?;
+                if *outcome == Outcome::Contacted {
+                    return Err(Reason::OutOfRange);
+                }
                 self.view.resolved = Some(known.id);
                 self.view.outcome = Some(*outcome);
                 Ok(())
@@ -249,6 +253,21 @@ impl Fold<'_> {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Contact is all that such an alert asks for, whoever made it.
+    fn contacted(&mut self, known: &Known<AlertFact>, raise: FactId) -> Result<(), Reason> {
+        may_raise(known.author.kind)?;
+        self.check_round(raise)?;
+        if self.view.what != Some(AlertKind::NoContact) {
+            return Err(Reason::WrongReference);
+        }
+        if self.view.resolved.is_some() {
+            return Err(Reason::AlreadyResolved);
+        }
+        self.view.resolved = Some(known.id);
+        self.view.outcome = Some(Outcome::Contacted);
+        Ok(())
     }
 
     fn not_a_claim(&self, id: FactId) -> Reason {

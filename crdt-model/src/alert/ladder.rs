@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AlertKind, AlertView, Stage};
 use crate::author::{NodeId, PartyId, PartyKind};
+use crate::contact;
 use crate::event::FactId;
 use crate::phone::{comparable, is_emergency};
 use crate::private::Private;
@@ -210,7 +211,8 @@ fn is_number(text: &str) -> bool {
 pub enum Climb {
     /// Nothing to climb: nothing raised, or resolved.
     Over,
-    /// An owner takes care; the ladder goes on at `until` when nobody is acting by then. Or the silence is over.
+    /// An owner takes care; the ladder goes on at `until` when nobody is acting by then. Or the silence is over, or what
+    /// is no emergency waits for the morning.
     Paused {
         /// When the ladder goes on; `None` when the owner is acting, or what was silent is heard again.
         until: Option<Timestamp>,
@@ -350,6 +352,10 @@ impl AlertView {
             return Climb::Paused { until: None };
         }
         let (elapsed, now) = (self.elapsed_ms(watch), watch.now);
+        let waits = self.what == Some(AlertKind::NoContact);
+        if let Some(morning) = contact::morning(now).filter(|_| waits) {
+            return Climb::Paused { until: Some(morning) };
+        }
         if let Some(owner) = &self.owner {
             if self.responding.is_some() {
                 return Climb::Paused { until: None };

@@ -114,6 +114,10 @@ pub enum Reason {
     /// It answers an earlier raise of the alert.
     #[error("it answers an earlier raise of this alert")]
     EarlierRound,
+    // Plans.
+    /// It was stopped.
+    #[error("the plan is no longer in force")]
+    Stopped,
     // Consents.
     /// What is sensitive is consented to by itself.
     #[error(

@@ -59,6 +59,9 @@ pub struct StatusAnswer {
     pub requests_waiting: u64,
     /// Alerts not yet resolved.
     pub alerts_open: u64,
+    /// The plans that are in force, those in earnest first.
+    #[serde(default)]
+    pub plans: Vec<super::plans::PlanInForce>,
     /// Addresses this node listens on.
     pub addresses: Vec<String>,
     /// The relays it uses.

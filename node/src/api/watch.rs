@@ -35,6 +35,9 @@ pub struct AlertWatched {
     pub complete: bool,
     /// Calls that came in and that nobody has seen to, all of them; none where they did not change.
     pub calls: Option<Vec<CallRow>>,
+    /// The plans that are in force, those in earnest first.
+    #[serde(default)]
+    pub plans: Vec<super::plans::PlanInForce>,
 }
 
 /// An alert as a board shows it.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, 
 use super::{Config, ConfigError, LogFormat, Relay, RelaysFrom, StaticPeer, parse};
 
 /// The variables that stand over keys of the configuration: the name and the key.
-pub const VARIABLES: [(&str, &str); 19] = [
+pub const VARIABLES: [(&str, &str); 20] = [
     ("LINLI_LISTEN", "listen"),
     ("LINLI_PREFIX_LENGTH", "prefix_length"),
     ("LINLI_ROTATE_DAYS", "rotate_days"),
@@ -15,6 +15,7 @@ pub const VARIABLES: [(&str, &str); 19] = [
     ("LINLI_DESK_LOCK_MINUTES", "desk_lock_minutes"),
     ("LINLI_OPEN_CARD_AFTER_SECONDS", "open_card_after_seconds"),
     ("LINLI_SILENT_AFTER_SECONDS", "silent_after_seconds"),
+    ("LINLI_CONTACT_DAYS", "contact_days"),
     ("LINLI_TABLETS", "tablets.listen"),
     ("LINLI_TABLETS_PHONE", "tablets.phone"),
     ("LINLI_LOG", "log.filter"),
@@ -106,6 +107,9 @@ impl Environment {
         }
         if let Some(after) = self.value("LINLI_SILENT_AFTER_SECONDS", "seconds such as 600")? {
             config.silent_after_seconds = Some(after);
+        }
+        if let Some(days) = self.value("LINLI_CONTACT_DAYS", "a number of days such as 7")? {
+            config.contact_days = Some(days);
         }
         if let Some(listen) = self.value("LINLI_TABLETS", "an address such as 192.168.1.5:8080")? {
             config.tablets.listen = Some(listen);

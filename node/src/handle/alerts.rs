@@ -13,7 +13,7 @@ use linli_model::private::Private;
 use linli_model::silence::Silent;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
-use linli_replica::id::{DocTag, SpaceTag};
+use linli_replica::id::{DocTag, PartyId, SpaceTag};
 use linli_replica::replica::Save;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -192,31 +192,53 @@ fn begun(node: &mut Node, space: SpaceTag, name: Name) -> Result<DocTag, ApiErro
 /// Where an alert about an elder is raised: in the standing space of the household that keeps the
 /// elder's records, where this party may write there; otherwise in its own.
 fn space_for(node: &mut Node, elder: Uuid) -> Result<(SpaceTag, BTreeSet<Save>), ApiError> {
-    let own = node.core.party();
-    let care = elders::space_of(node, elder, spaces::CARE);
-    let owner = care.and_then(|care| {
-        let world = crate::node::world(&node.replica, &node.store);
-        node.core.outline(world, care).ok()?.owner
-    });
-    if let Some((household @ Owner::Party(party), _)) = owner
-        && party != own
-    {
-        let found = node.core.spaces().collect::<Vec<_>>().into_iter().find(|tag| {
-            let world = crate::node::world(&node.replica, &node.store);
-            let of_household = node.core.outline(world, *tag).is_ok_and(|space| {
-                space.kind == spaces::ALERT && space.owner.is_some_and(|(of, _)| of == household)
-            });
-            of_household
-                && node
-                    .core
-                    .space(world, *tag)
-                    .is_ok_and(|space| space.state().right(&own, world.now) >= Some(Right::Write))
-        });
-        if let Some(space) = found {
-            return Ok((space, BTreeSet::new()));
+    match keeper(node, elder) {
+        Some((household @ Owner::Party(party), _)) if party != node.core.party() => {
+            match of_household(node, household) {
+                Some(space) => Ok((space, BTreeSet::new())),
+                None => space(node),
+            }
         }
+        Some(_) | None => space(node),
     }
-    space(node)
+}
+
+/// Who owns an elder's records, and the steward who began them where that is the community.
+fn keeper(node: &mut Node, elder: Uuid) -> Option<(Owner, Option<PartyId>)> {
+    let care = elders::space_of(node, elder, spaces::CARE)?;
+    let world = crate::node::world(&node.replica, &node.store);
+    node.core.outline(world, care).ok()?.owner
+}
+
+/// The standing space of another household, where this party may write there.
+fn of_household(node: &mut Node, household: Owner) -> Option<SpaceTag> {
+    let own = node.core.party();
+    node.core.spaces().collect::<Vec<_>>().into_iter().find(|tag| {
+        let world = crate::node::world(&node.replica, &node.store);
+        let of_household = node.core.outline(world, *tag).is_ok_and(|space| {
+            space.kind == spaces::ALERT && space.owner.is_some_and(|(of, _)| of == household)
+        });
+        of_household
+            && node
+                .core
+                .space(world, *tag)
+                .is_ok_and(|space| space.state().right(&own, world.now) >= Some(Right::Write))
+    })
+}
+
+/// Whether this party is to ask after an elder by itself. Whoever is raises the alert in one and the same space: the
+/// household and its centres in the household's, and of an elder whose records the community owns the steward alone.
+pub(crate) fn asks_after(node: &mut Node, elder: Uuid) -> bool {
+    let own = node.core.party();
+    match keeper(node, elder) {
+        Some((Owner::Party(party), _)) if party == own => true,
+        Some((household @ Owner::Party(_), _)) => {
+            spaces::own_kind(node).is_ok_and(|kind| kind == PartyKind::Centre)
+                && of_household(node, household).is_some()
+        }
+        Some((Owner::Community, steward)) => steward == Some(own),
+        None => false,
+    }
 }
 
 /// The standing space in which this party's alerts are raised: it is there before it is needed.
@@ -412,5 +434,6 @@ fn service(request: &AlertAct) -> Result<EmergencyService, ApiError> {
 /// Reads an outcome's word.
 fn ending(word: Option<&str>) -> Result<Ending, ApiError> {
     let named = word.and_then(|word| serde_json::from_value(Value::String(word.to_owned())).ok());
+    let named = named.filter(|ending| *ending != Ending::Contacted);
     named.ok_or_else(|| invalid("error-alert-outcome"))
 }

@@ -231,6 +231,9 @@ const fn word(document: &DocumentName) -> &'static str {
         DocumentName::Joins => "joins",
         DocumentName::Offers => "offers",
         DocumentName::Consents => "consents",
+        DocumentName::Contacts => "contacts",
+        DocumentName::Checks => "checks",
+        DocumentName::Plan(_) => "plan",
         DocumentName::Authority => "authority",
     }
 }

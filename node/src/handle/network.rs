@@ -81,6 +81,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         logs_late: u64::try_from(node.replica.index().late_logs()).unwrap_or(u64::MAX),
         requests_waiting: requests_waiting(node),
         alerts_open: node.ladders.open(),
+        plans: node.board.plans(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
         relays: node.relays.urls(),
         reach: around.reach(node),

@@ -13,6 +13,7 @@ use linli_model::card::SheetError;
 use linli_model::event::FactError;
 use linli_model::field::WriteError;
 use linli_model::limits::{DEVICE_BYTES_MAX, FACT_BYTES_MAX, FIELD_BYTES_MAX};
+use linli_model::plan::{self, PlanError};
 use linli_model::readings::{AddError, ReadingError};
 use linli_store::StoreError;
 
@@ -128,6 +129,19 @@ impl From<LadderError> for ApiError {
             LadderError::Steps => invalid("error-ladder-steps").with("max", STEPS_MAX),
             LadderError::TooLate => invalid("error-ladder-late"),
             LadderError::Phone => invalid("error-telephone-number"),
+        }
+    }
+}
+
+impl From<PlanError> for ApiError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Steps => invalid("error-plan-steps").with("max", plan::STEPS_MAX),
+            PlanError::Id(step) => invalid("error-plan-id").with("step", step),
+            PlanError::Text(step) => invalid("error-plan-text").with("step", step),
+            PlanError::Within(step) => invalid("error-plan-within").with("step", step),
+            PlanError::Phone(step) => invalid("error-plan-phone").with("step", step),
+            PlanError::Personal(step) => invalid("error-plan-personal").with("step", step),
         }
     }
 }

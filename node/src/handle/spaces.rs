@@ -8,7 +8,7 @@ use linli_replica::certificate::PartyKind;
 use linli_replica::id::{PartyId, SpaceTag, Timestamp};
 use uuid::Uuid;
 
-use super::elders;
+use super::{elders, plans};
 use crate::api::grants::PartyRef;
 use crate::api::{ApiError, Code};
 use crate::node::{Node, world};
@@ -21,6 +21,7 @@ pub(crate) const ALERT: &str = "alert";
 pub(crate) const ORDER: &str = "order";
 pub(crate) const OFFERS: &str = "offers";
 pub(crate) const REGISTRY: &str = "registry";
+pub(crate) const PLANS: &str = "plans";
 
 /// Begins a space of this party: its own, where it is a household or a provider, and otherwise the
 /// community's with this party as steward.
@@ -140,16 +141,18 @@ pub(crate) fn kind_of(node: &mut Node, space: SpaceTag) -> Result<String, ApiErr
 }
 
 /// Lets parties of the right kind that joined since into what this party keeps for them: every centre
-/// and station into care and registry, every centre into alerts, health and orders.
+/// and station into care and registry, every centre into alerts, health and orders, everybody into plans.
 pub(crate) fn let_in(node: &mut Node) {
     let care = [PartyKind::Centre, PartyKind::Station];
     let centre = [PartyKind::Centre];
-    let rules: [(&str, &[PartyKind], Right); 5] = [
+    let rules: [(&str, &[PartyKind], Right); 7] = [
         (CARE, &care, Right::Write),
         (REGISTRY, &care, Right::Write),
         (ALERT, &centre, Right::Write),
         (HEALTH, &centre, Right::Read),
         (ORDER, &centre, Right::Steward),
+        (PLANS, &plans::WRITERS, Right::Write),
+        (PLANS, &plans::READERS, Right::Read),
     ];
     let own = node.core.party();
     for tag in node.core.spaces().collect::<Vec<_>>() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_node::api::{
     calls::{CallElder, CallRow},
+    plans::PlanInForce,
     seat::SeatAnswer,
     watch::{AlertRow, AlertWatched},
 };
@@ -276,6 +277,8 @@ pub(super) struct Desk {
     before: BTreeSet<String>,
     /// Whether the node has looked at all its alerts.
     pub(super) complete: bool,
+    /// The plans that are in force.
+    pub(super) plans: Vec<PlanInForce>,
     /// Since when the node does not answer.
     pub(super) gone: Option<Clocks>,
     /// Why the node does not do its work, and since when by the steady clock.
@@ -317,6 +320,7 @@ impl Desk {
             mark: None,
             before: BTreeSet::new(),
             complete: false,
+            plans: Vec::new(),
             gone: None,
             ill: None,
             has_begun: false,

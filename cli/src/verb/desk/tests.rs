@@ -107,7 +107,8 @@ impl Driven {
     fn watched(&mut self, whole: bool, alerts: Vec<AlertRow>, gone: &[&AlertRow]) {
         let gone = gone.iter().map(|row| row.alert.clone()).collect();
         let mark = format!("mark {}", self.watch);
-        let watched = AlertWatched { mark, whole, alerts, gone, complete: true, calls: None };
+        let (calls, plans) = (None, Vec::new());
+        let watched = AlertWatched { mark, whole, alerts, gone, complete: true, calls, plans };
         self.happens(Event::Watched(self.watch, watched));
     }
 
@@ -214,8 +215,15 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
     assert_eq!(driven.watch, stale + 1);
     // What an earlier watch says late is not listened to.
     let (alerts, gone) = (Vec::new(), Vec::new());
-    let mark = String::new();
-    let late = AlertWatched { mark, whole: true, alerts, gone, complete: true, calls: None };
+    let late = AlertWatched {
+        mark: String::new(),
+        whole: true,
+        alerts,
+        gone,
+        complete: true,
+        calls: None,
+        plans: Vec::new(),
+    };
     driven.happens(Event::Watched(stale, late));
     assert_eq!(driven.desk.open().len(), 1);
     driven.bells();
@@ -292,6 +300,7 @@ fn what_rang_rings_on_until_a_node_that_starts_has_looked_at_everything() {
         gone: Vec::new(),
         complete,
         calls: None,
+        plans: Vec::new(),
     };
     driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
     assert_eq!(driven.desk.open().len(), 2);

@@ -1,12 +1,12 @@
 //! What a desk looks like: lines for a terminal of any size, made of its state and nothing else.
 
-use linli_node::api::watch::AlertRow;
+use linli_node::api::{plans::PlanInForce, watch::AlertRow};
 
 use super::{
     line::{Line, Style, fit, width, wrap},
     state::{Asked, Desk, Prompt, Said, Screen, What},
 };
-use crate::{moment::Zone, text::Text};
+use crate::{moment::Zone, output::printable, text::Text};
 
 mod calls;
 mod rows;
@@ -16,6 +16,9 @@ const SIZE_MIN: (usize, usize) = (20, 8);
 
 /// Rows from which on the chosen alert is told in full below the list.
 const DETAIL_ROWS: usize = 16;
+
+/// Plans in force that are shown: more than two are not in force at once but in a drill.
+const PLANS_MAX: usize = 3;
 
 /// What a view is made with.
 pub(super) struct View<'a> {
@@ -35,6 +38,7 @@ impl<'a> View<'a> {
     /// The lines: as many as the terminal has rows, none wider than it is.
     pub(super) fn lines(&self, desk: &Desk) -> Vec<Line> {
         let mut lines = vec![self.title(desk), self.status(desk)];
+        lines.extend(desk.plans.iter().take(PLANS_MAX).map(|plan| self.plan(plan)));
         let foot = self.foot(desk);
         let left = self.rows.saturating_sub(lines.len() + foot.len());
         let mut middle = match &desk.screen {
@@ -65,6 +69,20 @@ impl<'a> View<'a> {
         let clock = self.clock(desk.now);
         let room = self.columns.saturating_sub(width(&clock) + 2);
         Line::bar(&format!("{} {clock}", fit(&title, room)), Style::Chosen, self.columns)
+    }
+
+    /// A plan that is in force.
+    fn plan(&self, plan: &PlanInForce) -> Line {
+        let arguments = [
+            ("name", printable(&plan.name).into()),
+            ("since", self.zone.show(plan.since_ms).into()),
+            ("done", plan.done.into()),
+            ("steps", plan.steps.into()),
+        ];
+        let key = if plan.drill { "plan-tried" } else { "plan-in-force" };
+        let style = if plan.drill { Style::Bold } else { Style::Loud };
+        let text = format!(" {}", self.text.say_key(key, &arguments));
+        Line::bar(&fit(&text, self.columns), style, self.columns)
     }
 
     /// The time of day.

@@ -73,6 +73,24 @@ fn document(context: &Context, parties: &Parties, kind: &str, view: &Value) -> V
             let count = view.get("consents").and_then(Value::as_object).map_or(0, |all| all.len());
             vec![text.say("consents-line", &[("count", count.into())])]
         }
+        "contacts" => items(view, "timeline")
+            .iter()
+            .map(|entry| {
+                let body = entry.get("body").unwrap_or(&Value::Null);
+                let of = field(body, "noted");
+                let id = if field(body, "kind") == "noted" { field(entry, "id") } else { of };
+                let means = text.word("contact", &field(body, "by"));
+                let arguments = [
+                    ("contact", short(&id).into()),
+                    ("what", text.word("contact-fact", &field(body, "kind")).into()),
+                    ("means", means.into()),
+                    ("when", at(context, body, "when").into()),
+                    ("note", field(body, "note").into()),
+                    ("by", parties.statement(context, entry).into()),
+                ];
+                text.say("contact-line", &arguments)
+            })
+            .collect(),
         "photo" => vec![text.say("photo-line", &[("bytes", field(view, "bytes").into())])],
         _ => output::tree(view).lines().map(str::to_owned).collect(),
     }

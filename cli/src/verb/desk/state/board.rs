@@ -156,7 +156,8 @@ impl Desk {
     }
 
     pub(super) fn watched(&mut self, watched: AlertWatched) -> Vec<Effect> {
-        let AlertWatched { mark, whole, alerts, gone, complete, calls } = watched;
+        let AlertWatched { mark, whole, alerts, gone, complete, calls, plans } = watched;
+        self.plans = plans;
         (self.mark, self.gone, self.again, self.has_begun) = (Some(mark), None, None, true);
         self.complete = complete;
         let was_empty = self.rows().is_empty();

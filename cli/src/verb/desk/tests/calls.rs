@@ -40,7 +40,15 @@ impl Driven {
     fn calls(&mut self, alerts: Vec<AlertRow>, calls: Vec<CallRow>) {
         let (mark, gone) = (format!("mark {}", self.watch), Vec::new());
         let calls = Some(calls);
-        let watched = AlertWatched { mark, whole: true, alerts, gone, complete: true, calls };
+        let watched = AlertWatched {
+            mark,
+            whole: true,
+            alerts,
+            gone,
+            complete: true,
+            calls,
+            plans: Vec::new(),
+        };
         self.happens(Event::Watched(self.watch, watched));
     }
 
