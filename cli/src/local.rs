@@ -179,6 +179,8 @@ pub(crate) struct RelayOptions {
     pub(crate) quotas: [u32; 2],
     /// Mbit/s taken from each connection of a member; 0: as many as come.
     pub(crate) member_rate: u32,
+    /// Whether orders to prune are carried out.
+    pub(crate) prunes: bool,
 }
 
 /// Runs the relay of a data directory until `stop` is done.
@@ -189,14 +191,14 @@ pub(crate) async fn relay(
     options: RelayOptions,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let RelayOptions { http, https, public_url, status, quotas, member_rate } = options;
+    let RelayOptions { http, https, public_url, status, quotas, member_rate, prunes } = options;
     let [quota, community_quota] = quotas;
     let data = lock.home().path().to_owned();
     let options = linli_relay::Options {
         https,
         public_url,
         status,
-        policy: linli_relay::policy(quota, community_quota),
+        policy: linli_relay::policy(quota, community_quota, prunes),
         member_bytes_per_second: linli_relay::rate(member_rate),
         listen: config.listen,
         prefix_length: config.prefix_length,

@@ -275,7 +275,9 @@ async fn begin(
     let branches = store.branches().map_err(SetupError::from)?;
     let branches: Vec<_> = branches.collect::<Result<_, _>>().map_err(SetupError::from)?;
     let carrier = directory.node(&identity.keys.id()).is_some_and(|node| node.carrier);
-    let policy = if carrier { Policy::CARRIER } else { Policy::MEMBER };
+    // What has keys may not know yet which spaces are its own: only relays prune.
+    let carries = Policy { prunes: false, ..Policy::CARRIER };
+    let policy = if carrier { carries } else { Policy::MEMBER };
     let mut replica = Replica::new(identity.keys.id(), directory, Index::load(branches), policy);
     let records = |shelf| store.records(shelf).map_err(SetupError::from);
     let own = records(Shelf::Own)?;

@@ -21,6 +21,7 @@ pub(crate) fn react(node: &mut Node) {
         let Ok(space) = node.core.space(world, changed.space) else { continue };
         if changed.document == space.authority_document() {
             crate::handle::held::note_own(node, changed.space);
+            crate::handle::checkpoints::order_agreed(node, changed.space);
             continue;
         }
         let Some(name) = space.name_of(&changed.document).and_then(Name::parse) else { continue };

@@ -74,6 +74,9 @@ struct Arguments {
     /// Megabits a second taken from each connection of a member; 0: as many as come
     #[arg(long, default_value_t = 250, value_name = "MBIT")]
     member_rate: u32,
+    /// Carries out no order of stewards to prune; what was pruned before is handed on as ever
+    #[arg(long)]
+    keep_all: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -134,7 +137,11 @@ fn options(arguments: Arguments) -> anyhow::Result<Options> {
         prefix_length: arguments.prefix_length,
         mdns,
         status: arguments.status,
-        policy: linli_relay::policy(arguments.quota, arguments.community_quota),
+        policy: linli_relay::policy(
+            arguments.quota,
+            arguments.community_quota,
+            !arguments.keep_all,
+        ),
         member_bytes_per_second: linli_relay::rate(arguments.member_rate),
         passphrase,
         ..Options::new(arguments.data, String::new(), arguments.http)

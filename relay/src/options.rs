@@ -43,15 +43,16 @@ pub struct Options {
 }
 
 /// What is kept with quotas in MiB: for each member, and for the whole community. Blobs have as much again, counted
-/// apart, so that photos never keep an entry out.
+/// apart, so that photos never keep an entry out. `prunes` says whether orders to prune are carried out.
 #[must_use]
-pub fn policy(quota_mib: u32, community_mib: u32) -> Policy {
+pub fn policy(quota_mib: u32, community_mib: u32, prunes: bool) -> Policy {
     let bytes = |mib| u64::from(mib) << 20;
     Policy {
         quota_bytes: bytes(quota_mib),
         community_bytes: bytes(community_mib),
         blob_bytes: bytes(quota_mib),
         blob_bytes_all: bytes(community_mib),
+        prunes,
         ..Policy::CARRIER
     }
 }

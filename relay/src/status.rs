@@ -115,6 +115,15 @@ pub struct Held {
     pub pruned_entries: u64,
     /// About how many bytes these took.
     pub pruned_bytes: u64,
+    /// Logs whose beginning was pruned, here or where they came from.
+    #[serde(default)]
+    pub late_logs: usize,
+    /// Orders to prune that are neither carried out nor taken back.
+    #[serde(default)]
+    pub prune_orders: usize,
+    /// Whether it carries such orders out.
+    #[serde(default)]
+    pub prunes: bool,
     /// Blobs, whole.
     pub blobs: u64,
     /// Bytes of them.
@@ -254,6 +263,9 @@ fn look(carrier: &Carrier, facts: &Facts) -> Status {
             bytes: stats.entry_bytes,
             pruned_entries: replica.pruned().entries,
             pruned_bytes: replica.pruned().bytes,
+            late_logs: replica.index().late_logs(),
+            prune_orders: replica.prune_orders_waiting(),
+            prunes: quota.prunes,
             blobs: blobs.blobs,
             blob_bytes: blobs.bytes,
             full: stats.full,

@@ -72,7 +72,7 @@ pub struct Neighbourhood {
     pub wire: Wire,
     /// One commit in this many fails; zero for none.
     pub failures: u64,
-    /// Whether those who join take orders to prune.
+    /// Whether carriers that join carry out orders to prune.
     pub prunes: bool,
     /// Nodes that lie in what they send.
     pub crooked: BTreeMap<NodeId, Crooked>,
@@ -147,7 +147,7 @@ impl Neighbourhood {
         ends: Timestamp,
     ) -> NodeId {
         let policy = if carrier { Policy::CARRIER } else { Policy::MEMBER };
-        let policy = Policy { prunes: policy.prunes || self.prunes, ..policy };
+        let policy = Policy { prunes: self.prunes, ..policy };
         let keys = linli_core::identity::NodeKeys::draw(&mut self.rng);
         news.push(self.community.certify(root, &keys, ends, carrier));
         let known: Vec<Certificate> = self

@@ -17,6 +17,7 @@ status-no-community = no community yet: `linli community create NAME`, or `linli
 status-documents = documents: { $held } held, { $readable } of them readable here
 status-entries = entries: { $held } held, { $carried } carried for others, { $withheld } not shown
 status-alerts = open alerts: { $open }
+status-late = read from checkpoints: the beginning of { $logs } logs, which relays have pruned
 status-store = store: { $kib } KiB
 status-blobs = files: { $held } held ({ $mib } MiB), { $missing } still to come
 status-times = clock: { $now }; the node's certificate ends: { $ends }

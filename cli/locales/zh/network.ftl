@@ -17,6 +17,7 @@ status-no-community = 还没有社区：`linli community create 名称`，或 `l
 status-documents = 文档：持有 { $held } 份，其中本节点可读 { $readable } 份
 status-entries = 条目：持有 { $held } 条，为他人携带 { $carried } 条，未显示 { $withheld } 条
 status-alerts = 未解除的警报：{ $open }
+status-late = 从检查点读取：{ $logs } 个日志的开头，中继已清理
 status-store = 存储：{ $kib } KiB
 status-blobs = 文件：已有 { $held } 个（{ $mib } MiB），还有 { $missing } 个未到
 status-times = 时钟：{ $now }；节点证书到期：{ $ends }

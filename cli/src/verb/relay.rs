@@ -63,6 +63,9 @@ struct Up {
     /// Megabits a second taken from each connection of a member; 0: as many as come
     #[arg(long, default_value_t = 250, value_name = "MBIT")]
     member_rate: u32,
+    /// Carries out no order of stewards to prune; what was pruned before is handed on as ever
+    #[arg(long)]
+    keep_all: bool,
     /// A file whose first line is the passphrase [default: LINLI_PASSPHRASE, or asked for]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -92,9 +95,10 @@ impl Up {
         let passphrase = PASSPHRASE.get(context, self.passphrase_file.as_deref())?;
         let quotas = [self.quota, self.community_quota];
         let (http, status, member_rate) = (self.http, self.status, self.member_rate);
+        let prunes = !self.keep_all;
         let public_url = self.public_url.clone();
         let https = self.https();
-        let options = RelayOptions { http, https, public_url, status, quotas, member_rate };
+        let options = RelayOptions { http, https, public_url, status, quotas, member_rate, prunes };
         local::relay(&home.lock()?, config, &passphrase, options, told_to_stop()?).await?;
         Ok(Exit::DONE)
     }

@@ -85,6 +85,9 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
         let addresses = listed(&answer.reach.public);
         lines.push(text.say("status-public", &[("addresses", addresses.into())]));
     }
+    if answer.logs_late > 0 {
+        lines.push(text.say("status-late", &[("logs", answer.logs_late.into())]));
+    }
     if answer.requests_waiting > 0 {
         lines.push(text.say("status-requests", &[("waiting", answer.requests_waiting.into())]));
     }

@@ -35,6 +35,7 @@ mod offline;
 mod paper;
 mod people;
 mod photos;
+mod pruned;
 mod recovery;
 mod refused;
 mod registers;

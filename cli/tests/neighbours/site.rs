@@ -71,6 +71,8 @@ impl Run {
 pub(crate) struct Desk {
     data: PathBuf,
     namespace: Option<String>,
+    /// How far the machine's clock is from the time, as `faketime` reads it.
+    clock: Option<&'static str>,
 }
 
 impl Desk {
@@ -97,6 +99,10 @@ impl Desk {
             ("LINLI_PIN", "2468"),
             ("TZ", "Asia/Shanghai"),
         ]);
+        if let Some(clock) = self.clock {
+            command.env("LD_PRELOAD", faketime()).env("FAKETIME", clock);
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+        }
         command.arg("--json").arg("--data").arg(&self.data).args(words).stdin(Stdio::null());
         command
     }
@@ -139,6 +145,12 @@ impl Desk {
     }
 }
 
+/// The library by which a program is told another time.
+fn faketime() -> String {
+    let told = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
+    String::from_utf8(told.unwrap().stdout).unwrap().trim().to_owned()
+}
+
 /// Runs a command to its end.
 pub(crate) fn finished(command: &mut Command) -> Run {
     let output = command.output().unwrap();
@@ -175,16 +187,32 @@ impl Deref for Site {
 impl Site {
     /// A place for a node that is not made yet.
     pub(crate) fn at(data: PathBuf, namespace: Option<String>) -> Self {
-        Self { desk: Desk { data, namespace }, node: None }
+        Self { desk: Desk { data, namespace, clock: None }, node: None }
     }
 
     /// Makes a node.
     pub(crate) fn init(data: PathBuf, namespace: Option<&str>, mdns: &str) -> Self {
-        let site = Self::at(data, namespace.map(str::to_owned));
-        let label = site.data().file_name().unwrap().to_str().unwrap().to_owned();
-        site.ask(&["init", "--label", &label]);
-        site.configure(mdns);
-        site
+        Self::at(data, namespace.map(str::to_owned)).made(mdns)
+    }
+
+    /// Makes a node on a machine with another clock.
+    pub(crate) fn init_then(data: PathBuf, mdns: &str, clock: &'static str) -> Self {
+        let mut site = Self::at(data, None);
+        site.set_clock(Some(clock));
+        site.made(mdns)
+    }
+
+    /// Sets the machine's clock; the node is not running.
+    pub(crate) fn set_clock(&mut self, clock: Option<&'static str>) {
+        assert!(self.node.is_none(), "the node runs");
+        self.desk.clock = clock;
+    }
+
+    fn made(self, mdns: &str) -> Self {
+        let label = self.data().file_name().unwrap().to_str().unwrap().to_owned();
+        self.ask(&["init", "--label", &label]);
+        self.configure(mdns);
+        self
     }
 
     /// Writes the configuration.

@@ -167,6 +167,12 @@ impl Replica {
         self.world.pruned_so_far()
     }
 
+    /// Returns how many orders to prune a carrier holds that are neither carried out nor taken back.
+    #[must_use]
+    pub fn prune_orders_waiting(&self) -> usize {
+        self.world.prune_orders_waiting()
+    }
+
     /// Takes one input in at time `now` and says what is to be done. `held` is what the store holds
     /// at this moment, with everything that was said to be persisted.
     pub fn handle(&mut self, now: Timestamp, held: &dyn Held, input: Input) -> Vec<Output> {

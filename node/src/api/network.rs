@@ -52,6 +52,9 @@ pub struct StatusAnswer {
     pub entries_carried: u64,
     /// Entries of this node's spaces that are not shown, whatever the reason.
     pub entries_withheld: u64,
+    /// Logs whose beginning carriers have pruned: it is read from checkpoints here.
+    #[serde(default)]
+    pub logs_late: u64,
     /// Acts that wait here for officers' signatures; `request.list` lists them.
     pub requests_waiting: u64,
     /// Alerts not yet resolved.

@@ -10,7 +10,7 @@ use linli_core::engine::{Authored, CoreError};
 use linli_replica::id::{DocTag, EntryId, PartyId, SpaceTag};
 use linli_replica::limits::PRUNE_DELAY_MS;
 use linli_replica::prune::Order;
-use linli_replica::replica::{Policy, Save};
+use linli_replica::replica::Save;
 
 use super::held::by;
 use super::{Outcome, elders, invalid, not_found, now_known, spaces};
@@ -22,6 +22,9 @@ use crate::node::{Node, now, world};
 
 /// Spaces looked at by one request: an alert waits for no longer turn of the driver.
 const SPACES_AT_ONCE: u64 = 8;
+
+/// Documents whose checkpoints are compared when stewards have agreed: an alert waits for no longer turn of the driver.
+const COMPARED_AT_ONCE: usize = 8;
 
 /// Entries of a document for which somebody who asks gets a checkpoint: of fewer it saves nothing, for
 /// each is sealed by itself and a checkpoint says whose each log is.
@@ -106,11 +109,27 @@ fn sign(
     let world = world(&node.replica, &node.store);
     let signed = node.core.agree(world, &mut node.rng, space, document);
     answer.signed += take(node, space, signed, answer, saves);
-    // Others would refuse what they do not know.
-    if Policy::MEMBER.prunes {
+    let world = self::world(&node.replica, &node.store);
+    let ordered = node.core.order_pruning(world, &mut node.rng, space, document);
+    answer.ordered += take(node, space, ordered, answer, saves);
+}
+
+/// Gives the orders that follow from what stewards have agreed on in a space, where this node keeps the key that gives them:
+/// the signature that was missing may be another's.
+pub(crate) fn order_agreed(node: &mut Node, space: SpaceTag) {
+    let world = world(&node.replica, &node.store);
+    let agreed = node.core.agreed_unordered(world, space).unwrap_or_default();
+    for document in agreed.into_iter().take(COMPARED_AT_ONCE) {
         let world = self::world(&node.replica, &node.store);
-        let ordered = node.core.order_pruning(world, &mut node.rng, space, document);
-        answer.ordered += take(node, space, ordered, answer, saves);
+        match node.core.order_pruning(world, &mut node.rng, space, document) {
+            Ok(Some(authored)) => {
+                node.author(authored);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, ?space, "what stewards agreed on could not be ordered");
+            }
+        }
     }
 }
 

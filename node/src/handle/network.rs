@@ -78,6 +78,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         entries_held: counts.entries,
         entries_carried: counts.carried,
         entries_withheld: node.core.withheld(),
+        logs_late: u64::try_from(node.replica.index().late_logs()).unwrap_or(u64::MAX),
         requests_waiting: requests_waiting(node),
         alerts_open: node.ladders.open(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),

@@ -92,10 +92,17 @@ fn kept(context: &Context, of: &Standing) -> String {
             ("refused", of.quota.refused.into()),
         ],
     );
-    let gone =
-        [("entries", of.held.pruned_entries.into()), ("mib", mib(of.held.pruned_bytes).into())];
-    let pruned = (of.held.pruned_entries > 0).then(|| text.say("relay-status-pruned", &gone));
-    [Some(held), pruned, Some(quota)].into_iter().flatten().collect::<Vec<_>>().join("\n")
+    let gone = [
+        ("entries", of.held.pruned_entries.into()),
+        ("mib", mib(of.held.pruned_bytes).into()),
+        ("logs", of.held.late_logs.into()),
+        ("orders", of.held.prune_orders.into()),
+    ];
+    let any = of.held.late_logs > 0 || of.held.prune_orders > 0;
+    let pruned = any.then(|| text.say("relay-status-pruned", &gone));
+    let keeps_all = (!of.held.prunes).then(|| text.say("relay-status-keeps-all", &[]));
+    let lines = [Some(held), pruned, keeps_all, Some(quota)];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// Who is connected, and for whom most is kept.

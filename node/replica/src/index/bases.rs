@@ -46,6 +46,12 @@ impl Index {
         !self.bases.is_empty()
     }
 
+    /// Counts the logs that do not begin with their first entry here.
+    #[must_use]
+    pub fn late_logs(&self) -> usize {
+        self.bases.len()
+    }
+
     /// Lists the logs of a document that do not begin with their first entry here, and where they do.
     pub fn bases(&self, document: &DocTag) -> impl Iterator<Item = (LogKey, Base)> {
         let space = self.space_of(document);

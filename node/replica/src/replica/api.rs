@@ -72,7 +72,7 @@ impl Policy {
         blobs_max_all: 0,
     };
 
-    /// A carrier with the quotas to begin with: 1 GiB, 64 MiB for what is urgent, 1 GiB of blobs, at most 8,192,
+    /// A carrier that prunes, with the quotas to begin with: 1 GiB, 64 MiB for what is urgent, 1 GiB of blobs, at most 8,192,
     /// and 65,536 spaces a sending endpoint; 64 GiB for the community, and as much of blobs, at most 131,072.
     pub const CARRIER: Self = Self {
         carrier: true,
@@ -80,7 +80,7 @@ impl Policy {
         urgent_bytes: 64 << 20,
         community_bytes: 64 << 30,
         spaces_max: 1 << 16,
-        prunes: false,
+        prunes: true,
         blob_bytes: 1 << 30,
         blob_bytes_all: 64 << 30,
         blobs_max: 1 << 13,

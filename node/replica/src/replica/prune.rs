@@ -550,6 +550,18 @@ impl World {
         self.look_later(done.key);
     }
 
+    /// How many orders wait that no other withdraws.
+    pub(crate) fn prune_orders_waiting(&self) -> usize {
+        let under_way = self.pruning.work.iter().map(|work| &work.key);
+        let waiting = self.pruning.queue.iter().map(|(_, key)| key).chain(under_way);
+        let waits = |(space, document, order): &&OrderKey| {
+            let note = self.index.note(&(*space, *document, *order));
+            note.is_some_and(|note| !note.done && !note.cuts.is_empty())
+                && !self.index.is_withdrawn(space, document, order)
+        };
+        waiting.filter(waits).collect::<BTreeSet<_>>().len()
+    }
+
     /// What was removed by orders to prune since the start.
     pub(crate) const fn pruned_so_far(&self) -> Pruned {
         self.pruning.pruned
