@@ -31,8 +31,9 @@ const SET: Duration = Duration::from_secs(600);
 /// A wall clock that is so far from where it should be was set, in milliseconds.
 const SET_MS: u64 = contact::SKEW_MS;
 
-/// Alerts that one look raises, those first whom nobody asked for longest.
-const RAISED_AT_ONCE: usize = 16;
+/// Alerts that are open at once, those first whom nobody asked for longest: a whole register that falls due in one night
+/// hides no alarm. `elder due` lists all.
+const OPEN_MAX: usize = 16;
 
 /// Contacts that are kept of an elder: the latest counts, and the next where that is taken back.
 const KEPT: usize = 8;
@@ -224,7 +225,8 @@ pub(crate) fn tick(node: &mut Node) {
     node.contacts.raised.retain(|elder, _| all.contains(elder));
     overdue.retain(|(elder, due, _)| node.contacts.raised.get(elder) != Some(&due.cause));
     overdue.sort_by_key(|(elder, due, _)| (due.from, *elder));
-    for (elder, due, _) in overdue.into_iter().take(RAISED_AT_ONCE) {
+    let room = OPEN_MAX.saturating_sub(node.board.open_of(AlertKind::NoContact));
+    for (elder, due, _) in overdue.into_iter().take(room) {
         match raise(node, elder, &due) {
             Ok(()) => drop(node.contacts.raised.insert(elder, due.cause)),
             Err(error) => {

@@ -9,9 +9,7 @@ use linli_tests::capability::{Capability, requires};
 use serde_json::{Value, json};
 
 use crate::{
-    community::{
-        LOOPBACK, add_elder, agree, centre_and_hub, documents, folder, join, met, parted, sees,
-    },
+    community::{LOOPBACK, add_elder, agree, documents, folder, join, met, sees},
     relays::{Place, handed_over},
     site::{Desk, PASSPHRASE, Site, finished, plain, wait},
 };
@@ -175,27 +173,4 @@ fn newcomer(mut town: Town, folder: &Path, read: &BTreeMap<String, [String; 3]>)
     };
     assert_eq!(heads(&documents(&late)), heads(read));
     assert_eq!(late.ask(&["status"])["entries_withheld"], 0);
-}
-
-#[test]
-fn what_a_relay_said_counts_while_it_is_there() {
-    let folder = folder();
-    let (centre, hub) = centre_and_hub(folder.path());
-    let place = Place::draw();
-    let mut relay = place.relay(folder.path(), "relay", &centre);
-    let elder = add_elder(&hub, "王秀英");
-    sees(&centre, &elder);
-    handed_over(&hub);
-    agree(&hub, &centre);
-    let waiting = |copies: &str| {
-        let left = hub.run(&["leave", "--copies", copies]).answer();
-        left["waiting_entries"].as_u64().unwrap()
-    };
-    assert!(waiting("2") < waiting("9"), "most is with both");
-    // It may prune from here on by an order that the hub has not heard of.
-    let away = place.get("/status").1["node"].clone();
-    relay.kill();
-    parted(&hub, &away);
-    wait("nothing has two copies", || (waiting("2") == waiting("9")).then_some(()));
-    assert!(waiting("1") < waiting("2"), "the centre keeps what it has");
 }
