@@ -244,7 +244,7 @@ fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
         else {
             panic!("it was taken from somebody else")
         };
-        assert_eq!(error.detail.unwrap().key, "error-alert-taken");
+        assert_eq!(error.detail.key, "error-alert-taken");
     });
     let shown = centre.ask(&["alert", "show", &alert]);
     let timeline = shown["view"]["timeline"].as_array().unwrap().iter();
@@ -554,7 +554,6 @@ fn a_call_is_never_two_operators() {
             match client.call(&request).await {
                 Ok(_) => None,
                 Err(ClientError::Refused(ApiError { code: Code::Conflict, detail, .. })) => {
-                    let detail = detail.unwrap();
                     assert_eq!(detail.key, "error-call-taken");
                     Some(detail.arguments["who"].clone())
                 }
