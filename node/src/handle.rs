@@ -118,6 +118,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "elder.add" => answer(node, body, elders::add),
         "elder.show" => reading(node, body, What::Read, elders::show),
         "elder.edit" => answer(node, body, elders::edit),
+        "elder.relate" => answer(node, body, elders::relate),
         "elder.list" => reading(node, body, What::Listed, elders::list),
         "elder.import" => import::begin(node, read(body)?).map(Reply::Work),
         "join.list" => reading(node, body, What::Listed, joins::list),

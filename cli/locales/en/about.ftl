@@ -20,6 +20,7 @@ about-party-list = List the parties
 about-elder = The elders and their records
 about-elder-add = Add an elder
 about-elder-show = Show all that this node may read of an elder
+about-elder-related = Add somebody whom the profile names: a family member, a neighbour
 about-elder-edit = Set one field of a profile or an emergency card
 about-elder-locate = Say where an elder is
 about-elder-list = List elders

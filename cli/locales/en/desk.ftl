@@ -35,6 +35,7 @@ desk-way-party = party
 desk-way-contact = contact
 desk-way-dial-out = dial
 desk-about = { $elder }: { $kind }, since { $since }, { $state } ({ $alert })
+desk-rests = The ladder calls nobody now.
 desk-step = Step { $due } of { $count }: { $way }.
 desk-next = Next: { $way } in { $in }.
 desk-is-stored = Stored.

@@ -20,6 +20,7 @@ about-party-list = 列出参与方
 about-elder = 老人及其档案
 about-elder-add = 添加老人
 about-elder-show = 显示本节点可读的某位老人的全部信息
+about-elder-related = 添加老人的家属、邻居等联系人
 about-elder-edit = 修改档案或急救卡的一个字段
 about-elder-locate = 告知老人所在位置
 about-elder-list = 列出老人

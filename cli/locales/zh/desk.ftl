@@ -35,6 +35,7 @@ desk-way-party = 参与方
 desk-way-contact = 联系人
 desk-way-dial-out = 拨号
 desk-about = { $elder }：{ $kind }，自 { $since } 起，{ $state }（{ $alert }）
+desk-rests = 目前不再呼叫。
 desk-step = 呼叫第 { $due } 级，共 { $count } 级：{ $way }。
 desk-next = 下一级：{ $in } 后 { $way }。
 desk-is-stored = 已存盘。

@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod contact;
+mod related;
 mod told;
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,7 @@ enum Act {
         elder: String,
     },
     Edit(Edit),
+    Related(related::Related),
     List(List),
     Import(Import),
     Locate(Locate),
@@ -137,6 +139,7 @@ impl Elder {
                 let answer = context.ask(&request).await?;
                 context.show(&answer, || context.text.say("saved", &[]))
             }
+            Act::Related(related) => related.run(context).await,
             Act::List(List { find, offset, limit }) => {
                 let answer = context.look(ElderList { find, offset, limit }).await?;
                 context.show(&answer, || page(context, &answer))

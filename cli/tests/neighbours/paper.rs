@@ -26,6 +26,12 @@ fn the_card_is_printed_on_the_record_while_the_alert_opens_it() {
     ] {
         hub.ask(&["elder", "edit", &elder, &format!("card/{field}"), value]);
     }
+    let daughter = ["--name", "王芳", "--phone", "13900000001", "--kinship", "daughter"];
+    let related = hub.ask(&[&["elder", "related", &elder, "--card"], &daughter[..]].concat());
+    let shown = hub.ask(&["elder", "show", &elder]).to_string();
+    assert!(shown.contains(related["contact"].as_str().unwrap()), "{shown}");
+    let wrong = ["--name", "王芳", "--phone", "139"];
+    assert_eq!(hub.run(&[&["elder", "related", &elder], &wrong[..]].concat()).code, 2);
     centre.ask(&["person", "add", "李明", "--role", "operator"]);
     let alert = hub.ask(&["alert", "raise", &elder])["alert"].as_str().unwrap().to_owned();
     let file = |name: &str| folder.path().join(name);
@@ -54,6 +60,9 @@ fn the_card_is_printed_on_the_record_while_the_alert_opens_it() {
         "李明",
         "用药",
         "未填写",
+        "王芳",
+        "13900000001",
+        "女儿",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }

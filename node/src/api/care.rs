@@ -9,6 +9,7 @@ methods! {
     "elder.add" ElderAdd => ElderAnswer;
     "elder.show" ElderShow => Value;
     "elder.edit" ElderEdit => Done;
+    "elder.relate" ElderRelate => RelateAnswer;
     "elder.list" ElderList => ElderPage;
     "elder.import" ElderImport => ImportAnswer;
     "join.list" JoinList => JoinAnswer;
@@ -57,6 +58,31 @@ pub struct ElderEdit {
     pub value: String,
     /// Who acts.
     pub acting: Option<Acting>,
+}
+
+/// Adds somebody whom an elder's profile names: a family member, a neighbour.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ElderRelate {
+    /// The elder, as in [`ElderShow`].
+    pub elder: String,
+    /// What the person is called.
+    pub name: String,
+    /// The telephone number.
+    pub phone: String,
+    /// What the person is to the elder: the first digit of GB/T 4761.
+    pub kinship: String,
+    /// Whether the emergency card names the person too.
+    #[serde(default)]
+    pub card: bool,
+    /// Who acts.
+    pub acting: Option<Acting>,
+}
+
+/// Who was added.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RelateAnswer {
+    /// The id in `contact/<id>/phone` and the other fields, a UUID.
+    pub contact: String,
 }
 
 /// Lists elders, a page at a time.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use automerge::AutoCommit;
 use linli_core::authority::{Grant, Member, Owner, Right, StandingGrant};
 use linli_core::engine::{Acting, Authored, Edit};
 use linli_core::recovery::Record;
@@ -15,7 +16,7 @@ use linli_model::alert::{AlertFact, AlertKind, AlertView, CardKey, CardView, Pos
 use linli_model::card::{self, CardField, CardPlace, SheetId};
 use linli_model::document::DocumentName;
 use linli_model::event::FactId;
-use linli_model::field::{FieldsView, Place};
+use linli_model::field::{FieldsView, Place, WriteError};
 use linli_model::private::Private;
 use linli_replica::certificate::PartyKind;
 use linli_replica::directory::Directory;
@@ -141,11 +142,9 @@ pub(crate) fn is_shown(node: &mut Node, tag: SpaceTag) -> bool {
 pub(crate) fn edit(
     node: &mut Node,
     elder: Uuid,
-    place: CardPlace,
-    value: &str,
     person: Option<&Acting>,
+    set: impl FnOnce(&mut AutoCommit) -> Result<(), WriteError>,
 ) -> Result<BTreeSet<Save>, ApiError> {
-    let set = |doc: &mut automerge::AutoCommit| elders::set_or_clear(doc, place, value);
     let mut saves = match space(node, elder, Right::Write) {
         Some((space, _)) => {
             let mut saves = rotate(node, elder)?;
@@ -166,7 +165,7 @@ fn begin<E: std::error::Error + Into<ApiError>>(
     node: &mut Node,
     elder: Uuid,
     person: Option<&Acting>,
-    edit: impl FnOnce(&mut automerge::AutoCommit) -> Result<(), E>,
+    edit: impl FnOnce(&mut AutoCommit) -> Result<(), E>,
 ) -> Result<BTreeSet<Save>, ApiError> {
     let own = node.core.party();
     let care =
@@ -322,7 +321,7 @@ fn renew(node: &mut Node, elder: Uuid) -> Result<BTreeSet<Save>, ApiError> {
         let authored: Authored = node.core.restate(at, &mut node.rng, space)?;
         saves.insert(node.author(authored));
     }
-    let write = |doc: &mut automerge::AutoCommit| card::write_sheet(doc, &card);
+    let write = |doc: &mut AutoCommit| card::write_sheet(doc, &card);
     saves.extend(elders::write(node, space, elder, sheet, None, write)?.0);
     catalogue(node, space, name)?;
     Ok(saves)

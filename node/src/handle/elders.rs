@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use automerge::AutoCommit;
 use linli_core::authority::Right;
 use linli_core::engine::{Acting, Authored, Edit};
+use linli_model::card::CardField;
 use linli_model::document::DocumentName;
-use linli_model::field::{FieldName, Place, WriteError};
+use linli_model::field::{self, ContactField, FieldName, Place, WriteError};
 use linli_model::profile::{self, ProfileField};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
@@ -16,7 +18,8 @@ use uuid::Uuid;
 
 use super::{Outcome, cards, invalid, not_found, now_known, spaces};
 use crate::api::care::{
-    ElderAdd, ElderAnswer, ElderEdit, ElderList, ElderPage, ElderRow, ElderShow,
+    ElderAdd, ElderAnswer, ElderEdit, ElderList, ElderPage, ElderRelate, ElderRow, ElderShow,
+    RelateAnswer,
 };
 use crate::api::{ApiError, Done};
 use crate::catalogue::{ElderSummary, Name};
@@ -168,22 +171,50 @@ pub(crate) fn edit(node: &mut Node, request: ElderEdit) -> Outcome<Done> {
         }
         Some(field) => {
             let place = cards::place(field)?;
-            (cards::edit(node, elder, place, &request.value, person.as_ref())?, true)
+            let set = |doc: &mut AutoCommit| set_or_clear(doc, place, &request.value);
+            (cards::edit(node, elder, person.as_ref(), set)?, true)
         }
     };
     Ok((Done {}, saves))
 }
 
+/// Adds somebody whom the profile names, and the card where that is wanted.
+pub(crate) fn relate(node: &mut Node, request: ElderRelate) -> Outcome<RelateAnswer> {
+    let elder = find(node, &request.elder)?;
+    let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
+    let space = space_of(node, elder, spaces::CARE).ok_or_else(|| not_found("error-no-profile"))?;
+    let contact = node.draw_uuid();
+    let profile = |doc: &mut AutoCommit| set_contact::<ProfileField>(doc, contact, &request);
+    let (mut saves, _) =
+        write(node, space, elder, DocumentName::Profile, person.as_ref(), profile)?;
+    if request.card {
+        let card = |doc: &mut AutoCommit| set_contact::<CardField>(doc, contact, &request);
+        saves.extend(cards::edit(node, elder, person.as_ref(), card)?);
+    }
+    Ok((RelateAnswer { contact: contact.to_string() }, saves))
+}
+
+fn set_contact<F: FieldName>(
+    doc: &mut AutoCommit,
+    contact: Uuid,
+    request: &ElderRelate,
+) -> Result<(), WriteError> {
+    let ElderRelate { name, phone, kinship, .. } = request;
+    let parts = [
+        (ContactField::Name, name),
+        (ContactField::Phone, phone),
+        (ContactField::Kinship, kinship),
+    ];
+    let mut parts = parts.into_iter();
+    parts.try_for_each(|(part, value)| field::set(doc, Place::<F>::Contact(contact, part), value))
+}
+
 pub(crate) fn set_or_clear<F: FieldName>(
-    doc: &mut automerge::AutoCommit,
+    doc: &mut AutoCommit,
     place: Place<F>,
     value: &str,
 ) -> Result<(), WriteError> {
-    if value.is_empty() {
-        linli_model::field::clear(doc, place)
-    } else {
-        linli_model::field::set(doc, place, value)
-    }
+    if value.is_empty() { field::clear(doc, place) } else { field::set(doc, place, value) }
 }
 
 /// Begins a space of an elder beside the care space.
@@ -204,7 +235,7 @@ pub(crate) fn write<E: std::error::Error + Into<ApiError>>(
     elder: Uuid,
     document: DocumentName,
     person: Option<&Acting>,
-    edit: impl FnOnce(&mut automerge::AutoCommit) -> Result<(), E>,
+    edit: impl FnOnce(&mut AutoCommit) -> Result<(), E>,
 ) -> Result<(BTreeSet<Save>, bool), ApiError> {
     let name = Name::Elder(elder, document).to_string();
     let what = Edit { space, name: &name, urgency: Urgency::Normal, isolated: false, person };

@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// What whoever comes asks for first; where it is not written down the paper says that.
-const FIRST: [&str; 6] = ["address", "entry", "allergies", "conditions", "medicines", "implants"];
+const FIRST: [&str; 7] =
+    ["birth_date", "address", "entry", "allergies", "conditions", "medicines", "implants"];
 
 /// How the paper looks: A5, and legible in a stairwell.
 const STYLE: &str = "@page { size: A5; margin: 10mm } body { font: 12pt/1.4 sans-serif; color: #000; background: #fff } \

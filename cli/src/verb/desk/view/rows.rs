@@ -199,20 +199,23 @@ impl View<'_> {
         vec![text.say("desk-about", &head), self.climbed(desk, row), self.known(desk, row)]
     }
 
-    /// The ladder in words: the step that was due last, and the next.
+    /// The ladder in words: the step that was due last, and the next; or that it calls nobody at this moment.
     fn climbed(&self, desk: &Desk, row: &AlertRow) -> String {
+        if !desk.climbs(row) {
+            return self.text.say("desk-rests", &[]);
+        }
         let step = desk.step(row);
         let way = step.way.map(|way| self.text.word("desk-way", way)).unwrap_or_default();
         let count = row.steps.len();
         let of = [("due", step.due.into()), ("count", count.into()), ("way", way.into())];
         let last = self.text.say("desk-step", &of);
         match step.next {
-            Some((way, left)) if desk.climbs(row) => {
+            Some((way, left)) => {
                 let way = self.text.word("desk-way", way);
                 let next = [("way", way.into()), ("in", self.age(left).into())];
                 format!("{last}  {}", self.text.say("desk-next", &next))
             }
-            _ => last,
+            None => last,
         }
     }
 
