@@ -103,6 +103,7 @@ fn every_variable_stands_over_its_key() {
         ("LINLI_DESK_LOCK_MINUTES", "15"),
         ("LINLI_OPEN_CARD_AFTER_SECONDS", "20"),
         ("LINLI_SILENT_AFTER_SECONDS", "300"),
+        ("LINLI_CONTACT_DAYS", "3"),
         ("LINLI_TABLETS", "10.0.0.5:8080"),
         ("LINLI_TABLETS_PHONE", "+86 571-88001234"),
         ("LINLI_LOG", "debug"),
@@ -118,6 +119,7 @@ fn every_variable_stands_over_its_key() {
     let text = "listen = \"0.0.0.0:9\"\nmdns = \"off\"\n[[relays]]\nurl = \"https://b.example\"\n";
     let config = load(text, &values).unwrap();
     assert_eq!(config.silent_after(), Some(Duration::from_secs(300)));
+    assert_eq!(config.contact_days(), Some(3));
     assert_eq!(load("silent_after_seconds = 0", &[]).unwrap().silent_after(), None);
     assert_eq!(config.open_card_after_ms(), 20_000);
     assert_eq!(load("", &[]).unwrap().open_card_after_ms(), 300_000);

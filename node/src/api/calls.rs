@@ -7,8 +7,8 @@ use super::{Acting, methods};
 
 methods! {
     "call.note" CallNote => CallAnswer;
-    "call.act" CallAct => CallActed;
     "call.list" CallList => Value;
+    "call.act" CallAct => CallActed;
 }
 
 /// Notes that somebody calls.
