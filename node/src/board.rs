@@ -35,6 +35,7 @@ pub(crate) struct Board {
     stale: BTreeSet<DocTag>,
     /// Calls that nobody has seen to, and the revision of their last change.
     calls: (u64, Vec<CallRow>),
+    calls_dropped: u64,
     calls_stale: bool,
     /// Whether every alert from before this start was looked at.
     complete: bool,
@@ -59,6 +60,7 @@ impl Board {
             plans: BTreeMap::new(),
             stale: BTreeSet::new(),
             calls: (0, Vec::new()),
+            calls_dropped: 0,
             calls_stale: false,
             complete: false,
             clocks: (Instant::now(), now().0),
@@ -196,10 +198,10 @@ impl Board {
         }
     }
 
-    fn put_calls(&mut self, rows: Vec<CallRow>) {
-        if self.calls.1 != rows {
+    fn put_calls(&mut self, rows: Vec<CallRow>, dropped: u64) {
+        if self.calls.1 != rows || self.calls_dropped != dropped {
             self.revision += 1;
-            self.calls = (self.revision, rows);
+            (self.calls, self.calls_dropped) = ((self.revision, rows), dropped);
         }
     }
 
@@ -216,6 +218,7 @@ impl Board {
             gone: Vec::new(),
             complete: self.complete,
             calls: None,
+            calls_dropped: self.calls_dropped,
             plans: self.plans(),
         };
         let (changed, calls) = &self.calls;
@@ -262,7 +265,7 @@ pub(crate) fn refresh(node: &mut Node) {
     }
     if std::mem::take(&mut node.board.calls_stale) {
         let rows = calls::open(node);
-        node.board.put_calls(rows);
+        node.board.put_calls(rows, node.callers.dropped());
     }
     if !node.catalogue.has_alerts_to_see() {
         node.board.completed();
@@ -465,14 +468,18 @@ mod tests {
         let first = board.since(None, false);
         assert_eq!(first.calls, Some(vec![]));
         let call = CallRow { call: "c".to_owned(), rings: true, ..CallRow::default() };
-        board.put_calls(vec![call.clone()]);
+        board.put_calls(vec![call.clone()], 0);
         let second = board.since(board.revision_of(&first.mark), false);
         assert_eq!((second.calls, second.alerts.len()), (Some(vec![call.clone()]), 0));
         put(&mut board, 2, None);
-        board.put_calls(vec![call]);
+        board.put_calls(vec![call], 0);
         let third = board.since(board.revision_of(&second.mark), false);
         assert_eq!((third.calls, third.alerts.len()), (None, 1));
-        board.put_calls(vec![]);
-        assert_eq!(board.since(board.revision_of(&third.mark), false).calls, Some(vec![]));
+        board.put_calls(vec![], 0);
+        let fourth = board.since(board.revision_of(&third.mark), false);
+        assert_eq!((fourth.calls, fourth.calls_dropped), (Some(vec![]), 0));
+        board.put_calls(vec![], 7);
+        assert!(board.revision_of(&fourth.mark) < Some(board.revision()));
+        assert_eq!(board.since(None, false).calls_dropped, 7);
     }
 }

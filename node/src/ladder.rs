@@ -95,6 +95,8 @@ struct Tried {
     climbed: Option<FactId>,
     /// A person decided upon it.
     is_decided: bool,
+    /// It was hung up since somebody took the alert: it is made again where the ladder is climbed on.
+    hung_up: bool,
 }
 
 /// A task that ends with this.
@@ -112,13 +114,13 @@ impl Tried {
     fn is_due(&self, step: &Step) -> bool {
         let is_emergency = || step.does.phone().is_some_and(|to| phone::is_emergency(to.as_str()));
         let wait = AGAIN * 2_u32.pow(self.answers.min(DOUBLINGS));
-        self.failed.is_some_and(|at| at.elapsed() >= wait)
+        (self.hung_up || self.failed.is_some_and(|at| at.elapsed() >= wait))
             && (self.answers < ANSWERS_MAX || !is_emergency())
     }
 
     /// Notes how it went; whether that is to be written down.
     fn ended(&mut self, went: Went) -> bool {
-        self.under_way = None;
+        (self.under_way, self.hung_up) = (None, false);
         self.failed = (!went.done).then(Instant::now);
         self.answers += u32::from(went.call.is_some_and(CallEnd::is_answered));
         // That it failed in one way is said once.
@@ -127,14 +129,17 @@ impl Tried {
 }
 
 impl State {
-    /// Hangs up what rings at nobody's word, since somebody has the alert; says which calls were begun. They are
-    /// made again where the ladder is climbed on.
+    /// Hangs up what rings at nobody's word, since somebody has the alert; says which calls were begun.
     fn hang_up(&mut self) -> Vec<FactId> {
-        let rings = |_: &Which, tried: &mut Tried| {
+        let rings = |tried: &&mut Tried| {
             let rings = tried.under_way.is_some() && !tried.answered.load(Ordering::Relaxed);
             rings && !tried.is_decided
         };
-        self.calls.extract_if(.., rings).filter_map(|(_, tried)| tried.climbed).collect()
+        let hang_up = |tried: &mut Tried| {
+            (tried.under_way, tried.hung_up) = (None, true);
+            tried.climbed
+        };
+        self.calls.values_mut().filter(rings).filter_map(hang_up).collect()
     }
 
     /// For how long the node has watched the alert as it is.
@@ -236,12 +241,11 @@ impl Ladders {
         self.open.get(document)
     }
 
-    /// An alert that could not be stored, by the beginning of its id.
-    pub(crate) fn find_lost(&self, text: &str) -> Option<(DocTag, AlertView)> {
-        let lost = self.open.iter().filter(|(_, state)| state.lost);
-        let mut lost =
-            lost.filter_map(|(document, state)| Some((*document, state.raised.clone()?.0)));
-        lost.find(|(_, view)| view.id.to_string().starts_with(text))
+    /// The alerts that could not be stored whose id begins so.
+    pub(crate) fn find_lost(&self, text: &str) -> impl Iterator<Item = (DocTag, AlertView)> {
+        let lost = self.open.iter().filter_map(|(at, state)| Some((*at, state.unstored()?)));
+        let lost = lost.filter(move |(_, view)| view.id.to_string().starts_with(text));
+        lost.map(|(document, view)| (document, view.clone()))
     }
 
     pub(crate) fn documents(&self) -> impl Iterator<Item = DocTag> {
@@ -270,7 +274,7 @@ pub(crate) fn climb(node: &mut Node) {
             continue;
         };
         for turn in view.decided(here.node, Timestamp(now().0)) {
-            call(node, document, &view, round, turn);
+            call(node, document, &view, round, turn, true);
         }
         let Some(elapsed) = climbs else { continue };
         let since = view.since.unwrap_or_default();
@@ -281,7 +285,7 @@ pub(crate) fn climb(node: &mut Node) {
             view.turns(&here, elapsed, age).into_iter().partition(|turn| turn.step.does.is_local());
         rung.extend(local.into_iter().map(|turn| (document, round, turn)));
         for turn in calls {
-            call(node, document, &view, round, turn);
+            call(node, document, &view, round, turn, false);
         }
     }
     if let Some(document) = node.ladders.one_too_many() {
@@ -405,7 +409,14 @@ fn ended(
 
 /// Does what is done once: says so first, so that nobody else does it too. Where that cannot be written down it is
 /// done all the same.
-fn call(node: &mut Node, document: DocTag, view: &AlertView, round: FactId, turn: Turn) {
+fn call(
+    node: &mut Node,
+    document: DocTag,
+    view: &AlertView,
+    round: FactId,
+    turn: Turn,
+    is_decided: bool,
+) {
     let (told, which) = (told(view, &turn.step), (view.reopenings(), turn.step));
     let state = node.ladders.open.get(&document);
     if !state.is_some_and(|state| state.may_begin(&which)) {
@@ -427,7 +438,7 @@ fn call(node: &mut Node, document: DocTag, view: &AlertView, round: FactId, turn
             }
         }
     };
-    begin(node, document, which, (climbed, save), (&told, means), false);
+    begin(node, document, which, (climbed, save), (&told, means), is_decided);
 }
 
 /// How long an alert has climbed here, in milliseconds.
@@ -504,7 +515,7 @@ fn begin(
     if let Some(state) = node.ladders.open.get_mut(&document) {
         let tried = state.calls.entry(key).or_default();
         (tried.under_way, tried.failed) = (Some(Cancel(task.abort_handle())), None);
-        (tried.answered, tried.climbed) = (answered, climbed);
+        (tried.answered, tried.climbed, tried.hung_up) = (answered, climbed, false);
         // It is made again as what it was.
         tried.is_decided |= is_decided;
     }
@@ -566,8 +577,24 @@ mod tests {
         let over = Tried { under_way: None, failed: Some(Instant::now()), ..rings() };
         state.calls.insert((0, dial("13800138003")), over);
         assert_eq!(state.hang_up(), [climbed]);
-        let left: Vec<Step> = state.calls.keys().map(|(_, step)| step.clone()).collect();
-        assert!(!left.contains(&dial("13800138001")) && left.len() == 3, "{left:?}");
+        let ringing = state.calls.iter().filter(|(_, tried)| tried.under_way.is_some());
+        let ringing: Vec<Step> = ringing.map(|((_, step), _)| step.clone()).collect();
+        assert_eq!(ringing, [dial("120"), dial("13800138002")]);
         assert!(state.may_begin(&(0, dial("13800138001"))), "it is called if the ladder goes on");
+    }
+
+    #[test]
+    fn what_was_hung_up_is_not_forgotten_to_have_been_answered_in_vain() {
+        let vain = Went { done: false, call: Some(CallEnd::Unconfirmed) };
+        let mut tried = Tried { hung_up: true, ..Tried::default() };
+        assert!(tried.is_due(&dial("120")), "at once");
+        for _ in 0..ANSWERS_MAX {
+            tried.ended(vain);
+        }
+        tried.hung_up = true;
+        assert!(!tried.is_due(&dial("120")) && tried.is_due(&dial("13800138000")));
+        // It was answered after all, as it was hung up.
+        tried.ended(Went { done: true, call: Some(CallEnd::Accepted) });
+        assert!(!tried.is_due(&dial("13800138000")));
     }
 }

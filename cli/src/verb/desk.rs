@@ -25,7 +25,7 @@ use linli_node::{
 };
 use serde_json::Value;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
     task::{AbortHandle, JoinSet},
     time::timeout,
@@ -105,50 +105,22 @@ impl Desk {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let client = Client::at(context.home()?.socket());
         let colour = context.environment.text("NO_COLOR")?.is_none();
-        let mut typed = typed()?;
-        let mut resized = signal(SignalKind::window_change())?;
-        let mut hung_up = signal(SignalKind::hangup())?;
-        let mut stop = std::pin::pin!(super::told_to_stop()?);
+        let typed = typed()?;
+        let resized = signal(SignalKind::window_change())?;
+        let hung_up = signal(SignalKind::hangup())?;
+        let stop = super::told_to_stop()?;
         let terminal = Terminal::open().map_err(|_| CliError::NoTerminal)?;
         let (state, first) = State::begin(clocks(), context.person(), self.quiet);
         let (begun, watch, ended) = (JoinSet::new(), None, false);
         let keys = Keys::default();
         let mut shell =
             Shell { context, client, terminal, keys, state, begun, watch, colour, ended };
-        shell.carry_out(first)?;
-        let mut tick = tokio::time::interval(TICK);
-        while !shell.ended {
-            shell.paint()?;
-            tokio::select! {
-                () = &mut stop => break,
-                _ = hung_up.recv() => break,
-                _ = resized.recv() => shell.terminal.clear(),
-                _ = tick.tick() => shell.happened(Event::Tick)?,
-                more = typed.recv() => match more {
-                    Some(bytes) => {
-                        shell.keys.take(&bytes, bytes.len() == TYPED_BYTES);
-                        while let Some(typed) = shell.keys.next() {
-                            shell.happened(match typed {
-                                Typed::Key(key) => Event::Key(key),
-                                Typed::Pasted(text) => Event::Pasted(text),
-                            })?;
-                        }
-                    }
-                    // The terminal is gone.
-                    None => break,
-                },
-                Some(back) = shell.begun.join_next() => match back {
-                    Ok(back) => shell.back(back)?,
-                    Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-                    // A watch in whose place another one is.
-                    Err(_) => {}
-                },
-            }
-        }
+        let done = shell.run(first, typed, resized, hung_up, stop).await;
         if let Some(seat) = shell.state.end() {
             // Where the node does not answer, the seat is left by itself.
             drop(timeout(END_PATIENCE, leave(shell.client, seat)).await);
         }
+        done?;
         Ok(Exit::DONE)
     }
 }
@@ -173,6 +145,52 @@ fn typed() -> std::io::Result<mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>> {
 }
 
 impl Shell<'_> {
+    /// Works until somebody ends it, or the terminal is gone.
+    async fn run(
+        &mut self,
+        first: Vec<Effect>,
+        mut typed: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>,
+        mut resized: Signal,
+        mut hung_up: Signal,
+        stop: impl Future<Output = ()>,
+    ) -> std::io::Result<()> {
+        let mut stop = std::pin::pin!(stop);
+        self.carry_out(first)?;
+        let mut tick = tokio::time::interval(TICK);
+        while !self.ended {
+            self.paint()?;
+            tokio::select! {
+                () = &mut stop => break,
+                _ = hung_up.recv() => break,
+                _ = resized.recv() => self.terminal.clear(),
+                _ = tick.tick() => self.happened(Event::Tick)?,
+                more = typed.recv() => match more {
+                    Some(bytes) => self.typed(&bytes)?,
+                    // The terminal is gone.
+                    None => break,
+                },
+                Some(back) = self.begun.join_next() => match back {
+                    Ok(back) => self.back(back)?,
+                    Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+                    // A watch in whose place another one is.
+                    Err(_) => {}
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn typed(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.keys.take(bytes, bytes.len() == TYPED_BYTES);
+        while let Some(typed) = self.keys.next() {
+            self.happened(match typed {
+                Typed::Key(key) => Event::Key(key),
+                Typed::Pasted(text) => Event::Pasted(text),
+            })?;
+        }
+        Ok(())
+    }
+
     fn paint(&mut self) -> std::io::Result<()> {
         let view = View::new(&self.context.text, &self.context.zone, self.terminal.size());
         self.terminal.paint(view.lines(&self.state), self.colour)
@@ -230,8 +248,8 @@ impl Shell<'_> {
             Back::Acted(asked, Ok(())) | Back::Called(asked, Ok(CallActed { alert: None, .. })) => {
                 Event::Acted(asked)
             }
-            Back::Called(asked, Ok(CallActed { alert: Some(alert), stored })) => {
-                Event::Raised(asked, alert, stored)
+            Back::Called(asked, Ok(CallActed { alert: Some(alert), stored, owned })) => {
+                Event::Raised { asked, alert, stored, owned }
             }
             Back::Found(asked, Ok(found)) => Event::Found(asked, found),
             Back::History(asked, Ok((shown, rows))) => {

@@ -525,10 +525,49 @@ fn a_call_rings_at_every_desk_and_one_operator_takes_it() {
         centre.ask(&["--as", "王芳", "alert", "ack", alert["alert"].as_str().unwrap()]);
     }
 
-    // A stranger's call is shown too.
+    // A stranger's call is taken by nobody, and somebody looks for whom it is about.
     notes(&centre, "13800000009");
     first.shows("13800000009");
+    first.types("\u{1b}[H/秀英\r");
+    first.shows("Whom is it about?");
+    first.types("\r");
+    wait("every desk sees who it is", || {
+        let rows = second.rows();
+        rows.iter().any(|row| row.contains("王秀英") && row.contains("13800000009")).then_some(())
+    });
     assert!(!centre.log_text().contains("87601234") && !centre.log_text().contains("王秀英"));
+}
+
+/// The alert of a call is one operator's, is opened again where it is over, and is nobody else's by another's word.
+#[test]
+fn an_alert_of_a_call_is_said_to_be_ones_own_where_it_is() {
+    let folder = folder();
+    let (centre, elder) = centre_with(folder.path(), &["李明", "王芳"]);
+    let call = notes(&centre, "13800000009");
+    let act = |person: &str, act: &str, from: Option<String>| {
+        let acting = Acting { person: person.to_owned(), pin: PIN.to_owned(), seat: None };
+        let (call, act, elder) = (call.clone(), act.to_owned(), Some(elder.clone()));
+        let request = CallAct { call, act, elder, from, acting: Some(acting) };
+        runtime().block_on(Client::at(socket(&centre)).call(&request))
+    };
+    let first = act("李明", "raise", None).unwrap();
+    let alert = first.alert.unwrap();
+    assert!(first.owned && act("李明", "raise", None).unwrap().owned);
+    let watched = runtime().block_on(Client::at(socket(&centre)).call(&AlertWatch::default()));
+    let CallOwner { person, .. } = watched.unwrap().calls.unwrap()[0].owner.clone().unwrap();
+    act("王芳", "take-over", Some(person)).unwrap();
+    let Err(ClientError::Refused(ApiError { detail, .. })) = act("王芳", "raise", None) else {
+        panic!("李明 has the alert")
+    };
+    assert_eq!(
+        (detail.key.as_ref(), detail.arguments["who"].as_str()),
+        ("error-alert-taken", "李明")
+    );
+    centre.ask(&["--as", "李明", "alert", "false-alarm", &alert]);
+    let again = act("王芳", "raise", None).unwrap();
+    assert!(again.owned && again.alert.as_ref() == Some(&alert));
+    assert_eq!(owner(&centre, &alert), "王芳");
+    assert_eq!(centre.ask(&["alert", "show", &alert])["view"]["stage"], "acknowledged");
 }
 
 /// Of eight who take one call at once one has it, and the others are told who.

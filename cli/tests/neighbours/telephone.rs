@@ -176,6 +176,29 @@ fn whoever_takes_an_alert_hangs_up_what_still_rings() {
     });
 }
 
+/// It is made again after a start as what it was: a person's decision, which nobody's having the alert hangs up.
+#[test]
+fn a_call_that_a_person_decided_upon_rings_on_after_a_restart() {
+    if !requires(Capability::Program("sipp")) {
+        return;
+    }
+    let folder = folder();
+    let network = Network::start(folder.path());
+    let (mut centre, _) = with_telephone(folder.path(), network.port);
+    let elder = add_elder(&centre, "王秀英");
+    let alert = centre.ask(&["alert", "raise", &elder])["alert"].as_str().unwrap().to_owned();
+    centre.ask(&["--as", "高主任", "alert", "ack", &alert]);
+    centre.ask(&["--as", "高主任", "alert", "dial", &alert, "13800000004"]);
+    wait("it rings", || (!network.called().is_empty()).then_some(()));
+    centre.kill();
+    centre.up();
+    // What is hung up ends without a word.
+    let rang_out = [("13800000004".to_owned(), Some(false), Some("no_answer".to_owned()))];
+    centre.await_answer(&["alert", "show", &alert], |shown| {
+        calls(shown).first()?.1.map(|_| assert_eq!(calls(shown), rang_out))
+    });
+}
+
 #[test]
 fn a_drill_calls_contacts_and_no_emergency_service_and_an_operator_may_dial_one() {
     if !requires(Capability::Program("sipp")) {

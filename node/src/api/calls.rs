@@ -52,6 +52,9 @@ pub struct CallActed {
     pub alert: Option<String>,
     /// Whether that is on disk; an alert goes out even where it is not yet.
     pub stored: bool,
+    /// Whether it is in the hands of whoever acts.
+    #[serde(default)]
+    pub owned: bool,
 }
 
 /// A call as a board shows it.

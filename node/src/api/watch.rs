@@ -35,6 +35,9 @@ pub struct AlertWatched {
     pub complete: bool,
     /// Calls that came in and that nobody has seen to, all of them; none where they did not change.
     pub calls: Option<Vec<CallRow>>,
+    /// Calls that are not shown, since the node was started: there were too many.
+    #[serde(default)]
+    pub calls_dropped: u64,
     /// The plans that are in force, those in earnest first.
     #[serde(default)]
     pub plans: Vec<super::plans::PlanInForce>,

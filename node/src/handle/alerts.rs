@@ -361,17 +361,40 @@ pub(crate) fn act(node: &mut Node, request: AlertAct) -> Outcome<AlertAnswer> {
     Ok((answer, saves))
 }
 
+/// Finds an alert that could not be stored, where no stored one fits.
+pub(crate) fn find_lost(
+    node: &Node,
+    text: &str,
+    error: ApiError,
+) -> Result<(DocTag, AlertView), ApiError> {
+    let is_none = error.detail.key == "error-alert-none" && !text.is_empty();
+    let mut lost = node.ladders.find_lost(text).filter(|_| is_none);
+    match (lost.next(), lost.next()) {
+        (Some(found), None) => Ok(found),
+        (None, _) => Err(error),
+        (Some(_), Some(_)) => Err(not_found("error-alert-several")),
+    }
+}
+
 /// Ends an alert that could not be stored, which this node alone knows of. Whoever would answer it otherwise is told that
 /// nobody can take it.
 fn unstored(node: &mut Node, request: &AlertAct, error: ApiError) -> Outcome<AlertAnswer> {
-    let (document, view) = node.ladders.find_lost(&request.alert).ok_or(error)?;
+    let (document, view) = find_lost(node, &request.alert, error)?;
     if !matches!(request.act.as_str(), "resolve" | "false-alarm") {
         return Err(ApiError::new(Code::Conflict, "error-alert-unstored"));
     }
+    // Nothing else is left of it.
+    tracing::warn!(alert = %view.id, act = request.act, "an alert that could not be stored was ended by a person");
     node.ladders.forget(&document);
     node.board.touch(document);
     let state = word(&Stage::Resolved);
     now_known(AlertAnswer { alert: view.id.to_string(), state, stored: false })
+}
+
+/// Refuses what somebody else has.
+pub(crate) fn taken(owner: &alert::Owner) -> ApiError {
+    let who = owner.person.name.as_str();
+    ApiError::new(Code::Conflict, "error-alert-taken").with_private("who", who)
 }
 
 /// The fact that an act of a person adds to an alert as it stands.
@@ -386,9 +409,6 @@ fn fact(
         view.owner.as_ref().map(|owner| owner.fact).ok_or_else(|| conflict("error-alert-nobody"))
     };
     let id = person.map(|person| hex::encode(*person.certificate.person().key));
-    let taken = |owner: &alert::Owner| {
-        conflict("error-alert-taken").with_private("who", owner.person.name.as_str())
-    };
     let own = || match &view.owner {
         Some(owner) if id.as_ref() != Some(&owner.person.id) => {
             let who = owner.person.name.as_str();

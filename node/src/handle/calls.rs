@@ -133,7 +133,7 @@ pub(crate) fn act(node: &mut Node, request: CallAct) -> Outcome<CallActed> {
         }
         Some(_) | None => {}
     }
-    let mut answer = CallActed { alert: None, stored: true };
+    let mut answer = CallActed { alert: None, stored: true, owned: false };
     let mut saves = BTreeSet::new();
     match act.as_str() {
         "take" | "take-over" => known.owner = Some(own),
@@ -141,11 +141,11 @@ pub(crate) fn act(node: &mut Node, request: CallAct) -> Outcome<CallActed> {
         "done" => known.done = true,
         "raise" => {
             let (elder, id) = (named()?, known.id);
-            let (alert, new) = raise(node, id, elder, &person)?;
+            let (alert, owned, new) = raise(node, id, elder, &person)?;
             if let Some(known) = node.callers.find(id) {
                 (known.owner, known.elder, known.alert) = (Some(own), Some(elder), Some(alert));
             }
-            (answer.alert, saves) = (Some(alert.to_string()), new);
+            (answer.alert, answer.owned, saves) = (Some(alert.to_string()), owned, new);
         }
         _ => return Err(invalid("error-call-act")),
     }
@@ -153,29 +153,46 @@ pub(crate) fn act(node: &mut Node, request: CallAct) -> Outcome<CallActed> {
     Ok((answer, saves))
 }
 
-/// Raises the alert of a call about an elder, in the hands of whoever took the call. The same again changes nothing.
+/// Raises the alert of a call about an elder, or opens it again, in the hands of whoever took the call; says whether
+/// it is in them. The same again changes nothing.
 fn raise(
     node: &mut Node,
     call: Uuid,
     elder: Uuid,
     person: &Acting,
-) -> Result<(Uuid, BTreeSet<Save>), ApiError> {
+) -> Result<(Uuid, bool, BTreeSet<Save>), ApiError> {
     let cause = CauseId(format!("{elder}/call/{call}"));
     let id = alert::alert_id(&cause);
-    if alerts::find(node, &id.to_string()).is_ok() {
-        return now_known(id);
+    let existing = alerts::find(node, &id.to_string()).ok();
+    let view = existing.map(|document| alerts::read(node, document)).transpose()?;
+    let open = view.filter(|view| view.stage != Stage::Resolved);
+    if let Some(owner) = open.as_ref().and_then(|view| view.owner.as_ref()) {
+        let is_own = owner.person.id == hex::encode(*person.certificate.person().key);
+        return if is_own { Ok((id, true, BTreeSet::new())) } else { Err(alerts::taken(owner)) };
     }
-    let event = alerts::Event { cause, what: AlertKind::Other, drill: false };
-    let (document, mut saves) = alerts::raise_cause(node, elder, event, Some(person))?;
+    let (document, mut saves) = match existing.filter(|_| open.is_some()) {
+        Some(document) => (document, BTreeSet::new()),
+        None => {
+            let event = alerts::Event { cause, what: AlertKind::Other, drill: false };
+            alerts::raise_cause(node, elder, event, Some(person))?
+        }
+    };
     let round = alerts::read(node, document)?.round;
     let ack = round.map(|raise| AlertFact::Acknowledged { raise });
-    match ack.map(|ack| facts::add(node, document, Urgency::Urgent, Some(person), ack)) {
-        Some(Ok((_, new))) => saves.extend(new),
+    let owned = match ack.map(|ack| facts::add(node, document, Urgency::Urgent, Some(person), ack))
+    {
+        Some(Ok((_, new))) => {
+            saves.extend(new);
+            true
+        }
         // It rings then, for somebody to take.
-        Some(Err(error)) => tracing::warn!(%error, "an alert of a call is nobody's yet"),
-        None => {}
-    }
-    Ok((id, saves))
+        Some(Err(error)) => {
+            tracing::warn!(%error, "an alert of a call is nobody's yet");
+            false
+        }
+        None => false,
+    };
+    Ok((id, owned, saves))
 }
 
 /// The alerts that are open, by whom they are about.

@@ -19,11 +19,11 @@ pub(crate) fn dial(node: &mut Node, request: AlertDial) -> Outcome<AlertAnswer> 
     if !is_number(&request.number) {
         return Err(invalid("error-telephone-number"));
     }
-    let stored = alerts::find(node, &request.alert)
-        .and_then(|document| Ok((document, alerts::read(node, document)?)));
-    // What could not be stored is open too.
-    let lost = || node.ladders.find_lost(&request.alert);
-    let (document, view) = stored.or_else(|error| lost().ok_or(error))?;
+    let (document, view) = match alerts::find(node, &request.alert) {
+        Ok(document) => (document, alerts::read(node, document)?),
+        // What could not be stored is open too.
+        Err(error) => alerts::find_lost(node, &request.alert, error)?,
+    };
     let (Some(round), false) = (view.round, view.stage == Stage::Resolved) else {
         return refused(Code::Conflict, "error-alert-not-open");
     };

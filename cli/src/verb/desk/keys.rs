@@ -47,6 +47,12 @@ const NAMED: [(KeyCode, Key); 9] = [
 /// As many keys as the parser remembers of what it gave out already.
 const REMEMBERED: usize = 64;
 
+/// As many blanks as with the marks of a paste fill the parser's buffer, which must not grow: what it moves from is left.
+const PASTED: usize = 256 - 12;
+
+/// Ctrl-C.
+const INTERRUPT: u8 = 0x03;
+
 /// Takes keys out of bytes.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
@@ -58,6 +64,18 @@ pub(super) struct Keys {
 impl Keys {
     /// Takes in what a terminal sent; whether more of it may be to come at once.
     pub(super) fn take(&mut self, bytes: &[u8], more: bool) {
+        if bytes == [INTERRUPT] {
+            // What the parser waits for may never come: the end of a paste, say.
+            self.parser = Parser::default();
+        }
+        // Escape and a letter, typed fast: what a terminal says of itself comes in one piece.
+        let bytes = match bytes {
+            [0x1b, letter @ (b']' | b'P')] => {
+                self.parser.parse(b"\x1b", false);
+                std::slice::from_ref(letter)
+            }
+            _ => bytes,
+        };
         self.parser.parse(bytes, more);
     }
 
@@ -108,11 +126,12 @@ impl Keys {
         Some(Key::Escape)
     }
 
-    /// Forgets what was typed: a PIN is left nowhere.
+    /// Forgets what was typed or pasted, what came after it in the same read too: a PIN is left nowhere.
     pub(super) fn wipe(&mut self) {
+        self.parser.parse(&[b"\x1b[200~", &[b' '; PASTED][..], b"\x1b[201~"].concat(), false);
         for _ in 0..REMEMBERED {
             self.parser.parse(b" ", false);
-            while self.parser.pop().is_some() {}
+            while self.next().is_some() {}
         }
     }
 }
@@ -180,10 +199,32 @@ mod tests {
     #[test]
     fn what_was_typed_is_forgotten() {
         let mut keys = Keys::default();
-        keys.take(b"2468\r", false);
-        while keys.next().is_some() {}
+        keys.take(b"2468\r1\x1b[200~3", false);
         keys.wipe();
+        keys.take(b"a", false);
+        assert_eq!(keys.next(), Some(Typed::Key(Key::Letter('a'))));
         assert_eq!(keys.next(), None);
-        assert_eq!(of(b"a"), [Key::Letter('a')]);
+    }
+
+    #[test]
+    fn no_key_makes_the_desk_deaf() {
+        let a = Key::Letter('a');
+        for letter in [']', 'P'] {
+            let mut keys = Keys::default();
+            keys.take(format!("\x1b{letter}").as_bytes(), false);
+            keys.take(b"a", false);
+            let typed = [Key::Escape, Key::Letter(letter), a].map(Typed::Key);
+            assert!(std::iter::from_fn(|| keys.next()).eq(typed), "{letter}");
+        }
+        for unfinished in ["\x1b[200~x", "\x1b]1", "\x1bP1", "\x1b[?1"] {
+            let mut keys = Keys::default();
+            keys.take(unfinished.as_bytes(), false);
+            keys.take(b"a", false);
+            assert_eq!(keys.next(), None, "{unfinished:?}");
+            keys.take(b"\x03", false);
+            keys.take(b"a", false);
+            let typed = [Key::Interrupt, a].map(Typed::Key);
+            assert!(std::iter::from_fn(|| keys.next()).eq(typed), "{unfinished:?}");
+        }
     }
 }

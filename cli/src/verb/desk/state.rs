@@ -64,8 +64,13 @@ pub(super) enum Event {
     NotSeated(String),
     /// What was asked is done.
     Acted(Asked),
-    /// An alert was raised for a call, and whether it is stored.
-    Raised(Asked, String, bool),
+    /// An alert was raised for a call: whether it is stored, and with whoever works here.
+    Raised {
+        asked: Asked,
+        alert: String,
+        stored: bool,
+        owned: bool,
+    },
     /// What was asked to be read, in lines.
     Read(Asked, Vec<String>),
     /// Elders that were looked for.
@@ -252,6 +257,8 @@ pub(super) struct Desk {
     alerts: BTreeMap<String, AlertRow>,
     /// Calls that nobody has seen to, by id.
     calls: BTreeMap<String, CallRow>,
+    /// Calls that the node does not show.
+    pub(super) calls_dropped: u64,
     /// The alert or call that keys act upon: it stays the same while rows move.
     pub(super) chosen: Option<String>,
     pub(super) screen: Screen,
@@ -303,6 +310,7 @@ impl Desk {
         let mut desk = Self {
             alerts: BTreeMap::new(),
             calls: BTreeMap::new(),
+            calls_dropped: 0,
             chosen: None,
             screen: Screen::Board,
             prompt: None,
@@ -373,7 +381,9 @@ impl Desk {
             Event::Seated(seat) => self.seated(seat),
             Event::NotSeated(why) => self.not_seated(why),
             Event::Acted(asked) => self.acted(&asked),
-            Event::Raised(asked, alert, stored) => self.raised(&asked, alert, stored),
+            Event::Raised { asked, alert, stored, owned } => {
+                self.raised(&asked, alert, stored, owned)
+            }
             Event::Read(asked, lines) => self.read(&asked, lines),
             Event::Found(asked, elders) => self.found(&asked, elders),
             Event::Refused(asked, why) => {
@@ -398,7 +408,9 @@ impl Desk {
         };
         effects.extend(self.ring());
         effects.extend(self.ring_for_calls());
-        if self.leaving && !self.asked.iter().any(|asked| asked.what.acts()) {
+        // What waits for a seat is an act too, and a seat that comes late is left.
+        let waits = self.sitting.is_some() || self.asked.iter().any(|asked| asked.what.acts());
+        if self.leaving && !waits {
             effects.push(Effect::End);
         }
         effects
@@ -510,6 +522,7 @@ impl Desk {
 
     fn not_seated(&mut self, why: String) -> Vec<Effect> {
         let (person, then) = self.sitting.take().unwrap_or_default();
+        self.leaving = false;
         self.say(Said::Words(why));
         self.ask_who(then.clone());
         // Another name is looked at again, before its PIN.

@@ -98,6 +98,10 @@ impl Driven {
 
     fn seated(&mut self, name: &str) {
         self.types("2468\r");
+        self.sits(name);
+    }
+
+    fn sits(&mut self, name: &str) {
         let seat = format!("seat of {name}");
         let person = format!("id of {name}");
         let name = name.to_owned();
@@ -108,7 +112,16 @@ impl Driven {
         let gone = gone.iter().map(|row| row.alert.clone()).collect();
         let mark = format!("mark {}", self.watch);
         let (calls, plans) = (None, Vec::new());
-        let watched = AlertWatched { mark, whole, alerts, gone, complete: true, calls, plans };
+        let watched = AlertWatched {
+            mark,
+            whole,
+            alerts,
+            gone,
+            complete: true,
+            calls,
+            calls_dropped: 0,
+            plans,
+        };
         self.happens(Event::Watched(self.watch, watched));
     }
 
@@ -222,6 +235,7 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
         gone,
         complete: true,
         calls: None,
+        calls_dropped: 0,
         plans: Vec::new(),
     };
     driven.happens(Event::Watched(stale, late));
@@ -300,6 +314,7 @@ fn what_rang_rings_on_until_a_node_that_starts_has_looked_at_everything() {
         gone: Vec::new(),
         complete,
         calls: None,
+        calls_dropped: 0,
         plans: Vec::new(),
     };
     driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
@@ -381,6 +396,14 @@ fn a_second_key_ends_no_second_alert() {
         driven.watched(false, vec![], &[&mine]);
         assert_eq!((driven.desk.chosen.as_ref(), driven.said()), (None, "desk-over"));
     }
+    // Nobody can have what could not be stored, and a key ends it all the same.
+    let [first, second] = [1, 2].map(|number| AlertRow { stored: false, ..alert(number, "a", 50) });
+    let mut driven = Driven::with(vec![first.clone(), second]);
+    driven.types("f");
+    assert_eq!(driven.asks(), [act(&first, "false-alarm", None)]);
+    driven.watched(false, vec![], &[&first]);
+    driven.types("f");
+    assert_eq!(driven.asks(), []);
 }
 
 #[test]
@@ -623,6 +646,24 @@ fn a_desk_ends_once_it_is_known_how_an_act_ended() {
     let mut driven = Driven::with(vec![mine]);
     driven.types("e1qq");
     assert!(ends(&driven), "who asks twice does not wait");
+    // What waits for a PIN is an act too.
+    for is_right in [true, false] {
+        let rings = alert(1, "a", 50);
+        let mut driven = Driven::new(false);
+        driven.shows(vec![rings.clone()]);
+        driven.types("\u{1b}a2468\rqy");
+        assert!(!ends(&driven));
+        if is_right {
+            driven.sits("李明");
+            assert!(!ends(&driven));
+            assert_eq!(driven.asks(), [act(&rings, "ack", None)]);
+            driven.happens(Event::Acted(Asked::of(rings.alert, What::Act("ack", None))));
+        } else {
+            driven.happens(Event::NotSeated("it is another PIN".to_owned()));
+        }
+        driven.after_s(1);
+        assert_eq!(ends(&driven), is_right);
+    }
 }
 
 #[test]

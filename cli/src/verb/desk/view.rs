@@ -117,8 +117,7 @@ impl<'a> View<'a> {
         let key = if nobody == 0 { "desk-count" } else { "desk-count-rings" };
         let counts = self.text.say_key(key, &arguments);
         match (nobody, desk.calls_waiting()) {
-            (0, (0, 0)) => self.line(&format!(" {counts}"), Style::Bold),
-            (0, (0, _)) => self.line(&format!(" {counts}  {calls}"), Style::Bold),
+            (0, (0, _)) => self.line(format!(" {counts}  {calls}").trim_end(), Style::Bold),
             // What rings is said first.
             (0, _) => loud(format!("{calls}  {counts}")),
             _ => loud(format!("{counts}  {calls}").trim_end().to_owned()),

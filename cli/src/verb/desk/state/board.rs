@@ -35,9 +35,10 @@ impl Row<'_> {
         }
     }
 
-    const fn has_owner(&self) -> bool {
+    /// Whether a key may end it: somebody has it, or it could not be stored.
+    const fn may_end(&self) -> bool {
         match self {
-            Self::Alert(row) => row.owner.is_some(),
+            Self::Alert(row) => row.owner.is_some() || !row.stored,
             Self::Call(row) => row.owner.is_some(),
         }
     }
@@ -156,8 +157,9 @@ impl Desk {
     }
 
     pub(super) fn watched(&mut self, watched: AlertWatched) -> Vec<Effect> {
-        let AlertWatched { mark, whole, alerts, gone, complete, calls, plans } = watched;
-        self.plans = plans;
+        let AlertWatched { mark, whole, alerts, gone, complete, calls, calls_dropped, plans } =
+            watched;
+        (self.plans, self.calls_dropped) = (plans, calls_dropped);
         (self.mark, self.gone, self.again, self.has_begun) = (Some(mark), None, None, true);
         self.complete = complete;
         let was_empty = self.rows().is_empty();
@@ -210,8 +212,8 @@ impl Desk {
     }
 
     /// Where the chosen alert is no more, none is: a key that is on its way must not hit another one. Where there was
-    /// none, the most urgent one is; after an alert that was ended here too, unless somebody has it: a key that ends the
-    /// one would end the other.
+    /// none, the most urgent one is; after an alert that was ended here too, unless a key that ends the one would end
+    /// the other.
     fn choose_again(&mut self, was_empty: bool) {
         let is_chosen = self.chosen().is_some() || self.chosen_call().is_some();
         let is_list = matches!(self.screen, Screen::Board | Screen::Resolved);
@@ -225,7 +227,7 @@ impl Desk {
             self.say(Said::Key("desk-over", String::new()));
         } else if ended || was_empty {
             let rows = self.rows();
-            let first = rows.first().filter(|row| was_empty || !row.has_owner());
+            let first = rows.first().filter(|row| was_empty || !row.may_end());
             self.chosen = first.map(|row| row.id().to_owned());
         }
     }

@@ -126,9 +126,19 @@ impl Desk {
     }
 
     /// An alert was raised for a call: it is what keys act upon.
-    pub(super) fn raised(&mut self, asked: &Asked, alert: String, stored: bool) -> Vec<Effect> {
+    pub(super) fn raised(
+        &mut self,
+        asked: &Asked,
+        alert: String,
+        stored: bool,
+        owned: bool,
+    ) -> Vec<Effect> {
         self.answered(asked);
-        let key = if stored { "desk-raised" } else { "desk-raised-unstored" };
+        let key = match (stored, owned) {
+            (true, true) => "desk-raised",
+            (true, false) => "desk-raised-nobody",
+            (false, _) => "desk-raised-unstored",
+        };
         self.say(Said::Key(key, self.about(&asked.about)));
         self.chosen = Some(alert);
         Vec::new()

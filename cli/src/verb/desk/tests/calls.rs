@@ -47,6 +47,7 @@ impl Driven {
             gone,
             complete: true,
             calls,
+            calls_dropped: 0,
             plans: Vec::new(),
         };
         self.happens(Event::Watched(self.watch, watched));
@@ -123,6 +124,25 @@ fn calls_stand_among_the_alerts_and_one_that_was_missed_stays() {
 }
 
 #[test]
+fn what_the_node_does_not_show_of_calls_is_said() {
+    let mut driven = Driven::with(vec![]);
+    let watched = AlertWatched {
+        mark: String::new(),
+        whole: false,
+        alerts: vec![],
+        gone: vec![],
+        complete: true,
+        calls: None,
+        calls_dropped: 7,
+        plans: Vec::new(),
+    };
+    assert!(!screens::drawn_small(&driven.desk).contains("not shown"));
+    driven.happens(Event::Watched(driven.watch, watched));
+    let board = screens::drawn_small(&driven.desk);
+    assert!(board.contains("nobody waits; 0 with you  7 calls not shown\n"), "{board}");
+}
+
+#[test]
 fn each_act_on_a_call_is_one_key() {
     let one = Uuid::from_u128(1);
     let known = call(1, vec![elder(1, "王秀英")]);
@@ -192,7 +212,12 @@ fn of_several_elders_and_of_none_the_person_at_the_desk_says_who_it_is() {
     // The alert that is raised is what keys act upon.
     let asked = Asked::of(stranger.call.clone(), What::Call("raise", Some(second)));
     let mine = owned(alert(7, "李大山", 1), "李明");
-    driven.happens(Event::Raised(asked, mine.alert.clone(), true));
+    let alert = mine.alert.clone();
+    let raised =
+        |owned| Event::Raised { asked: asked.clone(), alert: alert.clone(), stored: true, owned };
+    driven.happens(raised(false));
+    assert_eq!(driven.said(), "desk-raised-nobody");
+    driven.happens(raised(true));
     driven.desk.screen = Screen::Board;
     driven.calls(vec![mine.clone()], vec![taken(stranger, "李明")]);
     assert_eq!((driven.desk.chosen(), driven.said()), (Some(&mine), "desk-raised"));

@@ -166,6 +166,17 @@ fn nobody_and_a_chosen_row_are_seen_without_colour() {
 }
 
 #[test]
+fn what_was_given_up_is_not_said_to_be_heard_again() {
+    let silence = AlertRow { climbs: false, ..alert(1, "a", 5_000) };
+    let given_up = AlertRow { stored: false, ..silence.clone() };
+    for (row, said) in [(silence, "heard again"), (given_up, "rings no more")] {
+        let board = drawn_small(&Driven::with(vec![row]).desk);
+        let seen = ["heard again", "rings no more"].map(|words| board.contains(words));
+        assert_eq!(seen, [said == "heard again", said == "rings no more"], "{board}");
+    }
+}
+
+#[test]
 fn the_chosen_row_is_in_sight_among_hundreds() {
     let rows: Vec<AlertRow> =
         (0..200).map(|n| alert(n, &format!("elder {n:03}"), 1_000 - u64::from(n))).collect();

@@ -12,14 +12,21 @@ use super::{
 };
 
 impl View<'_> {
-    /// How many calls ring, and how many were missed; nothing where there are none.
+    /// How many calls ring, were missed, and are not shown; nothing where there are none.
     pub(super) fn calls(&self, desk: &Desk) -> String {
         let (ring, missed) = desk.calls_waiting();
         let arguments = [("ring", ring.into()), ("missed", missed.into())];
-        match (ring, missed) {
+        let shown = match (ring, missed) {
             (0, 0) => String::new(),
             (0, _) => self.text.say("desk-calls-missed", &arguments),
             _ => self.text.say("desk-calls-ring", &arguments),
+        };
+        match desk.calls_dropped {
+            0 => shown,
+            dropped => {
+                let dropped = self.text.say("desk-calls-dropped", &[("dropped", dropped.into())]);
+                format!("{shown}  {dropped}").trim_start().to_owned()
+            }
         }
     }
 

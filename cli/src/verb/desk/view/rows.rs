@@ -138,6 +138,8 @@ impl View<'_> {
         if !desk.climbs(row) {
             return match row.climbs_on_ms.map(|at| at.saturating_sub(desk.now)) {
                 Some(left) => self.text.say("desk-rings-on", &[("in", self.age(left).into())]),
+                // It was given up.
+                None if !row.stored => self.text.say("desk-rings-no-more", &[]),
                 None if row.owner.is_none() => self.text.say("desk-heard-again", &[]),
                 None => String::new(),
             };
