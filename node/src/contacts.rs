@@ -446,7 +446,7 @@ mod tests {
         contacts.put(ELDER, DocTag([1; 32]), [contact(5)]);
         contacts.put(ELDER, DocTag([2; 32]), (10..90).map(ahead));
         assert_eq!(last(&contacts), Some(5));
-        contacts.put(ELDER, DocTag([3; 32]), (10..90).map(|at| contact(at)));
+        contacts.put(ELDER, DocTag([3; 32]), (10..90).map(contact));
         assert_eq!(last(&contacts), Some(89));
         assert_eq!(contacts.elders[&ELDER].latest.len(), KEPT);
         let known = Timestamp(1_001 + 10);
