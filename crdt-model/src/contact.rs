@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::alert::{AlertFact, AlertKind, AlertView, CauseId, Outcome};
-use crate::author::{Author, Authors, PartyKind, Role};
+use crate::author::{Author, Authors, PartyId, PartyKind, Role};
 use crate::catalogue::{self, Form};
 use crate::codes::LivingSituation;
 use crate::dates;
@@ -149,7 +149,7 @@ fn apply(
     match &known.fact.body {
         ContactFact::Noted { by, when, .. } => {
             // Nobody knows of a contact before there was one.
-            if by.is_shown_elsewhere() || *when > known.fact.at.plus_ms(SKEW_MS) {
+            if by.is_shown_elsewhere() || is_ahead(*when, known.fact.at) {
                 return Err(Reason::OutOfRange);
             }
             let (at, fact, by, author) = (*when, known.id, *by, author.clone());
@@ -181,14 +181,17 @@ pub fn may_note(author: &Author) -> Result<(), Reason> {
     if person.role == Role::Elder { Err(Reason::RoleMayNot) } else { Ok(()) }
 }
 
-/// The contacts that an alert shows: somebody was there, or ended it having seen or spoken to the elder, or it ended with
-/// a contact that somebody knew of. None in a drill. That a line was mended or a battery changed is no contact.
+/// The contacts that an alert shows: somebody ended it having seen or spoken to the elder, or it ended with a contact that
+/// somebody knew of, and it was not opened again. None in a drill. That somebody arrived at the door, that a line was mended
+/// or a battery changed is no contact.
 pub fn of_alert(view: &AlertView) -> Vec<Contact> {
-    let spoken = view.what.is_some_and(|what| {
-        matches!(what, AlertKind::Button | AlertKind::Call | AlertKind::NoContact)
-    });
+    use AlertKind as K;
+    let spoken = view.what.is_some_and(|what| matches!(what, K::Button | K::Call | K::NoContact));
+    let of_things =
+        view.what.is_some_and(|what| matches!(what, K::Silence | K::Power | K::CardOpened));
     let ended = |outcome: Outcome| match outcome {
-        Outcome::Helped | Outcome::Hospital => true,
+        Outcome::Hospital => true,
+        Outcome::Helped => !of_things,
         Outcome::FalseAlarm => spoken,
         Outcome::Drill | Outcome::Died | Outcome::Contacted => false,
     };
@@ -197,19 +200,65 @@ pub fn of_alert(view: &AlertView) -> Vec<Contact> {
             let author = entry.author.clone();
             return Some(Contact { at: *when, fact: *contact, by: *by, author });
         }
-        let is_contact = matches!(&entry.body, AlertFact::Arrived { .. })
-            || matches!(&entry.body, AlertFact::Resolved { outcome, .. } if ended(*outcome));
+        let is_contact =
+            matches!(&entry.body, AlertFact::Resolved { outcome, .. } if ended(*outcome));
         is_contact.then(|| contact(entry, Means::Alert))
     };
-    let standing = view.timeline.iter().filter(|entry| entry.not_standing.is_none());
-    standing.filter(|_| !view.drill).filter_map(known).collect()
+    let reopened: BTreeSet<FactId> = standing(view)
+        .filter_map(|entry| {
+            if let AlertFact::Reopened { resolved, .. } = &entry.body {
+                Some(*resolved)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let stand = standing(view).filter(|entry| !view.drill && !reopened.contains(&entry.id));
+    stand.filter_map(known).collect()
 }
 
-/// Whether the last contact ends an alert that there was none: it is later than what the alert counts from.
-pub fn ends(view: &AlertView, last: &Contact) -> bool {
-    let is_open = view.round.is_some() && view.resolved.is_none();
-    let from = view.cause.as_ref().and_then(counts_from).or(view.since);
-    is_open && view.what == Some(AlertKind::NoContact) && from.is_some_and(|from| last.at > from)
+fn standing(view: &AlertView) -> impl Iterator<Item = &Entry<AlertFact>> {
+    view.timeline.iter().filter(|entry| entry.not_standing.is_none())
+}
+
+/// Whether an alert that there was no contact is open.
+pub fn is_open(view: &AlertView) -> bool {
+    view.what == Some(AlertKind::NoContact) && view.round.is_some() && view.resolved.is_none()
+}
+
+/// Whether the last contact ends an alert that there was none: it is later than what the alert counts from, and known of by
+/// now. Where a person opened the alert again only what was later than that does: they had their reason.
+pub fn ends(view: &AlertView, last: &Contact, now: Timestamp) -> bool {
+    let by_hand = standing(view).any(|entry| {
+        Some(entry.id) == view.round
+            && matches!(entry.body, AlertFact::Reopened { .. })
+            && entry.author.person.is_some()
+    });
+    let cause = view.cause.as_ref().filter(|_| !by_hand).and_then(counts_from);
+    let is_later = cause.or(view.since).is_some_and(|from| last.at > from);
+    is_open(view) && is_later && !is_ahead(last.at, now)
+}
+
+/// Whether an alert that there was no contact waits for somebody to take it, in earnest, and this party raised it.
+pub fn is_waiting(view: &AlertView, party: PartyId) -> bool {
+    let raised = |entry: &Entry<AlertFact>| {
+        matches!(entry.body, AlertFact::Raised { .. } | AlertFact::Reopened { .. })
+            && entry.author.party == party
+    };
+    is_open(view) && !view.drill && view.owner.is_none() && standing(view).any(raised)
+}
+
+/// Whether an alert ended with the elder's death, as a centre says.
+pub fn died(view: &AlertView) -> bool {
+    let by_centre = |entry: &Entry<AlertFact>| {
+        Some(entry.id) == view.resolved && entry.author.kind == PartyKind::Centre
+    };
+    !view.drill && view.outcome == Some(Outcome::Died) && standing(view).any(by_centre)
+}
+
+/// Whether a time lies further ahead than clocks may differ.
+pub fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
+    at > now.plus_ms(SKEW_MS)
 }
 
 /// The contacts that an order shows: a service that was done at the elder's, or the call-back.
@@ -280,7 +329,7 @@ pub fn days(text: &str) -> Option<u16> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// The last contact lies in the future: some clock was wrong, and nobody knows when it was.
+    /// The days count from the future: some clock was wrong, and nobody knows when that was.
     Ahead,
     /// The day on which it was due is over.
     Overdue,
@@ -335,7 +384,7 @@ pub fn due(
 }
 
 /// From when the days of an alert's cause count; none where a person raised it.
-fn counts_from(cause: &CauseId) -> Option<Timestamp> {
+pub(crate) fn counts_from(cause: &CauseId) -> Option<Timestamp> {
     let (_, rest) = cause.0.strip_prefix(CAUSE)?.split_once('/')?;
     rest.split_once('/')?.0.parse().ok().map(Timestamp)
 }
@@ -343,7 +392,7 @@ fn counts_from(cause: &CauseId) -> Option<Timestamp> {
 fn state(from: Timestamp, day: Date, away: Option<Date>, today: Date, now: Timestamp) -> State {
     if away.is_some_and(|until| today <= until) {
         State::Away
-    } else if from > now.plus_ms(SKEW_MS) {
+    } else if is_ahead(from, now) {
         State::Ahead
     } else {
         match today.cmp(&day) {
@@ -354,12 +403,22 @@ fn state(from: Timestamp, day: Date, away: Option<Date>, today: Date, now: Times
     }
 }
 
+/// The hour of the day by the clock of China.
+fn hour_of(time: Timestamp) -> u64 {
+    (time.0 / HOUR_MS + 8) % 24
+}
+
+/// For how long, in milliseconds, it has been day; none at night.
+pub(crate) fn day_ms(now: Timestamp) -> Option<u64> {
+    let hours = hour_of(now).checked_sub(DAYTIME.start)?;
+    DAYTIME.contains(&hour_of(now)).then(|| hours * HOUR_MS + now.0 % HOUR_MS)
+}
+
 /// Until when somebody is left in peace who is not in need; none by day.
 pub fn morning(now: Timestamp) -> Option<Timestamp> {
-    let hour_of = |time: u64| (time / HOUR_MS + 8) % 24;
-    if DAYTIME.contains(&hour_of(now.0)) {
+    if DAYTIME.contains(&hour_of(now)) {
         return None;
     }
-    let hours = (24 + DAYTIME.start - hour_of(now.0)) % 24;
+    let hours = (24 + DAYTIME.start - hour_of(now)) % 24;
     Some(Timestamp((now.0 / HOUR_MS).saturating_add(hours).saturating_mul(HOUR_MS)))
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use linli_model::alert::{AlertKind, AlertView, Climb, Stage};
+use linli_model::alert::{AlertView, Climb, Stage};
 use linli_replica::id::{DocTag, SpaceTag};
 use rand_core::CryptoRng;
 use uuid::Uuid;
@@ -133,13 +133,6 @@ impl Board {
             self.complete = true;
             self.revision += 1;
         }
-    }
-
-    /// Counts the open alerts of a kind.
-    pub(crate) fn open_of(&self, kind: AlertKind) -> usize {
-        let kind = Some(word(&kind));
-        let open = |kept: &&Kept| kept.row.resolved_ms.is_none() && kept.row.kind == kind;
-        self.rows.values().filter(open).count()
     }
 
     /// Notes what is in force of a plan, which is told like a change.

@@ -30,7 +30,10 @@ pub(crate) fn react(node: &mut Node) {
         match name {
             Name::Plain(DocumentName::Alert(id)) => deliver(node, changed.document, id),
             Name::Plain(DocumentName::Order(id)) => decide(node, changed.document, id),
-            Name::Elder(elder, DocumentName::Profile) => node.board.renamed(elder),
+            Name::Elder(elder, DocumentName::Profile) => {
+                node.board.renamed(elder);
+                contacts::kept(node, changed.space, elder);
+            }
             Name::Elder(elder, DocumentName::EmergencyCard) => cards::write_whole(node, elder),
             Name::Elder(elder, DocumentName::Consents) => enforce(node, elder),
             Name::Elder(elder, DocumentName::Contacts) => {

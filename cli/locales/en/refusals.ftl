@@ -136,6 +136,7 @@ error-offer-service = there is no such service: give its code as the catalogue h
 error-alert-none = there is no such alert here: see `linli alert list`
 error-alert-several = several alerts fit: give more of the id
 error-alert-kind = there is no such kind of alert: button, fall, smoke or other, for example
+error-alert-no-contact = nobody raises this kind by hand: the node does where contact is overdue; see elder due
 error-alert-person = an alert is answered by a named person: say who acts, with --as
 error-alert-unstored = this alert could not be stored, and nobody can take it: call the household, and look at the disk
 error-alert-not-yours = only who has the alert may do this, and { $who } has it: take it over to answer it yourself

@@ -135,6 +135,7 @@ error-offer-service = 没有这项服务：请按目录给出服务代码
 error-alert-none = 这里没有这个警报：请看 `linli alert list`
 error-alert-several = 有几个警报符合：请给出更长的编号
 error-alert-kind = 没有这类警报：例如 button、fall、smoke、other
+error-alert-no-contact = 此类警报不由人发出：逾期未联系时由节点发出；请看 elder due
 error-alert-person = 警报须由具名的人处理：请用 --as 说明是谁
 error-alert-unstored = 此警报未能存盘，无人能够确认：请联系该家庭，并检查磁盘
 error-alert-not-yours = 只有负责此警报的人可以这样做，现由 { $who } 负责：要自己处理请接手

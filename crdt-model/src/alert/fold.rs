@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::{AlertFact, AlertKind, AlertView, Ladder, Outcome, Owner, Stage, alert_id};
 use crate::author::{Author, PartyKind, Person, Role};
+use crate::contact;
 use crate::event::{Entry, FactId, Facts, Known, Reason};
+use crate::time::Timestamp;
 
 mod card;
 mod ladder;
@@ -85,7 +87,7 @@ impl Fold<'_> {
             }
             AlertFact::Silent { raise, silent } => self.silent(known, *raise, silent),
             AlertFact::HeardAgain { raise, party } => self.heard_again(known, *raise, *party),
-            AlertFact::Contacted { raise, .. } => self.contacted(known, *raise),
+            AlertFact::Contacted { raise, when, .. } => self.contacted(known, *raise, *when),
             AlertFact::Acknowledged { raise } => self.acknowledged(known, *raise),
             AlertFact::TookOver { from } => self.took_over(known, *from),
             AlertFact::Responding { ack } => {
@@ -255,12 +257,21 @@ impl Fold<'_> {
         }
     }
 
-    /// Contact is all that such an alert asks for, whoever made it.
-    fn contacted(&mut self, known: &Known<AlertFact>, raise: FactId) -> Result<(), Reason> {
+    /// Contact is all that such an alert asks for, whoever made it, after what the alert counts from and before it is told.
+    fn contacted(
+        &mut self,
+        known: &Known<AlertFact>,
+        raise: FactId,
+        when: Timestamp,
+    ) -> Result<(), Reason> {
         may_raise(known.author.kind)?;
         self.check_round(raise)?;
         if self.view.what != Some(AlertKind::NoContact) {
             return Err(Reason::WrongReference);
+        }
+        let from = self.view.cause.as_ref().and_then(contact::counts_from);
+        if contact::is_ahead(when, known.fact.at) || from.is_some_and(|from| when <= from) {
+            return Err(Reason::OutOfRange);
         }
         if self.view.resolved.is_some() {
             return Err(Reason::AlreadyResolved);

@@ -336,10 +336,17 @@ impl AlertView {
     /// How long an alert has climbed for a node, in milliseconds.
     ///
     /// It counts from the earlier of the stated time and `held_since`, so that a raising clock that runs ahead does not
-    /// delay it; and at least what the node was awake, so that its own clock that is set back does not either.
+    /// delay it; and at least what the node was awake, so that its own clock that is set back does not either. An alert that waits for the morning begins its ladder anew each day.
     pub fn elapsed_ms(&self, watch: Watch) -> u64 {
         let since = self.since.unwrap_or(watch.held_since).min(watch.held_since);
-        watch.now.ms_since(since).max(watch.awake_ms)
+        self.by_day(watch.now.ms_since(since).max(watch.awake_ms), watch.now)
+    }
+
+    /// What counts of a time that has passed: where an alert waits for the morning the night does not.
+    fn by_day(&self, passed_ms: u64, now: Timestamp) -> u64 {
+        let waits = self.what == Some(AlertKind::NoContact);
+        let day = contact::day_ms(now).filter(|_| waits);
+        day.map_or(passed_ms, |day| passed_ms.min(day))
     }
 
     /// Where the alert stands on its ladder: see [`AlertView::elapsed_ms`]. An owner has the time of the ladder from when
@@ -360,7 +367,7 @@ impl AlertView {
             if self.responding.is_some() {
                 return Climb::Paused { until: None };
             }
-            let owned = now.ms_since(owner.since).max(watch.owned_ms);
+            let owned = self.by_day(now.ms_since(owner.since).max(watch.owned_ms), now);
             if owned < self.ladder.respond_ms {
                 let until = now.plus_ms(self.ladder.respond_ms - owned);
                 return Climb::Paused { until: Some(until) };

@@ -73,14 +73,43 @@ fn apply(
         PlanFact::Ticked { run, step, done } => tick(facts, view, known, *run, step, *done),
         PlanFact::Stopped { run } => {
             may_decide(&known.author)?;
-            let run = open(view, *run)?;
-            if run.stopped.is_some() {
+            let id = run_of(view, *run);
+            if open(view, id)?.stopped.is_some() {
                 return Err(Reason::AlreadyDone);
             }
-            run.stopped = Some(said(known));
+            let stops = stops(view, id);
+            // What was started apart is in force until somebody stops it who knows of it.
+            let is_over = starts(view, id).all(|start| {
+                let mut all = stops.iter().chain([&known.id]);
+                all.any(|stop| facts.had_seen(*stop, start))
+            });
+            if is_over {
+                open(view, id)?.stopped = Some(said(known));
+            }
             Ok(())
         }
     }
+}
+
+/// The starts of a run: the first, and those made apart that are the same.
+fn starts(view: &PlanView, run: FactId) -> impl Iterator<Item = FactId> {
+    let joined = view.joined.iter().filter(move |(_, of)| **of == run);
+    std::iter::once(run).chain(joined.map(|(start, _)| *start))
+}
+
+/// The stops of a run that stand.
+fn stops(view: &PlanView, run: FactId) -> Vec<FactId> {
+    let standing = view.timeline.iter().filter(|entry| entry.not_standing.is_none());
+    let of = |entry: &&Entry<PlanFact>| matches!(entry.body, PlanFact::Stopped { run: of } if run_of(view, of) == run);
+    standing.filter(of).map(|entry| entry.id).collect()
+}
+
+/// Whether a run was over for whoever wrote a fact: every start that they had seen was stopped by somebody who had seen it.
+fn is_over(facts: &Facts<PlanFact>, view: &PlanView, run: FactId, later: FactId) -> bool {
+    let mut stops = stops(view, run);
+    stops.retain(|stop| facts.had_seen(later, *stop));
+    let mut seen = starts(view, run).filter(|start| facts.had_seen(later, *start));
+    !stops.is_empty() && seen.all(|start| stops.iter().any(|stop| facts.had_seen(*stop, start)))
 }
 
 /// A start of what is in force already is none; made apart, it is the same one.
@@ -91,17 +120,17 @@ fn start(
     version: FactId,
     drill: bool,
 ) -> Result<(), Reason> {
-    let stop_seen = |run: &FactId| {
-        facts.known.iter().any(|other| {
-            matches!(&other.fact.body, PlanFact::Stopped { run: of } if view.joined.get(of).unwrap_or(of) == run)
-                && facts.had_seen(known.id, other.id)
-        })
-    };
-    let mut same = view.runs.iter().filter(|(id, run)| run.drill == drill && !stop_seen(id));
+    let is_same =
+        |id: &FactId, run: &Run| run.drill == drill && !is_over(facts, view, *id, known.id);
+    let mut same = view.runs.iter().filter(|(id, run)| is_same(id, run));
     if let Some((first, _)) = same.next() {
         let first = *first;
         if !facts.had_seen(known.id, first) {
             view.joined.insert(known.id, first);
+            // Whoever stopped it did not know of this start.
+            if let Some(run) = view.runs.get_mut(&first) {
+                run.stopped = None;
+            }
         }
         return Err(Reason::AlreadyDone);
     }
@@ -135,12 +164,7 @@ fn tick(
     if !at_centre && step.role.is_some_and(|role| role != person.role) {
         return Err(Reason::RoleMayNot);
     }
-    let over = view.timeline.iter().any(|entry| {
-        entry.not_standing.is_none()
-            && matches!(entry.body, PlanFact::Stopped { run } if run_of(view, run) == run_of(view, start))
-            && facts.had_seen(known.id, entry.id)
-    });
-    if over {
+    if is_over(facts, view, run_of(view, start), known.id) {
         return Err(Reason::Stopped);
     }
     let word = said(known);

@@ -196,6 +196,15 @@ fn scene() -> Scene {
     Scene { hub, desk, people, doc, due }
 }
 
+/// A day after the alert was raised.
+fn later_on() -> Timestamp {
+    noon().plus_ms(10 * DAY_MS)
+}
+
+fn ends(view: &AlertView, last: &Contact) -> bool {
+    contact::ends(view, last, later_on())
+}
+
 impl Scene {
     fn view(&mut self) -> AlertView {
         alert::view(alert_id(&self.due.cause), self.doc.document(), &self.people)
@@ -203,9 +212,20 @@ impl Scene {
 
     fn say(&mut self, who: &Node, fact: AlertFact) -> Option<Reason> {
         self.doc.set_actor(who.actor.clone());
-        let id = who.say(&mut self.doc, &self.people, noon().0 + 10 * DAY_MS, fact);
+        let id = who.say(&mut self.doc, &self.people, later_on().0, fact);
         let view = self.view();
         view.timeline.into_iter().find(|entry| entry.id == id).unwrap().not_standing
+    }
+
+    fn acknowledged(&mut self, who: &Node) -> FactId {
+        let raise = self.view().round.unwrap();
+        assert_eq!(self.say(who, AlertFact::Acknowledged { raise }), None);
+        self.view().owner.unwrap().fact
+    }
+
+    fn reopened(&mut self, who: &Node) {
+        let resolved = self.view().resolved.unwrap();
+        assert_eq!(self.say(who, AlertFact::Reopened { resolved, note: None }), None);
     }
 
     fn contacted(&mut self, who: &Node, when: Timestamp) -> Option<Reason> {
@@ -221,18 +241,119 @@ fn one_alert_is_over_with_the_next_contact_whoever_knows_of_it() {
     let (hub, desk) = (s.hub.clone(), s.desk.clone());
     let view = s.view();
     assert_eq!((view.stage, view.raises.len()), (Stage::Raised, 2));
-    assert!(!contact::ends(&view, &last(noon())), "that is what it counts from");
+    assert!(!ends(&view, &last(noon())), "that is what it counts from");
     let later = last(Timestamp(noon().0 + 1));
-    assert!(contact::ends(&view, &later), "also of a day before it was raised");
+    assert!(ends(&view, &later), "also of a day before it was raised");
+    let ahead = last(later_on().plus_ms(SKEW_MS + 1));
+    assert!(!ends(&view, &ahead), "a clock was wrong");
+    assert!(ends(&view, &last(later_on().plus_ms(SKEW_MS))));
+    for wrong in [noon(), ahead.at] {
+        assert_eq!(s.contacted(&hub, wrong), Some(Reason::OutOfRange));
+    }
     assert_eq!(s.contacted(&hub, later.at), None);
     let view = s.view();
     assert_eq!((view.stage, view.outcome), (Stage::Resolved, Some(Outcome::Contacted)));
-    assert!(!contact::ends(&view, &later));
+    assert!(!ends(&view, &later));
     assert_eq!(s.contacted(&desk, later.at), Some(Reason::AlreadyResolved));
     // Who sees this alone knows of the contact, as the fact that it is.
     let known = contact::of_alert(&s.view());
     let [known] = &known[..] else { panic!("{known:?}") };
     assert_eq!((known.at, known.fact, known.by), (later.at, FactId([6; 32]), Means::Visit));
+}
+
+#[test]
+fn who_stands_at_the_door_has_met_nobody_yet() {
+    let mut s = scene();
+    let desk = s.desk.clone();
+    let ack = s.acknowledged(&desk);
+    assert_eq!(s.say(&desk, AlertFact::Responding { ack }), None);
+    assert_eq!(s.say(&desk, AlertFact::Arrived { ack }), None);
+    let view = s.view();
+    assert!(view.arrived.is_some());
+    assert_eq!((view.stage, contact::of_alert(&view)), (Stage::Responding, Vec::new()));
+}
+
+#[test]
+fn what_was_opened_again_by_hand_is_over_with_a_later_contact_only() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let before = last(Timestamp(noon().0 + 1));
+    assert_eq!(s.contacted(&hub, before.at), None);
+    s.reopened(&desk);
+    assert_eq!(contact::of_alert(&s.view()), Vec::new());
+    assert!(!ends(&s.view(), &before), "somebody had their reason");
+    assert!(ends(&s.view(), &last(later_on().plus_ms(1))));
+
+    let ack = s.acknowledged(&desk);
+    let outcome = Outcome::Helped;
+    assert_eq!(s.say(&desk, AlertFact::Resolved { ack, outcome, note: None }), None);
+    let [helped] = &contact::of_alert(&s.view())[..] else { panic!("{:?}", s.view()) };
+    s.reopened(&desk);
+    assert_eq!((contact::of_alert(&s.view()), ends(&s.view(), helped)), (Vec::new(), false));
+
+    // A node does where a contact was taken back, and any other ends it.
+    let mut s = scene();
+    assert_eq!(s.contacted(&hub, before.at), None);
+    s.reopened(&hub);
+    assert!(ends(&s.view(), &before));
+}
+
+#[test]
+fn an_alert_waits_for_somebody_of_the_party_that_raised_it() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let waits = |s: &mut Scene, who: &Node| contact::is_waiting(&s.view(), who.author.party);
+    let other = node(5, PartyKind::Centre, None);
+    assert_eq!([&hub, &desk, &other].map(|who| waits(&mut s, who)), [true, true, false]);
+    s.acknowledged(&desk);
+    assert!(!waits(&mut s, &desk), "somebody has it");
+}
+
+/// What an alert of a kind comes to that a centre's person ends.
+fn ended(what: AlertKind, outcome: Outcome, drill: bool) -> AlertView {
+    let desk = desk();
+    let people = directory(&[&desk]);
+    let cause = alert::CauseId("x/1".to_owned());
+    let (place, note, card, ladder) = (None, None, None, Ladder::common(what));
+    let mut doc = desk.doc();
+    let raised = AlertFact::Raised { cause: cause.clone(), what, ladder, place, note, card, drill };
+    let raise = desk.say(&mut doc, &people, 1, raised);
+    let ack = desk.say(&mut doc, &people, 2, AlertFact::Acknowledged { raise });
+    desk.say(&mut doc, &people, 3, AlertFact::Resolved { ack, outcome, note: None });
+    alert::view(alert_id(&cause), doc.document(), &people)
+}
+
+#[test]
+fn a_mended_line_is_no_contact() {
+    use AlertKind as K;
+    let contacts = |what, outcome| contact::of_alert(&ended(what, outcome, false)).len();
+    for what in [K::Silence, K::Power, K::CardOpened] {
+        assert_eq!(contacts(what, Outcome::Helped), 0, "{what:?}");
+        assert_eq!(contacts(what, Outcome::Hospital), 1, "{what:?}");
+    }
+    for what in [K::Button, K::Fall, K::NoContact, K::Other] {
+        assert_eq!(contacts(what, Outcome::Helped), 1, "{what:?}");
+    }
+    assert!(contact::of_alert(&ended(K::Fall, Outcome::Helped, true)).is_empty());
+}
+
+#[test]
+fn an_alert_that_ended_with_a_death_says_so_in_earnest_and_until_it_is_opened_again() {
+    let died = |outcome, drill| contact::died(&ended(AlertKind::Fall, outcome, drill));
+    assert!(died(Outcome::Died, false));
+    assert!(!died(Outcome::Hospital, false) && !died(Outcome::Died, true));
+    let mut s = scene();
+    let desk = s.desk.clone();
+    let family = node(6, PartyKind::Family, Some(Role::Family));
+    s.people = directory(&[&s.hub, &desk, &family]);
+    for (who, says) in [(&desk, true), (&family, false)] {
+        let ack = s.acknowledged(who);
+        let outcome = Outcome::Died;
+        assert_eq!(s.say(who, AlertFact::Resolved { ack, outcome, note: None }), None);
+        assert_eq!(contact::died(&s.view()), says, "a centre does");
+        s.reopened(&desk);
+        assert!(!contact::died(&s.view()));
+    }
 }
 
 #[test]
@@ -282,5 +403,17 @@ fn it_waits_for_the_morning() {
     assert!(matches!(climb(day), Climb::Climbing { due: 1, .. }));
     let night = day.plus_ms(9 * HOUR_MS);
     assert_eq!(climb(night), Climb::Paused { until: morning(night) });
+    // The night does not count: nobody's turn has passed when the day begins.
+    let eight = morning(night).unwrap();
+    let held = |now: Timestamp| Watch { held_since: day, now, awake_ms: DAY_MS, owned_ms: DAY_MS };
+    assert_eq!(view.elapsed_ms(held(eight)), 0);
+    assert_eq!(view.elapsed_ms(held(eight.plus_ms(HOUR_MS + 5))), HOUR_MS + 5);
+    let desk = s.desk.clone();
+    s.acknowledged(&desk);
+    let view = s.view();
+    let respond_ms = view.ladder.respond_ms;
+    assert!(respond_ms > 0 && later_on().plus_ms(20 * HOUR_MS) == eight.plus_ms(DAY_MS));
+    let owned = view.climb(held(eight.plus_ms(DAY_MS)));
+    assert_eq!(owned, Climb::Paused { until: Some(eight.plus_ms(DAY_MS + respond_ms)) });
     assert!(!AlertKind::NoContact.is_emergency());
 }

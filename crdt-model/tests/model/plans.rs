@@ -167,6 +167,27 @@ fn starts_that_were_made_apart_are_one_and_versions_stand_side_by_side() {
 }
 
 #[test]
+fn what_is_stopped_by_whoever_did_not_know_of_a_start_is_in_force_where_it_was_made() {
+    let mut s = scene();
+    let (desk, other, version) = (s.desk.clone(), s.other.clone(), s.written);
+    let (mut june, mut july) = (s.doc.clone(), s.doc.fork());
+    let one = s.say_in(&mut june, &desk, F::Started { version, drill: false });
+    s.say_in(&mut june, &desk, F::Stopped { run: one });
+    let two = s.say_in(&mut july, &other, F::Started { version, drill: false });
+    sync(&mut june, &mut july);
+    assert_eq!(s.read(&june), s.read(&july));
+    assert_eq!(s.read(&june).in_force().count(), 1);
+    s.doc = june;
+    assert_eq!(s.tick(&other, two, "call", true), None);
+    assert_eq!(s.judged(&desk, F::Started { version, drill: false }), Some(Reason::AlreadyDone));
+    assert_eq!(s.judged(&desk, F::Stopped { run: two }), None);
+    assert_eq!(s.read(&s.doc).in_force().count(), 0);
+    assert_eq!(s.tick(&other, two, "water", true), Some(Reason::Stopped));
+    assert_eq!(s.judged(&desk, F::Stopped { run: two }), Some(Reason::AlreadyDone));
+    assert_eq!(s.judged(&other, F::Started { version, drill: false }), None);
+}
+
+#[test]
 fn a_selection_leaves_nobody_out_whose_values_differ() {
     let today = Timestamp::parse_rfc3339("2027-03-01T04:00:00Z").unwrap();
     let today = today.date(linli_model::time::Offset::CHINA).unwrap();

@@ -73,7 +73,7 @@ pub struct DueRow {
     pub days: u16,
     /// Since when those count.
     pub from_ms: u64,
-    /// How the last contact was: `phone`, `visit`, `message` or `alert`; none where there was none.
+    /// How the last contact was: `phone`, `visit`, `message`, `alert` or `check`; none where there was none.
     pub by: Option<String>,
     /// Who wrote that down, an author of the views.
     pub author: Option<Value>,

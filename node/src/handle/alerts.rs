@@ -39,6 +39,10 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
     let person = node.people.acting(&node.pepper, request.acting.as_ref()).unwrap_or_default();
     let what = serde_json::from_value::<AlertKind>(Value::String(request.kind.clone()))
         .map_err(|_| invalid("error-alert-kind"))?;
+    // Its cause says since when nobody was in contact, and that is what ends it.
+    if what == AlertKind::NoContact {
+        return Err(invalid("error-alert-no-contact"));
+    }
     let elder = elders::find(node, &request.elder)?;
     // What is raised in earnest never joins a drill.
     let apart = if request.drill { "drill/" } else { "" };
@@ -205,7 +209,7 @@ fn space_for(node: &mut Node, elder: Uuid) -> Result<(SpaceTag, BTreeSet<Save>),
 
 /// Who owns an elder's records, and the steward who began them where that is the community.
 fn keeper(node: &mut Node, elder: Uuid) -> Option<(Owner, Option<PartyId>)> {
-    let care = elders::space_of(node, elder, spaces::CARE)?;
+    let care = elders::care_of(node, elder)?;
     let world = crate::node::world(&node.replica, &node.store);
     node.core.outline(world, care).ok()?.owner
 }

@@ -13,7 +13,7 @@ use linli_replica::id::SpaceTag;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Outcome, alerts, elders, facts, invalid, json, not_found, now_known, spaces};
+use super::{Outcome, alerts, elders, facts, invalid, json, not_found, now_known};
 use crate::api::contacts::{
     ContactAnswer, ContactDue, ContactNote, ContactTakeBack, DueAnswer, DueRow,
 };
@@ -62,8 +62,7 @@ fn person(node: &mut Node, acting: Option<&crate::api::Acting>) -> Result<Acting
 }
 
 fn place(node: &mut Node, elder: Uuid) -> Result<(SpaceTag, Name), ApiError> {
-    let space = elders::space_of(node, elder, spaces::CARE)
-        .ok_or_else(|| not_found("error-elder-no-profile"))?;
+    let space = elders::care_of(node, elder).ok_or_else(|| not_found("error-elder-no-profile"))?;
     Ok((space, Name::Elder(elder, DocumentName::Contacts)))
 }
 

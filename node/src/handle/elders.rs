@@ -128,6 +128,18 @@ pub(crate) fn refresh(node: &mut Node) {
 pub(crate) fn space_of(node: &mut Node, elder: Uuid, kind: &str) -> Option<SpaceTag> {
     let spaces: BTreeSet<SpaceTag> =
         node.catalogue.of_elder(elder).map(|(_, row)| row.space).collect();
+    of_kind(node, spaces, kind)
+}
+
+/// The space in which an elder's profile stands, as [`space_of`] finds it, without a walk over everything.
+pub(crate) fn care_of(node: &mut Node, elder: Uuid) -> Option<SpaceTag> {
+    let profiles = node.catalogue.profiles_of(elder);
+    let rows = profiles.filter_map(|document| node.catalogue.get(&document));
+    let spaces = rows.map(|row| row.space).collect();
+    of_kind(node, spaces, spaces::CARE)
+}
+
+fn of_kind(node: &mut Node, spaces: BTreeSet<SpaceTag>, kind: &str) -> Option<SpaceTag> {
     spaces.into_iter().find(|tag| {
         let world = world(&node.replica, &node.store);
         node.core.space(world, *tag).is_ok_and(|space| space.kind() == kind)

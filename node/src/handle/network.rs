@@ -174,6 +174,11 @@ pub(crate) fn warnings(node: &Node) -> Vec<String> {
             "checkpoints that contradict what is held here: {wrong}; `linli keys checkpoints` says which"
         ));
     }
+    if let Some((elders, why)) = node.contacts.unraised() {
+        warnings.push(format!(
+            "contact is overdue with {elders} elders for whom no alert was raised: {why}; `linli elder due` lists them"
+        ));
+    }
     if node.store.stats().is_ok_and(|stats| stats.full) {
         warnings.push("the disk is full: free some space; alerts still go out".to_owned());
     }

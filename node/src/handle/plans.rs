@@ -7,7 +7,7 @@ use linli_core::engine::Acting;
 use linli_model::document::DocumentName;
 use linli_model::event::FactId;
 use linli_model::plan::{
-    self, CheckFact, ChecksView, Known, Plan, PlanFact, PlanView, Run, Selection, Step, Version,
+    self, CheckFact, Known, Plan, PlanFact, PlanView, Run, Selection, Step, Version,
 };
 use linli_model::private::Private;
 use linli_model::time::{Date, MINUTE_MS, Offset, Timestamp};
@@ -234,8 +234,7 @@ pub(crate) fn check(node: &mut Node, request: PlanCheck) -> Outcome<Done> {
     }
     let found = serde_json::from_value(Value::String(request.found))
         .map_err(|_| invalid("error-plan-found"))?;
-    let space = elders::space_of(node, elder, spaces::CARE)
-        .ok_or_else(|| not_found("error-elder-no-profile"))?;
+    let space = elders::care_of(node, elder).ok_or_else(|| not_found("error-elder-no-profile"))?;
     let note = request.note.filter(|note| !note.trim().is_empty()).map(Private::from);
     let (plan, drill, step) = (view.id, of.drill, request.step);
     let fact = CheckFact::Checked { plan, run, step, drill, found, note };
@@ -275,7 +274,7 @@ pub(crate) fn show(node: &mut Node, request: PlanShow) -> Outcome<Value> {
 }
 
 /// A step, who did it, and the elders it is about of whom this node knows.
-fn of_step(node: &mut Node, view: &PlanView, run: Option<(FactId, &Run)>, step: &Step) -> Value {
+fn of_step(node: &Node, view: &PlanView, run: Option<(FactId, &Run)>, step: &Step) -> Value {
     let within = step.within_minutes.map(|minutes| u64::from(minutes) * MINUTE_MS);
     let due = run.and_then(|(_, run)| Some(run.started.at.plus_ms(within?)));
     let elders = step.each.as_ref().map(|each| {
@@ -283,8 +282,7 @@ fn of_step(node: &mut Node, view: &PlanView, run: Option<(FactId, &Run)>, step: 
         let rows = rows.into_iter().map(|(elder, summary)| {
             let said = run.and_then(|(run, _)| {
                 let is_run = |start| view.run(start).is_some_and(|(id, _)| id == run);
-                let checks = checks(node, elder)?;
-                checks.of(view.id, is_run, &step.id).cloned()
+                node.contacts.found(elder, view.id, is_run, &step.id)
             });
             json!({
                 "elder": elder.to_string(),
@@ -322,12 +320,4 @@ fn holds(selection: &Selection, summary: &ElderSummary, today: Date) -> bool {
         birth_dates: texts(&summary.birth_dates),
     };
     selection.holds(&known, today)
-}
-
-fn checks(node: &mut Node, elder: Uuid) -> Option<ChecksView> {
-    let space = elders::space_of(node, elder, spaces::CARE)?;
-    let name = Name::Elder(elder, DocumentName::Checks).to_string();
-    let world = world(&node.replica, &node.store);
-    let (doc, authors) = node.core.document(world, space, &name).ok()?.parts();
-    Some(plan::checks(doc.document(), authors))
 }
