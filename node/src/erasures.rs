@@ -33,6 +33,7 @@ pub(crate) fn carry_out(
     node.named.erase(erase, gone);
     records.extend(node.receipts.erase(gone));
     node.leaving.erase(gone);
+    node.ordering.erase(gone);
     records.extend(node.courier.erase(gone));
     match recovery::forget_rehearsals(node, erase) {
         Ok(rehearsals) => records.extend(rehearsals),

@@ -17,6 +17,9 @@ const SAID_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// What the names of the records of nodes that went back begin with, on the node's own shelf.
 const WENT_BACK: &[u8] = b"went-back/";
 
+/// What the names of the records of nodes begin with whose word was followed by a comparison, on the node's own shelf.
+const COMPARED: &[u8] = b"compared/";
+
 /// Receipts by document and node; kept sealed, so that they are true after a restart too.
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
@@ -25,6 +28,11 @@ pub(crate) struct Receipts {
     /// What each peer has spoken of since it connected. Lanes overtake each other, so that an older word
     /// may come after a newer one; no word outlasts its connection.
     fresh: BTreeMap<NodeId, BTreeSet<DocTag>>,
+    /// Peers with which a comparison has ended since they first spoke on a connection: what they order to prune by has
+    /// come as well as their word.
+    compared: BTreeSet<NodeId>,
+    /// Nodes of which that has changed.
+    compared_unsaved: BTreeSet<NodeId>,
     went_back: BTreeMap<NodeId, WentBack>,
     /// Nodes of which that has changed.
     went_back_unsaved: BTreeSet<NodeId>,
@@ -74,6 +82,8 @@ impl Receipts {
             }
         }
         for (key, value) in own {
+            let node = key.strip_prefix(COMPARED).and_then(|node| node.try_into().ok());
+            receipts.compared.extend(node.map(NodeId));
             let node = key.strip_prefix(WENT_BACK).and_then(|node| node.try_into().ok());
             if let (Some(node), Ok((at, documents))) = (node, linli_replica::codec::decode(value)) {
                 let went_back = WentBack { at, documents, missing: BTreeMap::new() };
@@ -96,6 +106,9 @@ impl Receipts {
         frontier: Frontier,
         now: Timestamp,
     ) {
+        if !self.fresh.contains_key(&peer) && self.compared.remove(&peer) {
+            self.compared_unsaved.insert(peer);
+        }
         let before = self.of(&document, &peer).cloned().unwrap_or_default();
         let is_old = self.fresh.get(&peer).is_none_or(|spoken| !spoken.contains(&document));
         if is_old {
@@ -200,8 +213,12 @@ impl Receipts {
         }
     }
 
-    /// Notes that a peer holds documents as they are held here.
+    /// Notes that a comparison with a connected peer has ended, which holds documents as they are held here.
     pub(crate) fn note_alike(&mut self, peer: NodeId, documents: Vec<DocTag>, index: &Index) {
+        self.fresh.entry(peer).or_default();
+        if self.compared.insert(peer) {
+            self.compared_unsaved.insert(peer);
+        }
         for document in documents {
             let Some(frontier) = index.frontier(&document) else { continue };
             self.fresh.entry(peer).or_default().insert(document);
@@ -239,6 +256,11 @@ impl Receipts {
         self.by_document.get(document)?.get(peer)
     }
 
+    /// Says whether a comparison with a peer has ended, on the last connection on which it spoke: in an earlier run, too.
+    pub(crate) fn has_compared(&self, peer: &NodeId) -> bool {
+        self.compared.contains(peer)
+    }
+
     /// Says whether a peer has spoken of a document since it connected.
     pub(crate) fn has_spoken(&self, peer: &NodeId, document: &DocTag) -> bool {
         self.fresh.get(peer).is_some_and(|spoken| spoken.contains(document))
@@ -267,7 +289,13 @@ impl Receipts {
             let key = [WENT_BACK, node.as_bytes()].concat();
             Some(Record { shelf: Shelf::Own, key, value: Some(value) })
         });
-        unsaved.into_iter().filter_map(record).chain(noted).collect()
+        let peers = std::mem::take(&mut self.compared_unsaved);
+        let compared = peers.into_iter().map(|peer| {
+            let value = self.compared.contains(&peer).then(Vec::new);
+            let key = [COMPARED, peer.as_bytes()].concat();
+            Record { shelf: Shelf::Own, key, value }
+        });
+        unsaved.into_iter().filter_map(record).chain(noted).chain(compared).collect()
     }
 
     /// Lists the documents of which a peer has said to hold something.
@@ -370,6 +398,38 @@ mod tests {
         receipts.connected(&PEER);
         receipts.note(PEER, DOCUMENT, up_to(&[tip(6, 7)]), NOW);
         assert_eq!(said(&receipts, NOW), Some((1, 1)), "a branch is gone");
+    }
+
+    #[test]
+    fn a_word_is_followed_by_a_comparison_on_its_connection_or_counts_for_nothing() {
+        let mut receipts = Receipts::default();
+        let said = || up_to(&[tip(5, 5)]);
+        receipts.note_carried(PEER, DOCUMENT, said(), (true, NOW), NOW);
+        receipts.connected(&PEER);
+        receipts.note(PEER, DOCUMENT, said(), NOW);
+        assert!(!receipts.has_compared(&PEER), "the connection may end before the orders come");
+        receipts.note_alike(PEER, Vec::new(), &Index::default());
+        receipts.note(PEER, DOCUMENT, said(), NOW);
+        assert!(receipts.has_compared(&PEER));
+        let kept = |receipts: &mut Receipts| {
+            let records = receipts.take_unsaved();
+            let own = records.into_iter().filter(|record| record.shelf == Shelf::Own);
+            own.map(|record| (record.key, record.value)).collect::<Vec<_>>()
+        };
+        let own: Vec<_> =
+            kept(&mut receipts).into_iter().map(|(key, value)| (key, value.unwrap())).collect();
+        let mut again = Receipts::load(Vec::new(), &own);
+        assert!(again.has_compared(&PEER), "in an earlier run");
+        again.connected(&PEER);
+        assert!(again.has_compared(&PEER), "it has said nothing yet");
+        again.note(PEER, DOCUMENT, said(), NOW);
+        assert!(!again.has_compared(&PEER));
+        assert_eq!(kept(&mut again), [(own[0].0.clone(), None)]);
+        // What is said for the first time on a connection where nothing was alike stays believed.
+        again.connected(&PEER);
+        again.note_alike(PEER, Vec::new(), &Index::default());
+        again.note(PEER, DOCUMENT, said(), NOW);
+        assert!(again.has_compared(&PEER));
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::grants::{NodeRef, PartyRef};
-use super::{Acting, Done, methods};
+use super::{Acting, methods};
 
 methods! {
     "keys.checkpoint" KeysCheckpoint => CheckpointAnswer;
-    "keys.checkpoint-withdraw" CheckpointWithdraw => Done;
+    "keys.checkpoint-withdraw" CheckpointWithdraw => CheckpointWithdrawn;
     "keys.checkpoints" CheckpointList => Vec<CheckpointRow>;
 }
 
@@ -57,6 +57,17 @@ pub struct CheckpointWithdraw {
     pub entry: String,
     /// Who acts.
     pub acting: Option<Acting>,
+}
+
+/// What was signed for a checkpoint is taken back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CheckpointWithdrawn {
+    /// From when on carriers drop what it stands for all the same: an order that rests on it stands, as far as is known
+    /// here. None where none does.
+    pub prunes_from_ms: Option<u64>,
+    /// Whether that time has come: nobody takes the order back any more. Else the node that began the record does once it
+    /// learns of it.
+    pub due: bool,
 }
 
 /// Compares the checkpoints of documents with what is held, and lists them.

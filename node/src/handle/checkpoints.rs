@@ -1,23 +1,25 @@
 //! Checkpoints: written on demand, compared on demand with what is held, and told where they are wrong; signed for on
 //! demand, and ordered where stewards agree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use linli_core::audit::{AuditRecord, What};
+use linli_core::authority::Prune;
 use linli_core::checkpoint::{Checkpoint, Finding, Flaw};
 use linli_core::engine::{Authored, CoreError};
-use linli_replica::id::{DocTag, EntryId, PartyId, SpaceTag};
+use linli_replica::id::{DocTag, EntryId, PartyId, SpaceTag, Timestamp};
 use linli_replica::limits::PRUNE_DELAY_MS;
 use linli_replica::prune::Order;
 use linli_replica::replica::Save;
 
 use super::held::by;
 use super::{Outcome, elders, invalid, not_found, now_known, spaces};
+use crate::api::ApiError;
 use crate::api::checkpoints::{
-    CheckpointAnswer, CheckpointList, CheckpointRow, CheckpointWithdraw, KeysCheckpoint,
+    CheckpointAnswer, CheckpointList, CheckpointRow, CheckpointWithdraw, CheckpointWithdrawn,
+    KeysCheckpoint,
 };
-use crate::api::{ApiError, Done};
 use crate::node::{Node, now, world};
 
 /// Spaces looked at by one request: an alert waits for no longer turn of the driver.
@@ -26,9 +28,50 @@ const SPACES_AT_ONCE: u64 = 8;
 /// Documents whose checkpoints are compared when stewards have agreed: an alert waits for no longer turn of the driver.
 const COMPARED_AT_ONCE: usize = 8;
 
+/// How long what could not be ordered, and did not change, is not compared again: a day. Agreements that a later one
+/// overtook stay unordered for ever.
+const AGAIN_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// Entries of a document for which somebody who asks gets a checkpoint: of fewer it saves nothing, for
 /// each is sealed by itself and a checkpoint says whose each log is.
 const WORTH_ENTRIES: u64 = 16;
+
+/// What stewards agreed on and was compared to be ordered, so that certificates which come do not compare it anew each time.
+#[derive(Debug, Default)]
+pub(crate) struct Ordering {
+    tried: BTreeMap<DocTag, Tried>,
+}
+
+#[derive(Debug)]
+struct Tried {
+    at: Timestamp,
+    of: Agreed,
+}
+
+/// What is agreed on of a document, and how many of its entries are held.
+type Agreed = (BTreeSet<Prune>, u64);
+
+impl Ordering {
+    /// Takes of what is agreed on and not ordered what is to be compared at this time: what changed or waited for long, of
+    /// that what was not compared for longest.
+    fn take(&mut self, mut agreed: BTreeMap<DocTag, Agreed>, now: Timestamp) -> Vec<DocTag> {
+        agreed.retain(|document, of| {
+            let tried = self.tried.get(document);
+            tried.is_none_or(|tried| tried.of != *of || now.since_ms(tried.at) >= AGAIN_MS)
+        });
+        let mut next: Vec<DocTag> = agreed.keys().copied().collect();
+        next.sort_by_key(|document| self.tried.get(document).map(|tried| tried.at));
+        next.truncate(COMPARED_AT_ONCE);
+        let tried = next.iter().filter_map(|document| agreed.remove_entry(document));
+        self.tried.extend(tried.map(|(document, of)| (document, Tried { at: now, of })));
+        next
+    }
+
+    /// Forgets what was tried of documents that are erased.
+    pub(crate) fn erase(&mut self, gone: &BTreeSet<DocTag>) {
+        self.tried.retain(|document, _| !gone.contains(document));
+    }
+}
 
 pub(crate) fn make(node: &mut Node, request: KeysCheckpoint) -> Outcome<CheckpointAnswer> {
     node.people.acting(&node.pepper, request.acting.as_ref())?;
@@ -119,7 +162,10 @@ fn sign(
 pub(crate) fn order_agreed(node: &mut Node, space: SpaceTag) {
     let world = world(&node.replica, &node.store);
     let agreed = node.core.agreed_unordered(world, space).unwrap_or_default();
-    for document in agreed.into_iter().take(COMPARED_AT_ONCE) {
+    let index = node.replica.index();
+    let entries = |document: &DocTag| index.frontier(document).map_or(0, |f| f.entries());
+    let agreed = agreed.into_iter().map(|(document, of)| (document, (of, entries(&document))));
+    for document in node.ordering.take(agreed.collect(), now()) {
         let world = self::world(&node.replica, &node.store);
         match node.core.order_pruning(world, &mut node.rng, space, document) {
             Ok(Some(authored)) => {
@@ -154,7 +200,10 @@ fn take(
     0
 }
 
-pub(crate) fn withdraw(node: &mut Node, request: CheckpointWithdraw) -> Outcome<Done> {
+pub(crate) fn withdraw(
+    node: &mut Node,
+    request: CheckpointWithdraw,
+) -> Outcome<CheckpointWithdrawn> {
     node.people.acting(&node.pepper, request.acting.as_ref())?;
     let elder = elders::find(node, &request.elder)?;
     let mut fitting: BTreeSet<(SpaceTag, EntryId)> = BTreeSet::new();
@@ -178,7 +227,26 @@ pub(crate) fn withdraw(node: &mut Node, request: CheckpointWithdraw) -> Outcome<
     if agreements.iter().any(|(prune, of)| prune.entry == entry && of.stands()) {
         return Err(not_found("error-checkpoint-stays"));
     }
-    Ok((Done {}, saves))
+    let prunes_from = still_ordered(node, space, entry)?;
+    let due = prunes_from.is_some_and(|from| from <= now());
+    Ok((CheckpointWithdrawn { prunes_from_ms: prunes_from.map(|from| from.0), due }, saves))
+}
+
+/// From when on carriers prune by orders known here that rest on a checkpoint and are not taken back.
+fn still_ordered(
+    node: &mut Node,
+    space: SpaceTag,
+    entry: EntryId,
+) -> Result<Option<Timestamp>, CoreError> {
+    let world = world(&node.replica, &node.store);
+    let mut first: Option<Timestamp> = None;
+    for document in world.index.ordered(&space) {
+        let orders = node.core.prune_orders(world, space, document)?;
+        let by = |order: &&Order| order.terms().checkpoint.is_some_and(|c| c.entry == entry);
+        let from = orders.iter().filter(by).map(|order| order.terms().at.plus_ms(PRUNE_DELAY_MS));
+        first = first.into_iter().chain(from).min();
+    }
+    Ok(first)
 }
 
 fn failed(answer: &mut CheckpointAnswer, space: SpaceTag, error: &CoreError) {
@@ -297,5 +365,41 @@ const fn flaw_word(flaw: Flaw) -> &'static str {
         Flaw::OtherEntry => "other_entry",
         Flaw::OtherChanges => "other_changes",
         Flaw::OtherAuthor => "other_author",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000_000_000);
+
+    fn agreed(documents: u8, entries: u64) -> BTreeMap<DocTag, Agreed> {
+        let of = |number| (DocTag([number; 32]), (BTreeSet::new(), entries));
+        (0..documents).map(of).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_ordered_is_not_compared_again_each_time_and_keeps_nothing_else_waiting() {
+        let mut ordering = Ordering::default();
+        let mut take = |agreed, at| ordering.take(agreed, at).len();
+        assert_eq!(take(agreed(9, 5), NOW), COMPARED_AT_ONCE);
+        assert_eq!(take(agreed(9, 5), NOW.plus_ms(1)), 1, "the ninth");
+        assert_eq!(take(agreed(9, 5), NOW.plus_ms(2)), 0, "nothing has changed");
+        assert_eq!(take(agreed(2, 6), NOW.plus_ms(3)), 2, "entries came");
+        let other = DocTag([8; 32]);
+        let prune = Prune {
+            document: other,
+            log: linli_replica::id::LogKey([1; 32]),
+            first: 1,
+            last: 1,
+            entry: EntryId([1; 32]),
+            hash: [0; 32].into(),
+        };
+        let more = BTreeMap::from([(other, (BTreeSet::from([prune]), 5))]);
+        assert_eq!(take(more, NOW.plus_ms(4)), 1, "more is agreed on");
+        let next = ordering.take(agreed(9, 7), NOW.plus_ms(AGAIN_MS + 5));
+        assert_eq!(next[0], DocTag([2; 32]), "what was not compared for longest");
+        assert!(!next.contains(&other));
     }
 }

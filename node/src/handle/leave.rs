@@ -79,12 +79,13 @@ pub(crate) fn leave(node: &mut Node, request: Leave) -> Outcome<LeaveAnswer> {
     now_known(LeaveAnswer { may_leave, waiting_entries, waiting_files })
 }
 
-/// Says whether what a peer said of a document is to be counted. A carrier may have pruned since by an order that has not come
-/// here: only what it said in this connection counts, once all has come that it has. Members keep their history.
+/// Says whether what a peer said of a document is to be counted: not before all has come that it has, for it may have begun
+/// late by an order that is not here yet. Members keep their history; a carrier may have pruned since, and only what it said
+/// in this connection counts.
 fn counts(node: &Node, document: &DocTag, peer: &NodeId) -> bool {
-    let met = |peer| node.peers.get(peer).is_some_and(|peer| peer.connected && peer.synced);
-    !node.replica.directory().only_carries(peer)
-        || (met(peer) && node.receipts.has_spoken(peer, document))
+    let connected = || node.peers.get(peer).is_some_and(|peer| peer.connected);
+    let now = || connected() && node.receipts.has_spoken(peer, document);
+    node.receipts.has_compared(peer) && (!node.replica.directory().only_carries(peer) || now())
 }
 
 /// Says whether a peer said to hold a checkpoint: its log as far at least, on no other branch than here.

@@ -61,6 +61,19 @@ fn view(net: &mut Neighbourhood, id: NodeId, space: SpaceTag) -> View {
 
 /// Writes a checkpoint that says what its steward likes: the honest one, with one entry's id exchanged.
 pub(crate) fn lie(net: &mut Neighbourhood, id: NodeId, space: SpaceTag, victim: EntryId) {
+    rewrite(net, id, space, |_, table| {
+        let at = table.windows(32).position(|bytes| bytes == victim.as_bytes()).unwrap();
+        table[at..at + 32].copy_from_slice(&[7; 32]);
+    });
+}
+
+/// Has a steward write an honest checkpoint of the profile, and the same again with other words.
+pub(crate) fn rewrite(
+    net: &mut Neighbourhood,
+    id: NodeId,
+    space: SpaceTag,
+    change: impl FnOnce(&mut Manifest, &mut Vec<u8>),
+) {
     assert!(make(net, id, space).unwrap());
     let mut forger = net.forger(id, space, PROFILE);
     let honest: Vec<Content> = net
@@ -75,8 +88,7 @@ pub(crate) fn lie(net: &mut Neighbourhood, id: NodeId, space: SpaceTag, victim: 
     let mut manifest: Manifest = minicbor::decode(&items[0]).unwrap();
     let mut table = Vec::new();
     flate2::read::DeflateDecoder::new(items[1].as_slice()).read_to_end(&mut table).unwrap();
-    let at = table.windows(32).position(|bytes| bytes == victim.as_bytes()).unwrap();
-    table[at..at + 32].copy_from_slice(&[7; 32]);
+    change(&mut manifest, &mut table);
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     deflate.write_all(&table).unwrap();
     let bytes = deflate.finish().unwrap();

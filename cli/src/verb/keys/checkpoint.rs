@@ -36,7 +36,15 @@ impl Checkpoint {
         if let (Some(elder), Some(entry)) = (&elder, self.withdraw) {
             let request = CheckpointWithdraw { elder: elder.clone(), entry, acting };
             let done = context.client().await?.call(&request).await?;
-            return context.show(&done, || context.text.say("checkpoint-withdrawn", &[]));
+            return context.show(&done, || {
+                let key = match (done.prunes_from_ms, done.due) {
+                    (None, _) => "checkpoint-withdrawn",
+                    (Some(_), false) => "checkpoint-withdrawn-ordered",
+                    (Some(_), true) => "checkpoint-withdrawn-due",
+                };
+                let at = done.prunes_from_ms.map(|at| context.zone.show(at)).unwrap_or_default();
+                context.text.say(key, &[("at", at.into())])
+            });
         }
         let mut request = KeysCheckpoint { elder, after: None, limit: AT_ONCE, agree, acting };
         let client = context.client().await?;

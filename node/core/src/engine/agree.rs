@@ -1,7 +1,7 @@
 //! Stewards sign for checkpoints, and what both signed for orders carriers to prune.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_model::document::{DocumentName, Kind};
 use linli_replica::entry::{Urgency, VerifiedPage};
@@ -146,8 +146,9 @@ impl Core {
         Ok(Some(authored))
     }
 
-    /// Lists the documents of a space about which stewards of this time have agreed on a checkpoint that was not ordered yet,
-    /// where this node keeps the key that orders it. Whether it agrees with what is held here is not looked at.
+    /// Lists the documents of a space about which stewards of this time have agreed on checkpoints that were not ordered, with
+    /// these, where this node keeps the key that orders it. Whether they agree with what is held here is not looked at, nor
+    /// whether one that reaches further was ordered.
     ///
     /// # Errors
     /// There is no such space; the store cannot be read.
@@ -155,22 +156,23 @@ impl Core {
         &mut self,
         world: World<'_>,
         tag: SpaceTag,
-    ) -> Result<BTreeSet<DocTag>, CoreError> {
+    ) -> Result<BTreeMap<DocTag, BTreeSet<Prune>>, CoreError> {
         let space = self.space_mut(world.directory, tag)?;
-        if space.carrier_key().is_none() || space.state().agreements.is_empty() {
-            return Ok(BTreeSet::new());
+        let mut unordered: BTreeMap<DocTag, BTreeSet<Prune>> = BTreeMap::new();
+        if space.carrier_key().is_none() {
+            return Ok(unordered);
         }
-        let stewards = space.stewards(world.directory, world.now);
-        let (state, mut agreed) = (space.state(), Vec::new());
-        let all = state.agreements.keys().filter(|prune| state.is_agreed(prune, &stewards));
-        agreed.extend(all.copied());
-        let mut unordered = BTreeSet::new();
-        for prune in agreed {
-            let orders = self.prune_orders(world, tag, prune.document)?;
-            if !orders.iter().any(|order| is_by(order, &prune)) {
-                unordered.insert(prune.document);
+        let (state, stewards) = (space.state(), space.stewards(world.directory, world.now));
+        for prune in state.agreements.keys() {
+            if state.is_agreed(prune, &stewards) && is_prunable(space, &prune.document) {
+                unordered.entry(prune.document).or_default().insert(*prune);
             }
         }
+        for (document, agreed) in &mut unordered {
+            let orders = self.prune_orders(world, tag, *document)?;
+            agreed.retain(|prune| !orders.iter().any(|order| is_by(order, prune)));
+        }
+        unordered.retain(|_, agreed| !agreed.is_empty());
         Ok(unordered)
     }
 
@@ -196,8 +198,8 @@ impl Core {
     }
 
     /// Finds what stands for the beginning of a log of which carriers may drop it: the checkpoint that reaches furthest there, of
-    /// those that stewards agree on and that contradict nothing held here, and up to which entry of the log. Work, as
-    /// [`Core::checkpoints`] is.
+    /// those that stewards agree on, that are here whole and that contradict nothing held here, and up to which entry of the
+    /// log. Work, as [`Core::checkpoints`] is.
     ///
     /// # Errors
     /// As [`Core::checkpoints`].
@@ -210,7 +212,9 @@ impl Core {
     ) -> Result<Option<(Prune, u64)>, CoreError> {
         let found = self.checkpoints(world, tag, document)?;
         let agreements = &self.space_mut(world.directory, tag)?.state().agreements;
-        let sound = found.iter().filter(|of| !matches!(of.finding, Finding::Wrong(_)));
+        // Of one that is not whole here nothing was compared.
+        let sound =
+            found.iter().filter(|of| matches!(of.finding, Finding::Agrees | Finding::Unknown(_)));
         let standing = sound.filter_map(|found| {
             let prune = found.terms(document);
             agreements.get(&prune).filter(|agreement| agreement.stands())?;
@@ -319,7 +323,11 @@ pub(super) fn is_prunable(space: &Space, document: &DocTag) -> bool {
 
 /// Says whether a document is one of facts, as certificates are; none where its name is not known, or is of no kind that is.
 fn is_of_facts(space: &Space, document: &DocTag) -> Option<bool> {
-    let kind = DocumentName::of_elder(space.name_of(document)?).ok()?.kind();
+    names_facts(space.name_of(document)?)
+}
+
+fn names_facts(name: &str) -> Option<bool> {
+    let kind = DocumentName::of_elder(name).ok()?.kind();
     Some(kind.is_event() || kind == Kind::Authority)
 }
 
@@ -341,4 +349,53 @@ fn is_by(order: &Order, prune: &Prune) -> bool {
 fn is_agreed(state: &SpaceState, order: &Order) -> bool {
     let mut agreements = state.agreements.iter();
     agreements.any(|(prune, agreement)| agreement.stands() && is_by(order, prune))
+}
+
+#[cfg(test)]
+mod tests {
+    use linli_model::card::SheetId;
+
+    use super::*;
+
+    const ID: &str = "018f3d3e-0000-7000-8000-000000000001";
+
+    /// Whether a document is one of facts, and which comes next: whoever adds one decides here.
+    fn decided(name: &DocumentName) -> (bool, Option<DocumentName>) {
+        use DocumentName as Name;
+        let (facts, next) = match name {
+            Name::Profile => (false, Name::EmergencyCard),
+            Name::EmergencyCard => (false, Name::CardSheet(SheetId([7; 32]))),
+            Name::CardSheet(_) => (false, Name::Readings("2024-01".parse().unwrap())),
+            Name::Readings(_) => (false, Name::Ladders),
+            Name::Ladders => (false, Name::Order(ID.parse().unwrap())),
+            Name::Order(_) => (true, Name::Alert(ID.parse().unwrap())),
+            Name::Alert(_) => (true, Name::Joins),
+            Name::Joins => (true, Name::Offers),
+            Name::Offers => (true, Name::Consents),
+            Name::Consents => (true, Name::Contacts),
+            Name::Contacts => (true, Name::Checks),
+            Name::Checks => (true, Name::Plan(ID.parse().unwrap())),
+            Name::Plan(_) => (true, Name::Authority),
+            Name::Authority => return (true, None),
+        };
+        (facts, Some(next))
+    }
+
+    #[test]
+    fn what_may_be_pruned_is_decided_for_every_name_as_it_is_written() {
+        let elder = ID;
+        let (mut next, mut looked_at) = (Some(DocumentName::Profile), 0);
+        while let Some(name) = next {
+            let facts;
+            (facts, next) = decided(&name);
+            for written in [name.to_string(), format!("{elder}/{name}")] {
+                assert_eq!(names_facts(&written), Some(facts), "{written}");
+            }
+            looked_at += 1;
+        }
+        assert_eq!(looked_at, 14);
+        for unknown in [format!("{elder}/photo/1"), "later".to_owned(), String::new()] {
+            assert_eq!(names_facts(&unknown), None, "{unknown}");
+        }
+    }
 }

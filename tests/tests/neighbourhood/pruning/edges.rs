@@ -1,12 +1,14 @@
 //! What signing, withdrawing and reading come upon that is not as it should be.
 
-use linli_core::authority::Prune;
+use std::collections::BTreeMap;
+
+use linli_core::authority::{Prune, Under};
 use linli_core::checkpoint::Flaw;
 use linli_replica::id::LogKey;
 
 use super::*;
 use crate::authority::{forge, grant_of};
-use crate::checkpoints::lie;
+use crate::checkpoints::{lie, rewrite};
 
 #[test]
 fn a_lying_stewards_checkpoint_is_not_signed_by_the_other() {
@@ -164,6 +166,29 @@ fn what_was_written_is_stood_for_where_stewards_agree_and_as_far_as_the_checkpoi
     assert_eq!(stands_for(&mut town), None);
 }
 
+/// What it announces was never written: there is nothing to compare.
+#[test]
+fn a_checkpoint_of_which_parts_are_missing_stands_for_nothing() {
+    let mut town = Town::new(452);
+    rewrite(&mut town.net, town.b, town.space, |manifest, _| manifest.parts += 1);
+    let (space, document) = (town.space, town.document());
+    let found = town.net.checkpoints(town.c, space, PROFILE);
+    let found = found.iter().find(|found| found.finding == Finding::Incomplete).unwrap();
+    let act = Act::Prune(found.terms(document));
+    let of_b = town.net.party(town.b);
+    let granted = grant_of(&mut town.net, town.a, space, of_b);
+    for (id, under) in [(town.a, Under::Genesis), (town.b, granted)] {
+        let heads = town.net.state(id, space).heads;
+        let place = (under, heads, town.net.now);
+        forge(&mut town.net, id, space, place, &act);
+    }
+    town.net.heal();
+    let Act::Prune(prune) = act else { unreachable!() };
+    let stands = town.net.space(town.c, space, |space| space.state().agreements[&prune].stands());
+    assert!(stands);
+    assert_eq!(stands_for(&mut town), None);
+}
+
 #[test]
 fn a_steward_signs_for_nothing_that_it_cannot_compare_whole() {
     for (seed, alone) in [(413, false), (414, true)] {
@@ -197,14 +222,14 @@ fn a_steward_signs_for_nothing_that_it_cannot_compare_whole() {
 
 /// Whether a node would order something by itself.
 fn would_order(town: &mut Town, id: NodeId) -> bool {
-    let mut unordered = BTreeSet::new();
+    let mut unordered = BTreeMap::new();
     town.asks(id, |core, world, _, space, _| {
         unordered = core.agreed_unordered(world, space)?;
         Ok(None)
     })
     .unwrap();
     let document = town.document();
-    assert!(unordered.iter().all(|of| *of == document));
+    assert!(unordered.keys().all(|of| *of == document));
     !unordered.is_empty()
 }
 
