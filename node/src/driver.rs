@@ -90,6 +90,7 @@ pub(crate) async fn drive(
     let mut stop = std::pin::pin!(stop);
     while !driver.stop {
         let busy = !driver.work.is_empty() || driver.node.catalogue.has_stale();
+        let sends = driver.node.has_room();
         tokio::select! {
             biased;
             () = &mut stop => break,
@@ -102,7 +103,9 @@ pub(crate) async fn drive(
                 None => break,
             },
             () = driver.pause(), if busy => driver.work(),
+            () = std::future::ready(()), if sends => {}
         }
+        driver.node.send_more();
         driver.answer();
     }
     driver.finish(&mut sources).await
@@ -131,7 +134,7 @@ impl Driver {
                 node.disconnected(peer);
             }
             NetEvent::Frame { peer, lane, bytes } => node.frame(node_id(&peer), lane, bytes),
-            NetEvent::Writable { peer, lane } => node.writable(node_id(&peer), lane),
+            NetEvent::Writable { peer, lane } => node.writable(peer, lane),
             NetEvent::Pairing(stream) => crate::invitation::receive(node, stream, call.clone()),
             NetEvent::PathChanged { peer, .. } => {
                 if let Some(peer) = node.peers.get_mut(&node_id(&peer)) {

@@ -11,7 +11,7 @@ use linli_core::apart::Heard;
 use linli_core::clocks::Clocks;
 use linli_core::engine::{Arrival, Authored, Core, World};
 use linli_core::secret::Secret;
-use linli_net::{EndpointId, Lane, NetHandle, SendError};
+use linli_net::{Backlog, EndpointId, Lane, NetHandle};
 use linli_replica::batch::Erase;
 use linli_replica::complaints::{Complaints, Of};
 use linli_replica::entry::{Entry, Urgency};
@@ -89,7 +89,7 @@ pub(crate) struct Node {
     pub(crate) named: crate::blobs::Named,
     /// What another thread wants done between two inputs.
     pub(crate) calls: mpsc::UnboundedSender<crate::driver::Call>,
-    backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
+    backlog: Backlog,
     members: BTreeSet<EndpointId>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
     watchers: Vec<(Save, oneshot::Sender<bool>)>,
@@ -230,7 +230,7 @@ impl Node {
             blobs: parts.blobs,
             named: crate::blobs::Named::default(),
             calls: parts.calls,
-            backlog: BTreeMap::new(),
+            backlog: Backlog::default(),
             members: BTreeSet::new(),
             stored: parts.stored,
             watchers: Vec::new(),
@@ -267,13 +267,9 @@ impl Node {
         while let Some(input) = inputs.pop_front() {
             let input = self.audited_input(input);
             let outputs = self.replica.handle(now, self.store.as_ref(), input);
-            let mut sent = BTreeSet::new();
             for output in outputs {
                 match output {
-                    Output::Send { peer, lane, bytes } => {
-                        self.send(peer, lane, bytes);
-                        sent.insert((peer, lane));
-                    }
+                    Output::Send { peer, lane, bytes } => self.send(peer, lane, bytes),
                     Output::Commit { ticket: of, batch } => {
                         let stored = self.stored.clone();
                         let done = Box::new(move |result| {
@@ -297,11 +293,6 @@ impl Node {
                     | Output::RemoveBlobs { .. }
                     | Output::Disconnect { .. }
                     | Output::Refused { .. }) => inputs.extend(self.output(other)),
-                }
-            }
-            for (peer, lane) in sent {
-                if self.backlog.get(&(peer, lane)).is_none_or(VecDeque::is_empty) {
-                    inputs.push_back(Input::Writable { peer, lane });
                 }
             }
         }
@@ -402,31 +393,25 @@ impl Node {
     }
 
     fn send(&mut self, peer: NodeId, urgency: Urgency, bytes: Vec<u8>) {
-        let waiting = self.backlog.entry((peer, urgency)).or_default();
-        if !waiting.is_empty() {
-            waiting.push_back(bytes);
-            return;
-        }
-        let Some(endpoint) = endpoint(&peer) else { return };
-        match self.net.try_send(&endpoint, lane(urgency), bytes) {
-            Err(SendError::Full(bytes)) => waiting.push_back(bytes),
-            Err(SendError::TooLarge { .. } | SendError::Empty) => {
-                tracing::error!("the replica made a frame that no lane takes");
-            }
-            // A peer that is gone asks again when it is back.
-            Ok(()) | Err(SendError::NotConnected(_)) => {}
+        if let Some(endpoint) = endpoint(&peer) {
+            self.backlog.send(&self.net, endpoint, lane(urgency), bytes);
         }
     }
 
     /// A lane takes frames again.
-    pub(crate) fn writable(&mut self, peer: NodeId, on: Lane) {
-        let urgency = urgency(on);
-        let waiting = self.backlog.remove(&(peer, urgency)).unwrap_or_default();
-        for bytes in waiting {
-            self.send(peer, urgency, bytes);
-        }
-        if self.backlog.get(&(peer, urgency)).is_none_or(VecDeque::is_empty) {
-            self.feed(Input::Writable { peer, lane: urgency });
+    pub(crate) fn writable(&mut self, peer: EndpointId, lane: Lane) {
+        self.backlog.writable(&self.net, peer, lane);
+    }
+
+    /// Says whether [`Self::send_more`] has something to do.
+    pub(crate) fn has_room(&self) -> bool {
+        self.backlog.has_free()
+    }
+
+    /// Composes what one lane can take now.
+    pub(crate) fn send_more(&mut self) {
+        if let Some((peer, lane)) = self.backlog.next_free() {
+            self.feed(Input::Writable { peer: node_id(&peer), lane: urgency(lane) });
         }
     }
 
@@ -443,7 +428,9 @@ impl Node {
         let at = now().0;
         let state = self.peers.entry(peer).or_default();
         *state = Peer { since_ms: Some(at), last_seen_ms: Some(at), ..Peer::default() };
-        self.backlog.retain(|(to, _), _| *to != peer);
+        if let Some(endpoint) = endpoint(&peer) {
+            self.backlog.forget(&endpoint);
+        }
         self.heard.closed(peer, now());
         self.feed(Input::Disconnected { peer });
     }

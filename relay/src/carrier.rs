@@ -1,11 +1,11 @@
 //! The carrier: a replica without content keys over a store, and how its outputs are carried out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use iroh_relay::server::Server;
-use linli_net::{DialPolicy, EndpointId, Lane, NetHandle, SendError};
+use linli_net::{Backlog, DialPolicy, EndpointId, Lane, NetHandle};
 use linli_replica::certificate::{Act, Certificate, PartyKind};
 use linli_replica::complaints::{Complaints, Of};
 use linli_replica::directory::Node;
@@ -53,7 +53,7 @@ pub(crate) struct Carrier {
     key: SigningKey,
     members: BTreeSet<NodeId>,
     reachable: BTreeSet<EndpointId>,
-    backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
+    backlog: Backlog,
     confirming: Option<Save>,
     in_flight: usize,
     stored: mpsc::UnboundedSender<Stored>,
@@ -83,7 +83,7 @@ impl Carrier {
             key,
             members: BTreeSet::new(),
             reachable: BTreeSet::new(),
-            backlog: BTreeMap::new(),
+            backlog: Backlog::default(),
             confirming: None,
             in_flight: 0,
             stored,
@@ -104,19 +104,13 @@ impl Carrier {
     pub(crate) fn feed(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let mut sent = BTreeSet::new();
             for output in self.replica.handle(now(), &self.store, input) {
                 if let Output::Erase { order, .. } = &output {
                     // A relay keeps no records about spaces.
                     inputs.push_back(Input::Erase { order: *order, records: Vec::new() });
                 }
-                if let Output::Send { peer, lane, .. } = &output {
-                    sent.insert((*peer, *lane));
-                }
                 self.carry_out(output);
             }
-            let free = sent.into_iter().filter(|way| !self.backlog.contains_key(way));
-            inputs.extend(free.map(|(peer, lane)| Input::Writable { peer, lane }));
         }
     }
 
@@ -216,36 +210,32 @@ impl Carrier {
     }
 
     fn send(&mut self, peer: NodeId, urgency: Urgency, bytes: Vec<u8>) {
-        if let Some(waiting) = self.backlog.get_mut(&(peer, urgency)) {
-            waiting.push_back(bytes);
-            return;
-        }
-        let Some(endpoint) = endpoint(&peer) else { return };
-        match self.net.try_send(&endpoint, lane(urgency), bytes) {
-            Err(SendError::Full(bytes)) => {
-                self.backlog.insert((peer, urgency), VecDeque::from([bytes]));
-            }
-            Err(error @ (SendError::TooLarge { .. } | SendError::Empty)) => {
-                tracing::error!(%error, "the replica made a frame that no lane takes");
-            }
-            // A peer that is gone asks again when it is back.
-            Ok(()) | Err(SendError::NotConnected(_)) => {}
+        if let Some(endpoint) = endpoint(&peer) {
+            self.backlog.send(&self.net, endpoint, lane(urgency), bytes);
         }
     }
 
     /// A lane takes frames again.
-    pub(crate) fn writable(&mut self, peer: NodeId, on: Lane) {
-        let urgency = urgency(on);
-        for bytes in self.backlog.remove(&(peer, urgency)).unwrap_or_default() {
-            self.send(peer, urgency, bytes);
-        }
-        if !self.backlog.contains_key(&(peer, urgency)) {
-            self.feed(Input::Writable { peer, lane: urgency });
+    pub(crate) fn writable(&mut self, peer: EndpointId, lane: Lane) {
+        self.backlog.writable(&self.net, peer, lane);
+    }
+
+    /// Says whether [`Self::send_more`] has something to do.
+    pub(crate) fn has_room(&self) -> bool {
+        self.backlog.has_free()
+    }
+
+    /// Composes what one lane can take now.
+    pub(crate) fn send_more(&mut self) {
+        if let Some((peer, lane)) = self.backlog.next_free() {
+            self.feed(Input::Writable { peer: node_id(&peer), lane: urgency(lane) });
         }
     }
 
     pub(crate) fn disconnected(&mut self, peer: NodeId) {
-        self.backlog.retain(|(to, _), _| *to != peer);
+        if let Some(endpoint) = endpoint(&peer) {
+            self.backlog.forget(&endpoint);
+        }
         self.feed(Input::Disconnected { peer });
     }
 

@@ -151,6 +151,7 @@ impl Relay {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = std::pin::pin!(stop);
         let ended = loop {
+            let sends = self.carrier.has_room();
             tokio::select! {
                 biased;
                 () = &mut stop => break Ok(()),
@@ -169,7 +170,9 @@ impl Relay {
                     Some(event) => self.event(event),
                     None => break Err(linli_net::NetError::Stopped.into()),
                 },
+                () = std::future::ready(()), if sends => {}
             }
+            self.carrier.send_more();
         };
         service.stopping();
         pages.shutdown().await;
@@ -195,7 +198,7 @@ impl Relay {
                 carrier.disconnected(peer);
             }
             NetEvent::Frame { peer, lane, bytes } => carrier.frame(node_id(&peer), lane, bytes),
-            NetEvent::Writable { peer, lane } => carrier.writable(node_id(&peer), lane),
+            NetEvent::Writable { peer, lane } => carrier.writable(peer, lane),
             NetEvent::Refused { endpoint, reason, count } => {
                 tracing::warn!(endpoint = %endpoint.fmt_short(), %reason, count, "refused an endpoint");
             }

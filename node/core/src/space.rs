@@ -21,6 +21,7 @@ use crate::authority::{
 use crate::document::Withheld;
 use crate::kdf::DocumentSecret;
 use crate::limits::RESTORED_MAX;
+use crate::payload::Binding;
 use crate::secret::Secret;
 
 /// A space this node is a member of.
@@ -36,6 +37,8 @@ pub struct Space {
     log: Secret,
     /// The key that signs this log, worked out once.
     log_key: OnceCell<SigningKey>,
+    /// That it and this node are one, signed once.
+    binding: OnceCell<Binding>,
     bindings: BTreeMap<LogKey, NodeId>,
     documents: BTreeMap<DocTag, String>,
     /// Which keys were given to whom.
@@ -47,6 +50,18 @@ pub struct Space {
     changed: bool,
     /// Documents were named since then, or keys were given before: their entries say it again.
     named: bool,
+    written: WrittenRecord,
+}
+
+/// How far the record that was written last is known to have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WrittenRecord {
+    /// It waits behind other work perhaps, which an urgent entry overtakes.
+    Behind,
+    /// It goes to disk with an urgent entry.
+    With(EntryId),
+    /// It is durable.
+    Durable,
 }
 
 /// What the store keeps of a space: one record, rewritten when it changes. Names of documents alone
@@ -115,6 +130,7 @@ impl Space {
             keys: BTreeMap::new(),
             log,
             log_key: OnceCell::new(),
+            binding: OnceCell::new(),
             bindings: BTreeMap::new(),
             documents: BTreeMap::new(),
             wrapped: BTreeSet::new(),
@@ -122,6 +138,7 @@ impl Space {
             carrier_key: None,
             changed: true,
             named: false,
+            written: WrittenRecord::Behind,
         })
     }
 
@@ -148,6 +165,7 @@ impl Space {
     /// Returns the record to store: what has changed is thereby written.
     pub(crate) fn record(&mut self) -> Record {
         self.changed = false;
+        self.written = WrittenRecord::Behind;
         self.named = !self.sending.is_empty();
         Record { shelf: Shelf::Space, key: self.tag.0.to_vec(), value: Some(self.encode()) }
     }
@@ -155,6 +173,23 @@ impl Space {
     /// Says whether the record is to be written with the next entry.
     pub(crate) const fn is_changed(&self) -> bool {
         self.changed
+    }
+
+    /// Says whether an urgent entry must bring the record: it overtakes whatever else does.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.changed || self.written != WrittenRecord::Durable
+    }
+
+    /// Notes that the record goes to disk with an urgent entry.
+    pub(crate) const fn written_with(&mut self, entry: EntryId) {
+        self.written = WrittenRecord::With(entry);
+    }
+
+    /// Notes that an own entry is durable, and what went to disk with it.
+    pub(crate) fn stored(&mut self, entry: EntryId) {
+        if self.written == WrittenRecord::With(entry) {
+            self.written = WrittenRecord::Durable;
+        }
     }
 
     /// Says whether the record lacks names of documents.
@@ -166,6 +201,7 @@ impl Space {
     pub(crate) const fn mark(&mut self) {
         self.changed = true;
         self.named = true;
+        self.written = WrittenRecord::Behind;
     }
 
     /// Returns the space as its record holds it.
@@ -237,6 +273,12 @@ impl Space {
 
     pub(crate) fn log_key(&self) -> SigningKey {
         self.log_key.get_or_init(|| SigningKey::from_bytes(self.log.expose())).clone()
+    }
+
+    /// Returns the binding of the log that this node writes to. `node` is this node's key.
+    pub(crate) fn binding(&self, node: &SigningKey) -> Binding {
+        let sign = || Binding::new(node, &self.log_key(), self.tag);
+        self.binding.get_or_init(sign).clone()
     }
 
     /// Returns the log that this node writes to.
@@ -311,6 +353,7 @@ impl Space {
     pub(crate) fn renew_log(&mut self, log: Secret) {
         self.log = log;
         self.log_key = OnceCell::new();
+        self.binding = OnceCell::new();
         self.changed = true;
     }
 

@@ -52,6 +52,7 @@
 
 mod actor;
 mod alias;
+mod backlog;
 mod config;
 mod dial;
 mod endpoint;
@@ -78,6 +79,7 @@ pub use iroh::{EndpointId, SecretKey};
 pub use self::{
     actor::start,
     alias::{alias, aliases_at, day_of},
+    backlog::Backlog,
     config::{Interfaces, NetConfig, RelaySettings},
     dial::{DialFailure, DialPolicy},
     endpoint::NetError,

@@ -23,7 +23,7 @@ pub const URGENT_QUEUE_BYTES_MAX: usize = 8 << 20;
 pub const SETTLE_AT_BATCHES: usize = 256;
 
 /// Bytes of urgent batches after which they are settled without waiting either: a quarter of what
-/// they may take, since each brings the record of its space, which grows with the alerts in it.
+/// they may take, since some bring the record of their space, which grows with the documents in it.
 pub const SETTLE_AT_BYTES: usize = 4 << 20;
 
 /// Urgent batches kept apart at most, reached only where the main file cannot be written. A day of

@@ -1,7 +1,7 @@
 //! A node as `linli-node` puts one together: the real replica, core, store and network in one loop.
 //! It leaves out what is shown to people: the control interface, views and reactions.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use linli_core::engine::{Authored, Core, World};
 use linli_core::identity::NodeKeys;
 use linli_net::{
-    DialPolicy, EndpointId, Interfaces, Lane, NetConfig, NetEvent, NetEvents, NetHandle, SecretKey,
-    SendError,
+    Backlog, DialPolicy, EndpointId, Interfaces, Lane, NetConfig, NetEvent, NetEvents, NetHandle,
+    SecretKey,
 };
 use linli_replica::batch::{Batch, Shelf};
 use linli_replica::certificate::Certificate;
@@ -74,7 +74,7 @@ pub(crate) struct Site {
     net: NetHandle,
     news: mpsc::UnboundedSender<News>,
     stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
-    backlog: BTreeMap<(NodeId, Urgency), VecDeque<Vec<u8>>>,
+    backlog: Backlog,
 }
 
 type Call = Box<dyn FnOnce(&mut Site) + Send>;
@@ -115,7 +115,7 @@ pub(crate) fn open(path: &Path) -> Store {
 const LANES: [(Lane, Urgency); 3] =
     [(Lane::Urgent, Urgency::Urgent), (Lane::Normal, Urgency::Normal), (Lane::Bulk, Urgency::Bulk)];
 
-fn lane(urgency: Urgency) -> Lane {
+fn lane_of(urgency: Urgency) -> Lane {
     LANES.iter().find(|(_, of)| *of == urgency).unwrap().0
 }
 
@@ -186,7 +186,7 @@ pub(crate) async fn start_as(
         net: net.clone(),
         news: news.clone(),
         stored,
-        backlog: BTreeMap::new(),
+        backlog: Backlog::default(),
     };
     for space in site.core.spaces().collect::<Vec<_>>() {
         site.feed(Input::Want(space));
@@ -210,6 +210,7 @@ async fn drive(
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        let sends = site.backlog.has_free();
         tokio::select! {
             biased;
             _ = tick.tick() => site.feed(Input::Tick),
@@ -222,6 +223,10 @@ async fn drive(
                 None => break,
             },
             event = net.recv() => site.event(event.unwrap()),
+            () = std::future::ready(()), if sends => {}
+        }
+        if let Some((peer, lane)) = site.backlog.next_free() {
+            site.feed(Input::Writable { peer: NodeId(*peer.as_bytes()), lane: urgency(lane) });
         }
     }
     let records = site.core.close(site.replica.directory()).unwrap();
@@ -276,14 +281,12 @@ impl Site {
     pub(crate) fn feed(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let mut sent = BTreeSet::new();
             for output in self.replica.handle(now(), self.store.as_ref(), input) {
                 match output {
                     Output::Send { peer, lane, bytes } => {
                         self.sent.frames += 1;
                         self.sent.bytes += u64::try_from(bytes.len()).unwrap();
-                        self.send(peer, lane, bytes);
-                        sent.insert((peer, lane));
+                        self.backlog.send(&self.net, endpoint(&peer), lane_of(lane), bytes);
                     }
                     Output::Commit { ticket, batch } => {
                         let stored = self.stored.clone();
@@ -314,11 +317,6 @@ impl Site {
                     | Output::Refused { .. }) => {
                         unreachable!("nothing goes wrong here: {other:?}")
                     }
-                }
-            }
-            for (peer, lane) in sent {
-                if self.backlog.get(&(peer, lane)).is_none_or(VecDeque::is_empty) {
-                    inputs.push_back(Input::Writable { peer, lane });
                 }
             }
         }
@@ -364,19 +362,6 @@ impl Site {
         inputs
     }
 
-    fn send(&mut self, peer: NodeId, urgency: Urgency, bytes: Vec<u8>) {
-        let waiting = self.backlog.entry((peer, urgency)).or_default();
-        if !waiting.is_empty() {
-            waiting.push_back(bytes);
-            return;
-        }
-        match self.net.try_send(&endpoint(&peer), lane(urgency), bytes) {
-            Err(SendError::Full(bytes)) => waiting.push_back(bytes),
-            Ok(()) | Err(SendError::NotConnected(_)) => {}
-            wrong => wrong.unwrap(),
-        }
-    }
-
     fn event(&mut self, event: NetEvent) {
         match event {
             NetEvent::Connected { peer, connection_secret, initiator, .. } => {
@@ -385,8 +370,8 @@ impl Site {
                 self.feed(Input::Connected { peer, secret: connection_secret.0, initiator });
             }
             NetEvent::Disconnected { peer, .. } => {
+                self.backlog.forget(&peer);
                 let peer = NodeId(*peer.as_bytes());
-                self.backlog.retain(|(to, _), _| *to != peer);
                 self.feed(Input::Disconnected { peer });
             }
             NetEvent::Frame { peer, lane, bytes } => {
@@ -394,13 +379,7 @@ impl Site {
                 self.feed(Input::Frame { peer, lane: urgency(lane), bytes });
             }
             NetEvent::Writable { peer, lane } => {
-                let (peer, lane) = (NodeId(*peer.as_bytes()), urgency(lane));
-                for bytes in self.backlog.remove(&(peer, lane)).unwrap_or_default() {
-                    self.send(peer, lane, bytes);
-                }
-                if self.backlog.get(&(peer, lane)).is_none_or(VecDeque::is_empty) {
-                    self.feed(Input::Writable { peer, lane });
-                }
+                self.backlog.writable(&self.net, peer, lane);
             }
             NetEvent::PathChanged { .. }
             | NetEvent::Refused { .. }

@@ -17,7 +17,7 @@ use super::{Authored, Core, CoreError, EditError, Unsettled, World, open};
 use crate::authority::Right;
 use crate::document::{Withheld, actor, read_change};
 use crate::limits::CHANGE_BYTES_MAX;
-use crate::payload::{Binding, Content, Payload, PersonStamp, StampPlace};
+use crate::payload::{Content, Payload, PersonStamp, StampPlace};
 use crate::person::{PersonCertificate, PersonError, end};
 use crate::seal::{Place, SealError, fits_urgent, seal_page};
 use crate::secret::Secret;
@@ -159,10 +159,15 @@ impl Core {
         self.write(&mut draft, rng, what, content)?;
         let space = self.space_mut(world.directory, what.space)?;
         let urgent = what.urgency == Urgency::Urgent;
-        // What is urgent overtakes earlier records, so it brings its own.
-        let records = if urgent || space.is_changed() { vec![space.record()] } else { Vec::new() };
+        let brings = if urgent { space.is_overtaken() } else { space.is_changed() };
+        let records = if brings { vec![space.record()] } else { Vec::new() };
         let mut authored = Authored { records, urgent, ..Authored::default() };
         self.finish(draft, rng, &mut authored)?;
+        let mut entries = authored.pages.iter().flat_map(|page| page.entries());
+        let last = entries.rfind(|entry| entry.header().space == what.space);
+        if let Some(entry) = last.filter(|_| urgent && brings) {
+            self.space_mut(world.directory, what.space)?.written_with(entry.id());
+        }
         Ok(authored)
     }
 
@@ -173,15 +178,15 @@ impl Core {
         what: Edit<'_>,
         content: &Content,
     ) -> Result<(), CoreError> {
+        let signing = self.keys.signing().clone();
         let space = self.space_mut(world.directory, what.space)?;
-        let (log, key) = (space.own_log(), space.log_key());
         let (document, previous) = (space.document(what.name), EntryId::default());
+        let (log, binding) = (space.own_log(), Some(space.binding(&signing)));
         let place =
             StampPlace { space: what.space, document, log, sequence: 1, previous, at: world.now };
         let stamp = what
             .person
             .map(|acting| PersonStamp::new(&acting.certificate, &acting.key, &place, content));
-        let binding = Some(Binding::new(self.keys.signing(), &key, what.space));
         let (name, content) = (Some(what.name.to_owned()), content.clone());
         let bytes = Payload { at: world.now, binding, name, content, stamp }.encode().len();
         if fits_urgent(bytes) { Ok(()) } else { Err(SealError::TooLargeForUrgent(bytes).into()) }
@@ -273,7 +278,7 @@ impl Core {
         let first = sequence == 1;
         let payload = Payload {
             at: world.now,
-            binding: first.then(|| Binding::new(&signing, &key, what.space)),
+            binding: first.then(|| space.binding(&signing)),
             name: (first && content.is_of_document() || content.begins_checkpoint())
                 .then(|| what.name.to_owned()),
             content,

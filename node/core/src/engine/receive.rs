@@ -88,6 +88,9 @@ impl Core {
     fn settled(&mut self, entry: &Entry) -> bool {
         let (document, log, sequence) =
             (entry.header().document, entry.header().log, entry.header().sequence);
+        if let Some(Slot::Loaded(space)) = self.spaces.get_mut(&entry.header().space) {
+            space.stored(entry.id());
+        }
         let mut forgotten = false;
         let mut given = Vec::new();
         if let Some(entries) = self.unsettled.get_mut(&document) {
