@@ -107,6 +107,8 @@ pub(crate) async fn drive(
         }
         driver.node.send_more();
         driver.answer();
+        // What was given to other tasks goes on before the next turn, not only after many.
+        tokio::task::yield_now().await;
     }
     driver.finish(&mut sources).await
 }

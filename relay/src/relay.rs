@@ -173,6 +173,8 @@ impl Relay {
                 () = std::future::ready(()), if sends => {}
             }
             self.carrier.send_more();
+            // What was given to other tasks goes on before the next turn, not only after many.
+            tokio::task::yield_now().await;
         };
         service.stopping();
         pages.shutdown().await;

@@ -228,6 +228,7 @@ async fn drive(
         if let Some((peer, lane)) = site.backlog.next_free() {
             site.feed(Input::Writable { peer: NodeId(*peer.as_bytes()), lane: urgency(lane) });
         }
+        tokio::task::yield_now().await;
     }
     let records = site.core.close(site.replica.directory()).unwrap();
     site.store.commit(Batch { records, ..Batch::default() }).unwrap();
