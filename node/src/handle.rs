@@ -13,6 +13,7 @@ use crate::node::Node;
 
 pub(crate) mod alerts;
 mod audit;
+mod backup;
 pub(crate) mod calls;
 pub(crate) mod cards;
 pub(crate) mod checkpoints;
@@ -112,7 +113,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "request.drop" => answer(node, body, officers::forget),
         "desk" => answer(node, body, desk::list),
         "leave" => answer(node, body, leave::leave),
-        "backup" => answer(node, body, network::backup),
+        "backup" => backup::begin(node, read(body)?).map(Reply::Work),
         "stop" => answer(node, body, network::stop),
         "elder.add" => answer(node, body, elders::add),
         "elder.show" => reading(node, body, What::Read, elders::show),
