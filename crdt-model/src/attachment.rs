@@ -4,12 +4,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::author::{Author, id32};
-use crate::event::FactId;
+use crate::event::{Body, FactId, Facts, Known, Reason};
 use crate::private::Private;
 use crate::time::Timestamp;
 
-/// Files that one document may have: a photo before and one after each of a month's daily visits.
+/// Files that one order may have: a photo before and one after each of a month's daily visits.
 pub const ATTACHMENTS_MAX: usize = 64;
+
+/// Files that stand in an elder's record at once: two a month for ten years.
+pub const RECORD_FILES_MAX: usize = 256;
 
 /// Bytes of a file's kind, such as `image/jpeg`.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 127;
@@ -93,4 +96,56 @@ pub struct Attached {
     pub proof: bool,
     /// The file, without its key.
     pub file: Attachment,
+}
+
+/// A fact that may put a file beside its document, or take one away.
+pub trait FileBody: Body {
+    /// The file that it puts there.
+    fn file(&self) -> Option<&Attachment>;
+
+    /// The fact whose file it takes away.
+    fn takes_away(&self) -> Option<FactId>;
+}
+
+/// A file as its fact holds it, with its key.
+pub fn file<'a, B: FileBody>(facts: &'a Facts<B>, attached: &Attached) -> Option<&'a Attachment> {
+    let known = facts.known.iter().find(|known| known.id == attached.fact)?;
+    known.fact.body.file()
+}
+
+/// Puts a file beside a document: sound, once for each party, and not more than `max`.
+pub(crate) fn attach<B: Body>(
+    files: &mut Vec<Attached>,
+    known: &Known<B>,
+    file: &Attachment,
+    proof: bool,
+    max: usize,
+) -> Result<(), Reason> {
+    if !file.is_sound() || files.len() >= max {
+        return Err(Reason::OutOfRange);
+    }
+    let author = &known.author;
+    let same = |of: &Attached| of.file.blob == file.blob && of.by.party == author.party;
+    if files.iter().any(same) {
+        return Err(Reason::AlreadyDone);
+    }
+    let (fact, by, at) = (known.id, author.clone(), known.fact.at);
+    files.push(Attached { fact, by, at, proof, file: file.shown() });
+    Ok(())
+}
+
+/// Takes a file away for the party that attached it; for another where `others` says so.
+pub(crate) fn detach<B: Body>(
+    files: &mut Vec<Attached>,
+    known: &Known<B>,
+    attached: FactId,
+    others: Result<(), Reason>,
+) -> Result<(), Reason> {
+    let found = files.iter().position(|of| of.fact == attached);
+    let at = found.ok_or(Reason::WrongReference)?;
+    if files.get(at).is_none_or(|of| of.by.party != known.author.party) {
+        others?;
+    }
+    files.remove(at);
+    Ok(())
 }

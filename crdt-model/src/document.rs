@@ -43,6 +43,8 @@ pub enum DocumentName {
     Contacts,
     /// `checks`: how an elder was found when a plan was in force.
     Checks,
+    /// `files`: the photos and documents of an elder.
+    Files,
     /// `plan/<uuid>`: one contingency plan.
     Plan(Uuid),
     /// `authority`: the certificates of the space; not an Automerge document.
@@ -77,6 +79,8 @@ pub enum Kind {
     Contacts,
     /// How an elder was found when a plan was in force.
     Checks,
+    /// The photos and documents of an elder.
+    Files,
     /// One contingency plan.
     Plan,
     /// The certificates of the space.
@@ -100,6 +104,7 @@ impl Kind {
             | Self::Consents
             | Self::Contacts
             | Self::Checks
+            | Self::Files
             | Self::Plan => true,
         }
     }
@@ -108,7 +113,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, plan/<id> or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, files, plan/<id> or authority is expected"
 )]
 pub struct NameError;
 
@@ -140,6 +145,7 @@ impl DocumentName {
             Self::Consents => Kind::Consents,
             Self::Contacts => Kind::Contacts,
             Self::Checks => Kind::Checks,
+            Self::Files => Kind::Files,
             Self::Plan(_) => Kind::Plan,
             Self::Authority => Kind::Authority,
         }
@@ -161,6 +167,7 @@ impl std::fmt::Display for DocumentName {
             Self::Consents => f.write_str("consents"),
             Self::Contacts => f.write_str("contacts"),
             Self::Checks => f.write_str("checks"),
+            Self::Files => f.write_str("files"),
             Self::Plan(id) => write!(f, "plan/{}", id.hyphenated()),
             Self::Authority => f.write_str("authority"),
         }
@@ -182,6 +189,7 @@ impl FromStr for DocumentName {
                 "consents" => Self::Consents,
                 "contacts" => Self::Contacts,
                 "checks" => Self::Checks,
+                "files" => Self::Files,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
@@ -314,6 +322,7 @@ mod tests {
             "joins",
             "offers",
             "consents",
+            "files",
             "authority",
         ]
         .map(String::from)

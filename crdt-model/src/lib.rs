@@ -11,13 +11,14 @@
 //!   by the last writer: where two people wrote different things without knowing of one another, both values are
 //!   shown with their authors ([`field::FieldView`]), and a person resolves them by writing again.
 //! * **Event documents** ([`order`], [`alert`], [`joins`], [`standing`],
-//!   [`consent`], [`contact`], [`plan`]): one key a *fact*. The key is a hash of the
+//!   [`consent`], [`contact`], [`plan`], [`files`]): one key a *fact*. The key is a hash of the
 //!   fact ([`event::FactId`]), so a fact can be added once and never changed, and adding it twice changes nothing. A
 //!   fact names the facts it builds on, so order comes from what its author had seen, never from a clock. State is a
 //!   fold over the facts that checks author, role and legality; what is refused or superseded stays in the view with
 //!   the [`event::Reason`].
 //!
-//! What a file beside a document is, and the key of it, is a fact ([`order::OrderFact::Attached`]); its sealed bytes are a blob.
+//! What a file beside a document is, and the key of it, is a fact ([`order::OrderFact::Attached`],
+//! [`files::FileFact::Attached`]); its sealed bytes are a blob.
 //!
 //! [`readings`] lie between: a key is the whole content of an observation, so a repeated upload is the same key.
 //!
@@ -46,6 +47,7 @@ pub mod decimal;
 pub mod document;
 pub mod event;
 pub mod field;
+pub mod files;
 pub mod history;
 pub mod joins;
 pub mod limits;

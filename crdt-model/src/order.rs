@@ -9,7 +9,7 @@ use automerge::Automerge;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::attachment::{Attached, Attachment};
+use crate::attachment::{Attached, Attachment, FileBody};
 use crate::author::{Author, Authors, NodeId, PartyId, PartyKind};
 use crate::document::Schema;
 use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
@@ -205,10 +205,13 @@ pub enum OrderFact {
     },
 }
 
-impl OrderFact {
-    /// The file that it puts beside the order.
-    pub fn file(&self) -> Option<&Attachment> {
+impl FileBody for OrderFact {
+    fn file(&self) -> Option<&Attachment> {
         if let Self::Attached { file, .. } = self { Some(file) } else { None }
+    }
+
+    fn takes_away(&self) -> Option<FactId> {
+        if let Self::Detached { attached } = self { Some(*attached) } else { None }
     }
 }
 
@@ -393,12 +396,6 @@ pub fn facts(doc: &Automerge, authors: &impl Authors) -> Facts<OrderFact> {
 /// Reads an order. `offers` are the centre's standing offers as far as the reader holds them.
 pub fn view(id: Uuid, doc: &Automerge, authors: &impl Authors, offers: &Offers) -> OrderView {
     fold::fold(id, &facts(doc, authors), offers)
-}
-
-/// A file beside an order as its facts hold it, with its key.
-pub fn file<'a>(facts: &'a Facts<OrderFact>, attached: &Attached) -> Option<&'a Attachment> {
-    let known = facts.known.iter().find(|known| known.id == attached.fact)?;
-    known.fact.body.file()
 }
 
 /// Folds facts that were read before.

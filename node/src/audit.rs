@@ -215,7 +215,7 @@ const REPEATED: &str = "repeated";
 /// The elder a document is about, by its name.
 fn elder_of(name: &str) -> Option<Uuid> {
     match Name::parse(name)? {
-        Name::Elder(elder, _) | Name::Photo(elder, _) => Some(elder),
+        Name::Elder(elder, _) => Some(elder),
         Name::Plain(_) => None,
     }
 }

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use linli_model::event::FactId;
-use linli_model::order::{OrderFact, OrderView};
+use linli_model::attachment::{Attached, FileBody};
+use linli_model::event::{Entry, FactId};
 use linli_replica::batch::Erase;
 use linli_replica::blob::Blob;
 use linli_replica::id::{BlobId, DocTag, NodeId, SpaceTag, Timestamp};
@@ -41,6 +41,11 @@ impl Named {
         self.documents.values().flatten()
     }
 
+    /// The blobs that stand beside a document.
+    pub(crate) fn beside(&self, document: &DocTag) -> &[Blob] {
+        self.documents.get(document).map_or(&[], Vec::as_slice)
+    }
+
     /// The blobs that this node's party put beside its documents.
     pub(crate) fn own(&self) -> impl Iterator<Item = &BlobId> {
         self.own.values().flatten()
@@ -62,18 +67,23 @@ pub(crate) fn note_unread(node: &mut Node, document: DocTag) {
     node.named.unread.insert(document);
 }
 
-/// Notes which blobs stand beside an order: those that are not here are wanted, and those that were taken away go once
+/// Notes which blobs stand beside a document: those that are not here are wanted, and those that were taken away go once
 /// all documents were looked at.
-pub(crate) fn note(node: &mut Node, space: SpaceTag, document: DocTag, view: &OrderView) {
+pub(crate) fn note<B: FileBody>(
+    node: &mut Node,
+    space: SpaceTag,
+    document: DocTag,
+    attached: &[Attached],
+    timeline: &[Entry<B>],
+) {
     node.named.unread.remove(&document);
-    let blobs: Vec<Blob> = view
-        .attached
+    let blobs: Vec<Blob> = attached
         .iter()
         .map(|of| (of.file.blob, of.file.sealed))
         .map(|(id, size)| Blob { id: BlobId(id.0), space, document, size })
         .collect();
     let party = node.core.party();
-    let own = view.attached.iter().filter(|of| of.by.party.0 == party.0);
+    let own = attached.iter().filter(|of| of.by.party.0 == party.0);
     node.named.own.insert(document, own.map(|of| BlobId(of.file.blob.0)).collect());
     if blobs.is_empty() {
         node.named.documents.remove(&document);
@@ -86,20 +96,16 @@ pub(crate) fn note(node: &mut Node, space: SpaceTag, document: DocTag, view: &Or
         }
     }
     node.named.gone.retain(|_, (_, of)| *of != document);
-    node.named.gone.extend(taken_away(view).map(|id| (id, (space, document))));
+    node.named.gone.extend(taken_away(timeline).map(|id| (id, (space, document))));
 }
 
-/// The blobs of files that were taken away from an order and that no other fact of it names, whether it stands or not: what
+/// The blobs of files that were taken away from a document and that no other fact of it names, whether it stands or not: what
 /// one names goes by the grace.
-fn taken_away(view: &OrderView) -> impl Iterator<Item = BlobId> {
-    let standing = || view.timeline.iter().filter(|entry| entry.not_standing.is_none());
-    let detached: BTreeSet<FactId> = standing()
-        .filter_map(|entry| {
-            if let OrderFact::Detached { attached } = &entry.body { Some(*attached) } else { None }
-        })
-        .collect();
+fn taken_away<B: FileBody>(timeline: &[Entry<B>]) -> impl Iterator<Item = BlobId> + use<B> {
+    let standing = timeline.iter().filter(|entry| entry.not_standing.is_none());
+    let detached: BTreeSet<FactId> = standing.filter_map(|entry| entry.body.takes_away()).collect();
     let mut named: BTreeMap<BlobId, Vec<FactId>> = BTreeMap::new();
-    for entry in &view.timeline {
+    for entry in timeline {
         if let Some(file) = entry.body.file() {
             named.entry(BlobId(file.blob.0)).or_default().push(entry.id);
         }

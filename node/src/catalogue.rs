@@ -20,8 +20,6 @@ use phones::Phones;
 pub(crate) enum Name {
     /// `<elder>/<document>`.
     Elder(Uuid, DocumentName),
-    /// `<elder>/photo/<hash>`: a file in parts.
-    Photo(Uuid, String),
     /// A document that is about no one elder.
     Plain(DocumentName),
 }
@@ -30,7 +28,6 @@ impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Elder(elder, document) => write!(f, "{elder}/{document}"),
-            Self::Photo(elder, hash) => write!(f, "{elder}/photo/{hash}"),
             Self::Plain(document) => write!(f, "{document}"),
         }
     }
@@ -43,11 +40,7 @@ impl Name {
             return Some(Self::Plain(document));
         }
         let (elder, rest) = text.split_once('/')?;
-        let elder = elder.parse().ok()?;
-        let name = match rest.strip_prefix("photo/") {
-            Some(hash) => Self::Photo(elder, hash.to_owned()),
-            None => Self::Elder(elder, rest.parse().ok()?),
-        };
+        let name = Self::Elder(elder.parse().ok()?, rest.parse().ok()?);
         (name.to_string() == text).then_some(name)
     }
 }
@@ -119,7 +112,7 @@ pub(crate) struct Catalogue {
     phones: Phones,
     stale: BTreeSet<DocTag>,
     news: BTreeSet<Changed>,
-    /// Alerts, orders, plans and contacts from before this start, which are news once each, the alerts first.
+    /// Alerts, orders, plans, contacts and files from before this start, which are news once each, the alerts first.
     unseen: BTreeSet<(bool, Changed)>,
 }
 
@@ -136,7 +129,10 @@ impl Catalogue {
             if let Name::Plain(
                 DocumentName::Alert(_) | DocumentName::Order(_) | DocumentName::Plan(_),
             )
-            | Name::Elder(_, DocumentName::Contacts | DocumentName::Checks) = &name
+            | Name::Elder(
+                _,
+                DocumentName::Contacts | DocumentName::Checks | DocumentName::Files,
+            ) = &name
             {
                 let is_later = !matches!(name, Name::Plain(DocumentName::Alert(_)));
                 catalogue.unseen.insert((is_later, Changed { space, document, urgent: false }));
@@ -252,7 +248,7 @@ impl Catalogue {
         self.withdrawn.iter().flat_map(|(document, all)| {
             let elder = match self.rows.get(document).map(|row| &row.name) {
                 Some(Name::Elder(elder, _)) => Some(*elder),
-                Some(Name::Photo(..) | Name::Plain(_)) | None => None,
+                Some(Name::Plain(_)) | None => None,
             };
             elder.into_iter().flat_map(move |elder| all.iter().map(move |of| (elder, of)))
         })
@@ -321,7 +317,7 @@ impl Catalogue {
     /// Lists the documents about one elder.
     pub(crate) fn of_elder(&self, elder: Uuid) -> impl Iterator<Item = (&DocTag, &Row)> {
         self.rows.iter().filter(move |(_, row)| match &row.name {
-            Name::Elder(of, _) | Name::Photo(of, _) => *of == elder,
+            Name::Elder(of, _) => *of == elder,
             Name::Plain(_) => false,
         })
     }

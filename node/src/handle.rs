@@ -13,6 +13,7 @@ use crate::node::Node;
 
 pub(crate) mod alerts;
 mod audit;
+mod backup;
 pub(crate) mod calls;
 pub(crate) mod cards;
 pub(crate) mod checkpoints;
@@ -39,7 +40,6 @@ mod offers;
 mod officers;
 pub(crate) mod orders;
 mod people;
-pub(crate) mod photo;
 pub(crate) mod plans;
 mod readings;
 pub(crate) mod recovery;
@@ -113,7 +113,7 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "request.drop" => answer(node, body, officers::forget),
         "desk" => answer(node, body, desk::list),
         "leave" => answer(node, body, leave::leave),
-        "backup" => answer(node, body, network::backup),
+        "backup" => backup::begin(node, read(body)?).map(Reply::Work),
         "stop" => answer(node, body, network::stop),
         "elder.add" => answer(node, body, elders::add),
         "elder.show" => reading(node, body, What::Read, elders::show),
@@ -125,21 +125,20 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "elder.card" => opening(node, body, cards::of_elder),
         "join.decide" => answer(node, body, joins::decide),
         "reading.add" => urgent(node, body, readings::add),
-        "photo.add" => photo::begin(node, read(body)?).map(Reply::Work),
         "offer.sign" => answer(node, body, offers::sign),
         "offer.list" => answer(node, body, offers::list),
         "order.new" => answer(node, body, orders::new),
         "order.list" => reading(node, body, What::Listed, orders::list),
         "order.show" => reading(node, body, What::Read, orders::show),
         "order.act" => answer(node, body, orders::act),
-        "order.photo.add" => files::add(node, read(body)?).map(Reply::Work),
-        "order.photo.list" => reading(node, body, What::Listed, files::list),
-        "order.photo.save" => {
+        "photo.add" => files::add(node, read(body)?).map(Reply::Work),
+        "photo.list" => reading(node, body, What::Listed, files::list),
+        "photo.save" => {
             acts(node, &body)?;
             let asked = asked(&body);
             files::save(node, read(body)?, asked).map(Reply::Work)
         }
-        "order.photo.remove" => answer(node, body, files::remove),
+        "photo.remove" => answer(node, body, files::remove),
         "seat.take" => answer(node, body, seat::take),
         "seat.leave" => answer(node, body, seat::leave),
         "courier.list" => courier::list(read(body)?).map(Reply::Work),

@@ -46,7 +46,8 @@ pub(crate) fn react(node: &mut Node) {
                 let rows = plans::in_force(node, changed.document);
                 node.board.in_force(changed.document, rows);
             }
-            Name::Plain(_) | Name::Elder(..) | Name::Photo(..) => {}
+            Name::Elder(_, DocumentName::Files) => files(node, changed.document),
+            Name::Plain(_) | Name::Elder(..) => {}
         }
     }
 }
@@ -80,6 +81,18 @@ fn deliver(node: &mut Node, document: DocTag, id: Uuid) {
     }
 }
 
+/// Notes which files an elder has.
+fn files(node: &mut Node, document: DocTag) {
+    let Ok((opened, _)) = views::open(node, document) else {
+        return crate::blobs::note_unread(node, document);
+    };
+    let (doc, authors) = opened.parts();
+    let view = linli_model::files::view(doc.document(), authors);
+    if let Some(space) = node.catalogue.get(&document).map(|row| row.space) {
+        crate::blobs::note(node, space, document, &view.attached, &view.timeline);
+    }
+}
+
 /// Takes away what rested on a consent that was withdrawn at another node.
 fn enforce(node: &mut Node, elder: Uuid) {
     if let Err(error) = consents::enforce(node, elder) {
@@ -100,7 +113,7 @@ fn decide(node: &mut Node, document: DocTag, id: Uuid) {
     node.contacts.order(document, &view);
     let space = node.catalogue.get(&document).map(|row| row.space);
     if let Some(space) = space {
-        crate::blobs::note(node, space, document, &view);
+        crate::blobs::note(node, space, document, &view.attached, &view.timeline);
         crate::handle::orders::close(node, space, &view);
     }
     let decides = view.arbiter.is_some_and(|a| a.node == me && a.kind == PartyKind::Household);

@@ -2,7 +2,6 @@
 //! joining one, and bringing a backup back.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use linli_core::audit::AuditRecord;
@@ -25,10 +24,12 @@ use crate::home::{Home, HomeError, OFFICERS_DIR, PARTY_KEY_FILE};
 use crate::node::now;
 use crate::upkeep::NODE_TERM_MS;
 
+pub(crate) mod backup;
 mod found;
 mod join;
 mod officer;
 
+pub use backup::restore;
 pub use found::{Founded, NewFounding, begin_founding, finish_founding};
 pub use join::{Inviter, JoinError, finish, join};
 pub(crate) use join::{ask_again, is_joining};
@@ -368,22 +369,6 @@ fn node_certificate(
         carrier,
     };
     Certificate::new(community, now(), act).signed(party)
-}
-
-/// Brings a backup back into an empty data directory. The node writes to fresh logs afterwards.
-/// Interrupted at any instant it leaves no node, and is done again from the beginning.
-///
-/// # Errors
-/// The file is no backup, the passphrase is wrong, or there is a node already.
-pub fn restore(home: &Home, from: &Path, passphrase: &str) -> Result<(), SetupError> {
-    if home.is_initialised() {
-        return Err(SetupError::AlreadyInitialised(home.path().display().to_string()));
-    }
-    let sealed = linli_store::backup::key_file(from)?.ok_or(SetupError::Damaged)?;
-    let key: StorageKey = sealed.open(passphrase)?;
-    home.begin(&sealed.encode())?;
-    linli_store::backup::restore(from, &home.store(), &key)?;
-    Ok(home.finish()?)
 }
 
 /// Where a static address of the inviter is kept for the first start after joining.

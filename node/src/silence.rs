@@ -114,7 +114,7 @@ type Elders = BTreeMap<Owner, Vec<(Uuid, DocTag)>>;
 fn elders(node: &mut Node) -> Elders {
     let profiles = node.catalogue.rows().filter_map(|(document, row)| match row.name {
         Name::Elder(elder, DocumentName::Profile) => Some((elder, *document, row.space)),
-        Name::Elder(..) | Name::Plain(_) | Name::Photo(..) => None,
+        Name::Elder(..) | Name::Plain(_) => None,
     });
     let profiles: Vec<_> = profiles.collect();
     let mut elders = Elders::new();

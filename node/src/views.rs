@@ -6,7 +6,9 @@ use linli_model::document::{DocumentName, canonical};
 use linli_model::event::FactId;
 use linli_model::field::FieldsView;
 use linli_model::standing::Offers;
-use linli_model::{alert, card, consent, contact, joins, order, plan, profile, readings, standing};
+use linli_model::{
+    alert, card, consent, contact, files, joins, order, plan, profile, readings, standing,
+};
 use linli_replica::id::DocTag;
 use serde_json::Value;
 
@@ -54,10 +56,7 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
     let (opened, name) = open(node, document)?;
     let (doc, authors) = opened.parts();
     let doc = doc.document();
-    let name = match name {
-        Name::Elder(_, name) | Name::Plain(name) => name,
-        Name::Photo(_, hash) => return Ok(crate::handle::photo::view(doc, &hash)),
-    };
+    let (Name::Elder(_, name) | Name::Plain(name)) = name;
     let json = match name {
         DocumentName::Profile => serde_json::to_value(profile::view(doc, authors)),
         DocumentName::CardSheet(_) => serde_json::to_value(card::sheets(doc, authors)),
@@ -71,6 +70,7 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
         DocumentName::Consents => serde_json::to_value(consent::view(doc, authors)),
         DocumentName::Contacts => serde_json::to_value(contact::view(doc, authors)),
         DocumentName::Checks => serde_json::to_value(plan::checks(doc, authors)),
+        DocumentName::Files => serde_json::to_value(files::view(doc, authors)),
         DocumentName::Plan(id) => serde_json::to_value(plan::view(id, doc, authors)),
         DocumentName::Authority => Ok(Value::Null),
     };

@@ -27,6 +27,7 @@ exposure-some-remain = { $party } lost this right over the { $scope } and keeps 
 exposure-not-removed = { $party } keeps its right over the { $scope }: this party may not take it away there. Ask the owner or a steward.
 exposure-had-nothing = It could open nothing that was written before.
 exposure-had = What it had cannot be taken back. It had the keys of:
+exposure-had-files = { $files } files, of which it has said to hold { $known }
 exposure-had-kind =
     { "  " }{ $kind }: { $entries ->
         [one] one entry
@@ -59,7 +60,7 @@ kind-profile = profile
 kind-card = emergency card
 kind-readings = readings
 kind-alert = alert
-kind-photo = photo
+kind-files = photos and documents
 kind-consents = consents
 kind-ladders = ladders of alerts
 kind-joins = joins

@@ -108,11 +108,12 @@ error-row-no-name = the row has no name: fill it in
 error-row-same-record = the record number was used before, on line { $line }: give the row another one
 error-row-too-many = a register has at most { $max } rows: split the file
 error-row-unreadable = the row could not be read as comma-separated values: save the file again as CSV
-error-photo-may-not = only the provider that holds the order, the household, its family and the centre put files beside it: ask one of them
-error-photo-not-standing = the file does not stand beside the order: `linli order show` says why
-error-photo-none = this order has no such file: see `linli order photo list`
+error-photo-beside = name either the elder or the order
+error-photo-may-not = the household, its family and the centre put files beside an order, and the provider while it holds it; files of an elder whoever serves the elder: ask one of them
+error-photo-not-standing = the file does not stand: `linli order show` or `linli elder show` says why
+error-photo-none = there is no such file: see `linli photo list` or `linli order photo list`
 error-photo-several = several files fit: give more of the id
-error-photo-remover = a file is taken away by whoever attached it, or by the node that decides about the order: ask there
+error-photo-remover = a file is taken away by whoever attached it; one of an elder by a centre too, one of an order by the node that decides about it: ask there
 error-photo-coming = { $come } of { $all } bytes have come: try again later
 
 ## Orders

@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result};
 use linli_model::readings::Measure;
 use linli_node::api::{
     alerts::{AlertAct, AlertRaise, AlertShow},
-    care::{ElderEdit, ElderShow, PhotoAdd, ReadingAdd},
+    blobs::{FileRow, PhotoAdd, PhotoList},
+    care::{ElderEdit, ReadingAdd},
     network::Documents,
 };
 use serde_json::{Value, json};
@@ -25,6 +26,10 @@ use super::{
 
 /// Bytes of the photo.
 const PHOTO_BYTES: usize = 20 << 20;
+/// What it is called, which its elder's readers see and nobody else.
+pub(crate) const PHOTO_TITLE: &str = "记号-出院小结-51f0.jpg";
+/// Who is to have it.
+const PHOTO_READERS: [&str; 2] = ["centre", "station"];
 /// Days of readings behind the link, and readings a day.
 const DAYS: u64 = 30;
 const A_DAY: u64 = 4;
@@ -61,10 +66,7 @@ impl Day<'_> {
         self.timeline.push(("healed", now_ms()));
         let mut alert = self.alert.clone();
         if self.spoils(check) {
-            until("the photo", BULK, async || {
-                Ok((self.photo_bytes(&elder, &photo).await? >= PHOTO_BYTES).then_some(()))
-            })
-            .await?;
+            until("the photo", BULK, async || self.whole("centre", &elder, &photo).await).await?;
             let kind = "other".to_owned();
             let raise = AlertRaise { elder: elder.clone(), kind, ..AlertRaise::default() };
             alert = self.town.at("hub1")?.call(&raise).await?.alert;
@@ -77,25 +79,25 @@ impl Day<'_> {
         .await?;
         self.timeline.push(("at the centre", now_ms()));
         self.took("alert-to-centre", begun);
-        let come = self.photo_bytes(&elder, &photo).await?;
-        let left = PHOTO_BYTES.saturating_sub(come).saturating_mul(100) / PHOTO_BYTES;
-        let left = u64::try_from(left)?;
+        let come = self.photo("centre", &elder, &photo).await.map_or(0, |photo| photo.come);
+        let all = photo.sealed;
+        let left = all.saturating_sub(come).saturating_mul(100) / all;
         self.tell("demo-alert-first", &[("left", left.into())]);
         let holds = left >= STILL_TO_COME;
         self.checks.note(check, PHOTO_BYTES, holds, &STILL_TO_COME, &left);
         self.town.lab.together()?;
         self.answer_alerts().await?;
         self.town.lab.throttle("hub1", None)?;
-        let whole = until("the photo to be whole", BULK, async || {
-            Ok((self.photo_bytes(&elder, &photo).await? >= PHOTO_BYTES).then_some(()))
-        });
-        whole.await?;
+        for site in PHOTO_READERS {
+            until("the photo to be whole", BULK, async || self.whole(site, &elder, &photo).await)
+                .await?;
+        }
         self.took("bulk", begun);
         Ok(())
     }
 
-    /// Puts thirty days of readings and a photo behind the link; returns the photo's hash.
-    async fn bulk(&mut self, elder: &str) -> Result<String> {
+    /// Puts thirty days of readings and a photo behind the link; returns the photo.
+    async fn bulk(&mut self, elder: &str) -> Result<FileRow> {
         let hub = self.town.at("hub1")?;
         let coding = Measure::HeartRate.coding();
         let until_ms = now_ms();
@@ -112,8 +114,13 @@ impl Day<'_> {
             hub.call(&reading).await?;
         }
         let path = self.photo_file()?;
-        let photo = PhotoAdd { elder: elder.to_owned(), path: path.display().to_string() };
-        Ok(hub.call(&photo).await?.hash)
+        let photo = PhotoAdd {
+            elder: Some(elder.to_owned()),
+            path: path.display().to_string(),
+            title: Some(PHOTO_TITLE.to_owned()),
+            ..PhotoAdd::default()
+        };
+        hub.call(&photo).await
     }
 
     /// A file of the photo's size that cannot be compressed.
@@ -125,12 +132,17 @@ impl Day<'_> {
         Ok(path)
     }
 
-    /// How much of the photo is at the centre.
-    async fn photo_bytes(&self, elder: &str, hash: &str) -> Result<usize> {
-        let show = ElderShow { elder: elder.to_owned() };
-        let Ok(shown) = self.town.at("centre")?.call(&show).await else { return Ok(0) };
-        let bytes = shown.pointer(&format!("/documents/{elder}~1photo~1{hash}/bytes"));
-        Ok(usize::try_from(bytes.and_then(Value::as_u64).unwrap_or(0))?)
+    /// The photo as a node knows it; none where it has yet to hear of it.
+    async fn photo(&self, site: &str, elder: &str, photo: &FileRow) -> Option<FileRow> {
+        let list = PhotoList { elder: Some(elder.to_owned()), order: None };
+        let files = self.town.at(site).ok()?.call(&list).await.ok()?;
+        files.into_iter().find(|file| file.file == photo.file)
+    }
+
+    /// Whether all of the photo is at a node.
+    async fn whole(&self, site: &str, elder: &str, photo: &FileRow) -> Result<Option<()>> {
+        let found = self.photo(site, elder, photo).await;
+        Ok(found.filter(|photo| photo.here).map(drop))
     }
 
     /// Every alert is acknowledged, answered and resolved by a named person at the centre.

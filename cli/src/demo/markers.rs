@@ -13,7 +13,7 @@ use linli_store::{Store, keyring};
 use serde_json::{Value, json};
 
 use self::search::Search;
-use super::{day::Day, offline::PHONE_AT_PROVIDER, place::Place};
+use super::{day::Day, evening::PHOTO_TITLE, offline::PHONE_AT_PROVIDER, place::Place};
 
 mod search;
 
@@ -62,6 +62,7 @@ impl Day<'_> {
         let far = &["hub2", "centre", "station"];
         Ok(vec![
             marker(ELDER, Shows::Elder(own("hub1")?), near, &["provider", "hub2", "relay"]),
+            marker(PHOTO_TITLE, Shows::Elder(own("hub1")?), near, &["provider", "hub2", "relay"]),
             marker(FAR_ELDER, Shows::Elder(own("hub2")?), far, &["provider", "hub1", "relay"]),
             marker(
                 REGISTERED,

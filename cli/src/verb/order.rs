@@ -2,14 +2,16 @@ use clap::Subcommand;
 use linli_node::api::care::{OrderAct, OrderAnswer, OrderList, OrderNew, OrderShow};
 use serde_json::Value;
 
-use super::{about, short};
+use super::{
+    about,
+    photo::{Beside, Photo},
+    short,
+};
 use crate::{
     context::Context,
     failure::Exit,
     output::{self, Columns, field, printable},
 };
-
-mod photo;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Order {
@@ -44,7 +46,7 @@ enum Act {
         rating: u8,
     },
     Cancel(Step),
-    Photo(photo::Photo),
+    Photo(Photo),
 }
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +109,7 @@ impl Order {
             Act::Start(step) => act(context, "start", step, None, None).await,
             Act::Done(step) => act(context, "done", step, None, None).await,
             Act::Cancel(step) => act(context, "cancel", step, None, None).await,
-            Act::Photo(photo) => photo.run(context).await,
+            Act::Photo(photo) => photo.of(context, Beside::Order).await,
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::{
     community::{LOOPBACK, add_elder, centre_and_hub, documents, elders, folder, met, sees},
+    photos,
     site::{Desk, Site, finished, wait},
 };
 
@@ -80,6 +83,49 @@ fn a_restored_hub_does_not_leave_with_what_nobody_has() {
     centre.up();
     reaches(&centre, PHONE, &elder);
     restored.await_answer(&["leave"], |left| (left["may_leave"] == true).then_some(()));
+}
+
+#[test]
+fn a_backup_brings_photos_back_and_what_was_damaged_in_it_comes_from_others() {
+    let folder = folder();
+    let (mut centre, mut hub) = centre_and_hub(folder.path());
+    let elder = add_elder(&hub, "王秀英");
+    let (path, content) = photos::photo(folder.path(), "wound.jpg", 300_000);
+    let (other, _) = photos::photo(folder.path(), "letter.jpg", 4_000);
+    hub.ask(&["photo", "add", &elder, path.to_str().unwrap()]);
+    let damaged = hub.ask(&["photo", "add", &elder, other.to_str().unwrap()])["file"].clone();
+    let list = ["photo", "list", elder.as_str()];
+    let [_, _]: [Value; 2] = photos::come(&centre, &list);
+    centre.stop();
+    let backup = folder.path().join("backup");
+    hub.ask(&["backup", backup.to_str().unwrap()]);
+    hub.kill();
+    let copy = backup.join("blobs").join(damaged.as_str().unwrap());
+    let mut bytes = fs::read(&copy).unwrap();
+    bytes[2_000] ^= 1;
+    fs::write(&copy, bytes).unwrap();
+
+    let mut restored = Site::at(folder.path().join("restored"), None);
+    restored.ask(&["restore", backup.to_str().unwrap()]);
+    restored.configure(LOOPBACK);
+    restored.up();
+    let files = restored.ask(&list);
+    let files = files.as_array().unwrap();
+    assert_eq!(files.len(), 2);
+    for file in files {
+        assert_eq!(file["here"], file["file"] != damaged, "{file}");
+        let out = folder.path().join("out.jpg");
+        let save = ["photo", "save", &elder, file["file"].as_str().unwrap(), "--out"];
+        let run = restored.run(&[&save[..], &[out.to_str().unwrap()]].concat());
+        if file["here"] == true {
+            assert!(fs::read(&out).unwrap() == content);
+        } else {
+            assert_eq!(run.refusal().0, "waits", "{run:?}");
+        }
+    }
+    centre.up();
+    let [_, _]: [Value; 2] = photos::come(&restored, &list);
+    restored.stop();
 }
 
 /// Waits until a node finds the elder, and nobody else, by a telephone number.

@@ -1,4 +1,4 @@
-//! Photo proof: from the provider through a relay to centre and hub, resumed after power cuts, and gone when it is
+//! Photos and documents of elders; and photo proof: from the provider through a relay to centre and hub, resumed after power cuts, and gone when it is
 //! taken away.
 
 use std::fs;
@@ -15,7 +15,7 @@ use crate::site::{Desk, Site, wait};
 const PHOTO_BYTES: usize = 40 << 20;
 
 /// A file that begins as a photo does and cannot be compressed.
-fn photo(folder: &Path, name: &str, bytes: usize) -> (PathBuf, Vec<u8>) {
+pub(crate) fn photo(folder: &Path, name: &str, bytes: usize) -> (PathBuf, Vec<u8>) {
     let mut content = vec![0; bytes];
     blake3::Hasher::new().update(name.as_bytes()).finalize_xof().fill(&mut content);
     content[..3].copy_from_slice(&[0xff, 0xd8, 0xff]);
@@ -57,7 +57,7 @@ fn provider(folder: &Path, centre: &Desk) -> Site {
 }
 
 /// The files in the folder of blobs whose names end so, with their bytes.
-fn blobs(site: &Desk, end: &str) -> Vec<(PathBuf, u64)> {
+pub(crate) fn blobs(site: &Desk, end: &str) -> Vec<(PathBuf, u64)> {
     let entries = fs::read_dir(site.data().join("store/blobs")).unwrap().flatten();
     let ends = |path: &Path| path.extension().unwrap_or_default() == end;
     let files = entries.filter(|entry| ends(&entry.path()));
@@ -77,9 +77,15 @@ fn catch<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 
 /// The only file beside an order, once it is whole at a node.
 fn comes(site: &Desk, order: &str) -> Value {
-    site.await_answer(&["order", "photo", "list", order], |files| {
-        let [file] = files.as_array()?.as_slice() else { return None };
-        (file["here"] == true).then(|| file.clone())
+    let [file] = come(site, &["order", "photo", "list", order]);
+    file
+}
+
+/// So many files, once they are whole at a node.
+pub(crate) fn come<const COUNT: usize>(site: &Desk, list: &[&str]) -> [Value; COUNT] {
+    site.await_answer(list, |files| {
+        let files: [Value; COUNT] = files.as_array()?.clone().try_into().ok()?;
+        files.iter().all(|file| file["here"] == true).then_some(files)
     })
 }
 
@@ -190,4 +196,103 @@ fn a_photo_that_is_taken_away_is_gone_where_it_is_known_and_others_may_not_take_
         let files = site.ask(&["order", "photo", "list", &order]);
         assert_eq!(files.as_array().unwrap().len(), 0);
     }
+}
+
+/// An elder of the centre's whose care record the hub's household writes.
+fn shared_elder(centre: &Desk, hub: &Desk, name: &str) -> String {
+    let elder = add_elder(centre, name);
+    let household = hub.ask(&["status"])["party"].as_str().unwrap().to_owned();
+    let grant = ["keys", "grant", &elder, &household, "--scope", "care"];
+    centre.ask(&[&grant[..], &["--right", "write", "--purpose", "home"]].concat());
+    sees(hub, &elder);
+    elder
+}
+
+/// Whether some text is in any file of a node.
+fn told(site: &Desk, text: &str) -> bool {
+    let mut folders = vec![site.data().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap_or_default();
+            let mut windows = bytes.windows(text.len());
+            if path.to_string_lossy().contains(text) || windows.any(|at| at == text.as_bytes()) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn an_elders_papers_come_to_who_reads_the_record_and_go_when_it_is_erased() {
+    let folder = folder();
+    let (centre, hub) = centre_and_hub(folder.path());
+    let mut carrier = provider(folder.path(), &centre);
+    centre.ask(&["person", "add", "李明", "--role", "steward"]);
+    let elder = shared_elder(&centre, &hub, "王秀英");
+    let letter = folder.path().join("出院小结.pdf");
+    fs::write(&letter, [b"%PDF-1.7".as_slice(), &[7; 70_000]].concat()).unwrap();
+    let added = centre.ask(&["photo", "add", "王秀英", letter.to_str().unwrap()]);
+    assert_eq!(
+        (&added["content_type"], &added["bytes"]),
+        (&"application/pdf".into(), &70_008.into())
+    );
+    assert_eq!((&added["title"], &added["proof"]), (&"出院小结.pdf".into(), &false.into()));
+    let list = ["photo", "list", elder.as_str()];
+    let [file] = come(&hub, &list);
+    let out = folder.path().join("letter.pdf");
+    let id = file["file"].as_str().unwrap();
+    hub.ask(&["photo", "save", &elder, &id[..12], "--out", out.to_str().unwrap()]);
+    assert!(fs::read(&out).unwrap() == fs::read(&letter).unwrap());
+
+    let (path, _) = photo(folder.path(), "wound.jpg", 200_000);
+    let photo = hub.ask(&["photo", "add", &elder, path.to_str().unwrap()]);
+    let [_, _] = come(&centre, &list);
+    let foreign = hub.run(&["photo", "remove", &elder, id]);
+    assert_eq!(foreign.refusal().0, "forbidden");
+    centre.ask(&["photo", "remove", &elder, photo["file"].as_str().unwrap()]);
+    for site in [&centre, &hub] {
+        wait("what was taken away is gone", || (blobs(site, "").len() == 1).then_some(()));
+    }
+    // Who carries it is told neither of whom nor what it is.
+    wait("the provider carries it", || {
+        blobs(&carrier, "").iter().any(|(path, _)| path.ends_with(id)).then_some(())
+    });
+    assert_eq!(carrier.run(&list).refusal().0, "not-found");
+    carrier.stop();
+    for site in [&centre, &hub, &carrier] {
+        assert!(!told(site, "出院小结"), "{:?} tells the name of a file", site.data());
+    }
+    carrier.up();
+
+    let erase = ["--as", "李明", "keys", "erase", &elder, "--reason", "moved away", "--yes"];
+    centre.ask(&erase);
+    for site in [&centre, &hub, &carrier] {
+        wait("it is erased", || {
+            (!blobs(site, "").iter().any(|(path, _)| path.ends_with(id))).then_some(())
+        });
+    }
+}
+
+#[test]
+fn whoever_loses_a_right_is_said_to_have_had_the_files() {
+    let folder = folder();
+    let (centre, hub) = centre_and_hub(folder.path());
+    let elder = shared_elder(&centre, &hub, "李桂兰");
+    let household = hub.ask(&["status"])["party"].as_str().unwrap().to_owned();
+    let (path, _) = photo(folder.path(), "contract.jpg", 3_000);
+    centre.ask(&["photo", "add", &elder, path.to_str().unwrap()]);
+    let [file] = come(&hub, &["photo", "list", &elder]);
+    wait("the centre knows that the hub has it", || {
+        (centre.ask(&["leave"])["waiting_files"] == 0).then_some(())
+    });
+    let lost = centre.ask(&["keys", "revoke", &elder, &household, "--scope", "care"]);
+    let had = lost[0]["had"].as_array().unwrap();
+    let files = had.iter().find(|row| row["kind"] == "files").unwrap();
+    assert_eq!((&files["files"], &files["files_known"]), (&1.into(), &1.into()), "{file}");
 }

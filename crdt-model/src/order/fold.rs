@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     Arbiter, Callback, Claim, Holder, OrderFact, OrderView, Request, Stage, WaitsFor, order_id,
 };
-use crate::attachment::{ATTACHMENTS_MAX, Attached, Attachment};
+use crate::attachment::{self, ATTACHMENTS_MAX, Attachment};
 use crate::author::{Author, PartyId, PartyKind};
 use crate::event::{Entry, FactId, Facts, Known, Reason};
 use crate::standing::Offers;
@@ -369,28 +369,13 @@ impl Fold<'_> {
             PartyKind::Provider => self.holds(author)?,
             PartyKind::Regulator | PartyKind::Evaluator => return Err(Reason::PartyMayNot),
         }
-        if !file.is_sound() || self.view.attached.len() >= ATTACHMENTS_MAX {
-            return Err(Reason::OutOfRange);
-        }
-        let same = |of: &Attached| of.file.blob == file.blob && of.by.party == author.party;
-        if self.view.attached.iter().any(same) {
-            return Err(Reason::AlreadyDone);
-        }
-        let (fact, by, at) = (known.id, author.clone(), known.fact.at);
-        self.view.attached.push(Attached { fact, by, at, proof, file: file.shown() });
-        Ok(())
+        attachment::attach(&mut self.view.attached, known, file, proof, ATTACHMENTS_MAX)
     }
 
     /// Takes a file away for the party that attached it, and for the arbiter.
     fn detached(&mut self, known: &Known<OrderFact>, attached: FactId) -> Result<(), Reason> {
-        let found = self.view.attached.iter().position(|of| of.fact == attached);
-        let at = found.ok_or(Reason::WrongReference)?;
-        let own = self.view.attached.get(at).is_some_and(|of| of.by.party == known.author.party);
-        if !own {
-            self.is_arbiter(&known.author)?;
-        }
-        self.view.attached.remove(at);
-        Ok(())
+        let others = self.is_arbiter(&known.author);
+        attachment::detach(&mut self.view.attached, known, attached, others)
     }
 
     fn cancelled(&mut self, known: &Known<OrderFact>, opened: FactId) -> Result<(), Reason> {

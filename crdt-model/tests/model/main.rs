@@ -13,6 +13,7 @@ mod contacts;
 mod convergence;
 mod facts;
 mod fields;
+mod files;
 mod joins;
 mod ladders;
 mod orders;

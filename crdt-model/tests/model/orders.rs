@@ -1,7 +1,7 @@
 //! Orders: one holder even when split, a hub that orders alone, satisfaction nobody can forge.
 
 use automerge::AutoCommit;
-use linli_model::attachment::{Attachment, BlobId, sealed_bytes};
+use linli_model::attachment::{self, Attachment, BlobId, sealed_bytes};
 use linli_model::author::{PartyKind, Role};
 use linli_model::document::canonical;
 use linli_model::event::{FactId, Reason};
@@ -367,7 +367,7 @@ fn facts_that_arrive_in_another_order_give_the_same_order() {
     assert_eq!(canonical(&s.view()).unwrap(), expected);
 }
 
-fn photo(number: u8) -> Attachment {
+pub(crate) fn photo(number: u8) -> Attachment {
     Attachment {
         content_type: "image/jpeg".to_owned(),
         size: 2_000_000,
@@ -401,7 +401,7 @@ fn proof_is_the_holders_and_its_key_is_never_shown() {
     let shown = String::from_utf8(canonical(&view).unwrap()).unwrap();
     assert!(!shown.contains(&"ab".repeat(32)), "a view shows the key of a file");
     let facts = order::facts(s.doc.document(), &s.people);
-    assert_eq!(order::file(&facts, &view.attached[0]), Some(&photo(2)));
+    assert_eq!(attachment::file(&facts, &view.attached[0]), Some(&photo(2)));
 }
 
 #[test]

@@ -1,21 +1,23 @@
-//! Files beside orders: photo proof and documents.
+//! Photos and documents of elders, and beside orders: photo proof.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Acting, Done, methods};
 
 methods! {
-    "order.photo.add" OrderPhotoAdd => FileRow;
-    "order.photo.list" OrderPhotoList => Vec<FileRow>;
-    "order.photo.save" OrderPhotoSave => FileRow;
-    "order.photo.remove" OrderPhotoRemove => Done;
+    "photo.add" PhotoAdd => FileRow;
+    "photo.list" PhotoList => Vec<FileRow>;
+    "photo.save" PhotoSave => FileRow;
+    "photo.remove" PhotoRemove => Done;
 }
 
-/// Seals a file and puts it beside an order: proof of the service where this party holds the order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OrderPhotoAdd {
+/// Seals a file and keeps it with an elder or an order: proof of the service where this party holds the order.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PhotoAdd {
+    /// The elder, where it is not an order.
+    pub elder: Option<String>,
     /// The order, or a part of its id that fits one only.
-    pub order: String,
+    pub order: Option<String>,
     /// The file, as a path on the node's machine; at most 50 MiB.
     pub path: String,
     /// What it is called; the file's name where it is not given.
@@ -24,7 +26,7 @@ pub struct OrderPhotoAdd {
     pub acting: Option<Acting>,
 }
 
-/// A file beside an order.
+/// A file of an elder or an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRow {
     /// The file's id, 64 hexadecimal digits.
@@ -53,29 +55,35 @@ pub struct FileRow {
     pub sealed: u64,
 }
 
-/// Lists the files beside an order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OrderPhotoList {
+/// Lists the files of an elder or an order.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PhotoList {
+    /// The elder, where it is not an order.
+    pub elder: Option<String>,
     /// The order, or a part of its id that fits one only.
-    pub order: String,
+    pub order: Option<String>,
 }
 
-/// Opens a file beside an order and writes it where the node's machine can read it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OrderPhotoSave {
+/// Opens a file and writes it where the node's machine can read it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PhotoSave {
+    /// The elder, where it is not an order.
+    pub elder: Option<String>,
     /// The order, or a part of its id that fits one only.
-    pub order: String,
+    pub order: Option<String>,
     /// The file's id, or a part that fits one only.
     pub file: String,
     /// Where to, as a path on the node's machine; nothing may be there.
     pub path: String,
 }
 
-/// Takes a file away from an order. Nodes that know of it remove its blob.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OrderPhotoRemove {
+/// Takes a file away. Nodes that know of it remove its blob.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PhotoRemove {
+    /// The elder, where it is not an order.
+    pub elder: Option<String>,
     /// The order, or a part of its id that fits one only.
-    pub order: String,
+    pub order: Option<String>,
     /// The file's id, or a part that fits one only.
     pub file: String,
     /// Who acts.

@@ -15,7 +15,6 @@ methods! {
     "join.list" JoinList => JoinAnswer;
     "join.decide" JoinDecide => Done;
     "reading.add" ReadingAdd => ReadingAnswer;
-    "photo.add" PhotoAdd => PhotoAnswer;
     "offer.sign" OfferSign => OfferAnswer;
     "offer.list" OfferList => Vec<Value>;
     "order.new" OrderNew => OrderAnswer;
@@ -200,24 +199,6 @@ pub struct ReadingAnswer {
     pub alert: Option<String>,
     /// Whether that alert began with this reading.
     pub raised: bool,
-}
-
-/// Keeps a photo with an order or an elder.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PhotoAdd {
-    /// The elder.
-    pub elder: String,
-    /// The file, as a path on the node's machine.
-    pub path: String,
-}
-
-/// The photo's document.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PhotoAnswer {
-    /// BLAKE3 of the file.
-    pub hash: String,
-    /// Its size.
-    pub bytes: u64,
 }
 
 /// Signs a standing offer, which hubs may order under while the centre is out of reach.

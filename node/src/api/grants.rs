@@ -272,6 +272,10 @@ pub struct HadRow {
     pub entries: u64,
     /// How many of these it has said to hold.
     pub known: u64,
+    /// Files that stand beside these documents.
+    pub files: u64,
+    /// How many of these files it has said to hold since this node's start.
+    pub files_known: u64,
 }
 
 /// Begins new epochs, some spaces at a time.

@@ -357,7 +357,7 @@ pub struct LeaveAnswer {
     pub waiting_files: u64,
 }
 
-/// Writes a consistent copy of the store.
+/// Writes a consistent copy of the store and the blobs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Backup {
     /// Where to: a folder that does not exist yet.

@@ -140,7 +140,7 @@ impl Map {
                 self.explain(node, document, elder);
                 Some(elder)
             }
-            Name::Elder(elder, _) | Name::Photo(elder, _) => Some(elder),
+            Name::Elder(elder, _) => Some(elder),
             Name::Plain(DocumentName::Order(_)) => orders::elder(node, document),
             Name::Plain(DocumentName::Alert(_)) => {
                 alerts::elder(&alerts::read(node, document).ok()?)

@@ -191,8 +191,15 @@ fn had(node: &Node, party: PartyId, readable: &[Readable]) -> Had {
             documents: 0,
             entries: 0,
             known: 0,
+            files: 0,
+            files_known: 0,
         });
         row.documents += 1;
+        for blob in node.named.beside(document) {
+            let said = nodes.iter().any(|id| node.replica.blob_is_at(&blob.id, id));
+            row.files += 1;
+            row.files_known += u64::from(said);
+        }
         for (log, entries) in entries {
             let held = nodes.iter().filter_map(|id| node.receipts.of(document, id));
             // What it wrote itself, it has.
@@ -214,7 +221,6 @@ fn had(node: &Node, party: PartyId, readable: &[Readable]) -> Had {
 /// The kind of a document, by its name.
 fn kind(name: &str) -> String {
     match Name::parse(name) {
-        Some(Name::Photo(..)) => "photo".to_owned(),
         Some(Name::Elder(_, document) | Name::Plain(document)) => word(&document).to_owned(),
         None => "other".to_owned(),
     }
@@ -233,6 +239,7 @@ const fn word(document: &DocumentName) -> &'static str {
         DocumentName::Consents => "consents",
         DocumentName::Contacts => "contacts",
         DocumentName::Checks => "checks",
+        DocumentName::Files => "files",
         DocumentName::Plan(_) => "plan",
         DocumentName::Authority => "authority",
     }

@@ -1,6 +1,6 @@
-//! Files beside orders: sealed and opened on a thread of their own, so that an alert never waits for them.
+//! Files of elders and beside orders: sealed and opened on a thread of their own, so that an alert never waits for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,10 @@ use linli_core::limits::FILE_BYTES_MAX;
 use linli_core::secret::Secret;
 use linli_model::attachment::{self, Attached, Attachment};
 use linli_model::author::PartyKind;
-use linli_model::order::{self, OrderFact, OrderView};
+use linli_model::document::DocumentName;
+use linli_model::event::{Entry, FactId, Facts, Reason};
+use linli_model::files::{self, FileFact};
+use linli_model::order::{OrderFact, OrderView};
 use linli_model::private::Private;
 use linli_model::time::Timestamp;
 use linli_replica::blob::Blob;
@@ -21,14 +24,15 @@ use linli_replica::entry::Urgency;
 use linli_replica::id::{BlobId, DocTag, SpaceTag};
 use linli_replica::replica::{Input, Save};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::refusals::unusable;
-use super::{Outcome, Work, facts, invalid, not_found, now_known, orders};
-use crate::api::blobs::{FileRow, OrderPhotoAdd, OrderPhotoList, OrderPhotoRemove, OrderPhotoSave};
+use super::{Outcome, Work, elders, facts, invalid, not_found, now_known, orders};
+use crate::api::blobs::{FileRow, PhotoAdd, PhotoList, PhotoRemove, PhotoSave};
 use crate::api::{ApiError, Code, Done, Method as _};
 use crate::audit::Asked;
+use crate::catalogue::Name;
 use crate::node::{Node, now, world};
-use crate::views;
 
 /// How files are sealed.
 const SUITE: u8 = 1;
@@ -44,10 +48,148 @@ fn unsealed(path: &Path, error: BlobError) -> ApiError {
     }
 }
 
-/// A file that is being sealed.
-struct Adding {
+/// The document that a file stands beside: an order, or the files of an elder.
+struct Beside {
     space: SpaceTag,
     document: DocTag,
+    name: Name,
+}
+
+/// What stands there, and what this node may do about it.
+struct Standing {
+    attached: Vec<Attached>,
+    /// Facts that do not stand, and why.
+    refused: BTreeMap<FactId, Reason>,
+    /// The order's opening.
+    opened: Option<FactId>,
+    elder: Option<Uuid>,
+    may_attach: bool,
+    /// Whether it takes away what others attached.
+    may_detach: bool,
+}
+
+impl Beside {
+    fn find(node: &mut Node, elder: Option<&str>, order: Option<&str>) -> Result<Self, ApiError> {
+        match (elder, order) {
+            (Some(text), None) => {
+                let elder = elders::find(node, text)?;
+                let care = elders::care_of(node, elder);
+                let space = care.ok_or_else(|| not_found("error-elder-no-profile"))?;
+                let name = Name::Elder(elder, DocumentName::Files);
+                let world = world(&node.replica, &node.store);
+                let document = node.core.space(world, space)?.document(&name.to_string());
+                Ok(Self { space, document, name })
+            }
+            (None, Some(text)) => {
+                let document = orders::document(node, text)?;
+                let row = node.catalogue.get(&document);
+                let row = row.ok_or_else(|| not_found("error-order-none"))?;
+                Ok(Self { space: row.space, document, name: row.name.clone() })
+            }
+            (Some(_), Some(_)) | (None, None) => Err(invalid("error-photo-beside")),
+        }
+    }
+
+    fn read(&self, node: &mut Node) -> Result<Standing, ApiError> {
+        let Name::Elder(elder, _) = self.name else {
+            let view = orders::read(node, self.document)?;
+            let me = node.core.node().0;
+            return Ok(Standing {
+                may_attach: may_attach(node, &view),
+                may_detach: view.arbiter.is_some_and(|arbiter| arbiter.node.0 == me),
+                refused: refused(&view.timeline),
+                opened: view.opened,
+                elder: view.request.map(|request| request.elder),
+                attached: view.attached,
+            });
+        };
+        let author = node.core.own_author(world(&node.replica, &node.store), None);
+        let may = |rule: fn(&_) -> Result<(), Reason>| {
+            author.as_ref().is_some_and(|author| rule(author).is_ok())
+        };
+        let (may_attach, may_detach) = (may(files::may_attach), may(files::may_detach));
+        let world = world(&node.replica, &node.store);
+        let opened = node.core.document(world, self.space, &self.name.to_string())?;
+        let (doc, authors) = opened.parts();
+        let view = files::view(doc.document(), authors);
+        let (refused, elder) = (refused(&view.timeline), Some(elder));
+        let attached = view.attached;
+        Ok(Standing { attached, refused, opened: None, elder, may_attach, may_detach })
+    }
+
+    fn attach(
+        &self,
+        node: &mut Node,
+        person: Option<&Acting>,
+        file: Attachment,
+    ) -> Outcome<FactId> {
+        let Self { space, name, .. } = self;
+        if let Name::Elder(..) = name {
+            let fact = FileFact::Attached { file };
+            return facts::add_to(node, *space, name, Urgency::Normal, person, fact);
+        }
+        let opened = self.read(node)?.opened;
+        let opened = opened.ok_or_else(|| orders::not_yet("error-order-not-opened"))?;
+        let fact = OrderFact::Attached { opened, file };
+        facts::add_to(node, *space, name, Urgency::Normal, person, fact)
+    }
+
+    fn detach(
+        &self,
+        node: &mut Node,
+        person: Option<&Acting>,
+        attached: FactId,
+    ) -> Outcome<FactId> {
+        let Self { space, name, .. } = self;
+        if let Name::Elder(..) = name {
+            let fact = FileFact::Detached { attached };
+            return facts::add_to(node, *space, name, Urgency::Normal, person, fact);
+        }
+        let fact = OrderFact::Detached { attached };
+        facts::add_to(node, *space, name, Urgency::Normal, person, fact)
+    }
+
+    /// The key of a file that stands.
+    fn key(&self, node: &mut Node, of: &Attached) -> Result<Secret, ApiError> {
+        let world = world(&node.replica, &node.store);
+        let opened = node.core.document(world, self.space, &self.name.to_string())?;
+        let (doc, authors) = opened.parts();
+        let doc = doc.document();
+        let file = match self.name {
+            Name::Elder(..) => {
+                attachment::file(&Facts::<FileFact>::read(doc, authors), of).cloned()
+            }
+            Name::Plain(_) => {
+                attachment::file(&Facts::<OrderFact>::read(doc, authors), of).cloned()
+            }
+        };
+        let mut key = [0; 32];
+        file.and_then(|file| file.key)
+            .and_then(|text| hex::decode_to_slice(text.as_str(), &mut key).ok())
+            .ok_or_else(|| ApiError::internal("there is no key of this file"))?;
+        Ok(Secret::new(key))
+    }
+}
+
+fn refused<B>(timeline: &[Entry<B>]) -> BTreeMap<FactId, Reason> {
+    let refused = timeline.iter().filter_map(|entry| Some((entry.id, entry.not_standing.clone()?)));
+    refused.collect()
+}
+
+/// Says so before a file is worked through for nothing; the rules of the order have the last word.
+fn may_attach(node: &Node, view: &OrderView) -> bool {
+    let author = node.core.own_author(world(&node.replica, &node.store), None);
+    let holder = view.holder.as_ref().map(|holder| holder.provider);
+    author.is_some_and(|author| match author.kind {
+        PartyKind::Centre | PartyKind::Station | PartyKind::Household | PartyKind::Family => true,
+        PartyKind::Provider => holder == Some(author.party),
+        PartyKind::Regulator | PartyKind::Evaluator => false,
+    })
+}
+
+/// A file that is being sealed.
+struct Adding {
+    beside: Beside,
     person: Option<Acting>,
     file: Attachment,
     sealed: Receiver<Result<(BlobId, u64), ApiError>>,
@@ -55,14 +197,16 @@ struct Adding {
 }
 
 /// Begins to seal a file.
-pub(super) fn add(node: &mut Node, request: OrderPhotoAdd) -> Result<Box<dyn Work>, ApiError> {
+pub(super) fn add(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>, ApiError> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let document = orders::document(node, &request.order)?;
-    let space = node.catalogue.get(&document).map(|row| row.space);
-    let space = space.ok_or_else(|| not_found("error-order-none"))?;
-    let view = orders::read(node, document)?;
-    view.opened.ok_or_else(|| orders::not_yet("error-order-not-opened"))?;
-    may_attach(node, &view)?;
+    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
+    let standing = place.read(node)?;
+    if standing.opened.is_none() && request.order.is_some() {
+        return Err(orders::not_yet("error-order-not-opened"));
+    }
+    if !standing.may_attach {
+        return Err(ApiError::new(Code::Forbidden, "error-photo-may-not"));
+    }
     // Before it is opened: a pipe would be waited for.
     let meta = std::fs::metadata(&request.path).map_err(|error| unusable(&request.path, &error))?;
     if !meta.is_file() {
@@ -91,22 +235,7 @@ pub(super) fn add(node: &mut Node, request: OrderPhotoAdd) -> Result<Box<dyn Wor
         // Whoever asked may have gone; the blob is removed at the next start.
         let _ = answer.send(sealed);
     })?;
-    Ok(Box::new(Adding { space, document, person, file: of, sealed, waits: false }))
-}
-
-/// Says so before a file is worked through for nothing; the rules of the order have the last word.
-fn may_attach(node: &Node, view: &OrderView) -> Result<(), ApiError> {
-    let author = node.core.own_author(world(&node.replica, &node.store), None);
-    let holder = view.holder.as_ref().map(|holder| holder.provider);
-    let may = author.is_some_and(|author| match author.kind {
-        PartyKind::Centre | PartyKind::Station | PartyKind::Household | PartyKind::Family => true,
-        PartyKind::Provider => holder == Some(author.party),
-        PartyKind::Regulator | PartyKind::Evaluator => false,
-    });
-    match may {
-        true => Ok(()),
-        false => Err(ApiError::new(Code::Forbidden, "error-photo-may-not")),
-    }
+    Ok(Box::new(Adding { beside: place, person, file: of, sealed, waits: false }))
 }
 
 impl Adding {
@@ -115,26 +244,23 @@ impl Adding {
         node: &mut Node,
         (id, size): (BlobId, u64),
     ) -> Result<(Value, BTreeSet<Save>), ApiError> {
-        let view = orders::read(node, self.document)?;
-        let opened = view.opened.ok_or_else(|| orders::not_yet("error-order-not-opened"))?;
-        let blob = Blob { id, space: self.space, document: self.document, size };
+        let Beside { space, document, .. } = self.beside;
         let file = Attachment { blob: attachment::BlobId(id.0), sealed: size, ..self.file.clone() };
-        let fact = OrderFact::Attached { opened, file };
-        node.feed(Input::KeepBlob(blob));
+        node.feed(Input::KeepBlob(Blob { id, space, document, size }));
         let mut saves = BTreeSet::from([node.replica.last_save()]);
-        let person = self.person.as_ref();
-        let (fact, more) = facts::add(node, self.document, Urgency::Normal, person, fact)?;
+        let (fact, more) = self.beside.attach(node, self.person.as_ref(), file)?;
         saves.extend(more);
-        let view = orders::read(node, self.document)?;
-        if let Some(of) = view.attached.iter().find(|of| of.fact == fact) {
+        let standing = self.beside.read(node)?;
+        if let Some(of) = standing.attached.iter().find(|of| of.fact == fact) {
             // It is answered once it is durable, hence here.
             let row = FileRow { here: true, come: of.file.sealed, ..row(node, of) };
             return Ok((super::json(&row)?, saves));
         }
-        let refused = view.timeline.iter().find(|entry| entry.id == fact);
-        let why = refused.and_then(|entry| entry.not_standing.as_ref());
         let refused = ApiError::new(Code::Forbidden, "error-photo-not-standing");
-        Err(why.map_or(refused.clone(), |why| refused.because(why)))
+        Err(match standing.refused.get(&fact) {
+            Some(why) => refused.because(why),
+            None => refused,
+        })
     }
 }
 
@@ -192,23 +318,23 @@ fn row(node: &Node, of: &Attached) -> FileRow {
     }
 }
 
-pub(super) fn list(node: &mut Node, request: OrderPhotoList) -> Outcome<Vec<FileRow>> {
-    let document = orders::document(node, &request.order)?;
-    let view = orders::read(node, document)?;
-    now_known(view.attached.iter().map(|of| row(node, of)).collect())
+pub(super) fn list(node: &mut Node, request: PhotoList) -> Outcome<Vec<FileRow>> {
+    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
+    let standing = place.read(node)?;
+    now_known(standing.attached.iter().map(|of| row(node, of)).collect())
 }
 
-/// Finds a file beside an order by its id or its fact's, or the beginning of one. Of one that several parties attached it is
+/// Finds a file by its id or its fact's, or the beginning of one. Of one that several parties attached it is
 /// the preferred one.
 fn find<'a>(
-    view: &'a OrderView,
+    standing: &'a Standing,
     text: &str,
     preferred: impl Fn(&Attached) -> bool,
 ) -> Result<&'a Attached, ApiError> {
     let fits = |of: &&Attached| {
         of.file.blob.to_string().starts_with(text) || of.fact.to_string().starts_with(text)
     };
-    let mut found: Vec<&Attached> = view.attached.iter().filter(fits).collect();
+    let mut found: Vec<&Attached> = standing.attached.iter().filter(fits).collect();
     found.sort_by_key(|of| !preferred(of));
     let first = found.first().ok_or_else(|| not_found("error-photo-none"))?;
     if found.iter().any(|of| of.file.blob != first.file.blob) {
@@ -217,18 +343,16 @@ fn find<'a>(
     Ok(first)
 }
 
-pub(super) fn remove(node: &mut Node, request: OrderPhotoRemove) -> Outcome<Done> {
+pub(super) fn remove(node: &mut Node, request: PhotoRemove) -> Outcome<Done> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let document = orders::document(node, &request.order)?;
-    let view = orders::read(node, document)?;
-    let of = find(&view, &request.file, |of| of.by.party.0 == node.core.party().0)?;
-    let decides = view.arbiter.is_some_and(|arbiter| arbiter.node.0 == node.core.node().0);
-    if of.by.party.0 != node.core.party().0 && !decides {
+    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
+    let standing = place.read(node)?;
+    let is_own = |of: &Attached| of.by.party.0 == node.core.party().0;
+    let of = find(&standing, &request.file, is_own)?;
+    if !is_own(of) && !standing.may_detach {
         return Err(ApiError::new(Code::Forbidden, "error-photo-remover"));
     }
-    let attached = of.fact;
-    let fact = OrderFact::Detached { attached };
-    let (_, saves) = facts::add(node, document, Urgency::Normal, person.as_ref(), fact)?;
+    let (_, saves) = place.detach(node, person.as_ref(), of.fact)?;
     Ok((Done {}, saves))
 }
 
@@ -243,19 +367,19 @@ struct Saving {
 /// Begins to open a file and to write it where somebody can read it.
 pub(super) fn save(
     node: &mut Node,
-    request: OrderPhotoSave,
+    request: PhotoSave,
     asked: Asked,
 ) -> Result<Box<dyn Work>, ApiError> {
-    let document = orders::document(node, &request.order)?;
-    let view = orders::read(node, document)?;
-    let of = find(&view, &request.file, |of| of.proof)?.clone();
+    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
+    let standing = place.read(node)?;
+    let of = find(&standing, &request.file, |of| of.proof)?.clone();
     let blob = node.replica.blob(&BlobId(of.file.blob.0)).copied();
     let row = row(node, &of);
     let blob = blob.ok_or_else(|| {
         let (come, all) = (row.come, row.sealed);
         ApiError::new(Code::Waits, "error-photo-coming").with("come", come).with("all", all)
     })?;
-    let key = key(node, document, &of)?;
+    let key = place.key(node, &of)?;
     let sealed = node.blobs.bytes(&blob)?;
     let path = PathBuf::from(&request.path);
     let (answer, opened) = sync_channel(1);
@@ -263,21 +387,8 @@ pub(super) fn save(
         // Whoever asked may have gone.
         let _ = answer.send(write_out(&key, sealed, blob.size, &path));
     })?;
-    let elder = view.request.as_ref().map(|request| request.elder);
-    let save = node.read_by_somebody(What::Read, OrderPhotoSave::NAME, elder, 1, asked);
+    let save = node.read_by_somebody(What::Read, PhotoSave::NAME, standing.elder, 1, asked);
     Ok(Box::new(Saving { row, saves: BTreeSet::from([save]), opened, waits: false }))
-}
-
-fn key(node: &mut Node, document: DocTag, of: &Attached) -> Result<Secret, ApiError> {
-    let (opened, _) = views::open(node, document)?;
-    let (doc, authors) = opened.parts();
-    let facts = order::facts(doc.document(), authors);
-    let mut key = [0; 32];
-    order::file(&facts, of)
-        .and_then(|file| file.key.as_ref())
-        .and_then(|text| hex::decode_to_slice(text.as_str(), &mut key).ok())
-        .ok_or_else(|| ApiError::internal("the order holds no key of this file"))?;
-    Ok(Secret::new(key))
 }
 
 fn write_out(

@@ -73,7 +73,7 @@ fn of_space(node: &mut Node, space: SpaceTag, found: &mut Vec<Held>) -> Result<(
         let held: Vec<WithheldEntry> = node.core.open(world, space, document)?.withheld().to_vec();
         let name = node.core.space(world, space)?.name_of(&document).map(str::to_owned);
         let elder = match name.as_deref().and_then(Name::parse) {
-            Some(Name::Elder(elder, _) | Name::Photo(elder, _)) => Some(elder.to_string()),
+            Some(Name::Elder(elder, _)) => Some(elder.to_string()),
             Some(Name::Plain(_)) | None => None,
         };
         for entry in held {

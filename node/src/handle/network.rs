@@ -1,7 +1,6 @@
 //! The node, its peers, its documents and its store.
 
 use std::collections::BTreeSet;
-use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use linli_core::engine::Outline;
@@ -10,11 +9,11 @@ use linli_replica::directory::Node as Member;
 use linli_replica::id::{DocTag, LogKey, NodeId, PartyId, Timestamp};
 
 use super::{Outcome, now_known};
+use crate::api::Done;
 use crate::api::network::{
-    Backup, BlobsHeld, DocumentStatus, Documents, PartyList, PartyRow, Path, PeerRow, Status,
-    StatusAnswer, Stop, WentBack,
+    BlobsHeld, DocumentStatus, Documents, PartyList, PartyRow, Path, PeerRow, Status, StatusAnswer,
+    Stop, WentBack,
 };
-use crate::api::{ApiError, Code, Done};
 use crate::node::{Node, Peer, endpoint, now, world};
 use crate::reach::{self, Around};
 use crate::views;
@@ -306,21 +305,6 @@ pub(crate) fn parties(node: &mut Node, _: PartyList) -> Outcome<Vec<PartyRow>> {
         expelled: party.expelled,
     });
     now_known(rows.collect())
-}
-
-pub(crate) fn backup(node: &mut Node, request: Backup) -> Outcome<Done> {
-    let failed =
-        |error: String| ApiError::new(Code::Internal, "error-backup-failed").because(error);
-    let key =
-        linli_store::keyring::read(node.home.path()).map_err(|error| failed(error.to_string()))?;
-    if FilePath::new(&request.to).exists() {
-        return Err(ApiError::new(Code::Conflict, "error-path-taken"));
-    }
-    node.store
-        .backup(FilePath::new(&request.to), Some(&key))
-        .map_err(|error| failed(error.to_string()))?;
-    let record = node.record_of(linli_core::audit::What::BackedUp);
-    Ok((Done {}, [node.note(&record)].into()))
 }
 
 pub(crate) fn stop(_: &mut Node, _: Stop) -> Outcome<Done> {

@@ -145,8 +145,8 @@ fn about(node: &mut Node, space: SpaceTag) -> Option<String> {
 fn elder_in(node: &mut Node, space: SpaceTag) -> Option<(Uuid, Vec<String>)> {
     elders::refresh(node);
     let elder = node.catalogue.rows().find_map(|(_, row)| match row.name {
-        Name::Elder(elder, _) | Name::Photo(elder, _) if row.space == space => Some(elder),
-        Name::Elder(..) | Name::Photo(..) | Name::Plain(_) => None,
+        Name::Elder(elder, _) if row.space == space => Some(elder),
+        Name::Elder(..) | Name::Plain(_) => None,
     })?;
     let names = elders::names(node, &[elder].into()).remove(&elder).unwrap_or_default();
     Some((elder, names.into_iter().collect()))

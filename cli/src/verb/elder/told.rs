@@ -91,7 +91,20 @@ fn document(context: &Context, parties: &Parties, kind: &str, view: &Value) -> V
                 text.say("contact-line", &arguments)
             })
             .collect(),
-        "photo" => vec![text.say("photo-line", &[("bytes", field(view, "bytes").into())])],
+        "files" => items(view, "attached")
+            .iter()
+            .map(|of| {
+                let file = of.get("file").unwrap_or(&Value::Null);
+                let arguments = [
+                    ("file", short(&field(file, "blob")).into()),
+                    ("title", field(file, "title").into()),
+                    ("media", field(file, "content_type").into()),
+                    ("bytes", field(file, "size").into()),
+                    ("when", at(context, of, "at").into()),
+                ];
+                text.say("file-line", &arguments)
+            })
+            .collect(),
         _ => output::tree(view).lines().map(str::to_owned).collect(),
     }
 }

@@ -70,7 +70,12 @@ fn had(context: &Context, row: &HadRow) -> String {
         ("entries", row.entries.into()),
         ("known", row.known.into()),
     ];
-    context.text.say("exposure-had-kind", &arguments)
+    let entries = context.text.say("exposure-had-kind", &arguments);
+    if row.files == 0 {
+        return entries;
+    }
+    let arguments = [("files", row.files.into()), ("known", row.files_known.into())];
+    format!("{entries}; {}", context.text.say("exposure-had-files", &arguments))
 }
 
 fn unaware(context: &Context, node: &NodeRef) -> String {

@@ -438,6 +438,12 @@ impl Replica {
         peers.filter(|peer| directory.admits(peer, *now).is_ok()).count()
     }
 
+    /// Says whether a node said since the start to hold a blob that is held here.
+    #[must_use]
+    pub fn blob_is_at(&self, blob: &BlobId, peer: &NodeId) -> bool {
+        self.world.blobs.elsewhere.get(blob).is_some_and(|peers| peers.contains(peer))
+    }
+
     /// Lists the blobs that are held whole.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
         self.world.blobs.held.values().map(|kept| &kept.blob)
