@@ -23,6 +23,7 @@ mod check;
 mod fold;
 
 pub use check::{CheckFact, Checked, ChecksView, Found, checks};
+pub use fold::may_decide;
 
 /// Steps of a plan: more than anybody keeps in mind in a bad night.
 pub const STEPS_MAX: usize = 48;
@@ -369,12 +370,4 @@ impl PlanView {
         };
         open(false).chain(open(true)).filter_map(with)
     }
-}
-
-/// Says whether an author may write, start and stop plans.
-///
-/// # Errors
-/// The reason why it would not stand.
-pub fn may_decide(author: &Author) -> Result<(), crate::event::Reason> {
-    fold::may_decide(author)
 }

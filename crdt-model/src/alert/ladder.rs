@@ -336,7 +336,8 @@ impl AlertView {
     /// How long an alert has climbed for a node, in milliseconds.
     ///
     /// It counts from the earlier of the stated time and `held_since`, so that a raising clock that runs ahead does not
-    /// delay it; and at least what the node was awake, so that its own clock that is set back does not either. An alert that waits for the morning begins its ladder anew each day.
+    /// delay it; and at least what the node was awake, so that its own clock that is set back does not either. An alert
+    /// that waits for the morning begins its ladder anew each day.
     pub fn elapsed_ms(&self, watch: Watch) -> u64 {
         let since = self.since.unwrap_or(watch.held_since).min(watch.held_since);
         self.by_day(watch.now.ms_since(since).max(watch.awake_ms), watch.now)

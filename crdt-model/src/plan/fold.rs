@@ -27,8 +27,12 @@ pub(super) fn fold(id: Uuid, facts: &Facts<PlanFact>) -> PlanView {
     view
 }
 
-/// A named person of a centre who answers for it: not who only visits.
-pub(super) fn may_decide(author: &Author) -> Result<(), Reason> {
+/// Says whether an author may write, start and stop plans: a named person of a centre who answers for it, not who
+/// only visits.
+///
+/// # Errors
+/// The reason why it would not stand.
+pub fn may_decide(author: &Author) -> Result<(), Reason> {
     if author.kind != PartyKind::Centre {
         return Err(Reason::PartyMayNot);
     }
@@ -140,7 +144,7 @@ fn start(
 }
 
 fn open(view: &mut PlanView, start: FactId) -> Result<&mut Run, Reason> {
-    let id = view.joined.get(&start).copied().unwrap_or(start);
+    let id = run_of(view, start);
     view.runs.get_mut(&id).ok_or(Reason::WrongReference)
 }
 
