@@ -15,6 +15,7 @@ use crate::contact::Means;
 use crate::document::Schema;
 use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
 use crate::private::Private;
+use crate::sensor::{self, SilentSensor};
 use crate::silence::Silent;
 use crate::time::Timestamp;
 
@@ -79,6 +80,10 @@ pub enum AlertKind {
     CardOpened,
     /// For too long nobody was in contact with an elder who lives alone: no emergency, and it waits for the morning.
     NoContact,
+    /// Sensors of a household are silent: a battery, a detector that fell off the wall. No emergency.
+    Sensors,
+    /// Somebody switched monitoring off: whoever answers alerts is to know. No emergency.
+    MonitoringOff,
     /// A person asks to be called back: nothing happened, and nobody is alarmed.
     Call,
     /// Something else, told in the note.
@@ -87,7 +92,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Button,
         Self::Fall,
         Self::Smoke,
@@ -103,13 +108,15 @@ impl AlertKind {
         Self::Power,
         Self::CardOpened,
         Self::NoContact,
+        Self::Sensors,
+        Self::MonitoringOff,
         Self::Call,
         Self::Other,
     ];
 
     /// Whether somebody may be in need: what is no more than a call to be made opens no card and sounds no siren.
     pub fn is_emergency(self) -> bool {
-        !matches!(self, Self::Call | Self::NoContact)
+        !matches!(self, Self::Call | Self::NoContact | Self::Sensors | Self::MonitoringOff)
     }
 
     /// The word that stands for it in documents.
@@ -130,6 +137,8 @@ impl AlertKind {
             Self::Power => "power",
             Self::CardOpened => "card_opened",
             Self::NoContact => "no_contact",
+            Self::Sensors => "sensors",
+            Self::MonitoringOff => "monitoring_off",
             Self::Call => "call",
             Self::Other => "other",
         }
@@ -224,6 +233,22 @@ pub enum AlertFact {
         raise: FactId,
         /// Whose hub.
         party: PartyId,
+    },
+    /// Which sensors of the household are silent, of an alert about those.
+    SensorsSilent {
+        /// The raise or reopening.
+        raise: FactId,
+        /// Which.
+        sensors: Vec<SilentSensor>,
+    },
+    /// A sensor of which the alert tells spoke again. The alert stays until it is resolved.
+    SensorSpoke {
+        /// The raise or reopening.
+        raise: FactId,
+        /// Whose.
+        elder: Uuid,
+        /// Its name.
+        sensor: Private,
     },
     /// Somebody was in contact with the elder, of an alert that nobody was: it is over.
     Contacted {
@@ -320,6 +345,8 @@ impl Body for AlertFact {
             | Self::Climbed { raise, .. }
             | Self::Silent { raise, .. }
             | Self::HeardAgain { raise, .. }
+            | Self::SensorsSilent { raise, .. }
+            | Self::SensorSpoke { raise, .. }
             | Self::Contacted { raise, .. }
             | Self::Acknowledged { raise }
             | Self::CalledOff { raise }
@@ -345,6 +372,8 @@ impl Body for AlertFact {
                 | Self::StepEnded { .. }
                 | Self::Silent { .. }
                 | Self::HeardAgain { .. }
+                | Self::SensorsSilent { .. }
+                | Self::SensorSpoke { .. }
                 | Self::Located { .. }
                 | Self::CardRead { .. }
         )
@@ -426,6 +455,8 @@ pub struct AlertView {
     pub silent: BTreeMap<NodeId, Silent>,
     /// Whose hubs were heard again, and since when.
     pub heard_again: BTreeMap<PartyId, Timestamp>,
+    /// Which sensors are silent, and which spoke again.
+    pub sensors: Vec<sensor::Silence>,
     /// The nodes that have it, and since when.
     pub delivered: BTreeMap<NodeId, Timestamp>,
     /// Who takes care of it; `None` is nobody.

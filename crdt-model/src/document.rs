@@ -43,6 +43,8 @@ pub enum DocumentName {
     Contacts,
     /// `checks`: how an elder was found when a plan was in force.
     Checks,
+    /// `sensors`: what should speak at an elder's home, and when nobody listens.
+    Sensors,
     /// `plan/<uuid>`: one contingency plan.
     Plan(Uuid),
     /// `authority`: the certificates of the space; not an Automerge document.
@@ -77,6 +79,8 @@ pub enum Kind {
     Contacts,
     /// How an elder was found when a plan was in force.
     Checks,
+    /// What should speak at an elder's home.
+    Sensors,
     /// One contingency plan.
     Plan,
     /// The certificates of the space.
@@ -100,6 +104,7 @@ impl Kind {
             | Self::Consents
             | Self::Contacts
             | Self::Checks
+            | Self::Sensors
             | Self::Plan => true,
         }
     }
@@ -108,7 +113,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, plan/<id> or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, sensors, plan/<id> or authority is expected"
 )]
 pub struct NameError;
 
@@ -140,6 +145,7 @@ impl DocumentName {
             Self::Consents => Kind::Consents,
             Self::Contacts => Kind::Contacts,
             Self::Checks => Kind::Checks,
+            Self::Sensors => Kind::Sensors,
             Self::Plan(_) => Kind::Plan,
             Self::Authority => Kind::Authority,
         }
@@ -161,6 +167,7 @@ impl std::fmt::Display for DocumentName {
             Self::Consents => f.write_str("consents"),
             Self::Contacts => f.write_str("contacts"),
             Self::Checks => f.write_str("checks"),
+            Self::Sensors => f.write_str("sensors"),
             Self::Plan(id) => write!(f, "plan/{}", id.hyphenated()),
             Self::Authority => f.write_str("authority"),
         }
@@ -182,6 +189,7 @@ impl FromStr for DocumentName {
                 "consents" => Self::Consents,
                 "contacts" => Self::Contacts,
                 "checks" => Self::Checks,
+                "sensors" => Self::Sensors,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
@@ -314,6 +322,7 @@ mod tests {
             "joins",
             "offers",
             "consents",
+            "sensors",
             "authority",
         ]
         .map(String::from)

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::api::calls::CallRow;
 use crate::api::plans::PlanInForce;
+use crate::api::sensors::MonitoringOff;
 use crate::api::watch::{AlertOwner, AlertRow, AlertStep, AlertWatched};
 use crate::handle::alerts::{elder, read, word};
 use crate::handle::{calls, elders};
@@ -31,6 +32,8 @@ pub(crate) struct Board {
     rows: BTreeMap<DocTag, Kept>,
     /// What is in force of each plan.
     plans: BTreeMap<DocTag, Vec<PlanInForce>>,
+    /// Monitoring that is off.
+    monitoring: Vec<MonitoringOff>,
     /// What may look different.
     stale: BTreeSet<DocTag>,
     /// Calls that nobody has seen to, and the revision of their last change.
@@ -58,6 +61,7 @@ impl Board {
             known_from: 0,
             rows: BTreeMap::new(),
             plans: BTreeMap::new(),
+            monitoring: Vec::new(),
             stale: BTreeSet::new(),
             calls: (0, Vec::new()),
             calls_dropped: 0,
@@ -147,6 +151,19 @@ impl Board {
         }
     }
 
+    /// Notes what monitoring is off, which is told like a change.
+    pub(crate) fn put_monitoring(&mut self, rows: Vec<MonitoringOff>) {
+        if self.monitoring != rows {
+            self.revision += 1;
+            self.monitoring = rows;
+        }
+    }
+
+    /// Monitoring that is off.
+    pub(crate) fn monitoring(&self) -> &[MonitoringOff] {
+        &self.monitoring
+    }
+
     /// Forgets plans that are erased.
     pub(crate) fn erase_plans(&mut self, gone: &BTreeSet<DocTag>) {
         for document in gone {
@@ -213,6 +230,7 @@ impl Board {
             calls: None,
             calls_dropped: self.calls_dropped,
             plans: self.plans(),
+            monitoring: self.monitoring.clone(),
         };
         let (changed, calls) = &self.calls;
         if answer.whole || (from < *changed && *changed <= told) {

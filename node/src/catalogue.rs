@@ -119,7 +119,7 @@ pub(crate) struct Catalogue {
     phones: Phones,
     stale: BTreeSet<DocTag>,
     news: BTreeSet<Changed>,
-    /// Alerts, orders, plans and contacts from before this start, which are news once each, the alerts first.
+    /// Alerts, orders, plans, contacts and sensors from before this start, which are news once each, the alerts first.
     unseen: BTreeSet<(bool, Changed)>,
 }
 
@@ -136,7 +136,10 @@ impl Catalogue {
             if let Name::Plain(
                 DocumentName::Alert(_) | DocumentName::Order(_) | DocumentName::Plan(_),
             )
-            | Name::Elder(_, DocumentName::Contacts | DocumentName::Checks) = &name
+            | Name::Elder(
+                _,
+                DocumentName::Contacts | DocumentName::Checks | DocumentName::Sensors,
+            ) = &name
             {
                 let is_later = !matches!(name, Name::Plain(DocumentName::Alert(_)));
                 catalogue.unseen.insert((is_later, Changed { space, document, urgent: false }));

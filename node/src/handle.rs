@@ -47,6 +47,7 @@ mod refusals;
 mod report;
 pub(crate) mod rotation;
 mod seat;
+mod sensors;
 pub(crate) mod spaces;
 mod tablets;
 mod watch;
@@ -181,9 +182,15 @@ fn alarm(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> 
     }
 }
 
-/// The methods of the page at home.
+/// The methods of the page and of the sensors at home.
 fn at_home(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
     match method {
+        "sensor.expect" => answer(node, body, sensors::expect),
+        "sensor.drop" => answer(node, body, sensors::drop_one),
+        "sensor.seen" => answer(node, body, sensors::seen),
+        "sensor.list" => reading(node, body, What::Listed, sensors::list),
+        "monitoring.off" => answer(node, body, sensors::off),
+        "monitoring.on" => answer(node, body, sensors::on),
         "tablet.pair" => answer(node, body, tablets::pair),
         "tablet.list" => answer(node, body, tablets::list),
         "tablet.remove" => answer(node, body, tablets::remove),

@@ -32,6 +32,7 @@ pub mod recovery;
 pub mod setup;
 pub mod tablets;
 
+mod sensors;
 mod silence;
 mod sip;
 
@@ -315,6 +316,7 @@ async fn begin(
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?, &own),
         courier: courier::Courier::load(own.iter().map(|(key, value)| (&key[..], &value[..]))),
         heartbeats: heartbeats::Heartbeats::load(&own),
+        sensors: sensors::Sensors::load(&own),
         people: people::People::load(own),
         heard: heard.unwrap_or_default(),
         replica,

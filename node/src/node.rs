@@ -73,6 +73,7 @@ pub(crate) struct Node {
     pub(crate) heartbeats: crate::heartbeats::Heartbeats,
     pub(crate) silence: crate::silence::Silence,
     pub(crate) contacts: crate::contacts::Contacts,
+    pub(crate) sensors: crate::sensors::Sensors,
     /// After this a hub opens the card to alerts of others.
     pub(crate) open_card_after_ms: u64,
     pub(crate) resplit: crate::recovery::Resplit,
@@ -128,6 +129,7 @@ pub(crate) struct Parts {
     pub(crate) heard: Heard,
     pub(crate) open_card_after_ms: u64,
     pub(crate) heartbeats: crate::heartbeats::Heartbeats,
+    pub(crate) sensors: crate::sensors::Sensors,
     pub(crate) stored: mpsc::UnboundedSender<(Ticket, Result<(), StoreError>)>,
     pub(crate) calls: mpsc::UnboundedSender<crate::driver::Call>,
     pub(crate) blobs: linli_store::Blobs,
@@ -219,6 +221,7 @@ impl Node {
             heartbeats: parts.heartbeats,
             silence: crate::silence::Silence::new(None),
             contacts: crate::contacts::Contacts::new(None),
+            sensors: parts.sensors,
             open_card_after_ms: parts.open_card_after_ms,
             resplit: crate::recovery::Resplit::default(),
             undecided: BTreeSet::new(),

@@ -6,7 +6,9 @@ use linli_model::document::{DocumentName, canonical};
 use linli_model::event::FactId;
 use linli_model::field::FieldsView;
 use linli_model::standing::Offers;
-use linli_model::{alert, card, consent, contact, joins, order, plan, profile, readings, standing};
+use linli_model::{
+    alert, card, consent, contact, joins, order, plan, profile, readings, sensor, standing,
+};
 use linli_replica::id::DocTag;
 use serde_json::Value;
 
@@ -71,6 +73,7 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
         DocumentName::Consents => serde_json::to_value(consent::view(doc, authors)),
         DocumentName::Contacts => serde_json::to_value(contact::view(doc, authors)),
         DocumentName::Checks => serde_json::to_value(plan::checks(doc, authors)),
+        DocumentName::Sensors => serde_json::to_value(sensor::view(doc, authors)),
         DocumentName::Plan(id) => serde_json::to_value(plan::view(id, doc, authors)),
         DocumentName::Authority => Ok(Value::Null),
     };

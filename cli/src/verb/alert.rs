@@ -186,7 +186,7 @@ fn answered(context: &Context, answer: &AlertAnswer) -> anyhow::Result<Exit> {
 }
 
 /// A length of time as people write it: 1m 30s.
-fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     format!("{:#}", SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX)))
 }
 

@@ -44,6 +44,7 @@ pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
         climbed: Vec::new(),
         silent: BTreeMap::new(),
         heard_again: BTreeMap::new(),
+        sensors: Vec::new(),
         delivered: BTreeMap::new(),
         owner: None,
         responding: None,
@@ -87,6 +88,12 @@ impl Fold<'_> {
             }
             AlertFact::Silent { raise, silent } => self.silent(known, *raise, silent),
             AlertFact::HeardAgain { raise, party } => self.heard_again(known, *raise, *party),
+            AlertFact::SensorsSilent { raise, sensors } => {
+                self.sensors_silent(known, *raise, sensors)
+            }
+            AlertFact::SensorSpoke { raise, elder, sensor } => {
+                self.sensor_spoke(known, *raise, *elder, sensor)
+            }
             AlertFact::Contacted { raise, when, .. } => self.contacted(known, *raise, *when),
             AlertFact::Acknowledged { raise } => self.acknowledged(known, *raise),
             AlertFact::TookOver { from } => self.took_over(known, *from),
@@ -321,6 +328,7 @@ impl Fold<'_> {
         view.climbed.clear();
         view.silent.clear();
         view.heard_again.clear();
+        view.sensors.clear();
         (view.card.asked, view.card.refused) = (false, None);
         view.handed_to.clear();
         self.open(known);

@@ -355,7 +355,7 @@ impl AlertView {
         if self.since.is_none() || self.stage == Stage::Resolved {
             return Climb::Over;
         }
-        if self.is_heard_again() {
+        if self.is_heard_again() || self.is_spoken_again() {
             return Climb::Paused { until: None };
         }
         let (elapsed, now) = (self.elapsed_ms(watch), watch.now);
@@ -383,6 +383,11 @@ impl AlertView {
     fn is_heard_again(&self) -> bool {
         let mut silent = self.silent.values().flat_map(|silent| &silent.parties).peekable();
         silent.peek().is_some() && silent.all(|party| self.heard_again.contains_key(party))
+    }
+
+    /// Whether the alert is about sensors, and every one spoke again.
+    fn is_spoken_again(&self) -> bool {
+        !self.sensors.is_empty() && self.sensors.iter().all(|of| of.spoke.is_some())
     }
 
     /// The steps that ring at this place, `elapsed_ms` after the alert began for it, as long as nobody takes care.

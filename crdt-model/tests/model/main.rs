@@ -18,3 +18,4 @@ mod ladders;
 mod orders;
 mod plans;
 mod readings;
+mod sensors;

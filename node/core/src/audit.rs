@@ -121,6 +121,10 @@ whats! {
     PersonEnded = 21 "person-ended";
     /// A person changed their PIN.
     PinChanged = 22 "pin-changed";
+    /// Monitoring was switched off for an elder.
+    MonitoringOff = 25 "monitoring-off";
+    /// Monitoring was switched on again before its time.
+    MonitoringOn = 26 "monitoring-on";
     /// A space was opened with the officers' keys.
     Recovered = 30 "recovered";
     /// An emergency card was opened.

@@ -41,6 +41,9 @@ pub struct AlertWatched {
     /// The plans that are in force, those in earnest first.
     #[serde(default)]
     pub plans: Vec<super::plans::PlanInForce>,
+    /// Monitoring that is off, all of it.
+    #[serde(default)]
+    pub monitoring: Vec<super::sensors::MonitoringOff>,
 }
 
 /// An alert as a board shows it.

@@ -9,6 +9,7 @@ use linli_model::alert::{
     Outcome as Ending, Stage,
 };
 use linli_model::document::DocumentName;
+use linli_model::event::FactId;
 use linli_model::private::Private;
 use linli_model::silence::Silent;
 use linli_replica::certificate::PartyKind;
@@ -42,6 +43,9 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
     // Its cause says since when nobody was in contact, and that is what ends it.
     if what == AlertKind::NoContact {
         return Err(invalid("error-alert-no-contact"));
+    }
+    if matches!(what, AlertKind::Sensors | AlertKind::MonitoringOff) {
+        return Err(invalid("error-alert-by-node"));
     }
     let elder = elders::find(node, &request.elder)?;
     // What is raised in earnest never joins a drill.
@@ -130,6 +134,20 @@ pub(crate) fn raise_cause(
     Ok((document, saves))
 }
 
+/// Raises an alert with another fact about it, in one entry.
+pub(crate) fn raise_both(
+    node: &mut Node,
+    space: SpaceTag,
+    elder: Option<Uuid>,
+    event: Event,
+    second: impl FnOnce(FactId) -> AlertFact,
+) -> Result<DocTag, ApiError> {
+    let name = Name::Plain(DocumentName::Alert(alert::alert_id(&event.cause)));
+    let raised = raised(node, elder, event, None);
+    facts::add_both(node, space, &name, None, raised, second)?;
+    begun(node, space, name)
+}
+
 /// Raises an alert that says which hubs are silent, in one entry. None where it was raised before: by another node of
 /// a centre, or before this start.
 pub(crate) fn raise_silence(
@@ -143,11 +161,9 @@ pub(crate) fn raise_silence(
     if find(node, &id.to_string()).is_ok() {
         return Ok(None);
     }
-    let name = Name::Plain(DocumentName::Alert(id));
     let event = Event { cause, what: AlertKind::Silence, drill: false };
-    let raised = raised(node, elder, event, None);
-    facts::add_both(node, space, &name, None, raised, |raise| AlertFact::Silent { raise, silent })?;
-    begun(node, space, name).map(Some)
+    let silent = |raise| AlertFact::Silent { raise, silent };
+    raise_both(node, space, elder, event, silent).map(Some)
 }
 
 /// Raises an alert that says that the card was opened, and by whom, in one entry.

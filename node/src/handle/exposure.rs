@@ -233,6 +233,7 @@ const fn word(document: &DocumentName) -> &'static str {
         DocumentName::Consents => "consents",
         DocumentName::Contacts => "contacts",
         DocumentName::Checks => "checks",
+        DocumentName::Sensors => "sensors",
         DocumentName::Plan(_) => "plan",
         DocumentName::Authority => "authority",
     }

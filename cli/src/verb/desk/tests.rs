@@ -121,6 +121,7 @@ impl Driven {
             calls,
             calls_dropped: 0,
             plans,
+            monitoring: Vec::new(),
         };
         self.happens(Event::Watched(self.watch, watched));
     }
@@ -237,6 +238,7 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
         calls: None,
         calls_dropped: 0,
         plans: Vec::new(),
+        monitoring: Vec::new(),
     };
     driven.happens(Event::Watched(stale, late));
     assert_eq!(driven.desk.open().len(), 1);
@@ -316,6 +318,7 @@ fn what_rang_rings_on_until_a_node_that_starts_has_looked_at_everything() {
         calls: None,
         calls_dropped: 0,
         plans: Vec::new(),
+        monitoring: Vec::new(),
     };
     driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
     assert_eq!(driven.desk.open().len(), 2);

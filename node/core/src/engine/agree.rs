@@ -374,7 +374,8 @@ mod tests {
             Name::Offers => (true, Name::Consents),
             Name::Consents => (true, Name::Contacts),
             Name::Contacts => (true, Name::Checks),
-            Name::Checks => (true, Name::Plan(ID.parse().unwrap())),
+            Name::Checks => (true, Name::Sensors),
+            Name::Sensors => (true, Name::Plan(ID.parse().unwrap())),
             Name::Plan(_) => (true, Name::Authority),
             Name::Authority => return (true, None),
         };
@@ -393,7 +394,7 @@ mod tests {
             }
             looked_at += 1;
         }
-        assert_eq!(looked_at, 14);
+        assert_eq!(looked_at, 15);
         for unknown in [format!("{elder}/photo/1"), "later".to_owned(), String::new()] {
             assert_eq!(names_facts(&unknown), None, "{unknown}");
         }
