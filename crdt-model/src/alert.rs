@@ -17,7 +17,7 @@ use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
 use crate::private::Private;
 use crate::sensor::{self, SilentSensor};
 use crate::silence::Silent;
-use crate::time::Timestamp;
+use crate::time::{HOUR_MS, Timestamp};
 
 mod card;
 mod fold;
@@ -35,6 +35,9 @@ pub use position::Position;
 
 /// Separates alert ids from every other use of BLAKE3.
 const ALERT_ID_CONTEXT: &str = "linli 1 alert id";
+
+/// Whoever is on the way says within how long they are there, in milliseconds: four hours at most.
+pub const WITHIN_MS_MAX: u64 = 4 * HOUR_MS;
 
 /// What caused an alert: a device's event, an episode of readings, a silence. Equal causes are one alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -197,6 +200,9 @@ pub enum AlertFact {
         /// Nothing happened: the chain is being tested.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         drill: bool,
+        /// When it happened, where whoever raises it knows of it only now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        happened: Option<Timestamp>,
     },
     /// A node holds the alert and has shown or sounded it.
     Delivered {
@@ -275,6 +281,9 @@ pub enum AlertFact {
     Responding {
         /// The owner's acknowledgement or takeover.
         ack: FactId,
+        /// Within how long somebody is there, in milliseconds after the fact's own time; none: not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within_ms: Option<u64>,
     },
     /// Somebody is there.
     Arrived {
@@ -356,7 +365,7 @@ impl Body for AlertFact {
             | Self::CardRead { raise, .. } => vec![*raise],
             Self::StepEnded { climbed, .. } => vec![*climbed],
             Self::TookOver { from } => vec![*from],
-            Self::Responding { ack }
+            Self::Responding { ack, .. }
             | Self::Arrived { ack }
             | Self::HandedTo { ack, .. }
             | Self::Resolved { ack, .. } => vec![*ack],
@@ -461,8 +470,12 @@ pub struct AlertView {
     pub delivered: BTreeMap<NodeId, Timestamp>,
     /// Who takes care of it; `None` is nobody.
     pub owner: Option<Owner>,
+    /// When it happened, where that was before it could be raised: the earliest that is stated.
+    pub happened: Option<Timestamp>,
     /// The owner is acting since.
     pub responding: Option<Timestamp>,
+    /// When somebody is to be there, as the owner said last.
+    pub expected: Option<Timestamp>,
     /// Somebody is there since.
     pub arrived: Option<Timestamp>,
     /// Whom it was handed to.

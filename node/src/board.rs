@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use linli_model::alert::{AlertView, Climb, Stage};
 use linli_replica::id::{DocTag, SpaceTag};
+use linli_replica::replica::Input;
 use rand_core::CryptoRng;
 use uuid::Uuid;
 
@@ -253,6 +254,9 @@ impl Board {
 pub(crate) fn tick(node: &mut Node) {
     node.board.passed(Instant::now(), now().0);
     node.callers.forget();
+    if let Some(record) = node.callers.unsaved() {
+        node.feed(Input::Learned { pages: Vec::new(), records: vec![record] });
+    }
     // It rings for a while, and a profile's numbers may have changed.
     node.board.touch_calls();
     refresh(node);
@@ -330,6 +334,8 @@ fn row(node: &Node, document: DocTag, view: &AlertView, names: Vec<String>) -> A
         state: word(&view.stage),
         since_ms: since.or(view.since.map(|since| since.0)).unwrap_or_default(),
         owner: view.owner.as_ref().map(owner),
+        expected_ms: view.expected.map(|at| at.0),
+        happened_ms: view.happened.map(|at| at.0),
         arrived_ms: view.arrived.map(|at| at.0),
         handed_to: view.handed_to.iter().map(word).collect(),
         called_off: view.called_off,

@@ -387,8 +387,7 @@ fn raise(node: &mut Node, elder: Uuid, due: &Due) -> Result<bool, crate::api::Ap
             return Ok(false);
         }
     }
-    let event =
-        alerts::Event { cause: due.cause.clone(), what: AlertKind::NoContact, drill: false };
+    let event = alerts::Event::now(due.cause.clone(), AlertKind::NoContact);
     alerts::raise_cause(node, elder, event, None).map(|_| true)
 }
 
@@ -468,6 +467,7 @@ mod tests {
             note: Some(ELDER.to_string().into()),
             card: None,
             drill: false,
+            happened: None,
         };
         view.timeline.push(Entry { id, at, author, body, not_standing: None });
         (view.outcome, view.resolved) = (Some(outcome), Some(id));

@@ -49,7 +49,7 @@ pub(crate) mod rotation;
 mod seat;
 mod sensors;
 pub(crate) mod spaces;
-mod tablets;
+pub(crate) mod tablets;
 mod watch;
 
 /// What a method leads to.
@@ -176,6 +176,7 @@ fn alarm(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> 
         "alert.card" => opening(node, body, cards::of_alert),
         "alert.dial" => urgent(node, body, dial::dial),
         "call.note" => answer(node, body, calls::note),
+        "call.ended" => answer(node, body, calls::ended),
         "call.act" => urgent(node, body, calls::act),
         "call.list" => reading(node, body, What::Listed, calls::list),
         _ => at_home(node, method, body),

@@ -287,7 +287,7 @@ fn begin(
     let (space, _) = alerts::space(node)?;
     let rest = silent.split_off(silent.len().min(SENSORS_URGENT_MAX));
     let cause = CauseId(format!("sensors/{space}/{}", now().0));
-    let event = alerts::Event { cause, what: AlertKind::Sensors, drill: false };
+    let event = alerts::Event::now(cause, AlertKind::Sensors);
     let elder = silent.first().map(|of| of.elder);
     let first = |raise| AlertFact::SensorsSilent { raise, sensors: silent };
     let document = alerts::raise_both(node, space, elder, event, first)?;
@@ -303,7 +303,7 @@ fn tell_off(node: &mut Node, at: Timestamp) {
         if alerts::find(node, &alert_id(&cause).to_string()).is_ok() {
             continue;
         }
-        let event = alerts::Event { cause, what: AlertKind::MonitoringOff, drill: false };
+        let event = alerts::Event::now(cause, AlertKind::MonitoringOff);
         if let Err(error) = alerts::raise_cause(node, elder, event, None) {
             tracing::error!(%error, "monitoring is off and no alert could be raised");
         }

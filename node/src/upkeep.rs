@@ -36,6 +36,7 @@ pub(crate) fn tick(node: &mut Node) {
     crate::erasures::confirm(node);
     crate::blobs::tick(node);
     renew(node);
+    crate::handle::tablets::tick(node);
     crate::audit::tick(node);
     node.people.seats.tick(crate::seat::since_boot());
     crate::recovery::split_some(node);

@@ -333,7 +333,7 @@ error-audit-broken = the audit is broken and was not exported: see `linli keys a
 
 ## Contingency plans and contact
 error-plan-large = a plan has at most { $max } bytes: shorten it
-error-plan-form = this is no plan at line { $line }: docs/operations.md shows one
+error-plan-form = line { $line }, “{ $field }”: this is no plan; docs/operations.md shows one
 error-plan-steps = a plan has 1 to { $max } steps: split it, or write one
 error-plan-id = step { $step }: the id is made of small letters, digits and hyphens, is not too long, and stands once
 error-plan-text = step { $step } (0 is the plan's name): a text is one line, neither empty nor too long
@@ -372,3 +372,4 @@ error-sensor-party = only people of a household, family, centre or station may s
 error-monitoring-reason = say why in one line of 1 to { $max } letters
 error-monitoring-until = monitoring is switched off for at most 30 days, from now on
 error-monitoring-on = this is not switched off
+error-alert-within = somebody is there within at most { $max } minutes

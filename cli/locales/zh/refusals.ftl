@@ -332,7 +332,7 @@ error-audit-broken = 审计记录已断裂，没有导出：请看 `linli keys a
 
 ## 应急预案与联系
 error-plan-large = 预案最多 { $max } 字节：请缩短
-error-plan-form = 第 { $line } 行不合预案格式：docs/operations.md 中有示例
+error-plan-form = 第 { $line } 行“{ $field }”：这不是预案；docs/operations.md 有样例
 error-plan-steps = 预案须有 1 至 { $max } 个步骤：请拆分，或至少写一步
 error-plan-id = 步骤 { $step }：编号由小写字母、数字和连字符组成，不可过长，也不可重复
 error-plan-text = 步骤 { $step }（0 为预案名称）：文字须为一行，不能为空，也不可过长
@@ -371,3 +371,4 @@ error-sensor-party = 只有住户、家属、中心或驿站的人员可以这�
 error-monitoring-reason = 请用一行说明原因，1 至 { $max } 个字
 error-monitoring-until = 监测最多暂停 30 天，且从现在起算
 error-monitoring-on = 这项监测没有暂停
+error-alert-within = 到达时间最多 { $max } 分钟

@@ -201,8 +201,16 @@ fn scene(what: AlertKind) -> Scene {
     let cause = CauseId("sensors/x/1".to_owned());
     let ladder = Ladder::common(what);
     let note = Some(ELDER.to_string().into());
-    let raised =
-        AlertFact::Raised { cause, what, ladder, place: None, note, card: None, drill: false };
+    let raised = AlertFact::Raised {
+        cause,
+        what,
+        ladder,
+        place: None,
+        note,
+        card: None,
+        drill: false,
+        happened: None,
+    };
     hub.say(&mut doc, &people, 1_000, raised);
     Scene { hub, desk, people, doc }
 }

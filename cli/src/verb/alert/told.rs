@@ -30,6 +30,12 @@ pub(in crate::verb) fn told(context: &Context, parties: &Parties, shown: &Value)
     ];
     let mut lines = vec![text.say("alert-head", &head)];
     lines.push(owner(context, parties, view));
+    let times = [("happened", "alert-happened-before"), ("expected", "alert-expected")];
+    for (name, key) in
+        times.into_iter().filter(|(name, _)| view.get(*name).is_some_and(Value::is_number))
+    {
+        lines.push(text.say_key(key, &[("at", at(context, view, name).into())]));
+    }
     let reached = view.get("delivered").and_then(Value::as_object).map_or(0, |nodes| nodes.len());
     lines.push(text.say("alert-reached", &[("count", reached.into())]));
     if view.get("called_off") == Some(&Value::Bool(true)) {

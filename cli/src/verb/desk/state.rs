@@ -233,6 +233,10 @@ pub(super) enum Prompt {
     Service(String),
     /// How it ended.
     Outcome(String),
+    /// Within how long somebody is there.
+    Within(String),
+    /// Whether to end what only this node knows of.
+    Forget(String),
     /// Whether to leave although somebody rings.
     End,
 }

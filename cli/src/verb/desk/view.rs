@@ -129,13 +129,24 @@ impl<'a> View<'a> {
         }
         let calls = self.calls(desk);
         let open = desk.open();
-        let nobody = open.iter().filter(|row| desk.waits_for_somebody(row)).count();
+        let nobody = open.iter().filter(|row| row.owner.is_none()).count();
+        // Somebody has it, does nothing, and it rings on.
+        let late = open.iter().filter(|row| row.owner.is_some() && desk.rings(row)).count();
         let mine = open.iter().filter(|row| desk.is_mine(row)).count();
-        let arguments =
-            [("open", open.len().into()), ("nobody", nobody.into()), ("mine", mine.into())];
-        let key = if nobody == 0 { "desk-count" } else { "desk-count-rings" };
+        let arguments = [
+            ("open", open.len().into()),
+            ("nobody", nobody.into()),
+            ("late", late.into()),
+            ("mine", mine.into()),
+        ];
+        let key = match (nobody, late) {
+            (0, 0) => "desk-count",
+            (_, 0) => "desk-count-rings",
+            (0, _) => "desk-count-late",
+            (_, _) => "desk-count-both",
+        };
         let counts = self.text.say_key(key, &arguments);
-        match (nobody, desk.calls_waiting()) {
+        match (nobody + late, desk.calls_waiting()) {
             (0, (0, _)) => self.line(format!(" {counts}  {calls}").trim_end(), Style::Bold),
             // What rings is said first.
             (0, _) => loud(format!("{calls}  {counts}")),
@@ -256,6 +267,12 @@ impl<'a> View<'a> {
             }
             Prompt::Outcome(alert) => {
                 self.text.say("desk-ask-outcome", &[("elder", of(alert).into())])
+            }
+            Prompt::Within(alert) => {
+                self.text.say("desk-ask-within", &[("elder", of(alert).into())])
+            }
+            Prompt::Forget(alert) => {
+                self.text.say("desk-ask-forget", &[("elder", of(alert).into())])
             }
             Prompt::End => self.text.say("desk-ask-end", &[]),
         }
