@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use linli_core::engine::Authored;
 use linli_model::alert::{AlertView, Climb, Stage};
 use linli_replica::id::{DocTag, SpaceTag};
-use linli_replica::replica::Input;
 use rand_core::CryptoRng;
 use uuid::Uuid;
 
@@ -255,7 +255,7 @@ pub(crate) fn tick(node: &mut Node) {
     node.board.passed(Instant::now(), now().0);
     node.callers.forget();
     if let Some(record) = node.callers.unsaved() {
-        node.feed(Input::Learned { pages: Vec::new(), records: vec![record] });
+        node.author(Authored { records: vec![record], ..Authored::default() });
     }
     // It rings for a while, and a profile's numbers may have changed.
     node.board.touch_calls();

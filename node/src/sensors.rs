@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use linli_core::engine::Authored;
 use linli_model::alert::{AlertFact, AlertKind, AlertView, CauseId, alert_id};
 use linli_model::author::PartyKind as AuthorKind;
 use linli_model::event::FactId;
@@ -14,7 +15,7 @@ use linli_replica::batch::{Record, Shelf};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::DocTag;
-use linli_replica::replica::{Input, Save};
+use linli_replica::replica::Save;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -182,14 +183,14 @@ pub(crate) fn seen(node: &mut Node, elder: Uuid, sensor: String) -> BTreeSet<Sav
     if !before.is_some_and(|before| before.told) {
         return BTreeSet::new();
     }
-    save(node);
     spoke(node, elder, &Private::new(sensor));
-    [node.replica.last_save()].into()
+    // A power cut that forgot it would leave its next silence untold.
+    [node.replica.last_save(), save(node)].into()
 }
 
-fn save(node: &mut Node) {
+fn save(node: &mut Node) -> Save {
     let records = vec![node.sensors.record()];
-    node.feed(Input::Learned { pages: Vec::new(), records });
+    node.author(Authored { records, ..Authored::default() })
 }
 
 /// The open alert about sensors of this home.

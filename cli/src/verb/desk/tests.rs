@@ -302,7 +302,7 @@ fn an_alert_that_was_acknowledged_and_forgotten_rings_again() {
     driven.types("q");
     assert_eq!(driven.desk.prompt, Some(Prompt::End));
     let board = screens::drawn_small(&driven.desk);
-    assert!(board.contains("NOBODY ANSWERS 1 of 2") && board.contains("!!"), "{board}");
+    assert!(board.contains("RINGS ON: 1 of 2") && board.contains("!!"), "{board}");
 }
 
 #[test]
