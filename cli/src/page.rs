@@ -1,11 +1,12 @@
 //! What the page at home says: messages of `locales/*/tablets.ftl`, which the node puts into its pages.
 
+use linli_model::alert::AlertKind;
 use linli_node::tablets::Words;
 
 use crate::text::{Language, Text};
 
 /// The messages, which have no arguments.
-const KEYS: [&str; 49] = [
+const KEYS: [&str; 53] = [
     "page-title",
     "page-language",
     "page-help",
@@ -28,6 +29,10 @@ const KEYS: [&str; 49] = [
     "page-help-coming",
     "page-help-there",
     "page-help-done",
+    "page-comes",
+    "page-late",
+    "page-late-told",
+    "page-ring-on",
     "page-meal-stored",
     "page-meal-reached",
     "page-meal-taken",
@@ -80,7 +85,9 @@ pub(crate) fn words() -> Words {
         let short = |key: &str| key.strip_prefix("page-").unwrap_or(key).to_owned();
         let said = KEYS.into_iter().map(|key| (short(key), text.say_key(key, &[])));
         let roles = ROLES.into_iter().map(|role| (format!("role-{role}"), text.word("role", role)));
-        said.chain(roles).collect()
+        let kinds = AlertKind::ALL.map(AlertKind::word);
+        let kinds = kinds.map(|kind| (format!("what-{kind}"), text.word("alert-kind", kind)));
+        said.chain(roles).chain(kinds).collect()
     };
     Words { zh: of(Language::Zh), en: of(Language::En) }
 }

@@ -27,6 +27,7 @@ const ZH: &[&str] = &[
     include_str!("../locales/zh/refusals.ftl"),
     include_str!("../locales/zh/paper.ftl"),
     include_str!("../locales/zh/plans.ftl"),
+    include_str!("../locales/zh/sensors.ftl"),
     include_str!("../locales/zh/records.ftl"),
     include_str!("../locales/zh/tablets.ftl"),
 ];
@@ -50,6 +51,7 @@ const EN: &[&str] = &[
     include_str!("../locales/en/refusals.ftl"),
     include_str!("../locales/en/paper.ftl"),
     include_str!("../locales/en/plans.ftl"),
+    include_str!("../locales/en/sensors.ftl"),
     include_str!("../locales/en/records.ftl"),
     include_str!("../locales/en/tablets.ftl"),
 ];

@@ -39,6 +39,7 @@ mod plan;
 mod reading;
 mod relay;
 mod restore;
+mod sensor;
 mod service;
 mod status;
 mod stop;
@@ -91,6 +92,7 @@ verbs! {
     Order order,
     Alert alert,
     Plan plan,
+    Sensor sensor,
     Desk desk,
     Calls calls,
     Leave leave,

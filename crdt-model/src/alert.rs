@@ -15,8 +15,9 @@ use crate::contact::Means;
 use crate::document::Schema;
 use crate::event::{Body, Entry, FactId, Facts, Refused, Waiting};
 use crate::private::Private;
+use crate::sensor::{self, SilentSensor};
 use crate::silence::Silent;
-use crate::time::Timestamp;
+use crate::time::{HOUR_MS, Timestamp};
 
 mod card;
 mod fold;
@@ -34,6 +35,9 @@ pub use position::Position;
 
 /// Separates alert ids from every other use of BLAKE3.
 const ALERT_ID_CONTEXT: &str = "linli 1 alert id";
+
+/// Whoever is on the way says within how long they are there, in milliseconds: four hours at most.
+pub const WITHIN_MS_MAX: u64 = 4 * HOUR_MS;
 
 /// What caused an alert: a device's event, an episode of readings, a silence. Equal causes are one alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,6 +83,10 @@ pub enum AlertKind {
     CardOpened,
     /// For too long nobody was in contact with an elder who lives alone: no emergency, and it waits for the morning.
     NoContact,
+    /// Sensors of a household are silent: a battery, a detector that fell off the wall. No emergency.
+    Sensors,
+    /// Somebody switched monitoring off: whoever answers alerts is to know. No emergency.
+    MonitoringOff,
     /// A person asks to be called back: nothing happened, and nobody is alarmed.
     Call,
     /// Something else, told in the note.
@@ -87,7 +95,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Button,
         Self::Fall,
         Self::Smoke,
@@ -103,13 +111,15 @@ impl AlertKind {
         Self::Power,
         Self::CardOpened,
         Self::NoContact,
+        Self::Sensors,
+        Self::MonitoringOff,
         Self::Call,
         Self::Other,
     ];
 
     /// Whether somebody may be in need: what is no more than a call to be made opens no card and sounds no siren.
     pub fn is_emergency(self) -> bool {
-        !matches!(self, Self::Call | Self::NoContact)
+        !matches!(self, Self::Call | Self::NoContact | Self::Sensors | Self::MonitoringOff)
     }
 
     /// The word that stands for it in documents.
@@ -130,6 +140,8 @@ impl AlertKind {
             Self::Power => "power",
             Self::CardOpened => "card_opened",
             Self::NoContact => "no_contact",
+            Self::Sensors => "sensors",
+            Self::MonitoringOff => "monitoring_off",
             Self::Call => "call",
             Self::Other => "other",
         }
@@ -188,6 +200,9 @@ pub enum AlertFact {
         /// Nothing happened: the chain is being tested.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         drill: bool,
+        /// When it happened, where whoever raises it knows of it only now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        happened: Option<Timestamp>,
     },
     /// A node holds the alert and has shown or sounded it.
     Delivered {
@@ -225,6 +240,22 @@ pub enum AlertFact {
         /// Whose hub.
         party: PartyId,
     },
+    /// Which sensors of the household are silent, of an alert about those.
+    SensorsSilent {
+        /// The raise or reopening.
+        raise: FactId,
+        /// Which.
+        sensors: Vec<SilentSensor>,
+    },
+    /// A sensor of which the alert tells spoke again. The alert stays until it is resolved.
+    SensorSpoke {
+        /// The raise or reopening.
+        raise: FactId,
+        /// Whose.
+        elder: Uuid,
+        /// Its name.
+        sensor: Private,
+    },
     /// Somebody was in contact with the elder, of an alert that nobody was: it is over.
     Contacted {
         /// The raise or reopening.
@@ -250,6 +281,9 @@ pub enum AlertFact {
     Responding {
         /// The owner's acknowledgement or takeover.
         ack: FactId,
+        /// Within how long somebody is there, in milliseconds after the fact's own time; none: not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within_ms: Option<u64>,
     },
     /// Somebody is there.
     Arrived {
@@ -320,6 +354,8 @@ impl Body for AlertFact {
             | Self::Climbed { raise, .. }
             | Self::Silent { raise, .. }
             | Self::HeardAgain { raise, .. }
+            | Self::SensorsSilent { raise, .. }
+            | Self::SensorSpoke { raise, .. }
             | Self::Contacted { raise, .. }
             | Self::Acknowledged { raise }
             | Self::CalledOff { raise }
@@ -329,7 +365,7 @@ impl Body for AlertFact {
             | Self::CardRead { raise, .. } => vec![*raise],
             Self::StepEnded { climbed, .. } => vec![*climbed],
             Self::TookOver { from } => vec![*from],
-            Self::Responding { ack }
+            Self::Responding { ack, .. }
             | Self::Arrived { ack }
             | Self::HandedTo { ack, .. }
             | Self::Resolved { ack, .. } => vec![*ack],
@@ -345,6 +381,8 @@ impl Body for AlertFact {
                 | Self::StepEnded { .. }
                 | Self::Silent { .. }
                 | Self::HeardAgain { .. }
+                | Self::SensorsSilent { .. }
+                | Self::SensorSpoke { .. }
                 | Self::Located { .. }
                 | Self::CardRead { .. }
         )
@@ -426,12 +464,18 @@ pub struct AlertView {
     pub silent: BTreeMap<NodeId, Silent>,
     /// Whose hubs were heard again, and since when.
     pub heard_again: BTreeMap<PartyId, Timestamp>,
+    /// Which sensors are silent, and which spoke again.
+    pub sensors: Vec<sensor::Silence>,
     /// The nodes that have it, and since when.
     pub delivered: BTreeMap<NodeId, Timestamp>,
     /// Who takes care of it; `None` is nobody.
     pub owner: Option<Owner>,
+    /// When it happened, where that was before it could be raised: the earliest that is stated.
+    pub happened: Option<Timestamp>,
     /// The owner is acting since.
     pub responding: Option<Timestamp>,
+    /// When somebody is to be there, as the owner said last.
+    pub expected: Option<Timestamp>,
     /// Somebody is there since.
     pub arrived: Option<Timestamp>,
     /// Whom it was handed to.

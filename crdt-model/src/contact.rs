@@ -187,8 +187,9 @@ pub fn may_note(author: &Author) -> Result<(), Reason> {
 pub fn of_alert(view: &AlertView) -> Vec<Contact> {
     use AlertKind as K;
     let spoken = view.what.is_some_and(|what| matches!(what, K::Button | K::Call | K::NoContact));
-    let of_things =
-        view.what.is_some_and(|what| matches!(what, K::Silence | K::Power | K::CardOpened));
+    let of_things = view.what.is_some_and(|what| {
+        matches!(what, K::Silence | K::Power | K::CardOpened | K::Sensors | K::MonitoringOff)
+    });
     let ended = |outcome: Outcome| match outcome {
         Outcome::Hospital => true,
         Outcome::Helped => !of_things,

@@ -45,6 +45,8 @@ pub enum DocumentName {
     Checks,
     /// `files`: the photos and documents of an elder.
     Files,
+    /// `sensors`: what should speak at an elder's home, and when nobody listens.
+    Sensors,
     /// `plan/<uuid>`: one contingency plan.
     Plan(Uuid),
     /// `authority`: the certificates of the space; not an Automerge document.
@@ -81,6 +83,8 @@ pub enum Kind {
     Checks,
     /// The photos and documents of an elder.
     Files,
+    /// What should speak at an elder's home.
+    Sensors,
     /// One contingency plan.
     Plan,
     /// The certificates of the space.
@@ -105,6 +109,7 @@ impl Kind {
             | Self::Contacts
             | Self::Checks
             | Self::Files
+            | Self::Sensors
             | Self::Plan => true,
         }
     }
@@ -113,7 +118,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, files, plan/<id> or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, files, sensors, plan/<id> or authority is expected"
 )]
 pub struct NameError;
 
@@ -146,6 +151,7 @@ impl DocumentName {
             Self::Contacts => Kind::Contacts,
             Self::Checks => Kind::Checks,
             Self::Files => Kind::Files,
+            Self::Sensors => Kind::Sensors,
             Self::Plan(_) => Kind::Plan,
             Self::Authority => Kind::Authority,
         }
@@ -168,6 +174,7 @@ impl std::fmt::Display for DocumentName {
             Self::Contacts => f.write_str("contacts"),
             Self::Checks => f.write_str("checks"),
             Self::Files => f.write_str("files"),
+            Self::Sensors => f.write_str("sensors"),
             Self::Plan(id) => write!(f, "plan/{}", id.hyphenated()),
             Self::Authority => f.write_str("authority"),
         }
@@ -190,6 +197,7 @@ impl FromStr for DocumentName {
                 "contacts" => Self::Contacts,
                 "checks" => Self::Checks,
                 "files" => Self::Files,
+                "sensors" => Self::Sensors,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
@@ -323,6 +331,7 @@ mod tests {
             "offers",
             "consents",
             "files",
+            "sensors",
             "authority",
         ]
         .map(String::from)

@@ -11,7 +11,7 @@
 //!   by the last writer: where two people wrote different things without knowing of one another, both values are
 //!   shown with their authors ([`field::FieldView`]), and a person resolves them by writing again.
 //! * **Event documents** ([`order`], [`alert`], [`joins`], [`standing`],
-//!   [`consent`], [`contact`], [`plan`], [`files`]): one key a *fact*. The key is a hash of the
+//!   [`consent`], [`contact`], [`plan`], [`files`], [`sensor`]): one key a *fact*. The key is a hash of the
 //!   fact ([`event::FactId`]), so a fact can be added once and never changed, and adding it twice changes nothing. A
 //!   fact names the facts it builds on, so order comes from what its author had seen, never from a clock. State is a
 //!   fold over the facts that checks author, role and legality; what is refused or superseded stays in the view with
@@ -61,6 +61,7 @@ pub mod profile;
 pub mod readings;
 pub mod register;
 pub mod rule;
+pub mod sensor;
 pub mod silence;
 pub mod standing;
 pub mod time;

@@ -28,6 +28,7 @@ pub mod plans;
 pub mod reach;
 pub mod recovery;
 pub mod seat;
+pub mod sensors;
 pub mod tablets;
 pub mod watch;
 
@@ -55,6 +56,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         tablets::NAMES,
         contacts::NAMES,
         plans::NAMES,
+        sensors::NAMES,
     ]
     .into_iter()
     .flatten()

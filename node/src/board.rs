@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use linli_core::engine::Authored;
 use linli_model::alert::{AlertView, Climb, Stage};
 use linli_replica::id::{DocTag, SpaceTag};
 use rand_core::CryptoRng;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use crate::api::calls::CallRow;
 use crate::api::plans::PlanInForce;
+use crate::api::sensors::MonitoringOff;
 use crate::api::watch::{AlertOwner, AlertRow, AlertStep, AlertWatched};
 use crate::handle::alerts::{elder, read, word};
 use crate::handle::{calls, elders};
@@ -31,6 +33,8 @@ pub(crate) struct Board {
     rows: BTreeMap<DocTag, Kept>,
     /// What is in force of each plan.
     plans: BTreeMap<DocTag, Vec<PlanInForce>>,
+    /// Monitoring that is off.
+    monitoring: Vec<MonitoringOff>,
     /// What may look different.
     stale: BTreeSet<DocTag>,
     /// Calls that nobody has seen to, and the revision of their last change.
@@ -58,6 +62,7 @@ impl Board {
             known_from: 0,
             rows: BTreeMap::new(),
             plans: BTreeMap::new(),
+            monitoring: Vec::new(),
             stale: BTreeSet::new(),
             calls: (0, Vec::new()),
             calls_dropped: 0,
@@ -147,6 +152,19 @@ impl Board {
         }
     }
 
+    /// Notes what monitoring is off, which is told like a change.
+    pub(crate) fn put_monitoring(&mut self, rows: Vec<MonitoringOff>) {
+        if self.monitoring != rows {
+            self.revision += 1;
+            self.monitoring = rows;
+        }
+    }
+
+    /// Monitoring that is off.
+    pub(crate) fn monitoring(&self) -> &[MonitoringOff] {
+        &self.monitoring
+    }
+
     /// Forgets plans that are erased.
     pub(crate) fn erase_plans(&mut self, gone: &BTreeSet<DocTag>) {
         for document in gone {
@@ -213,6 +231,7 @@ impl Board {
             calls: None,
             calls_dropped: self.calls_dropped,
             plans: self.plans(),
+            monitoring: self.monitoring.clone(),
         };
         let (changed, calls) = &self.calls;
         if answer.whole || (from < *changed && *changed <= told) {
@@ -235,6 +254,9 @@ impl Board {
 pub(crate) fn tick(node: &mut Node) {
     node.board.passed(Instant::now(), now().0);
     node.callers.forget();
+    if let Some(record) = node.callers.unsaved() {
+        node.author(Authored { records: vec![record], ..Authored::default() });
+    }
     // It rings for a while, and a profile's numbers may have changed.
     node.board.touch_calls();
     refresh(node);
@@ -312,6 +334,8 @@ fn row(node: &Node, document: DocTag, view: &AlertView, names: Vec<String>) -> A
         state: word(&view.stage),
         since_ms: since.or(view.since.map(|since| since.0)).unwrap_or_default(),
         owner: view.owner.as_ref().map(owner),
+        expected_ms: view.expected.map(|at| at.0),
+        happened_ms: view.happened.map(|at| at.0),
         arrived_ms: view.arrived.map(|at| at.0),
         handed_to: view.handed_to.iter().map(word).collect(),
         called_off: view.called_off,

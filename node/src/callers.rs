@@ -1,4 +1,4 @@
-//! Who called in: kept in memory for the desk, and nowhere else.
+//! Who called in: what nobody has seen to outlives a restart, sealed as all that a node keeps for itself.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use linli_model::phone;
 use linli_model::private::Private;
+use linli_replica::batch::{Record, Shelf};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::api::calls::CallOwner;
@@ -27,6 +29,50 @@ const RINGS: Duration = Duration::from_secs(60);
 /// How long a call that somebody saw to is kept: two shifts.
 const KEPT: Duration = Duration::from_secs(16 * 60 * 60);
 
+/// The key of the record, which is one for all.
+const KEY: &[u8] = b"callers";
+
+/// A call as it is written down: one that nobody has seen to.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: Uuid,
+    number: Option<Private>,
+    first_ms: u64,
+    last_ms: u64,
+    times: u32,
+    is_known: bool,
+    owner: Option<CallOwner>,
+    elder: Option<Uuid>,
+    alert: Option<Uuid>,
+}
+
+impl Kept {
+    fn of(call: &Caller) -> Self {
+        let Caller { id, first_ms, last_ms, times, is_known, elder, alert, .. } = *call;
+        let (number, owner) = (call.number.clone(), call.owner.clone());
+        Self { id, number, first_ms, last_ms, times, is_known, owner, elder, alert }
+    }
+
+    /// As it is after a restart: it rings no more.
+    fn back(self) -> Caller {
+        let Self { id, number, first_ms, last_ms, times, is_known, owner, elder, alert } = self;
+        Caller {
+            id,
+            number,
+            first_ms,
+            last_ms,
+            times,
+            is_known,
+            called: None,
+            hung_up: false,
+            owner,
+            elder,
+            alert,
+            done: false,
+        }
+    }
+}
+
 /// A call.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -38,8 +84,10 @@ pub(crate) struct Caller {
     pub(crate) times: u32,
     /// Somebody was known by this number when it called.
     is_known: bool,
-    /// When it last called, by the clock that is never set.
-    called: Instant,
+    /// When it last called, by the clock that is never set; none: before this start.
+    called: Option<Instant>,
+    /// The caller hung up, as the telephone system says.
+    pub(crate) hung_up: bool,
     /// Who takes it.
     pub(crate) owner: Option<CallOwner>,
     /// Who it is, as an operator says.
@@ -53,7 +101,8 @@ pub(crate) struct Caller {
 impl Caller {
     /// Whether it rings, and nobody takes it.
     pub(crate) fn rings(&self) -> bool {
-        self.owner.is_none() && self.called.elapsed() < RINGS
+        let rings = self.called.is_some_and(|called| called.elapsed() < RINGS);
+        self.owner.is_none() && !self.hung_up && rings
     }
 
     /// What makes room first: what was seen to, then who is nobody's.
@@ -66,6 +115,8 @@ impl Caller {
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
     calls: VecDeque<Caller>,
+    /// What is written down is not what is kept.
+    changed: bool,
     /// Counts up with every call.
     pub(crate) revision: u64,
     /// Calls that made room for others, since the start.
@@ -80,6 +131,24 @@ impl Callers {
         self.dropped.saturating_add(self.untold.load(Ordering::Relaxed))
     }
 
+    /// Begins with what nobody had seen to before this start; what is damaged is not known any more.
+    pub(crate) fn load(own: &[(Vec<u8>, Vec<u8>)]) -> Self {
+        let value = own.iter().find(|(key, _)| key == KEY).map(|(_, value)| value);
+        let kept = value.and_then(|value| serde_json::from_slice::<Vec<Kept>>(value).ok());
+        let calls = kept.unwrap_or_default().into_iter().take(CALLS_MAX).map(Kept::back).collect();
+        Self { calls, ..Self::default() }
+    }
+
+    /// What is to be written down, where something changed since.
+    pub(crate) fn unsaved(&mut self) -> Option<Record> {
+        std::mem::take(&mut self.changed).then(|| {
+            let kept: Vec<Kept> =
+                self.calls.iter().filter(|call| !call.done).map(Kept::of).collect();
+            let value = serde_json::to_vec(&kept).unwrap_or_default();
+            Record { shelf: Shelf::Own, key: KEY.to_vec(), value: Some(value) }
+        })
+    }
+
     /// The calls, the newest first.
     pub(crate) fn newest(&self) -> impl Iterator<Item = &Caller> {
         self.calls.iter().rev()
@@ -87,17 +156,20 @@ impl Callers {
 
     /// A call.
     pub(crate) fn find(&mut self, id: Uuid) -> Option<&mut Caller> {
+        self.changed = true;
         self.calls.iter_mut().find(|call| call.id == id)
     }
 
     /// Forgets what was seen to long ago.
     pub(crate) fn forget(&mut self) {
-        self.calls.retain(|call| !call.done || call.called.elapsed() < KEPT);
+        let is_kept = |of: Instant| of.elapsed() < KEPT;
+        self.calls.retain(|call| !call.done || call.called.is_some_and(is_kept));
     }
 
     /// Notes a call; answers with its id.
     fn note(&mut self, call: Caller) -> Uuid {
         self.revision += 1;
+        self.changed = true;
         // Those who show no number may be different people; and what somebody takes already rings nowhere.
         let same = |before: &Caller| {
             call.number.is_some()
@@ -140,7 +212,8 @@ pub(crate) fn note(node: &mut Node, number: Option<Private>) -> Uuid {
         last_ms: at,
         times: 1,
         is_known,
-        called: Instant::now(),
+        called: Some(Instant::now()),
+        hung_up: false,
         owner: None,
         elder: None,
         alert: None,
@@ -162,7 +235,8 @@ mod tests {
             last_ms: at,
             times: 1,
             is_known,
-            called: Instant::now(),
+            called: Some(Instant::now()),
+            hung_up: false,
             owner: None,
             elder: None,
             alert: None,
@@ -200,6 +274,38 @@ mod tests {
         }
         assert_eq!(callers.calls.len(), CALLS_MAX);
     }
+
+    #[test]
+    fn what_nobody_saw_to_outlives_a_restart_and_rings_no_more() {
+        let mut callers = Callers::default();
+        assert!(callers.unsaved().is_none());
+        let missed = callers.note(call(1, 1_000, true));
+        let over = callers.note(call(2, 1_000, true));
+        callers.find(over).unwrap().done = true;
+        let record = callers.unsaved().unwrap();
+        assert!(callers.unsaved().is_none(), "once");
+        let mut again = Callers::load(&[(record.key, record.value.unwrap())]);
+        assert!(again.find(over).is_none());
+        let back = again.find(missed).unwrap();
+        assert_eq!((back.first_ms, back.number.clone()), (1_000, Some("1".into())));
+        assert!(!back.rings() && !back.done);
+        // Who calls again rings again, and is the same.
+        assert_eq!(again.note(call(1, 2_000, true)), missed);
+        assert!(again.find(missed).unwrap().rings());
+        assert_eq!(Callers::load(&[(KEY.to_vec(), b"x".to_vec())]).newest().count(), 0);
+    }
+
+    #[test]
+    fn who_hung_up_rings_no_more_and_waits_for_somebody() {
+        let mut callers = Callers::default();
+        let id = callers.note(call(1, 1_000, true));
+        assert!(callers.find(id).unwrap().rings());
+        callers.find(id).unwrap().hung_up = true;
+        assert!(!callers.find(id).unwrap().rings() && !callers.find(id).unwrap().done);
+        assert_eq!(callers.note(call(1, 1_001, true)), id);
+        assert!(callers.find(id).unwrap().rings(), "and calls again");
+    }
+
     fn taken(mut call: Caller) -> Caller {
         call.owner = Some(CallOwner { person: "p".to_owned(), name: "n".to_owned() });
         call
@@ -218,8 +324,10 @@ mod tests {
     #[test]
     fn what_nobody_saw_to_is_kept_and_what_was_seen_to_makes_room_first() {
         let mut callers = Callers::default();
-        let long_ago = Instant::now().checked_sub(KEPT);
-        let Some(called) = long_ago else { return };
+        let called = Instant::now().checked_sub(KEPT);
+        if called.is_none() {
+            return;
+        }
         let missed = callers.note(Caller { called, ..call(1, 1, false) });
         let over = callers.note(Caller { called, done: true, ..taken(call(2, 1, true)) });
         callers.forget();

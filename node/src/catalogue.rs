@@ -112,7 +112,7 @@ pub(crate) struct Catalogue {
     phones: Phones,
     stale: BTreeSet<DocTag>,
     news: BTreeSet<Changed>,
-    /// Alerts, orders, plans, contacts and files from before this start, which are news once each, the alerts first.
+    /// Alerts, orders, plans, contacts, files and sensors from before this start, which are news once each, the alerts first.
     unseen: BTreeSet<(bool, Changed)>,
 }
 
@@ -131,7 +131,10 @@ impl Catalogue {
             )
             | Name::Elder(
                 _,
-                DocumentName::Contacts | DocumentName::Checks | DocumentName::Files,
+                DocumentName::Contacts
+                | DocumentName::Checks
+                | DocumentName::Files
+                | DocumentName::Sensors,
             ) = &name
             {
                 let is_later = !matches!(name, Name::Plain(DocumentName::Alert(_)));

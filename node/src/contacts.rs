@@ -201,11 +201,12 @@ impl Contacts {
     }
 }
 
-/// Takes what stands of contacts in the space in which an elder's profile came to stand.
+/// Takes what stands of contacts and sensors in the space in which an elder's profile came to stand.
 pub(crate) fn kept(node: &mut Node, space: SpaceTag, elder: Uuid) {
     for (name, take) in [
         (DocumentName::Contacts, noted as fn(&mut Node, DocTag, Uuid)),
         (DocumentName::Checks, checked),
+        (DocumentName::Sensors, crate::sensors::changed),
     ] {
         let world = world(&node.replica, &node.store);
         let Ok(space) = node.core.space(world, space) else { return };
@@ -217,7 +218,7 @@ pub(crate) fn kept(node: &mut Node, space: SpaceTag, elder: Uuid) {
 }
 
 /// Whether a document stands where the elder's records do. Elsewhere whoever likes could write that somebody was in contact.
-fn is_of_record(node: &mut Node, document: DocTag, elder: Uuid) -> bool {
+pub(crate) fn is_of_record(node: &mut Node, document: DocTag, elder: Uuid) -> bool {
     let space = node.catalogue.get(&document).map(|row| row.space);
     space.is_some() && space == elders::care_of(node, elder)
 }
@@ -386,8 +387,7 @@ fn raise(node: &mut Node, elder: Uuid, due: &Due) -> Result<bool, crate::api::Ap
             return Ok(false);
         }
     }
-    let event =
-        alerts::Event { cause: due.cause.clone(), what: AlertKind::NoContact, drill: false };
+    let event = alerts::Event::now(due.cause.clone(), AlertKind::NoContact);
     alerts::raise_cause(node, elder, event, None).map(|_| true)
 }
 
@@ -467,6 +467,7 @@ mod tests {
             note: Some(ELDER.to_string().into()),
             card: None,
             drill: false,
+            happened: None,
         };
         view.timeline.push(Entry { id, at, author, body, not_standing: None });
         (view.outcome, view.resolved) = (Some(outcome), Some(id));

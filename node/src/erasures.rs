@@ -40,6 +40,7 @@ pub(crate) fn carry_out(
         Err(error) => tracing::error!(%error, "rehearsed recoveries cannot be looked through"),
     }
     node.contacts.erase(gone);
+    records.extend(node.sensors.erase(gone));
     node.board.erase_plans(gone);
     node.board.touch_all();
     node.undecided.retain(|document| !gone.contains(document));

@@ -47,8 +47,9 @@ mod refusals;
 mod report;
 pub(crate) mod rotation;
 mod seat;
+mod sensors;
 pub(crate) mod spaces;
-mod tablets;
+pub(crate) mod tablets;
 mod watch;
 
 /// What a method leads to.
@@ -174,15 +175,22 @@ fn alarm(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> 
         "alert.card" => opening(node, body, cards::of_alert),
         "alert.dial" => urgent(node, body, dial::dial),
         "call.note" => answer(node, body, calls::note),
+        "call.ended" => answer(node, body, calls::ended),
         "call.act" => urgent(node, body, calls::act),
         "call.list" => reading(node, body, What::Listed, calls::list),
         _ => at_home(node, method, body),
     }
 }
 
-/// The methods of the page at home.
+/// The methods of the page and of the sensors at home.
 fn at_home(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError> {
     match method {
+        "sensor.expect" => answer(node, body, sensors::expect),
+        "sensor.drop" => answer(node, body, sensors::drop_one),
+        "sensor.seen" => answer(node, body, sensors::seen),
+        "sensor.list" => reading(node, body, What::Listed, sensors::list),
+        "monitoring.off" => answer(node, body, sensors::off),
+        "monitoring.on" => answer(node, body, sensors::on),
         "tablet.pair" => answer(node, body, tablets::pair),
         "tablet.list" => answer(node, body, tablets::list),
         "tablet.remove" => answer(node, body, tablets::remove),

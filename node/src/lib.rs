@@ -17,6 +17,7 @@ use linli_replica::batch::Shelf;
 use linli_replica::index::Index;
 use linli_replica::replica::{Input, Policy, Replica};
 use linli_store::Store;
+use linli_store::backup::RESTORED_KEY;
 use rand_core::Rng as _;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -32,6 +33,7 @@ pub mod recovery;
 pub mod setup;
 pub mod tablets;
 
+mod sensors;
 mod silence;
 mod sip;
 
@@ -305,8 +307,7 @@ async fn begin(
         }
     }
     let kept = |key| store.record(Shelf::Own, key).map_err(SetupError::from);
-    let clean = kept(CLEAN)?.is_some();
-    let restored = kept(linli_store::backup::RESTORED_KEY)?.is_some();
+    let (clean, restored) = (kept(CLEAN)?.is_some(), kept(RESTORED_KEY)?.is_some());
     let heard = kept(apart::HEARD_KEY)?.map(|record| apart::Heard::load(&record));
     let parts = Parts {
         requests: requests::Requests::load(&own),
@@ -315,6 +316,8 @@ async fn begin(
         receipts: receipts::Receipts::load(records(Shelf::Receipt)?, &own),
         courier: courier::Courier::load(own.iter().map(|(key, value)| (&key[..], &value[..]))),
         heartbeats: heartbeats::Heartbeats::load(&own),
+        sensors: sensors::Sensors::load(&own),
+        callers: callers::Callers::load(&own),
         people: people::People::load(own),
         heard: heard.unwrap_or_default(),
         replica,
@@ -386,7 +389,7 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
             Err(error) => tracing::error!(%error, "fresh logs could not be started"),
         }
         let restored = node.record_of(linli_core::audit::What::Restored);
-        forget(node, linli_store::backup::RESTORED_KEY, Some(restored));
+        forget(node, RESTORED_KEY, Some(restored));
     }
     if clean {
         forget(node, CLEAN, None);

@@ -42,6 +42,9 @@ pub(crate) fn react(node: &mut Node) {
             Name::Elder(elder, DocumentName::Checks) => {
                 contacts::checked(node, changed.document, elder);
             }
+            Name::Elder(elder, DocumentName::Sensors) => {
+                crate::sensors::changed(node, changed.document, elder);
+            }
             Name::Plain(DocumentName::Plan(_)) => {
                 let rows = plans::in_force(node, changed.document);
                 node.board.in_force(changed.document, rows);

@@ -87,6 +87,8 @@ pub(crate) struct Tablets {
 struct State {
     paired: Vec<Paired>,
     code: Option<Code>,
+    /// The names of those that were paired and are not in the audit yet.
+    news: Vec<String>,
     /// The list is there and cannot be read: nobody is a stranger yet, and it is not written over.
     unreadable: bool,
 }
@@ -153,7 +155,7 @@ impl Tablets {
                 (Vec::new(), true)
             }
         };
-        let state = Mutex::new(State { paired, code: None, unreadable });
+        let state = Mutex::new(State { paired, unreadable, ..State::default() });
         Self { home: home.clone(), address, state }
     }
 
@@ -208,6 +210,7 @@ impl Tablets {
         let id = hex::encode(random::<4>()?);
         let mut paired = state.paired.clone();
         let hash = hash(&token);
+        let news = label.clone();
         paired.push(Paired {
             id,
             label,
@@ -217,6 +220,7 @@ impl Tablets {
             minutes: [None; 2],
         });
         self.save(&mut state, paired)?;
+        state.news.push(news);
         Ok(Some(token))
     }
 
@@ -257,17 +261,22 @@ impl Tablets {
         self.state().paired.iter().map(row).collect()
     }
 
-    pub(crate) fn remove(&self, named: &str) -> Result<(), PairError> {
+    /// The names of the tablets that were paired since this was asked.
+    pub(crate) fn take_news(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().news)
+    }
+
+    /// Ends a tablet's pairing; returns its name.
+    pub(crate) fn remove(&self, named: &str) -> Result<String, PairError> {
         let mut state = self.state();
         if state.unreadable {
             return Err(PairError::Unreadable);
         }
         let (gone, paired): (Vec<Paired>, Vec<Paired>) =
             state.paired.iter().cloned().partition(|one| one.id == named || one.label == named);
-        if gone.len() != 1 {
-            return Err(PairError::Unknown);
-        }
-        self.save(&mut state, paired)
+        let [gone] = gone.as_slice() else { return Err(PairError::Unknown) };
+        self.save(&mut state, paired)?;
+        Ok(gone.label.clone())
     }
 
     fn save(&self, state: &mut State, paired: Vec<Paired>) -> Result<(), PairError> {

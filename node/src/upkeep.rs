@@ -24,6 +24,7 @@ pub(crate) fn tick(node: &mut Node) {
     crate::board::tick(node);
     crate::silence::tick(node);
     crate::contacts::tick(node);
+    crate::sensors::tick(node);
     crate::handle::orders::hand_over(node);
     crate::handle::rotation::sweep(node);
     let mut records = node.receipts.take_unsaved();
@@ -35,6 +36,7 @@ pub(crate) fn tick(node: &mut Node) {
     crate::erasures::confirm(node);
     crate::blobs::tick(node);
     renew(node);
+    crate::handle::tablets::tick(node);
     crate::audit::tick(node);
     node.people.seats.tick(crate::seat::since_boot());
     crate::recovery::split_some(node);

@@ -7,7 +7,7 @@ use linli_model::event::FactId;
 use linli_model::field::FieldsView;
 use linli_model::standing::Offers;
 use linli_model::{
-    alert, card, consent, contact, files, joins, order, plan, profile, readings, standing,
+    alert, card, consent, contact, files, joins, order, plan, profile, readings, sensor, standing,
 };
 use linli_replica::id::DocTag;
 use serde_json::Value;
@@ -71,6 +71,7 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
         DocumentName::Contacts => serde_json::to_value(contact::view(doc, authors)),
         DocumentName::Checks => serde_json::to_value(plan::checks(doc, authors)),
         DocumentName::Files => serde_json::to_value(files::view(doc, authors)),
+        DocumentName::Sensors => serde_json::to_value(sensor::view(doc, authors)),
         DocumentName::Plan(id) => serde_json::to_value(plan::view(id, doc, authors)),
         DocumentName::Authority => Ok(Value::Null),
     };

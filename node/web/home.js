@@ -9,10 +9,12 @@ const TOLD_AFTER_MS = 60000; // so long a centre may take to have it
 const ASK_TIMEOUT_MS = 30000; // longer than the hub waits for news
 const POST_TIMEOUT_MS = 8000; // the hub answers a press within a second or two
 const AGAIN_MS = 2000;
+const SENDER_MS = 3 * AGAIN_MS; // a page that sends says so as often as it tries; one that is closed is followed by another
 const UNSTORED_AGAIN_MS = 60000; // a hub without room has told others; each time it tells them anew
 const SAID_MS = 60000;
 const OLD_MS = 2 * 60 * 60 * 1000; // what was heard so long ago is not shown as what is
 const MEAL_ENDS_MS = 3 * 60 * 60 * 1000; // who waited so long for a meal has eaten
+const LATE_MS = 30 * 1000; // so long somebody may be late before it is said
 const KINDS = ["help", "meal", "call"];
 
 const store = {
@@ -34,6 +36,7 @@ let away = false;
 let posting = null; // what is being sent, and what ends that
 const waits = new Map(); // since when a request for help is seen here to be at the hub alone
 let silence;
+const PAGE = drawId();
 
 const say = (key) => WORDS[language][key] ?? key;
 const byId = (id) => document.getElementById(id);
@@ -53,6 +56,23 @@ function drawId() {
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
+
+// Pages of one tablet share what is not sent: each change begins with what the others left.
+function keep(change) {
+  unsent = change(store.get("unsent", unsent));
+  store.set("unsent", unsent);
+}
+
+// One page sends. Another does where that one is gone.
+function isSender() {
+  const { page, at } = store.get("sender", {});
+  const age = Date.now() - at;
+  if (page !== PAGE && age >= 0 && age < SENDER_MS) return false;
+  beSender();
+  return true;
+}
+
+const beSender = () => store.set("sender", { page: PAGE, at: Date.now() });
 
 // Says it aloud, and for a minute above the buttons, where room is kept for it: nothing moves under a finger.
 function speak(text) {
@@ -94,12 +114,11 @@ function line(request) {
   const open = !["done", "cancelled"].includes(request.stage);
   const item = element("li", "", open ? { class: "open" } : {});
   const name = known.elders.length > 1 ? ` ${nameOf(request.elder)}` : "";
-  item.append(element("div", `${say(request.kind)}${name} ${clock(request.at_ms)}`, { class: "what" }));
+  item.append(element("div", `${whatOf(request)}${name} ${clock(request.at_ms)}`, { class: "what" }));
   item.append(element("div", stageOf(request), { class: "stage" }));
   if (request.who) {
-    const role = request.role ? `${say(`role-${request.role}`)} ` : "";
-    const since = request.stage_ms ? ` ${clock(request.stage_ms)}` : "";
-    item.append(element("div", `${role}${request.who}${since}`));
+    const since = request.stage_ms && !request.expected_ms ? ` ${clock(request.stage_ms)}` : "";
+    item.append(element("div", `${whoOf(request)}${since}`, { class: "who" }));
   }
   if (request.may_cancel) {
     const key = request.kind === "help" ? "cancel-help" : "cancel";
@@ -110,10 +129,23 @@ function line(request) {
   return item;
 }
 
-function stageOf({ kind, stage }) {
+const whatOf = ({ kind, what }) => say(kind === "alert" ? `what-${what}` : kind);
+
+function stageOf({ kind, stage, goes_on }) {
   if (stage === "stored" && !known.centre) return say("stored-alone");
-  return say(stage.startsWith("not-") ? stage : `${kind}-${stage}`);
+  const of = say(stage.startsWith("not-") ? stage : `${kind === "alert" ? "help" : kind}-${stage}`);
+  return goes_on && stage === "taken" ? `${of}. ${say("ring-on")}` : of;
 }
+
+// Who has it, and when they come, or should have come.
+function whoOf(request) {
+  const role = request.role ? `${say(`role-${request.role}`)} ` : "";
+  if (!request.expected_ms) return `${role}${request.who ?? ""}`;
+  const key = !isLateBy(request) ? "comes" : request.goes_on ? "late-told" : "late";
+  return `${role}${request.who ?? ""} ${say(key).replace("%", clock(request.expected_ms))}`;
+}
+
+const isLateBy = ({ expected_ms }) => Boolean(expected_ms) && Date.now() - expected_ms > LATE_MS;
 
 function showRequests() {
   const waiting = unsent.filter(({ cancelled }) => !cancelled).map((press) => ({
@@ -126,7 +158,7 @@ function showRequests() {
   byId("as-of").hidden = !away || told.length === 0;
   const day = { weekday: "long", hour: "2-digit", minute: "2-digit" };
   byId("as-of").textContent = `${say("as-of")} ${new Date(heard).toLocaleString(language, day)}`;
-  const shown = JSON.stringify([language, known.elders, known.centre, all]);
+  const shown = JSON.stringify([language, known.elders, known.centre, all, all.map(isLateBy)]);
   if (byId("requests").dataset.shown === shown) return;
   byId("requests").dataset.shown = shown;
   const focused = document.activeElement?.dataset?.of;
@@ -182,10 +214,9 @@ function show() {
 
 function press(kind, elder) {
   // A second tap before the first arrived is the same press.
-  if (!unsent.some((one) => one.kind === kind && one.elder === elder && !one.cancelled)) {
-    unsent.push({ press: drawId(), kind, elder, at_ms: Date.now() });
-    store.set("unsent", unsent);
-  }
+  const is_same = (one) => one.kind === kind && one.elder === elder && !one.cancelled;
+  beSender();
+  keep((all) => (all.some(is_same) ? all : [...all, { press: drawId(), kind, elder, at_ms: Date.now() }]));
   if (kind === "help" && (away || isUntold())) speak(inNeed(away ? "not-sent" : "untold"));
   else speak(say(away ? "not-sent" : `${kind}-pressed`));
   show();
@@ -195,11 +226,11 @@ function press(kind, elder) {
 }
 
 function cancel({ request, kind }) {
-  const waiting = unsent.find(({ press }) => press === request);
+  beSender();
   // It may have arrived without our hearing of it, so the hub is told in any case.
-  if (waiting) waiting.cancelled = true;
-  else if (!unsent.some(({ press }) => press === request)) unsent.push({ press: request, kind, cancelled: true, at_ms: Date.now() });
-  store.set("unsent", unsent);
+  const back = (one) => (one.press === request ? { ...one, cancelled: true } : one);
+  const is_kept = ({ press }) => press === request;
+  keep((all) => (all.some(is_kept) ? all.map(back) : [...all, { press: request, kind, cancelled: true, at_ms: Date.now() }]));
   speak(say(`${kind}-cancelled`));
   show();
   send();
@@ -218,7 +249,7 @@ async function post(one) {
   posting = { one, controller };
   const [path, body] = one.cancelled
     ? ["/cancel", { request: one.press }]
-    : ["/press", { press: one.press, kind: one.kind, elder: one.elder }];
+    : ["/press", { press: one.press, kind: one.kind, elder: one.elder, ago_ms: Math.max(0, Date.now() - one.at_ms) }];
   const headers = { "Content-Type": "application/json" };
   try {
     const taken = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: controller.signal });
@@ -229,24 +260,23 @@ async function post(one) {
 }
 
 function forget(one) {
-  unsent = unsent.filter((other) => other !== one);
-  store.set("unsent", unsent);
+  keep((all) => all.filter(({ press }) => press !== one.press));
 }
 
 // Help first, then the oldest; of what the hub has no room for, not each time.
 function next(tried) {
-  const due = unsent.filter((one) => !tried.has(one) && (one.cancelled || !one.unstored || Date.now() - one.unstored > UNSTORED_AGAIN_MS));
+  const due = unsent.filter((one) => !tried.has(one.press) && (one.cancelled || !one.unstored || Date.now() - one.unstored > UNSTORED_AGAIN_MS));
   return due.find(({ kind }) => kind === "help") ?? due[0];
 }
 
 // Sends what is kept, and forgets it when the hub has it.
 async function send() {
-  if (posting) return;
+  if (posting || !isSender()) return;
   const tried = new Set();
   let silent = false;
   for (let one = next(tried); one && !silent; one = next(tried)) {
     const back = one.cancelled;
-    tried.add(one);
+    tried.add(one.press);
     try {
       const { status, stored } = await post(one);
       if (status === 401) return strange();
@@ -255,14 +285,15 @@ async function send() {
       const kept = status >= 500 || status === 429 || (!back && status >= 400);
       if (kept) continue;
       // It may have been taken back while it was on its way.
-      if (back !== one.cancelled) tried.delete(one);
+      const left = unsent.find(({ press }) => press === one.press);
+      if (left && back !== left.cancelled) tried.delete(one.press);
       else if (back || stored) {
         forget(one);
         seen = null;
         asking?.abort();
       } else {
-        one.unstored = Date.now();
-        store.set("unsent", unsent);
+        const late = Date.now();
+        keep((all) => all.map((other) => (other.press === one.press ? { ...other, unstored: late } : other)));
       }
     } catch {
       // The hub is away, and gets it soon; or help was pressed, and goes first.
@@ -289,7 +320,9 @@ let asking = null;
 function tell(before, after) {
   for (const request of after.requests) {
     const old = before.requests.find((one) => one.request === request.request);
-    if (old && old.stage !== request.stage) speak(`${say(request.kind)} ${stageOf(request)} ${request.who ?? ""}`);
+    // What nobody pressed is told when it appears, too.
+    const is_news = old ? ["stage", "expected_ms", "goes_on"].some((of) => (old[of] ?? null) !== (request[of] ?? null)) : request.kind === "alert";
+    if (is_news) speak(`${whatOf(request)} ${stageOf(request)} ${whoOf(request)}`);
   }
 }
 
@@ -348,6 +381,12 @@ async function follow() {
   }
 }
 
+// What another page of this tablet was told to do.
+window.addEventListener("storage", ({ key }) => {
+  if (key !== "linli-unsent") return;
+  unsent = store.get("unsent", unsent);
+  show();
+});
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
   store.set("language", language);
@@ -359,7 +398,9 @@ byId("ask").addEventListener("submit", (event) => {
 });
 setInterval(() => {
   dropOldMeals();
+  if (posting) beSender();
   if (unsent.length > 0) send();
+  showRequests();
   showAway();
 }, AGAIN_MS);
 window.addEventListener("online", () => { asking?.abort(); send(); });

@@ -1,7 +1,7 @@
 // Drives Debian's Chromium for a test: reads one command a line from standard input, as JSON, and answers each with a line.
 //
 // {"do": "open", "url": …}, "click" and "double" {"name": …}, "text", "wait" {"text": …}, "gone" {"text": …}, "axe", "shot" {"file": …},
-// "size" {"width", "height"}, "zoom" {"percent"}, "key" {"key"}, "focused", "spoken", "forget" and "remember" {"kept"} (what the tablet keeps), "again" (a tablet that restarts), "plain" {"url"} (no JavaScript)
+// "size" {"width", "height"}, "zoom" {"percent"}, "key" {"key"}, "focused", "spoken", "forget" and "tab" {"url"} (another one, which is driven from then on), "senders" (of how many pages pressed since they were asked for), "remember" {"kept"} (what the tablet keeps), "again" (a tablet that restarts), "plain" {"url"} (no JavaScript)
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,6 +17,7 @@ const options = { executablePath: process.env.LINLI_CHROMIUM ?? "/usr/bin/chromi
 const PATIENCE = { timeout: 60_000 };
 let context;
 let page;
+const senders = new Set(); // pages that sent a press
 const errors = [];
 
 async function begin() {
@@ -26,12 +27,20 @@ async function begin() {
     window.spoken = [];
     SpeechSynthesis.prototype.speak = (said) => window.spoken.push(`${said.lang} ${said.text}`);
   });
-  page = await context.newPage();
-  page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => { if (/Content Security Policy/.test(message.text())) errors.push(message.text()); });
+  await tab();
+}
+
+async function tab() {
+  const opened = await context.newPage();
+  opened.on("request", (request) => { if (new URL(request.url()).pathname === "/press") senders.add(opened); });
+  opened.on("pageerror", (error) => errors.push(String(error)));
+  opened.on("console", (message) => { if (/Content Security Policy/.test(message.text())) errors.push(message.text()); });
+  page = opened;
 }
 
 const does = {
+  tab: async ({ url }) => { await tab(); await page.goto(url, { waitUntil: "load" }); },
+  senders: async () => { const count = senders.size; senders.clear(); return count; },
   open: async ({ url }) => { await page.goto(url, { waitUntil: "load" }); return page.url(); },
   click: async ({ name }) => { await page.getByRole("button", { name, exact: true }).first().click(); },
   double: async ({ name }) => { await page.getByRole("button", { name, exact: true }).first().dblclick(); },

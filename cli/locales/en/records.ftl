@@ -106,6 +106,8 @@ alert-reached =
     }
 alert-called-off = The household says that nothing happened.
 alert-outcome = How it ended: { $outcome }.
+alert-happened-before = It happened at { $at }, before it could be raised.
+alert-expected = Somebody is expected at { $at }.
 alert-timeline = What happened
 alert-happened = { $at }  { $what }: { $who }
 alert-not-standing = { " " }— does not count: { $why }

@@ -334,7 +334,7 @@ error-audit-broken = the audit is broken and was not exported: see `linli keys a
 
 ## Contingency plans and contact
 error-plan-large = a plan has at most { $max } bytes: shorten it
-error-plan-form = this is no plan at line { $line }: docs/operations.md shows one
+error-plan-form = line { $line }, “{ $field }”: this is no plan; docs/operations.md shows one
 error-plan-steps = a plan has 1 to { $max } steps: split it, or write one
 error-plan-id = step { $step }: the id is made of small letters, digits and hyphens, is not too long, and stands once
 error-plan-text = step { $step } (0 is the plan's name): a text is one line, neither empty nor too long
@@ -361,3 +361,16 @@ error-contact-time = this time has not come yet: say when the contact was
 error-contact-none = no contact that was written down has this id: see `linli elder due`
 error-contact-several = several contacts fit: give more of the id
 error-contact-person = contact is written down by a named person: say who acts, with --as
+error-alert-by-node = nobody raises this kind by hand: the node does by itself
+error-sensor-none = no sensor has this name here: see `linli sensor list`
+error-sensor-several = several elders have a sensor of this name: name the elder
+error-sensor-name = a sensor's name is one line of 1 to { $max } letters
+error-sensor-silence = the longest silence lies between one second and 30 days
+error-sensor-many = an elder has at most { $max } sensors: remove one first
+error-sensor-hub = sensors speak to the hub of the household
+error-sensor-person = only a named person may say what should speak, or switch monitoring off: give --as
+error-sensor-party = only people of a household, family, centre or station may say this
+error-monitoring-reason = say why in one line of 1 to { $max } letters
+error-monitoring-until = monitoring is switched off for at most 30 days, from now on
+error-monitoring-on = this is not switched off
+error-alert-within = somebody is there within at most { $max } minutes

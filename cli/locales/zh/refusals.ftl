@@ -333,7 +333,7 @@ error-audit-broken = 审计记录已断裂，没有导出：请看 `linli keys a
 
 ## 应急预案与联系
 error-plan-large = 预案最多 { $max } 字节：请缩短
-error-plan-form = 第 { $line } 行不合预案格式：docs/operations.md 中有示例
+error-plan-form = 第 { $line } 行“{ $field }”：这不是预案；docs/operations.md 有样例
 error-plan-steps = 预案须有 1 至 { $max } 个步骤：请拆分，或至少写一步
 error-plan-id = 步骤 { $step }：编号由小写字母、数字和连字符组成，不可过长，也不可重复
 error-plan-text = 步骤 { $step }（0 为预案名称）：文字须为一行，不能为空，也不可过长
@@ -360,3 +360,16 @@ error-contact-time = 这个时间还没有到：请给出实际联系的时间
 error-contact-none = 没有这个编号的联系记录：见 `linli elder due`
 error-contact-several = 有多条联系记录符合：请多给几位编号
 error-contact-person = 联系须由具名的人记录：请用 --as 说明是谁
+error-alert-by-node = 此类警报不由人发出：由节点自行发出
+error-sensor-none = 这里没有叫这个名字的传感器：见 `linli sensor list`
+error-sensor-several = 有几位老人的传感器同名：请指明老人
+error-sensor-name = 传感器名称为一行，1 至 { $max } 个字
+error-sensor-silence = 最长无声时间在一秒与 30 天之间
+error-sensor-many = 一位老人最多 { $max } 个传感器：请先拆除一个
+error-sensor-hub = 传感器向家中主机报到
+error-sensor-person = 只有具名人员可以登记传感器或暂停监测：请用 --as
+error-sensor-party = 只有住户、家属、中心或驿站的人员可以这样做
+error-monitoring-reason = 请用一行说明原因，1 至 { $max } 个字
+error-monitoring-until = 监测最多暂停 30 天，且从现在起算
+error-monitoring-on = 这项监测没有暂停
+error-alert-within = 到达时间最多 { $max } 分钟

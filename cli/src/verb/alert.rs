@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::SignedDuration;
-use linli_node::api::alerts::{AlertAct, AlertAnswer, AlertDial, AlertList, AlertRaise, AlertShow};
+use linli_node::api::alerts::{AlertAct, AlertAnswer, AlertList, AlertRaise, AlertShow};
 use linli_node::api::cards::AlertCard;
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use crate::{
     output::{Columns, complain, field},
 };
 
+mod dial;
 mod ladder;
 mod print;
 mod report;
@@ -36,7 +37,13 @@ enum Act {
     Show(Which),
     Ack(Which),
     TakeOver(Which),
-    Respond(Which),
+    Respond {
+        #[command(flatten)]
+        which: Which,
+        /// Within how many minutes somebody is there
+        #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(0..=240))]
+        eta: Option<u32>,
+    },
     Arrive(Which),
     HandTo {
         #[command(flatten)]
@@ -50,6 +57,9 @@ enum Act {
         which: Which,
         /// The number, such as 120
         number: String,
+        /// Do not wait for how the call ends
+        #[arg(long)]
+        no_wait: bool,
     },
     Resolve {
         #[command(flatten)]
@@ -112,15 +122,17 @@ impl Alert {
             }
             Act::Ack(which) => which.act(context, "ack").await,
             Act::TakeOver(which) => which.act(context, "take-over").await,
-            Act::Respond(which) => which.act(context, "respond").await,
+            Act::Respond { which: Which { alert }, eta } => {
+                let (act, within_minutes) = ("respond".to_owned(), eta);
+                done(context, AlertAct { alert, act, within_minutes, ..AlertAct::default() }).await
+            }
             Act::Arrive(which) => which.act(context, "arrive").await,
             Act::HandTo { which: Which { alert }, service } => {
                 let (act, service) = ("hand-to".to_owned(), Some(service));
                 done(context, AlertAct { alert, act, service, ..AlertAct::default() }).await
             }
-            Act::Dial { which: Which { alert }, number } => {
-                let acting = context.acting()?;
-                answered(context, &context.ask(&AlertDial { alert, number, acting }).await?)
+            Act::Dial { which: Which { alert }, number, no_wait } => {
+                dial::dial(context, alert, number, !no_wait).await
             }
             Act::Resolve { which: Which { alert }, outcome } => {
                 let (act, outcome) = ("resolve".to_owned(), Some(outcome));
@@ -186,7 +198,7 @@ fn answered(context: &Context, answer: &AlertAnswer) -> anyhow::Result<Exit> {
 }
 
 /// A length of time as people write it: 1m 30s.
-fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     format!("{:#}", SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX)))
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     context::Context,
     failure::Exit,
-    output::{Columns, field},
+    output::{Columns, field, printable},
 };
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ impl Calls {
 
 /// A line for each elder whose number it may be, and one where nobody is known by it.
 fn table(context: &Context, calls: &[Value]) -> String {
-    let columns = Columns(&["at", "telephone", "count", "elder", "whose", "id", "alert"]);
+    let columns = Columns(&["at", "telephone", "count", "elder", "whose", "id", "alert", "owner"]);
     let rows = calls.iter().flat_map(|call| {
         let line = |elder: &Value| {
             let whose = match elder.get("own").and_then(Value::as_bool) {
@@ -41,6 +41,10 @@ fn table(context: &Context, calls: &[Value]) -> String {
                 whose,
                 short(&field(elder, "elder")),
                 alerts.join(" "),
+                call.pointer("/owner/name")
+                    .and_then(Value::as_str)
+                    .map(printable)
+                    .unwrap_or_default(),
             ]
         };
         let elders = items(call, "elders");

@@ -320,9 +320,13 @@ async fn ask(client: Client, asked: Asked, seat: Seat) -> Back {
     match asked.what {
         What::Act(act, with) => {
             let with = with.map(str::to_owned);
-            let (outcome, service) = if act == "hand-to" { (None, with) } else { (with, None) };
-            let act = act.to_owned();
-            let request = AlertAct { alert: about, act, outcome, service, from: word, acting };
+            let mut request = AlertAct { alert: about, from: word, acting, ..AlertAct::default() };
+            match act {
+                "hand-to" => request.service = with,
+                "respond" => request.within_minutes = with.and_then(|text| text.parse().ok()),
+                _ => request.outcome = with,
+            }
+            request.act = act.to_owned();
             Back::Acted(asked, in_time(client.call(&request)).await.map(drop))
         }
         What::Call(act, elder) => {

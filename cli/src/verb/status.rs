@@ -82,6 +82,8 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
         text.say("status-addresses", &[("addresses", listed(&answer.addresses).into())]),
         text.say("status-relays", &[("relays", relays(context, answer).into())]),
     ];
+    let off = |off| super::sensor::off(text, &context.zone, off);
+    lines.extend(answer.monitoring.iter().map(off));
     if !answer.reach.public.is_empty() {
         let addresses = listed(&answer.reach.public);
         lines.push(text.say("status-public", &[("addresses", addresses.into())]));

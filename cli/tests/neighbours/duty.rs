@@ -214,6 +214,7 @@ fn who_does_not_have_an_alert_is_told_so_and_a_seat_ends_with_its_pin() {
                 outcome: word("resolve", "helped"),
                 service: word("hand-to", "fire"),
                 from: None,
+                within_minutes: None,
                 acting: Some(acting.clone()),
             };
             let Err(ClientError::Refused(error)) = client.call(&request).await else {

@@ -375,3 +375,97 @@ fn in_english(tablet: &mut Browser) {
         tablet.does("zoom", json!({ "percent": 100 }));
     }
 }
+
+#[test]
+fn what_nobody_pressed_is_shown_and_who_comes_says_when() {
+    if !requires(Capability::Browser) {
+        return;
+    }
+    let folder = folder();
+    let (centre, mut hub) = centre_and_hub(folder.path());
+    let wang = add_elder(&hub, "王秀英");
+    sees(&centre, &wang);
+    centre.ask(&["person", "add", "高主任", "--role", "operator"]);
+    let port = with_page(&mut hub);
+    met(&hub, &centre);
+    let page = format!("http://127.0.0.1:{port}/");
+    let mut tablet = Browser::begin(&folder.path().join("profile"));
+    let url = hub.ask(&["device", "tablet", "add"])["url"].as_str().unwrap().to_owned();
+    tablet.open(&url);
+    tablet.sees("王秀英");
+    let audit = wait("the pairing is in the audit", || {
+        let audit = hub.ask(&["keys", "audit"]).to_string();
+        audit.contains("tablet-paired").then_some(audit)
+    });
+    assert!(!audit.contains("tablet-removed"), "{audit}");
+
+    let fall = hub.ask(&["alert", "raise", &wang, "--kind", "fall"])["alert"].clone();
+    let fall = fall.as_str().unwrap();
+    tablet.sees("跌倒");
+    wait("it is said aloud", || {
+        tablet.does("spoken", json!({})).to_string().contains("跌倒").then_some(())
+    });
+    assert!(!tablet.text().contains("我没事，取消"), "nobody pressed it");
+    centre.await_answer(&["alert", "list"], |list| (list[0]["alert"] == fall).then_some(()));
+    centre.ask(&["--as", "高主任", "alert", "ack", fall]);
+    let far = centre.run(&["--as", "高主任", "alert", "respond", fall, "--eta", "241"]);
+    assert!(far.code > 0, "{far:?}");
+    centre.ask(&["--as", "高主任", "alert", "respond", fall, "--eta", "20"]);
+    let comes = format!("话务员 高主任 约 {} 到", expected(&centre, fall));
+    tablet.sees(&comes);
+    wait("it is said aloud", || {
+        tablet.does("spoken", json!({})).to_string().contains(&comes).then_some(())
+    });
+    tablet.shot("expected-zh.png");
+    tablet.is_accessible();
+    tablet.click("English");
+    tablet.sees("comes at about");
+    tablet.shot("expected-en.png");
+    tablet.is_accessible();
+    centre.ask(&["--as", "高主任", "alert", "respond", fall, "--eta", "0"]);
+    tablet.sees("was expected at");
+    tablet.shot("late-en.png");
+    tablet.click("中文");
+    tablet.sees("原定");
+    tablet.shot("late-zh.png");
+    tablet.is_accessible();
+
+    kept_for_two_hours(&centre, &mut hub, &mut tablet, &page);
+    assert_eq!(tablet.does("errors", json!({})), json!([]));
+    hub.ask(&["device", "tablet", "remove", "tablet"]);
+    let audit = hub.ask(&["keys", "audit"]).to_string();
+    assert!(audit.contains("tablet-removed"), "{audit}");
+}
+
+/// The hour and minute at which somebody is expected, in China, as the page writes it.
+fn expected(node: &Desk, alert: &str) -> String {
+    let at = node.ask(&["alert", "show", alert])["view"]["expected"].as_i64().unwrap();
+    let at = jiff::Timestamp::from_millisecond(at).unwrap();
+    at.in_tz("Asia/Shanghai").unwrap().strftime("%H:%M").to_string()
+}
+
+/// A press that waited on the tablet for two hours says when it was, and of two open pages one sends it.
+fn kept_for_two_hours(centre: &Desk, hub: &mut Site, tablet: &mut Browser, page: &str) {
+    let before = id(hub);
+    hub.kill();
+    parted(centre, &before);
+    tablet.click("求助");
+    tablet.sees("还没有送到家里的主机");
+    let mut kept = tablet.does("forget", json!({}));
+    let unsent: Value = serde_json::from_str(kept["linli-unsent"].as_str().unwrap()).unwrap();
+    let mut unsent = unsent.as_array().unwrap().clone();
+    unsent[0]["at_ms"] = (unsent[0]["at_ms"].as_u64().unwrap() - 2 * 3_600_000).into();
+    kept["linli-unsent"] = json!(unsent).to_string().into();
+    tablet.does("remember", json!({ "kept": kept }));
+    tablet.does("tab", json!({ "url": page }));
+    tablet.sees("还没有送到家里的主机");
+    tablet.does("senders", json!({}));
+    hub.up();
+    let press = wait("the press arrives", || alerts(centre, "button").pop());
+    let shown = centre.ask(&["alert", "show", press["alert"].as_str().unwrap()]);
+    let [happened, since] = ["happened", "since"].map(|at| shown["view"][at].as_u64().unwrap());
+    assert!(since - happened >= 2 * 3_600_000, "{happened} {since}");
+    tablet.does("gone", json!({ "text": "还没有送到家里的主机" }));
+    assert_eq!(tablet.does("senders", json!({})), json!(1), "one page sends");
+    assert_eq!(alerts(centre, "button").len(), 1);
+}

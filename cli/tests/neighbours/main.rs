@@ -43,6 +43,7 @@ mod refused;
 mod registers;
 mod relays;
 mod seat;
+mod sensors;
 mod service;
 mod silence;
 mod site;

@@ -188,7 +188,7 @@ fn a_call_that_a_person_decided_upon_rings_on_after_a_restart() {
     let elder = add_elder(&centre, "王秀英");
     let alert = centre.ask(&["alert", "raise", &elder])["alert"].as_str().unwrap().to_owned();
     centre.ask(&["--as", "高主任", "alert", "ack", &alert]);
-    centre.ask(&["--as", "高主任", "alert", "dial", &alert, "13800000004"]);
+    centre.ask(&["--as", "高主任", "alert", "dial", &alert, "13800000004", "--no-wait"]);
     wait("it rings", || (!network.called().is_empty()).then_some(()));
     centre.kill();
     centre.up();
@@ -225,7 +225,7 @@ fn a_drill_calls_contacts_and_no_emergency_service_and_an_operator_may_dial_one(
     let alert = centre.ask(&["alert", "raise", &elder])["alert"].as_str().unwrap().to_owned();
     assert_eq!(acting(&[&alert, "12x"]).refusal().0, "invalid");
     assert_eq!(centre.run(&["alert", "dial", &alert, "120"]).refusal().0, "forbidden");
-    let dialled = acting(&[&alert, "120"]);
+    let dialled = acting(&[&alert, "120", "--no-wait"]);
     assert_eq!(dialled.code, 0, "{dialled:?}");
     assert_eq!(acting(&[&alert, "120"]).refusal().0, "conflict");
     let shown = centre.await_answer(&["alert", "show", &alert], |shown| {
@@ -237,6 +237,16 @@ fn a_drill_calls_contacts_and_no_emergency_service_and_an_operator_may_dial_one(
     let decided = timeline.iter().find(|entry| entry["body"]["step"]["does"]["phone"] == "120");
     assert_eq!(decided.unwrap()["author"]["person"]["name"], "高主任");
     assert_eq!(network.called().iter().filter(|number| *number == "120").count(), 1);
+
+    // Who waits is told how it ended.
+    let dialled = acting(&[&alert, "13800000001"]);
+    assert_eq!(
+        (dialled.code, &dialled.answers()[0]["call"]),
+        (0, &"accepted".into()),
+        "{dialled:?}"
+    );
+    let busy = acting(&[&alert, "13800000003"]);
+    assert!(busy.refusal().1.contains("busy"), "{busy:?}");
 }
 
 #[test]

@@ -100,6 +100,8 @@ pub fn card_keys<'a>(
         | AlertFact::StepEnded { .. }
         | AlertFact::Silent { .. }
         | AlertFact::HeardAgain { .. }
+        | AlertFact::SensorsSilent { .. }
+        | AlertFact::SensorSpoke { .. }
         | AlertFact::Contacted { .. } => None,
     })
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{AlertFact, AlertKind, AlertView, Ladder, Outcome, Owner, Stage, alert_id};
+use super::{
+    AlertFact, AlertKind, AlertView, Ladder, Outcome, Owner, Stage, WITHIN_MS_MAX, alert_id,
+};
 use crate::author::{Author, PartyKind, Person, Role};
 use crate::contact;
 use crate::event::{Entry, FactId, Facts, Known, Reason};
@@ -44,9 +46,12 @@ pub(super) fn fold(id: Uuid, facts: &Facts<AlertFact>) -> AlertView {
         climbed: Vec::new(),
         silent: BTreeMap::new(),
         heard_again: BTreeMap::new(),
+        sensors: Vec::new(),
         delivered: BTreeMap::new(),
         owner: None,
+        happened: None,
         responding: None,
+        expected: None,
         arrived: None,
         handed_to: Vec::new(),
         called_off: false,
@@ -87,14 +92,16 @@ impl Fold<'_> {
             }
             AlertFact::Silent { raise, silent } => self.silent(known, *raise, silent),
             AlertFact::HeardAgain { raise, party } => self.heard_again(known, *raise, *party),
+            AlertFact::SensorsSilent { raise, sensors } => {
+                self.sensors_silent(known, *raise, sensors)
+            }
+            AlertFact::SensorSpoke { raise, elder, sensor } => {
+                self.sensor_spoke(known, *raise, *elder, sensor)
+            }
             AlertFact::Contacted { raise, when, .. } => self.contacted(known, *raise, *when),
             AlertFact::Acknowledged { raise } => self.acknowledged(known, *raise),
             AlertFact::TookOver { from } => self.took_over(known, *from),
-            AlertFact::Responding { ack } => {
-                self.as_owner(known, *ack)?;
-                self.view.responding.get_or_insert(known.fact.at);
-                Ok(())
-            }
+            AlertFact::Responding { ack, within_ms } => self.on_the_way(known, *ack, *within_ms),
             AlertFact::Arrived { ack } => {
                 self.as_owner(known, *ack)?;
                 self.view.responding.get_or_insert(known.fact.at);
@@ -144,7 +151,8 @@ impl Fold<'_> {
     }
 
     fn raised(&mut self, known: &Known<AlertFact>) -> Result<(), Reason> {
-        let AlertFact::Raised { cause, what, ladder, card, drill, .. } = &known.fact.body else {
+        let AlertFact::Raised { cause, what, ladder, card, drill, happened, .. } = &known.fact.body
+        else {
             return Err(Reason::WrongReference);
         };
         may_raise(known.author.kind)?;
@@ -166,6 +174,8 @@ impl Fold<'_> {
         self.ladder_raised(known, ladder);
         self.view.raises.push(known.id);
         self.card_raised(known, card.as_ref());
+        let happened = happened.filter(|happened| *happened < known.fact.at);
+        self.view.happened = self.view.happened.into_iter().chain(happened).min();
         self.openings.insert(known.id);
         self.round.insert(known.id);
         if self.reopened.is_empty() {
@@ -232,10 +242,28 @@ impl Fold<'_> {
             }
             Some(_) | None => {
                 self.view.owner = Some(owner);
-                (self.view.responding, self.view.arrived) = (None, None);
+                let view = &mut self.view;
+                (view.responding, view.expected, view.arrived) = (None, None, None);
                 Ok(())
             }
         }
+    }
+
+    /// Somebody is on the way; said again, the time that was said last counts.
+    fn on_the_way(
+        &mut self,
+        known: &Known<AlertFact>,
+        ack: FactId,
+        within_ms: Option<u64>,
+    ) -> Result<(), Reason> {
+        self.as_owner(known, ack)?;
+        if within_ms.is_some_and(|within_ms| within_ms > WITHIN_MS_MAX) {
+            return Err(Reason::OutOfRange);
+        }
+        let at = known.fact.at;
+        self.view.responding.get_or_insert(at);
+        self.view.expected = within_ms.map(|within_ms| at.plus_ms(within_ms));
+        Ok(())
     }
 
     /// Allows what the owner may do. Who acknowledged without knowing of the owner, and acted in good faith, counts too;
@@ -316,11 +344,12 @@ impl Fold<'_> {
         let view = &mut self.view;
         (view.round, view.since, view.owner, view.responding) = (None, None, None, None);
         (view.resolved, view.outcome, view.called_off) = (None, None, false);
-        view.arrived = None;
+        (view.expected, view.arrived) = (None, None);
         view.delivered.clear();
         view.climbed.clear();
         view.silent.clear();
         view.heard_again.clear();
+        view.sensors.clear();
         (view.card.asked, view.card.refused) = (false, None);
         view.handed_to.clear();
         self.open(known);

@@ -27,6 +27,9 @@ const OTHERS_LATER_MS: u64 = 15_000;
 /// person has seen in the alert that it was not.
 const DECIDED_MS: u64 = 5 * MINUTE_MS;
 
+/// For so long the ladder waits for whoever is late, in milliseconds: traffic, a staircase.
+const LATE_MS: u64 = 5 * MINUTE_MS;
+
 /// Digits of a telephone number that is dialled at most: E.164 has 15, and a prefix.
 const DIGITS_MAX: usize = 20;
 
@@ -214,7 +217,7 @@ pub enum Climb {
     /// An owner takes care; the ladder goes on at `until` when nobody is acting by then. Or the silence is over, or what
     /// is no emergency waits for the morning.
     Paused {
-        /// When the ladder goes on; `None` when the owner is acting, or what was silent is heard again.
+        /// When the ladder goes on; `None` when the owner is acting and no time was said, or what was silent is heard again.
         until: Option<Timestamp>,
     },
     /// Nobody takes care.
@@ -356,7 +359,7 @@ impl AlertView {
         if self.since.is_none() || self.stage == Stage::Resolved {
             return Climb::Over;
         }
-        if self.is_heard_again() {
+        if self.is_heard_again() || self.is_spoken_again() {
             return Climb::Paused { until: None };
         }
         let (elapsed, now) = (self.elapsed_ms(watch), watch.now);
@@ -365,11 +368,19 @@ impl AlertView {
             return Climb::Paused { until: Some(morning) };
         }
         if let Some(owner) = &self.owner {
-            if self.responding.is_some() {
-                return Climb::Paused { until: None };
+            match (self.responding, self.expected.filter(|_| self.arrived.is_none())) {
+                (Some(_), None) => return Climb::Paused { until: None },
+                // Who is expected and does not come is waited for a while, and then others are told.
+                (Some(_), Some(expected)) => {
+                    let until = expected.plus_ms(LATE_MS);
+                    if now < until {
+                        return Climb::Paused { until: Some(until) };
+                    }
+                }
+                (None, _) => {}
             }
             let owned = self.by_day(now.ms_since(owner.since).max(watch.owned_ms), now);
-            if owned < self.ladder.respond_ms {
+            if self.responding.is_none() && owned < self.ladder.respond_ms {
                 let until = now.plus_ms(self.ladder.respond_ms - owned);
                 return Climb::Paused { until: Some(until) };
             }
@@ -384,6 +395,11 @@ impl AlertView {
     fn is_heard_again(&self) -> bool {
         let mut silent = self.silent.values().flat_map(|silent| &silent.parties).peekable();
         silent.peek().is_some() && silent.all(|party| self.heard_again.contains_key(party))
+    }
+
+    /// Whether the alert is about sensors, and every one spoke again.
+    fn is_spoken_again(&self) -> bool {
+        !self.sensors.is_empty() && self.sensors.iter().all(|of| of.spoke.is_some())
     }
 
     /// The steps that ring at this place, `elapsed_ms` after the alert began for it, as long as nobody takes care.

@@ -2,8 +2,8 @@
 
 use automerge::AutoCommit;
 use linli_model::alert::{
-    self, AlertFact as F, AlertKind, AlertView, CauseId, Climb, Ladder, Outcome, Stage, Watch,
-    alert_id,
+    self, AlertFact as F, AlertKind, AlertView, CauseId, Climb, Ladder, Outcome, Stage,
+    WITHIN_MS_MAX, Watch, alert_id,
 };
 use linli_model::author::{PartyKind, Role};
 use linli_model::document::canonical;
@@ -33,6 +33,7 @@ fn raise() -> F {
         note: None,
         card: None,
         drill: false,
+        happened: None,
     }
 }
 
@@ -103,7 +104,7 @@ fn the_way_of_an_alert() {
     let view = s.view();
     assert_eq!(view.stage, Stage::Acknowledged);
     assert_eq!(view.owner.unwrap().person.id, "p2");
-    s.say(&desk, 20_000, F::Responding { ack });
+    s.say(&desk, 20_000, F::Responding { ack, within_ms: None });
     assert_eq!(s.view().stage, Stage::Responding);
     let resolved = s.say(&desk, 90_000, F::Resolved { ack, outcome: Outcome::Helped, note: None });
     let view = s.view();
@@ -219,6 +220,7 @@ fn raises_of_one_cause_join_and_another_cause_does_not() {
             note: None,
             card: None,
             drill: false,
+            happened: None,
         },
     );
     s.join(&mut other);
@@ -320,7 +322,7 @@ fn the_ladder_climbs_until_somebody_cares_and_goes_on_when_nobody_acts() {
     // An owner whose clock runs ahead has no more time than others.
     let owned = Watch { owned_ms: 10 * MINUTE_MS, ..watch(held, at(MINUTE_MS)) };
     assert_eq!(view.climb(owned), Climb::Climbing { due: 2, next_at: Some(at(2 * MINUTE_MS)) });
-    s.say(&desk, 1_000 + 2 * MINUTE_MS, F::Responding { ack });
+    s.say(&desk, 1_000 + 2 * MINUTE_MS, F::Responding { ack, within_ms: None });
     assert_eq!(s.view().climb(watch(held, at(60 * MINUTE_MS))), Climb::Paused { until: None });
     s.say(&desk, 9, F::Resolved { ack, outcome: Outcome::Helped, note: None });
     assert_eq!(s.view().climb(watch(held, at(60 * MINUTE_MS))), Climb::Over);
@@ -333,7 +335,7 @@ fn a_report_counts_answers_and_leaves_drills_out() {
         let (hub, desk) = (s.hub.clone(), s.desk.clone());
         let F::Raised { cause, what, ladder, .. } = raise() else { return s.view() };
         let (place, note, card) = (None, None, None);
-        let raise = F::Raised { cause, what, ladder, place, note, card, drill };
+        let raise = F::Raised { cause, what, ladder, place, note, card, drill, happened: None };
         let raise = s.say(&hub, raised, raise);
         if let Some(at) = acked {
             let ack = s.say(&desk, at, F::Acknowledged { raise });
@@ -369,4 +371,54 @@ fn a_report_counts_answers_and_leaves_drills_out() {
     assert_eq!(report.answered_permille, [800, 900]);
     let none = alert::report::report(std::iter::empty());
     assert_eq!((none.acknowledged, none.answered_permille), (None, vec![]));
+}
+
+#[test]
+fn who_is_on_the_way_says_when_they_come_and_others_are_told_where_they_do_not() {
+    let mut s = scene();
+    let (hub, desk) = (s.hub.clone(), s.desk.clone());
+    let raise = s.say(&hub, 1_000, raise());
+    let ack = s.say(&desk, 2_000, F::Acknowledged { raise });
+    let minutes = |minutes: u64| Some(minutes * MINUTE_MS);
+    let far = s.say(&desk, 3_000, F::Responding { ack, within_ms: Some(WITHIN_MS_MAX + 1) });
+    let entry = s.view().timeline.into_iter().find(|entry| entry.id == far).unwrap();
+    assert_eq!(entry.not_standing, Some(Reason::OutOfRange));
+    assert_eq!(s.view().stage, Stage::Acknowledged);
+    s.say(&desk, 4_000, F::Responding { ack, within_ms: minutes(20) });
+    let climb = |s: &mut Scene, now: u64| {
+        let now = Timestamp(now);
+        let held_since = Timestamp(1_000);
+        s.view().climb(Watch { held_since, now, awake_ms: now.0 - 1_000, owned_ms: 0 })
+    };
+    let late = 4_000 + 25 * MINUTE_MS;
+    assert_eq!(climb(&mut s, late - 1), Climb::Paused { until: Some(Timestamp(late)) });
+    assert!(matches!(climb(&mut s, late), Climb::Climbing { .. }), "they have not come");
+    // What was said last counts; without a time nobody is late.
+    s.say(&desk, late, F::Responding { ack, within_ms: minutes(10) });
+    assert_eq!(s.view().expected, Some(Timestamp(late + 10 * MINUTE_MS)));
+    assert!(matches!(climb(&mut s, late + 1), Climb::Paused { .. }));
+    s.say(&desk, late + 2, F::Responding { ack, within_ms: None });
+    assert_eq!(climb(&mut s, 100 * late), Climb::Paused { until: None });
+    s.say(&desk, late + 3, F::Responding { ack, within_ms: minutes(0) });
+    s.say(&desk, late + 4, F::Arrived { ack });
+    assert_eq!(climb(&mut s, 100 * late), Climb::Paused { until: None }, "somebody is there");
+}
+
+#[test]
+fn what_happened_before_it_could_be_raised_says_when() {
+    let mut s = scene();
+    let (hub, daughter) = (s.hub.clone(), s.daughter.clone());
+    let pressed = |at: u64| {
+        let F::Raised { cause, what, ladder, place, note, card, drill, .. } = raise() else {
+            unreachable!()
+        };
+        let happened = Some(Timestamp(at));
+        F::Raised { cause, what, ladder, place, note, card, drill, happened }
+    };
+    s.say(&hub, 9_000, pressed(9_000));
+    assert_eq!(s.view().happened, None, "it is the time of the raise");
+    s.say(&hub, 9_001, pressed(8_000));
+    s.say(&daughter, 9_002, pressed(8_500));
+    assert_eq!(s.view().happened, Some(Timestamp(8_000)), "the earliest");
+    assert_eq!(s.view().since, Some(Timestamp(9_000)), "the ladder counts from the raise");
 }

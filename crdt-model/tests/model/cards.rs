@@ -34,7 +34,7 @@ fn key(n: u8) -> CardKey {
 fn raise(card: Option<CardKey>) -> F {
     let ladder = Ladder::default();
     let (what, place, note, drill) = (AlertKind::Button, None, None, false);
-    F::Raised { cause: cause(), what, ladder, place, note, card, drill }
+    F::Raised { cause: cause(), what, ladder, place, note, card, drill, happened: None }
 }
 
 fn scene() -> Scene {

@@ -185,6 +185,7 @@ fn scene() -> Scene {
         note: Some(ELDER.to_string().into()),
         card: None,
         drill: false,
+        happened: None,
     };
     let mut doc = hub.doc();
     let mut other = desk.doc();
@@ -266,7 +267,7 @@ fn who_stands_at_the_door_has_met_nobody_yet() {
     let mut s = scene();
     let desk = s.desk.clone();
     let ack = s.acknowledged(&desk);
-    assert_eq!(s.say(&desk, AlertFact::Responding { ack }), None);
+    assert_eq!(s.say(&desk, AlertFact::Responding { ack, within_ms: None }), None);
     assert_eq!(s.say(&desk, AlertFact::Arrived { ack }), None);
     let view = s.view();
     assert!(view.arrived.is_some());
@@ -316,7 +317,16 @@ fn ended(what: AlertKind, outcome: Outcome, drill: bool) -> AlertView {
     let cause = alert::CauseId("x/1".to_owned());
     let (place, note, card, ladder) = (None, None, None, Ladder::common(what));
     let mut doc = desk.doc();
-    let raised = AlertFact::Raised { cause: cause.clone(), what, ladder, place, note, card, drill };
+    let raised = AlertFact::Raised {
+        cause: cause.clone(),
+        what,
+        ladder,
+        place,
+        note,
+        card,
+        drill,
+        happened: None,
+    };
     let raise = desk.say(&mut doc, &people, 1, raised);
     let ack = desk.say(&mut doc, &people, 2, AlertFact::Acknowledged { raise });
     desk.say(&mut doc, &people, 3, AlertFact::Resolved { ack, outcome, note: None });
@@ -374,8 +384,16 @@ fn only_an_alert_about_contact_ends_by_itself_and_nobody_says_so_by_hand() {
     let what = AlertKind::Fall;
     let ladder = Ladder::common(what);
     let (place, note, card) = (None, None, None);
-    let fall =
-        AlertFact::Raised { cause: cause.clone(), what, ladder, place, note, card, drill: false };
+    let fall = AlertFact::Raised {
+        cause: cause.clone(),
+        what,
+        ladder,
+        place,
+        note,
+        card,
+        drill: false,
+        happened: None,
+    };
     let mut doc = desk.doc();
     let raise = desk.say(&mut doc, &people, 1, fall);
     let (contact, by, when) = (FactId([6; 32]), Means::Phone, Timestamp(2));

@@ -17,6 +17,7 @@ fn raise(cause: &str) -> AlertFact {
         drill: false,
         note: None,
         card: None,
+        happened: None,
     }
 }
 

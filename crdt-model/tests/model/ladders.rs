@@ -40,7 +40,16 @@ fn ladder() -> Ladder {
 
 fn raise(drill: bool) -> F {
     let (what, ladder) = (AlertKind::Fall, ladder());
-    F::Raised { cause: cause(), what, ladder, place: None, note: None, card: None, drill }
+    F::Raised {
+        cause: cause(),
+        what,
+        ladder,
+        place: None,
+        note: None,
+        card: None,
+        drill,
+        happened: None,
+    }
 }
 
 fn here(of: &Node, ways: &[Way]) -> Here {
@@ -241,7 +250,7 @@ fn a_raise_of_somebody_who_knows_less_leaves_nobody_out() {
     let with = |ladder: Ladder| {
         let (cause, what) = (cause(), AlertKind::Fall);
         let (place, note, card, drill) = (None, None, None, false);
-        F::Raised { cause, what, ladder, place, note, card, drill }
+        F::Raised { cause, what, ladder, place, note, card, drill, happened: None }
     };
     let empty = || Ladder { steps: Vec::new(), respond_ms: u64::MAX };
     // Whatever order the raises are in: their ids decide it.
@@ -281,7 +290,8 @@ fn a_silence_that_is_over_climbs_no_further_and_sounds_no_siren() {
     s.doc = desk.doc();
     let (what, ladder) = (AlertKind::Silence, Ladder::common(AlertKind::Silence));
     let (place, note, card, drill) = (None, None, None, false);
-    let raised = F::Raised { cause: cause(), what, ladder, place, note, card, drill };
+    let raised =
+        F::Raised { cause: cause(), what, ladder, place, note, card, drill, happened: None };
     let raise = s.say(&desk, 0, raised);
     // Nobody else speaks of it.
     let of = |parties| Silent { broken: Broken::Line, heard: Timestamp(0), parties };

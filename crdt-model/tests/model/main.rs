@@ -19,3 +19,4 @@ mod ladders;
 mod orders;
 mod plans;
 mod readings;
+mod sensors;

@@ -121,6 +121,16 @@ whats! {
     PersonEnded = 21 "person-ended";
     /// A person changed their PIN.
     PinChanged = 22 "pin-changed";
+    /// Monitoring was switched off for an elder.
+    MonitoringOff = 25 "monitoring-off";
+    /// Monitoring was switched on again before its time.
+    MonitoringOn = 26 "monitoring-on";
+    /// A tablet of the flat was paired with the page at home.
+    TabletPaired = 27 "tablet-paired";
+    /// A tablet's pairing was ended.
+    TabletRemoved = 28 "tablet-removed";
+    /// An alert that could not be stored was ended by a person.
+    AlertEnded = 29 "alert-ended";
     /// A space was opened with the officers' keys.
     Recovered = 30 "recovered";
     /// An emergency card was opened.

@@ -74,6 +74,9 @@ pub struct AlertAct {
     /// With `take-over`: from whom, a person's id; refused where somebody else has it by now. None: whoever has it.
     #[serde(default)]
     pub from: Option<String>,
+    /// With `respond`: within how many minutes somebody is there, at most 240; none: not said.
+    #[serde(default)]
+    pub within_minutes: Option<u32>,
     /// Who acts: an acknowledgement needs a named person.
     pub acting: Option<Acting>,
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Acting, methods};
+use super::{Acting, Done, methods};
 
 methods! {
     "call.note" CallNote => CallAnswer;
+    "call.ended" CallEnded => Done;
     "call.list" CallList => Value;
     "call.act" CallAct => CallActed;
 }
@@ -24,6 +25,14 @@ pub struct CallNote {
 pub struct CallAnswer {
     /// The id, a UUID: that of the call before where the number called just now.
     pub call: String,
+}
+
+/// Says that the caller hung up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallEnded {
+    /// The call's id, as `call.note` answered it.
+    pub call: uuid::Uuid,
 }
 
 /// Lists who called in.

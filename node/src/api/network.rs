@@ -62,6 +62,9 @@ pub struct StatusAnswer {
     /// The plans that are in force, those in earnest first.
     #[serde(default)]
     pub plans: Vec<super::plans::PlanInForce>,
+    /// Monitoring that is off, all of it.
+    #[serde(default)]
+    pub monitoring: Vec<super::sensors::MonitoringOff>,
     /// Addresses this node listens on.
     pub addresses: Vec<String>,
     /// The relays it uses.

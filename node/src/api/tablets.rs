@@ -85,7 +85,9 @@ pub struct HomeRequest {
     /// The alert's or the order's id.
     pub request: String,
     /// What for.
-    pub kind: PressKind,
+    pub kind: HomeKind,
+    /// With `alert`: the kind of the alert, such as `fall`.
+    pub what: Option<String>,
     /// For whom: the elder's id.
     pub elder: String,
     /// When it was asked for, by the hub's clock.
@@ -98,6 +100,10 @@ pub struct HomeRequest {
     pub who: Option<String>,
     /// The person's role, such as `operator`.
     pub role: Option<String>,
+    /// When somebody is to be there, as who has it says.
+    pub expected_ms: Option<u64>,
+    /// Nobody acts, or whoever was expected did not come: others are told again.
+    pub goes_on: bool,
     /// Whether it can be taken back on the page.
     pub may_cancel: bool,
 }
@@ -112,6 +118,30 @@ pub enum PressKind {
     Meal,
     /// A wish to be called.
     Call,
+}
+
+/// What the page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HomeKind {
+    /// Somebody pressed for help.
+    Help,
+    /// A meal.
+    Meal,
+    /// A wish to be called.
+    Call,
+    /// An alert that nobody pressed: a fall, smoke, silence.
+    Alert,
+}
+
+impl From<PressKind> for HomeKind {
+    fn from(kind: PressKind) -> Self {
+        match kind {
+            PressKind::Help => Self::Help,
+            PressKind::Meal => Self::Meal,
+            PressKind::Call => Self::Call,
+        }
+    }
 }
 
 /// How far something is that was asked for at home.
@@ -143,6 +173,9 @@ pub struct TabletPress {
     pub kind: PressKind,
     /// For whom: the elder's id; none is everybody of this home.
     pub elder: Option<String>,
+    /// How long ago, in milliseconds by the tablet's clock, where the hub was away.
+    #[serde(default)]
+    pub ago_ms: Option<u64>,
 }
 
 /// What a press came to.

@@ -41,6 +41,9 @@ pub struct AlertWatched {
     /// The plans that are in force, those in earnest first.
     #[serde(default)]
     pub plans: Vec<super::plans::PlanInForce>,
+    /// Monitoring that is off, all of it.
+    #[serde(default)]
+    pub monitoring: Vec<super::sensors::MonitoringOff>,
 }
 
 /// An alert as a board shows it.
@@ -62,6 +65,12 @@ pub struct AlertRow {
     pub since_ms: u64,
     /// Who has it; none is nobody.
     pub owner: Option<AlertOwner>,
+    /// When somebody is to be there, as who has it says.
+    #[serde(default)]
+    pub expected_ms: Option<u64>,
+    /// When it happened, where that was before it could be raised.
+    #[serde(default)]
+    pub happened_ms: Option<u64>,
     /// When somebody was there.
     pub arrived_ms: Option<u64>,
     /// Whom it was handed to: `police`, `fire`, `ambulance`.

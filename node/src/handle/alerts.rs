@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use linli_core::audit::{AuditRecord, What};
 use linli_core::authority::{Owner, Right};
 use linli_core::engine::{Acting, Authored};
 use linli_model::alert::{
     self, AlertFact, AlertKind, AlertView, CardKey, CauseId, EmergencyService, Ladder,
-    Outcome as Ending, Stage,
+    Outcome as Ending, Stage, WITHIN_MS_MAX,
 };
 use linli_model::document::DocumentName;
+use linli_model::event::FactId;
 use linli_model::private::Private;
 use linli_model::silence::Silent;
+use linli_model::time::{MINUTE_MS, Timestamp};
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::Urgency;
 use linli_replica::id::{DocTag, PartyId, SpaceTag};
@@ -43,6 +46,9 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
     if what == AlertKind::NoContact {
         return Err(invalid("error-alert-no-contact"));
     }
+    if matches!(what, AlertKind::Sensors | AlertKind::MonitoringOff) {
+        return Err(invalid("error-alert-by-node"));
+    }
     let elder = elders::find(node, &request.elder)?;
     // What is raised in earnest never joins a drill.
     let apart = if request.drill { "drill/" } else { "" };
@@ -50,7 +56,7 @@ pub(crate) fn raise(node: &mut Node, request: AlertRaise) -> Outcome<AlertAnswer
         Some(cause) => CauseId(format!("{apart}{elder}/{cause}")),
         None => pressed(node, format!("{apart}{}/{elder}/{}", request.kind, now().0 / REPEAT_MS)),
     };
-    let event = Event { cause, what, drill: request.drill };
+    let event = Event { drill: request.drill, ..Event::now(cause, what) };
     let (document, saves) = raise_cause(node, elder, event, person.as_ref())?;
     let view = read(node, document)?;
     let answer = AlertAnswer { alert: view.id.to_string(), state: word(&view.stage), stored: true };
@@ -77,6 +83,15 @@ pub(crate) struct Event {
     pub(crate) what: AlertKind,
     /// Nothing happened: the chain is tested.
     pub(crate) drill: bool,
+    /// When it happened, where that was some time ago.
+    pub(crate) happened: Option<Timestamp>,
+}
+
+impl Event {
+    /// What happens now, in earnest.
+    pub(crate) const fn now(cause: CauseId, what: AlertKind) -> Self {
+        Self { cause, what, drill: false, happened: None }
+    }
 }
 
 /// Raises the alert of a cause, or joins it where it is raised already.
@@ -130,6 +145,20 @@ pub(crate) fn raise_cause(
     Ok((document, saves))
 }
 
+/// Raises an alert with another fact about it, in one entry.
+pub(crate) fn raise_both(
+    node: &mut Node,
+    space: SpaceTag,
+    elder: Option<Uuid>,
+    event: Event,
+    second: impl FnOnce(FactId) -> AlertFact,
+) -> Result<DocTag, ApiError> {
+    let name = Name::Plain(DocumentName::Alert(alert::alert_id(&event.cause)));
+    let raised = raised(node, elder, event, None);
+    facts::add_both(node, space, &name, None, raised, second)?;
+    begun(node, space, name)
+}
+
 /// Raises an alert that says which hubs are silent, in one entry. None where it was raised before: by another node of
 /// a centre, or before this start.
 pub(crate) fn raise_silence(
@@ -143,11 +172,9 @@ pub(crate) fn raise_silence(
     if find(node, &id.to_string()).is_ok() {
         return Ok(None);
     }
-    let name = Name::Plain(DocumentName::Alert(id));
-    let event = Event { cause, what: AlertKind::Silence, drill: false };
-    let raised = raised(node, elder, event, None);
-    facts::add_both(node, space, &name, None, raised, |raise| AlertFact::Silent { raise, silent })?;
-    begun(node, space, name).map(Some)
+    let event = Event::now(cause, AlertKind::Silence);
+    let silent = |raise| AlertFact::Silent { raise, silent };
+    raise_both(node, space, elder, event, silent).map(Some)
 }
 
 /// Raises an alert that says that the card was opened, and by whom, in one entry.
@@ -161,7 +188,7 @@ pub(crate) fn raise_read(
     let id = alert::alert_id(&cause);
     let (space, mut saves) = space_for(node, elder)?;
     let name = Name::Plain(DocumentName::Alert(id));
-    let event = Event { cause, what: AlertKind::CardOpened, drill: false };
+    let event = Event::now(cause, AlertKind::CardOpened);
     let raise = raised(node, Some(elder), event, None);
     let reason = reason.map(Private::new);
     let read = |raise| AlertFact::CardRead { raise, reason };
@@ -172,13 +199,13 @@ pub(crate) fn raise_read(
 
 /// The raise of an alert, with the ladder that it climbs.
 fn raised(node: &mut Node, elder: Option<Uuid>, event: Event, card: Option<CardKey>) -> AlertFact {
-    let Event { cause, what, drill } = event;
+    let Event { cause, what, drill, happened } = event;
     let ladder = match elder {
         Some(elder) => ladders::of(node, elder, what),
         None => Ladder::common(what),
     };
     let note = elder.map(|elder| Private::new(elder.to_string()));
-    AlertFact::Raised { cause, what, ladder, place: None, note, card, drill }
+    AlertFact::Raised { cause, what, ladder, place: None, note, card, drill, happened }
 }
 
 /// Notes an alert that was raised here.
@@ -389,6 +416,14 @@ fn unstored(node: &mut Node, request: &AlertAct, error: ApiError) -> Outcome<Ale
     }
     // Nothing else is left of it.
     tracing::warn!(alert = %view.id, act = request.act, "an alert that could not be stored was ended by a person");
+    let record = AuditRecord {
+        elder: elder(&view).map(|elder| elder.into_bytes().into()),
+        of: Some(request.act.clone()),
+        detail: Some(view.id.to_string()),
+        ..node.record_of(What::AlertEnded)
+    };
+    // It is kept where there is room; that the alert is over waits for none.
+    node.note(&record);
     node.ladders.forget(&document);
     node.board.touch(document);
     let state = word(&Stage::Resolved);
@@ -433,7 +468,13 @@ fn fact(
             (Some(owner), Some(from)) if *from != owner.person.id => return Err(taken(owner)),
             (Some(_) | None, _) => AlertFact::TookOver { from: owned()? },
         },
-        "respond" => AlertFact::Responding { ack: own()? },
+        "respond" => {
+            let within_ms = request.within_minutes.map(|minutes| u64::from(minutes) * MINUTE_MS);
+            if within_ms.is_some_and(|within_ms| within_ms > WITHIN_MS_MAX) {
+                return Err(invalid("error-alert-within").with("max", WITHIN_MS_MAX / MINUTE_MS));
+            }
+            AlertFact::Responding { ack: own()?, within_ms }
+        }
         "arrive" => AlertFact::Arrived { ack: own()? },
         "resolve" => resolved(ending(request.outcome.as_deref())?)?,
         "false-alarm" => resolved(Ending::FalseAlarm)?,

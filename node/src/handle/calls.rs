@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::{Outcome, alerts, elders, facts, invalid, not_found, now_known};
 use crate::api::calls::{
-    CallAct, CallActed, CallAnswer, CallElder, CallList, CallNote, CallOwner, CallRow,
+    CallAct, CallActed, CallAnswer, CallElder, CallEnded, CallList, CallNote, CallOwner, CallRow,
 };
-use crate::api::{ApiError, Code};
+use crate::api::{ApiError, Code, Done};
 use crate::callers::{self, Caller, NUMBER_CHARS_MAX};
 use crate::catalogue::ElderSummary;
 use crate::node::Node;
@@ -30,6 +30,13 @@ pub(crate) fn note(node: &mut Node, request: CallNote) -> Outcome<CallAnswer> {
     }
     let call = callers::note(node, number.map(Private::from));
     now_known(CallAnswer { call: call.to_string() })
+}
+
+pub(crate) fn ended(node: &mut Node, request: CallEnded) -> Outcome<Done> {
+    let known = node.callers.find(request.call).ok_or_else(|| not_found("error-call-none"))?;
+    known.hung_up = true;
+    node.board.touch_calls();
+    now_known(Done {})
 }
 
 pub(crate) fn list(node: &mut Node, CallList {}: CallList) -> Outcome<Value> {
@@ -173,7 +180,7 @@ fn raise(
     let (document, mut saves) = match existing.filter(|_| open.is_some()) {
         Some(document) => (document, BTreeSet::new()),
         None => {
-            let event = alerts::Event { cause, what: AlertKind::Other, drill: false };
+            let event = alerts::Event::now(cause, AlertKind::Other);
             alerts::raise_cause(node, elder, event, Some(person))?
         }
     };

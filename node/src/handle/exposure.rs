@@ -240,6 +240,7 @@ const fn word(document: &DocumentName) -> &'static str {
         DocumentName::Contacts => "contacts",
         DocumentName::Checks => "checks",
         DocumentName::Files => "files",
+        DocumentName::Sensors => "sensors",
         DocumentName::Plan(_) => "plan",
         DocumentName::Authority => "authority",
     }

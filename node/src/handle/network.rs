@@ -81,6 +81,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         requests_waiting: requests_waiting(node),
         alerts_open: node.ladders.open(),
         plans: node.board.plans(),
+        monitoring: node.board.monitoring().to_vec(),
         addresses: node.net.bound_addresses().iter().map(ToString::to_string).collect(),
         relays: node.relays.urls(),
         reach: around.reach(node),

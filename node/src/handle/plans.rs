@@ -37,6 +37,9 @@ pub(super) const WRITERS: [PartyKind; 3] =
 pub(super) const READERS: [PartyKind; 4] =
     [PartyKind::Household, PartyKind::Family, PartyKind::Regulator, PartyKind::Evaluator];
 
+/// Letters of a line that are told where it is wrong.
+const FIELD_CHARS_MAX: usize = 40;
+
 pub(crate) fn write(node: &mut Node, request: PlanWrite) -> Outcome<PlanAnswer> {
     let person = person(node, request.acting.as_ref())?;
     decides(node, &person)?;
@@ -44,9 +47,9 @@ pub(crate) fn write(node: &mut Node, request: PlanWrite) -> Outcome<PlanAnswer> 
         return Err(invalid("error-plan-large").with("max", TEXT_BYTES_MAX));
     }
     let plan: Plan = toml::from_str(&request.text).map_err(|error| {
-        let before = error.span().and_then(|span| request.text.get(..span.start));
-        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        invalid("error-plan-form").with("line", line).because(error.message())
+        let (line, field) = place_of(&request.text, &error);
+        let error = invalid("error-plan-form").because(error.message());
+        error.with("line", line).with("field", field)
     })?;
     let plan = plan.checked()?;
     let fact = PlanFact::Written { plan };
@@ -73,6 +76,18 @@ pub(crate) fn write(node: &mut Node, request: PlanWrite) -> Outcome<PlanAnswer> 
         }
     };
     Ok((PlanAnswer { plan: id.to_string() }, saves))
+}
+
+/// The line of a plan's text at which it is wrong, from 1, and the field there.
+fn place_of(text: &str, error: &toml::de::Error) -> (usize, String) {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+    // A field that is missing or not known is named by the reader, one with a wrong value stands in the line.
+    let named = error.message().split_once(" field `").and_then(|(_, rest)| rest.split_once('`'));
+    let here =
+        text.lines().nth(line - 1).map(|line| line.split_once('=').map_or(line, |(key, _)| key));
+    let field = named.map(|(field, _)| field).or(here).unwrap_or_default();
+    (line, field.trim().chars().take(FIELD_CHARS_MAX).collect())
 }
 
 fn person(node: &mut Node, acting: Option<&crate::api::Acting>) -> Result<Acting, ApiError> {

@@ -94,7 +94,7 @@ fn judge(
         let id = linli_model::alert::alert_id(&cause).to_string();
         let raised = episode.first == *reading;
         if raised {
-            let event = alerts::Event { cause, what: AlertKind::Reading, drill: false };
+            let event = alerts::Event::now(cause, AlertKind::Reading);
             saves.extend(alerts::raise_cause(node, elder, event, None)?.1);
         }
         return Ok((Some(id), raised));

@@ -3,20 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use linli_core::audit::{AuditRecord, What, clip};
 use linli_model::alert::{self, AlertKind, AlertView, CauseId, Climb, Stage};
 use linli_model::author::{PartyKind as Kind, Role};
 use linli_model::document::DocumentName;
 use linli_model::order::{self, OrderView};
+use linli_model::time::Timestamp;
 use linli_replica::certificate::PartyKind;
 use linli_replica::id::{DocTag, NodeId};
+use linli_replica::replica::Save;
 use uuid::Uuid;
 
 use super::{Outcome, alerts, invalid, not_found, now_known, orders, spaces};
 use crate::api::alerts::AlertAct;
 use crate::api::care::{OrderAct, OrderNew};
 use crate::api::tablets::{
-    HomeElder, HomeRequest, HomeStage, HomeState, PressAnswer, PressKind, TabletCancel, TabletCode,
-    TabletList, TabletPair, TabletPress, TabletRemove, TabletRow, TabletState,
+    HomeElder, HomeKind, HomeRequest, HomeStage, HomeState, PressAnswer, PressKind, TabletCancel,
+    TabletCode, TabletList, TabletPair, TabletPress, TabletRemove, TabletRow, TabletState,
 };
 use crate::api::{ApiError, Code, Done};
 use crate::catalogue::Name;
@@ -34,6 +37,9 @@ const MEAL_JOINS_MS: u64 = 3 * 60 * 60_000;
 
 /// How long what was pressed can be taken back on the page: afterwards somebody may be on the way.
 const CANCEL_MS: u64 = 60_000;
+
+/// A press that is older when it comes says when it was, in milliseconds; and so old at most, where the tablet's clock is right.
+const PRESSED: std::ops::Range<u64> = 60_000..30 * 24 * 60 * 60_000;
 
 /// How long what is over stays on the page.
 const SHOWN_MS: u64 = 2 * 60 * 60_000;
@@ -57,8 +63,24 @@ pub(crate) fn list(node: &mut Node, _: TabletList) -> Outcome<Vec<TabletRow>> {
 }
 
 pub(crate) fn remove(node: &mut Node, request: TabletRemove) -> Outcome<Done> {
-    paired(node)?.remove(&request.tablet).map_err(refused)?;
-    now_known(Done {})
+    let label = paired(node)?.remove(&request.tablet).map_err(refused)?;
+    let save = note(node, What::TabletRemoved, &label);
+    Ok((Done {}, [save].into()))
+}
+
+/// Writes into the audit which tablet was paired or removed.
+fn note(node: &mut Node, what: What, label: &str) -> Save {
+    let detail = Some(clip(label));
+    let record = AuditRecord { detail, ..node.record_of(what) };
+    node.note(&record)
+}
+
+/// Writes down which tablets were paired since.
+pub(crate) fn tick(node: &mut Node) {
+    let labels = node.tablets.as_ref().map(|tablets| tablets.take_news()).unwrap_or_default();
+    for label in labels {
+        note(node, What::TabletPaired, &label);
+    }
 }
 
 fn paired(node: &Node) -> Result<Arc<Tablets>, ApiError> {
@@ -113,8 +135,7 @@ pub(crate) fn press(node: &mut Node, request: TabletPress) -> Outcome<PressAnswe
         let press = request.press;
         let one = match request.kind {
             PressKind::Meal => meal(node, elder, press, &open),
-            PressKind::Help => raise(node, elder, press, AlertKind::Button, &open),
-            PressKind::Call => raise(node, elder, press, AlertKind::Call, &open),
+            PressKind::Help | PressKind::Call => raise(node, elder, &request, &open),
         };
         match one {
             Ok((request, new)) => {
@@ -137,7 +158,7 @@ pub(crate) fn press(node: &mut Node, request: TabletPress) -> Outcome<PressAnswe
     Ok((PressAnswer { requests: made, stored: true }, saves))
 }
 
-type Made = Result<(String, BTreeSet<linli_replica::replica::Save>), ApiError>;
+type Made = Result<(String, BTreeSet<Save>), ApiError>;
 
 /// What was asked for a moment ago for the same elder, and nobody has seen to yet.
 fn joined(open: &[HomeRequest], kind: PressKind, elder: Uuid, within_ms: u64) -> Option<String> {
@@ -149,20 +170,21 @@ fn joined(open: &[HomeRequest], kind: PressKind, elder: Uuid, within_ms: u64) ->
             }
         };
         waits
-            && request.kind == kind
+            && request.kind == kind.into()
             && request.elder == elder.to_string()
             && now().0.abs_diff(request.at_ms) < within_ms
     };
     open.iter().find(fits).map(|request| request.request.clone())
 }
 
-fn raise(node: &mut Node, elder: Uuid, press: Uuid, what: AlertKind, open: &[HomeRequest]) -> Made {
+fn raise(node: &mut Node, elder: Uuid, asked: &TabletPress, open: &[HomeRequest]) -> Made {
+    let (press, kind) = (asked.press, asked.kind);
+    let what = if kind == PressKind::Call { AlertKind::Call } else { AlertKind::Button };
     let cause = cause(press, elder);
     let id = alert::alert_id(&cause).to_string();
     if alerts::find(node, &id).is_ok() {
         return Ok((id, BTreeSet::new()));
     }
-    let kind = if what == AlertKind::Call { PressKind::Call } else { PressKind::Help };
     if let Some(earlier) = joined(open, kind, elder, JOINS_MS) {
         node.joined_presses.retain(|(joined, _)| *joined != press);
         node.joined_presses.push((press, earlier.clone()));
@@ -170,7 +192,9 @@ fn raise(node: &mut Node, elder: Uuid, press: Uuid, what: AlertKind, open: &[Hom
         node.joined_presses.drain(..over);
         return Ok((earlier, BTreeSet::new()));
     }
-    let event = alerts::Event { cause, what, drill: false };
+    let ago = asked.ago_ms.filter(|ago| PRESSED.contains(ago));
+    let happened = ago.map(|ago| Timestamp(now().0.saturating_sub(ago)));
+    let event = alerts::Event { happened, ..alerts::Event::now(cause, what) };
     let (_, saves) = alerts::raise_cause(node, elder, event, None)?;
     Ok((id, saves))
 }
@@ -215,12 +239,12 @@ pub(crate) fn cancel(node: &mut Node, request: TabletCancel) -> Outcome<Done> {
     }
     for found in meant {
         let new = match found.kind {
-            PressKind::Help | PressKind::Call => {
+            HomeKind::Help | HomeKind::Call | HomeKind::Alert => {
                 let act = "call-off".to_owned();
                 let act = AlertAct { alert: found.request, act, ..AlertAct::default() };
                 alerts::act(node, act)?.1
             }
-            PressKind::Meal => {
+            HomeKind::Meal => {
                 let act = "cancel".to_owned();
                 let act = OrderAct { order: found.request, act, ..OrderAct::default() };
                 orders::act(node, act)?.1
@@ -313,7 +337,7 @@ fn found(node: &mut Node, elders: &[Uuid], documents: Vec<(DocTag, bool)>) -> Ve
             Ok((None, false)) | Err(_) => continue,
         };
         let is_over = matches!(request.stage, HomeStage::Done)
-            || request.kind == PressKind::Meal && request.stage == HomeStage::Cancelled;
+            || request.kind == HomeKind::Meal && request.stage == HomeStage::Cancelled;
         let since = request.stage_ms.unwrap_or(request.at_ms).max(request.at_ms);
         if is_over && now().0.saturating_sub(since) > SHOWN_MS {
             node.long_over.insert(document);
@@ -325,18 +349,28 @@ fn found(node: &mut Node, elders: &[Uuid], documents: Vec<(DocTag, bool)>) -> Ve
     found
 }
 
-/// Whether an alert is of a kind that nobody presses, or a drill.
+/// Whether an alert is not about what happens at home, or a drill.
 fn is_other_alert(view: &AlertView) -> bool {
-    view.drill
-        || view.what.is_some_and(|what| ![AlertKind::Button, AlertKind::Call].contains(&what))
+    let other = [AlertKind::NoContact, AlertKind::CardOpened];
+    view.drill || view.what.is_some_and(|what| other.contains(&what))
+}
+
+/// What the page shows an alert as.
+fn kind_of(what: AlertKind) -> HomeKind {
+    if what == AlertKind::Button {
+        HomeKind::Help
+    } else if what == AlertKind::Call {
+        HomeKind::Call
+    } else {
+        HomeKind::Alert
+    }
 }
 
 fn of_alert(node: &Node, document: DocTag, view: &AlertView) -> Option<HomeRequest> {
     if is_other_alert(view) {
         return None;
     }
-    let kind = if view.what? == AlertKind::Call { PressKind::Call } else { PressKind::Help };
-    let at_ms = view.since?.0;
+    let (kind, raised_ms) = (kind_of(view.what?), view.since?.0);
     let directory = node.replica.directory();
     let is_centre = |node: &linli_model::author::NodeId| {
         directory.node(&NodeId(node.0)).is_some_and(|known| known.kind == PartyKind::Centre)
@@ -350,7 +384,7 @@ fn of_alert(node: &Node, document: DocTag, view: &AlertView) -> Option<HomeReque
         .ladders
         .state(&document)
         .is_some_and(|state| matches!(view.climb(state.watch(view)), Climb::Climbing { .. }));
-    let owner = view.owner.as_ref().filter(|_| !goes_on);
+    let owner = view.owner.as_ref().filter(|_| !goes_on || view.responding.is_some());
     let (stage, stage_ms) = if view.stage == Stage::Resolved {
         (HomeStage::Done, resolved)
     } else if let Some(at) = view.arrived {
@@ -368,13 +402,19 @@ fn of_alert(node: &Node, document: DocTag, view: &AlertView) -> Option<HomeReque
     Some(HomeRequest {
         request: view.id.to_string(),
         kind,
+        what: view.what.filter(|_| kind == HomeKind::Alert).map(|what| alerts::word(&what)),
         elder: alerts::elder(view)?.to_string(),
-        at_ms,
+        at_ms: view.happened.map_or(raised_ms, |at| at.0),
         stage: if taken_back { HomeStage::Cancelled } else { stage },
         stage_ms,
         who: owner.map(|owner| owner.person.name.as_str().to_owned()),
         role: owner.map(|owner| role(owner.person.role)),
-        may_cancel: !taken_back && stage != HomeStage::Done && is_fresh(at_ms),
+        expected_ms: view.expected.map(|at| at.0).filter(|_| stage == HomeStage::Coming),
+        goes_on,
+        may_cancel: kind != HomeKind::Alert
+            && !taken_back
+            && stage != HomeStage::Done
+            && is_fresh(raised_ms),
     })
 }
 
@@ -416,13 +456,16 @@ fn of_order(node: &Node, document: DocTag, view: &OrderView) -> Option<HomeReque
     let free = matches!(stage, HomeStage::Stored | HomeStage::Reached);
     Some(HomeRequest {
         request: view.id.to_string(),
-        kind: PressKind::Meal,
+        kind: HomeKind::Meal,
+        what: None,
         elder: asked.elder.to_string(),
         at_ms,
         stage,
         stage_ms: view.done_at.or_else(|| holder.map(|holder| holder.since)).map(|at| at.0),
         who: holder.and_then(|holder| name(&holder.provider)),
         role: None,
+        expected_ms: None,
+        goes_on: false,
         may_cancel: free && is_fresh(at_ms),
     })
 }

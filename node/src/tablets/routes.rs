@@ -323,7 +323,7 @@ async fn form<H: Handler>(shared: &Shared<H>, admitted: Result<(), Refusal>) -> 
         admitted?;
         let drawn = super::random().map_err(|_| bad("error-no-randomness"))?;
         let press = uuid::Builder::from_random_bytes(drawn).into_uuid();
-        shared.act(&TabletPress { press, kind: PressKind::Help, elder: None }).await
+        shared.act(&TabletPress { press, kind: PressKind::Help, elder: None, ago_ms: None }).await
     };
     let [stored, not_stored, refused] = &shared.forms;
     let (status, page) = match pressed.await {

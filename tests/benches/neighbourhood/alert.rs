@@ -54,7 +54,8 @@ fn press(site: &mut Site, space: SpaceTag, number: usize) -> DocTag {
     let name = format!("alert/{}", alert_id(&cause));
     let (what, ladder) = (AlertKind::Button, Ladder::default());
     let (place, note, card, drill) = (None, None, None, false);
-    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill };
+    let raised =
+        AlertFact::Raised { cause, what, ladder, place, note, card, drill, happened: None };
     let world = world(&site.replica, &site.store);
     let author = site.core.own_author(world, None).unwrap();
     let (doc, authors) = site.core.document(world, space, &name).unwrap().parts();

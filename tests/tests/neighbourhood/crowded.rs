@@ -50,7 +50,8 @@ fn scene(seed: u64) -> Scene {
     let (what, ladder) = (AlertKind::Button, Ladder::default());
     let cause = scene.cause.clone();
     let (place, note, card, drill) = (None, None, None, false);
-    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill };
+    let raised =
+        AlertFact::Raised { cause, what, ladder, place, note, card, drill, happened: None };
     scene.raise = scene.add(hub, Urgency::Urgent, None, raised).unwrap();
     scene.net.heal();
     scene

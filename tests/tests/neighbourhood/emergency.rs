@@ -184,7 +184,8 @@ fn alert_length(s: &mut Scene, cause: &str, card: Option<CardKey>) -> usize {
     let name = format!("alert/{}", alert_id(&cause));
     let (what, ladder, place) = (AlertKind::Button, Ladder::default(), None);
     let note = Some("5d9c3cf0-2b4b-4a44-9a2c-3c1c5d8f0a11".into());
-    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill: false };
+    let raised =
+        AlertFact::Raised { cause, what, ladder, place, note, card, drill: false, happened: None };
     let party = s.net.party(hub);
     let author = Author {
         node: linli_model::author::NodeId(hub.0),

@@ -311,7 +311,8 @@ fn raise(net: &mut Neighbourhood, hub: NodeId, space: SpaceTag) -> String {
     .unwrap();
     let (what, ladder) = (AlertKind::Button, Ladder::default());
     let (place, note, card, drill) = (None, None, None, false);
-    let raised = AlertFact::Raised { cause, what, ladder, place, note, card, drill };
+    let raised =
+        AlertFact::Raised { cause, what, ladder, place, note, card, drill, happened: None };
     let at = linli_model::time::Timestamp(net.now.0);
     let fact = Fact::new(at, &author.unwrap(), &Facts::empty(), raised);
     let urgency = Urgency::Urgent;

@@ -131,7 +131,7 @@ pub(super) fn steps(context: &Context, parties: &Parties, shown: &Value) -> Vec<
 }
 
 /// How a step went: how its call ended, where the node made one, and whether it was carried out in the end.
-fn went(text: &Text, begun: &Value) -> String {
+pub(super) fn went(text: &Text, begun: &Value) -> String {
     let done = match begun.get("done").and_then(Value::as_bool) {
         Some(true) => "done",
         Some(false) => "failed",

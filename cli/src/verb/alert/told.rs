@@ -30,6 +30,12 @@ pub(in crate::verb) fn told(context: &Context, parties: &Parties, shown: &Value)
     ];
     let mut lines = vec![text.say("alert-head", &head)];
     lines.push(owner(context, parties, view));
+    let times = [("happened", "alert-happened-before"), ("expected", "alert-expected")];
+    for (name, key) in
+        times.into_iter().filter(|(name, _)| view.get(*name).is_some_and(Value::is_number))
+    {
+        lines.push(text.say_key(key, &[("at", at(context, view, name).into())]));
+    }
     let reached = view.get("delivered").and_then(Value::as_object).map_or(0, |nodes| nodes.len());
     lines.push(text.say("alert-reached", &[("count", reached.into())]));
     if view.get("called_off") == Some(&Value::Bool(true)) {
@@ -40,6 +46,7 @@ pub(in crate::verb) fn told(context: &Context, parties: &Parties, shown: &Value)
         lines.push(text.say("alert-outcome", &[("outcome", outcome.into())]));
     }
     lines.extend(silent(context, parties, view));
+    lines.extend(items(view, "sensors").iter().map(|of| sensor(context, of)));
     let steps = super::ladder::steps(context, parties, shown);
     if !steps.is_empty() {
         lines.extend([String::new(), text.say("alert-ladder", &[])]);
@@ -78,6 +85,19 @@ fn silent(context: &Context, parties: &Parties, view: &Value) -> Vec<String> {
         lines.push(text.say("alert-heard-again", &arguments));
     }
     lines
+}
+
+/// A sensor that is silent, or spoke again.
+fn sensor(context: &Context, of: &Value) -> String {
+    let arguments = [
+        ("sensor", field(of, "sensor").into()),
+        ("elder", crate::verb::short(&field(of, "elder")).into()),
+        ("seen", at(context, of, "seen").into()),
+        ("at", at(context, of, "spoke").into()),
+    ];
+    let has_spoken = of.get("spoke").is_some_and(Value::is_number);
+    let key = if has_spoken { "alert-sensor-spoke" } else { "alert-sensor" };
+    context.text.say_key(key, &arguments)
 }
 
 /// Who has the alert.

@@ -7,6 +7,7 @@ use linli_node::api::{
     calls::{CallElder, CallRow},
     plans::PlanInForce,
     seat::SeatAnswer,
+    sensors::MonitoringOff,
     watch::{AlertRow, AlertWatched},
 };
 use uuid::Uuid;
@@ -232,6 +233,10 @@ pub(super) enum Prompt {
     Service(String),
     /// How it ended.
     Outcome(String),
+    /// Within how long somebody is there.
+    Within(String),
+    /// Whether to end what only this node knows of.
+    Forget(String),
     /// Whether to leave although somebody rings.
     End,
 }
@@ -286,6 +291,8 @@ pub(super) struct Desk {
     pub(super) complete: bool,
     /// The plans that are in force.
     pub(super) plans: Vec<PlanInForce>,
+    /// Monitoring that is off.
+    pub(super) monitoring: Vec<MonitoringOff>,
     /// Since when the node does not answer.
     pub(super) gone: Option<Clocks>,
     /// Why the node does not do its work, and since when by the steady clock.
@@ -329,6 +336,7 @@ impl Desk {
             before: BTreeSet::new(),
             complete: false,
             plans: Vec::new(),
+            monitoring: Vec::new(),
             gone: None,
             ill: None,
             has_begun: false,

@@ -121,6 +121,7 @@ impl Driven {
             calls,
             calls_dropped: 0,
             plans,
+            monitoring: Vec::new(),
         };
         self.happens(Event::Watched(self.watch, watched));
     }
@@ -237,6 +238,7 @@ fn it_rings_on_while_the_node_is_gone_and_comes_back_by_itself() {
         calls: None,
         calls_dropped: 0,
         plans: Vec::new(),
+        monitoring: Vec::new(),
     };
     driven.happens(Event::Watched(stale, late));
     assert_eq!(driven.desk.open().len(), 1);
@@ -300,7 +302,7 @@ fn an_alert_that_was_acknowledged_and_forgotten_rings_again() {
     driven.types("q");
     assert_eq!(driven.desk.prompt, Some(Prompt::End));
     let board = screens::drawn_small(&driven.desk);
-    assert!(board.contains("NOBODY ANSWERS 1 of 2") && board.contains("!!"), "{board}");
+    assert!(board.contains("RINGS ON: 1 of 2") && board.contains("!!"), "{board}");
 }
 
 #[test]
@@ -316,6 +318,7 @@ fn what_rang_rings_on_until_a_node_that_starts_has_looked_at_everything() {
         calls: None,
         calls_dropped: 0,
         plans: Vec::new(),
+        monitoring: Vec::new(),
     };
     driven.happens(Event::Watched(driven.watch, watched(true, vec![], false)));
     assert_eq!(driven.desk.open().len(), 2);
@@ -399,10 +402,10 @@ fn a_second_key_ends_no_second_alert() {
     // Nobody can have what could not be stored, and a key ends it all the same.
     let [first, second] = [1, 2].map(|number| AlertRow { stored: false, ..alert(number, "a", 50) });
     let mut driven = Driven::with(vec![first.clone(), second]);
-    driven.types("f");
+    driven.types("fy");
     assert_eq!(driven.asks(), [act(&first, "false-alarm", None)]);
     driven.watched(false, vec![], &[&first]);
-    driven.types("f");
+    driven.types("fy");
     assert_eq!(driven.asks(), []);
 }
 
@@ -523,7 +526,9 @@ fn keys_act_on_the_alert_that_was_chosen_while_rows_move() {
 fn each_act_is_one_key_and_what_must_be_known_with_it() {
     let mine = owned(alert(1, "a", 50), "李明");
     for (keys, asked) in [
-        ("r", act(&mine, "respond", None)),
+        ("r\r", act(&mine, "respond", None)),
+        ("r2", act(&mine, "respond", Some("20"))),
+        ("rx6", act(&mine, "respond", Some("90"))),
         ("v", act(&mine, "arrive", None)),
         ("f", act(&mine, "false-alarm", None)),
         ("h1", act(&mine, "hand-to", Some("police"))),
@@ -692,7 +697,10 @@ fn a_history_is_not_read_again_with_each_heartbeat() {
 fn what_could_not_be_stored_is_ended_though_nobody_can_take_it() {
     let row = AlertRow { stored: false, ..alert(1, "a", 50) };
     for (keys, asked) in [
-        ("f", vec![act(&row, "false-alarm", None)]),
+        ("fy", vec![act(&row, "false-alarm", None)]),
+        ("f", vec![]),
+        ("fn", vec![]),
+        ("ff", vec![]),
         ("e1", vec![act(&row, "resolve", Some("helped"))]),
     ] {
         let mut driven = Driven::with(vec![row.clone()]);
@@ -714,4 +722,31 @@ fn what_is_pasted_is_text_where_text_is_asked_for_and_never_a_command() {
     driven.types("\u{1b}q");
     driven.happens(paste("y"));
     assert!(!driven.effects.contains(&Effect::End));
+}
+
+#[test]
+fn the_first_line_tells_what_nobody_has_from_what_rings_on() {
+    let rings = alert(2, "b", 20);
+    let late = AlertRow { climbs: true, ..owned(alert(1, "a", 50), "李明") };
+    let first = |rows: &[&AlertRow]| {
+        let rows = rows.iter().map(|row| (*row).clone()).collect();
+        screens::drawn_small(&Driven::with(rows).desk).lines().nth(1).unwrap().to_owned()
+    };
+    assert!(first(&[&rings]).contains("NOBODY ANSWERS 1 of 1 open; 0 with you"));
+    assert!(first(&[&late]).contains("RINGS ON: 1 of 1 open, who has it does nothing; 1 with you"));
+    let both = first(&[&late, &rings]);
+    assert!(both.contains("NOBODY ANSWERS 1 of 2 open, 1 RING ON; 1 with you"), "{both}");
+}
+
+#[test]
+fn who_comes_is_shown_with_the_time_and_who_is_late_as_late() {
+    let comes = |expected_ms| {
+        let row = owned(alert(1, "a", 50), "李明");
+        let row =
+            AlertRow { state: "responding".to_owned(), expected_ms, climbs_on_ms: None, ..row };
+        screens::drawn_small(&Driven::with(vec![row]).desk)
+    };
+    assert!(comes(None).contains("on the way"));
+    assert!(comes(Some(NOW + 600_000)).contains("here at 14:10"));
+    assert!(comes(Some(NOW - 60_000)).contains("late, 13:59"));
 }

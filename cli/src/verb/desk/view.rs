@@ -20,6 +20,9 @@ const DETAIL_ROWS: usize = 16;
 /// Plans in force that are shown: more than two are not in force at once but in a drill.
 const PLANS_MAX: usize = 3;
 
+/// Lines of monitoring that is off: of more the first ones, and how many there are.
+const OFF_MAX: usize = 3;
+
 /// What a view is made with.
 pub(super) struct View<'a> {
     pub(super) text: &'a Text,
@@ -39,6 +42,7 @@ impl<'a> View<'a> {
     pub(super) fn lines(&self, desk: &Desk) -> Vec<Line> {
         let mut lines = vec![self.title(desk), self.status(desk)];
         lines.extend(desk.plans.iter().take(PLANS_MAX).map(|plan| self.plan(plan)));
+        lines.extend(self.monitoring(desk));
         let foot = self.foot(desk);
         let left = self.rows.saturating_sub(lines.len() + foot.len());
         let mut middle = match &desk.screen {
@@ -69,6 +73,21 @@ impl<'a> View<'a> {
         let clock = self.clock(desk.now);
         let room = self.columns.saturating_sub(width(&clock) + 2);
         Line::bar(&format!("{} {clock}", fit(&title, room)), Style::Chosen, self.columns)
+    }
+
+    /// Monitoring that is off: nobody is safe because nothing rings.
+    fn monitoring(&self, desk: &Desk) -> Vec<Line> {
+        let over = desk.monitoring.len().saturating_sub(OFF_MAX);
+        let shown = if over > 0 { OFF_MAX - 1 } else { OFF_MAX };
+        let off = |off| crate::verb::sensor::off(self.text, self.zone, off);
+        let mut texts: Vec<String> = desk.monitoring.iter().take(shown).map(off).collect();
+        if over > 0 {
+            texts.push(self.text.say("desk-monitoring-more", &[("count", (over + 1).into())]));
+        }
+        let line = |text: String| {
+            Line::bar(&fit(&format!(" {text}"), self.columns), Style::Loud, self.columns)
+        };
+        texts.into_iter().map(line).collect()
     }
 
     /// A plan that is in force.
@@ -110,13 +129,24 @@ impl<'a> View<'a> {
         }
         let calls = self.calls(desk);
         let open = desk.open();
-        let nobody = open.iter().filter(|row| desk.waits_for_somebody(row)).count();
+        let nobody = open.iter().filter(|row| row.owner.is_none()).count();
+        // Somebody has it, does nothing, and it rings on.
+        let late = open.iter().filter(|row| row.owner.is_some() && desk.rings(row)).count();
         let mine = open.iter().filter(|row| desk.is_mine(row)).count();
-        let arguments =
-            [("open", open.len().into()), ("nobody", nobody.into()), ("mine", mine.into())];
-        let key = if nobody == 0 { "desk-count" } else { "desk-count-rings" };
+        let arguments = [
+            ("open", open.len().into()),
+            ("nobody", nobody.into()),
+            ("late", late.into()),
+            ("mine", mine.into()),
+        ];
+        let key = match (nobody, late) {
+            (0, 0) => "desk-count",
+            (_, 0) => "desk-count-rings",
+            (0, _) => "desk-count-late",
+            (_, _) => "desk-count-both",
+        };
         let counts = self.text.say_key(key, &arguments);
-        match (nobody, desk.calls_waiting()) {
+        match (nobody + late, desk.calls_waiting()) {
             (0, (0, _)) => self.line(format!(" {counts}  {calls}").trim_end(), Style::Bold),
             // What rings is said first.
             (0, _) => loud(format!("{calls}  {counts}")),
@@ -237,6 +267,12 @@ impl<'a> View<'a> {
             }
             Prompt::Outcome(alert) => {
                 self.text.say("desk-ask-outcome", &[("elder", of(alert).into())])
+            }
+            Prompt::Within(alert) => {
+                self.text.say("desk-ask-within", &[("elder", of(alert).into())])
+            }
+            Prompt::Forget(alert) => {
+                self.text.say("desk-ask-forget", &[("elder", of(alert).into())])
             }
             Prompt::End => self.text.say("desk-ask-end", &[]),
         }

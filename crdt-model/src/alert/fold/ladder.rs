@@ -1,10 +1,17 @@
 //! Facts about the steps of the ladder.
 
+use uuid::Uuid;
+
 use super::{Fold, may_raise};
 use crate::alert::{AlertFact, AlertKind, CallEnd, Climbed, Ladder, Step, plan};
 use crate::author::{PartyId, PartyKind};
 use crate::event::{FactId, Known, Reason};
+use crate::private::Private;
+use crate::sensor::{Silence, SilentSensor};
 use crate::silence::Silent;
+
+/// Sensors of which one alert tells: eight elders of a home with as many as one may have.
+const SENSORS_MAX: usize = 256;
 
 impl Fold<'_> {
     pub(super) fn climbed(
@@ -96,6 +103,53 @@ impl Fold<'_> {
         self.may_listen(known, raise)?;
         self.view.heard_again.entry(party).or_insert(known.fact.at);
         Ok(())
+    }
+
+    pub(super) fn sensors_silent(
+        &mut self,
+        known: &Known<AlertFact>,
+        raise: FactId,
+        sensors: &[SilentSensor],
+    ) -> Result<(), Reason> {
+        self.may_hear_sensors(known, raise)?;
+        for silent in sensors {
+            let said = &mut self.view.sensors;
+            let is_full = said.len() >= SENSORS_MAX;
+            let is_same = |of: &&mut Silence| of.silent.is(silent.elder, &silent.sensor);
+            match said.iter_mut().find(is_same) {
+                // It spoke, and fell silent again.
+                Some(of) if of.spoke.is_some() => *of = Silence::of(silent),
+                Some(_) => {}
+                None if is_full => return Err(Reason::TooMany),
+                None => said.push(Silence::of(silent)),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn sensor_spoke(
+        &mut self,
+        known: &Known<AlertFact>,
+        raise: FactId,
+        elder: Uuid,
+        sensor: &Private,
+    ) -> Result<(), Reason> {
+        self.may_hear_sensors(known, raise)?;
+        let of = self.view.sensors.iter_mut().find(|of| of.silent.is(elder, sensor));
+        of.ok_or(Reason::WrongReference)?.spoke.get_or_insert(known.fact.at);
+        Ok(())
+    }
+
+    /// Who hears sensors is the household's hub.
+    fn may_hear_sensors(&self, known: &Known<AlertFact>, raise: FactId) -> Result<(), Reason> {
+        if known.author.kind != PartyKind::Household {
+            return Err(Reason::PartyMayNot);
+        }
+        self.check_round(raise)?;
+        match self.view.what {
+            Some(AlertKind::Sensors) => Ok(()),
+            _ => Err(Reason::WrongReference),
+        }
     }
 
     /// Who listens for heartbeats is a centre; and only a silence ends by a word.

@@ -375,7 +375,8 @@ mod tests {
             Name::Consents => (true, Name::Contacts),
             Name::Contacts => (true, Name::Checks),
             Name::Checks => (true, Name::Files),
-            Name::Files => (true, Name::Plan(ID.parse().unwrap())),
+            Name::Files => (true, Name::Sensors),
+            Name::Sensors => (true, Name::Plan(ID.parse().unwrap())),
             Name::Plan(_) => (true, Name::Authority),
             Name::Authority => return (true, None),
         };

@@ -157,9 +157,18 @@ impl Desk {
     }
 
     pub(super) fn watched(&mut self, watched: AlertWatched) -> Vec<Effect> {
-        let AlertWatched { mark, whole, alerts, gone, complete, calls, calls_dropped, plans } =
-            watched;
-        (self.plans, self.calls_dropped) = (plans, calls_dropped);
+        let AlertWatched {
+            mark,
+            whole,
+            alerts,
+            gone,
+            complete,
+            calls,
+            calls_dropped,
+            plans,
+            monitoring,
+        } = watched;
+        (self.plans, self.monitoring, self.calls_dropped) = (plans, monitoring, calls_dropped);
         (self.mark, self.gone, self.again, self.has_begun) = (Some(mark), None, None, true);
         self.complete = complete;
         let was_empty = self.rows().is_empty();

@@ -9,6 +9,9 @@ pub(super) const TYPED_MAX: usize = 64;
 
 /// Whom an alert is handed to, by the key that says so: 110, 119, 120.
 const SERVICES: [(char, &str); 3] = [('1', "police"), ('2', "fire"), ('3', "ambulance")];
+/// Within how many minutes somebody is there, by the key that says so.
+const WITHIN: [(char, &str); 6] =
+    [('1', "10"), ('2', "20"), ('3', "30"), ('4', "45"), ('5', "60"), ('6', "90")];
 /// How an alert ended, by the key that says so.
 const OUTCOMES: [(char, &str); 4] =
     [('1', "helped"), ('2', "hospital"), ('3', "drill"), ('4', "died")];
@@ -29,7 +32,12 @@ impl Desk {
             Some(Prompt::Name { typed, .. } | Prompt::Find { typed, .. }) => typed,
             Some(Prompt::Pin { typed, .. }) => &mut *typed.0,
             Some(
-                Prompt::TakeOver { .. } | Prompt::Service(_) | Prompt::Outcome(_) | Prompt::End,
+                Prompt::TakeOver { .. }
+                | Prompt::Service(_)
+                | Prompt::Outcome(_)
+                | Prompt::Within(_)
+                | Prompt::Forget(_)
+                | Prompt::End,
             )
             | None => return self.say(Said::Key("desk-pasted", String::new())),
         };
@@ -51,7 +59,8 @@ impl Desk {
                 self.attempt(Asked { about, what, word: Some(from) })
             }
             (Prompt::End, Key::Letter('y' | 'Y')) => self.leave_now(),
-            (Prompt::TakeOver { .. } | Prompt::End, _) => Vec::new(),
+            (Prompt::Forget(alert), Key::Letter('y' | 'Y')) => self.act(alert, "false-alarm", None),
+            (Prompt::TakeOver { .. } | Prompt::Forget(_) | Prompt::End, _) => Vec::new(),
             (Prompt::Service(alert), key) => match word(&SERVICES, key) {
                 Some(service) => self.act(alert, "hand-to", Some(service)),
                 None => self.ask(Prompt::Service(alert)),
@@ -59,6 +68,11 @@ impl Desk {
             (Prompt::Outcome(alert), key) => match word(&OUTCOMES, key) {
                 Some(outcome) => self.act(alert, "resolve", Some(outcome)),
                 None => self.ask(Prompt::Outcome(alert)),
+            },
+            (Prompt::Within(alert), Key::Enter) => self.act(alert, "respond", None),
+            (Prompt::Within(alert), key) => match word(&WITHIN, key) {
+                Some(minutes) => self.act(alert, "respond", Some(minutes)),
+                None => self.ask(Prompt::Within(alert)),
             },
         }
     }
@@ -152,8 +166,11 @@ impl Desk {
             '\r' => self.attempt(of(What::History)),
             'c' => self.attempt(of(What::Card)),
             'a' => self.act(alert, "ack", None),
-            'r' => self.act(alert, "respond", None),
+            'r' => self.asks_first("respond", alert, Prompt::Within),
             'v' => self.act(alert, "arrive", None),
+            'f' if self.row(&alert).is_some_and(|row| !row.stored) => {
+                self.asks_first("false-alarm", alert, Prompt::Forget)
+            }
             'f' => self.act(alert, "false-alarm", None),
             'o' => self.act(alert, "reopen", None),
             't' => self.asks_whether(of(What::Act("take-over", None))),

@@ -49,6 +49,7 @@ impl Driven {
             calls,
             calls_dropped: 0,
             plans: Vec::new(),
+            monitoring: Vec::new(),
         };
         self.happens(Event::Watched(self.watch, watched));
     }
@@ -135,6 +136,7 @@ fn what_the_node_does_not_show_of_calls_is_said() {
         calls: None,
         calls_dropped: 7,
         plans: Vec::new(),
+        monitoring: Vec::new(),
     };
     assert!(!screens::drawn_small(&driven.desk).contains("not shown"));
     driven.happens(Event::Watched(driven.watch, watched));

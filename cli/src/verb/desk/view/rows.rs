@@ -132,8 +132,14 @@ impl View<'_> {
         if row.arrived_ms.is_some() {
             return self.text.say("desk-there", &[]);
         }
-        if row.state == "responding" {
-            return self.text.say("desk-on-the-way", &[]);
+        if row.state == "responding" && !desk.climbs(row) {
+            return match row.expected_ms {
+                Some(at) => {
+                    let key = if at < desk.now { "desk-late" } else { "desk-expected" };
+                    self.text.say_key(key, &[("at", fit(&self.clock(at), 5).into())])
+                }
+                None => self.text.say("desk-on-the-way", &[]),
+            };
         }
         if !desk.climbs(row) {
             return match row.climbs_on_ms.map(|at| at.saturating_sub(desk.now)) {
@@ -236,6 +242,8 @@ impl View<'_> {
             None => text.say("desk-hub-unheard", &[]),
         };
         let mut known = vec![stored, hub];
+        let happened = |at| text.say("desk-happened", &[("at", self.zone.show(at).into())]);
+        known.extend(row.happened_ms.map(happened));
         known.extend(row.called_off.then(|| text.say("desk-called-off", &[])));
         known.extend(row.handed_to.iter().map(|service| text.word("desk-service", service)));
         known.join("  ")
