@@ -390,6 +390,7 @@ window.addEventListener("storage", ({ key }) => {
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
   store.set("language", language);
+  byId("said").textContent = ""; // it was in the other language
   show();
 });
 byId("ask").addEventListener("submit", (event) => {
