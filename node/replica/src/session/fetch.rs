@@ -385,7 +385,7 @@ impl Session {
             }
             return self.refuse(reason, outputs);
         }
-        let Ok(Admitted { admission, base, records }) = world.admit(page, held) else {
+        let Ok(Admitted { admission, base, records }) = world.admit(page, true, held) else {
             self.fetch.again = true;
             return self.refuse(Refused::Store, outputs);
         };
