@@ -293,6 +293,12 @@ fn late(town: &mut Town, id: NodeId, document: DocTag) -> usize {
     town.net.node(id).replica.index().bases(&document).count()
 }
 
+/// What a node holds of a document.
+fn held(town: &mut Town, id: NodeId, document: DocTag) -> BTreeSet<EntryId> {
+    let entries = town.net.entries(id, town.space).into_iter();
+    entries.filter(|entry| entry.header().document == document).map(|entry| entry.id()).collect()
+}
+
 /// Whoever began the record has the key that gives orders, and carriers cannot tell.
 #[test]
 fn what_nobody_agreed_to_is_told_at_members_and_begins_no_log_late_there() {
@@ -324,6 +330,13 @@ fn what_nobody_agreed_to_is_told_at_members_and_begins_no_log_late_there() {
         town.meets_the_carrier(newcomer);
         assert_eq!(late(&mut town, newcomer, document), 0);
         assert_eq!(unfounded(&mut town, newcomer).len(), 1, "it has the order");
+        // The carrier was asked first, and goes on sending other things.
+        town.net.heal();
+        for round in 0..3 {
+            town.write(&format!("since {round}"));
+        }
+        assert_eq!(late(&mut town, newcomer, document), 0);
+        assert_eq!(held(&mut town, newcomer, document), held(&mut town, b, document));
     }
 }
 
