@@ -288,6 +288,9 @@ impl Driver {
                 Ok(None) | Err(_) => break,
             }
             self.answer();
+            while self.node.has_room() {
+                self.node.send_more();
+            }
         }
         self.node.net.shutdown().await;
         self.node

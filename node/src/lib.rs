@@ -381,6 +381,12 @@ fn wake(node: &mut Node, clean: bool, restored: bool) {
     node.people.learn(node.replica.directory());
     for space in node.core.spaces().collect::<Vec<_>>() {
         node.feed(Input::Want(space));
+        let world = world(&node.replica, &node.store);
+        match node.core.judge_orders(world, space, None) {
+            Ok(judged) if judged.is_empty() => {}
+            Ok(judged) => node.feed(Input::Judged(judged)),
+            Err(error) => tracing::error!(%error, "orders to prune could not be looked at"),
+        }
     }
     if restored {
         let world = world(&node.replica, &node.store);

@@ -468,6 +468,9 @@ impl Node {
             inputs.push(Input::Learned { pages, records });
         }
         inputs.extend(arrival.declined.into_iter().map(Input::Declined));
+        if !arrival.judged.is_empty() {
+            inputs.push(Input::Judged(arrival.judged));
+        }
         for reason in arrival.refused {
             tracing::warn!(%reason, "a letter was refused");
         }

@@ -34,6 +34,7 @@ pub(crate) fn tick(node: &mut Node) {
     }
     give_again(node);
     crate::erasures::confirm(node);
+    crate::handle::checkpoints::note_unfounded(node);
     crate::blobs::tick(node);
     renew(node);
     crate::handle::tablets::tick(node);

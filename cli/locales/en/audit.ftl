@@ -39,6 +39,7 @@ act-restored = restored from a backup
 act-packed = courier file packed
 act-unpacked = courier file taken in
 act-wrong-checkpoint = wrong checkpoint found
+act-unfounded-order = order to relays that nobody agreed to found
 act-read = read
 act-listed = list seen
 act-exported = audit exported

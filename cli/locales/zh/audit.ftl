@@ -39,6 +39,7 @@ act-restored = 从备份恢复
 act-packed = 打包信使文件
 act-unpacked = 读入信使文件
 act-wrong-checkpoint = 发现错误的检查点
+act-unfounded-order = 发现无人同意的清理命令
 act-read = 读取
 act-listed = 查看列表
 act-exported = 导出审计

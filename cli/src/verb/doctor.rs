@@ -102,7 +102,9 @@ async fn node(context: &Context) -> Vec<Check> {
         checks.extend(network::checks(&status, context));
     }
     let went_back = status.went_back.iter().map(|node| super::peers::went_back(context, node));
-    let warnings = status.warnings.into_iter().chain(went_back);
+    let unfounded =
+        status.prunes_unfounded.iter().map(|row| super::status::unfounded(context, row));
+    let warnings = status.warnings.into_iter().chain(went_back).chain(unfounded);
     checks.extend(warnings.map(|found| Check { name: "warning", ok: false, found: Some(found) }));
     checks
 }

@@ -1,5 +1,5 @@
 use linli_node::api::{
-    network::{self, StatusAnswer},
+    network::{self, StatusAnswer, UnfoundedPrune},
     reach::RelayRow,
 };
 
@@ -94,6 +94,8 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
     if answer.requests_waiting > 0 {
         lines.push(text.say("status-requests", &[("waiting", answer.requests_waiting.into())]));
     }
+    let unfounded = answer.prunes_unfounded.iter().map(|row| unfounded(context, row));
+    lines.extend(unfounded.map(|what| text.say("status-warning", &[("what", what.into())])));
     let went_back = answer.went_back.iter().map(|node| peers::went_back(context, node));
     lines.extend(went_back.map(|what| text.say("status-warning", &[("what", what.into())])));
     lines.extend(
@@ -103,6 +105,17 @@ fn health(context: &Context, answer: &StatusAnswer) -> String {
             .map(|warning| text.say("status-warning", &[("what", printable(warning).into())])),
     );
     lines.join("\n")
+}
+
+/// What relays are told to forget, though nobody stands for it.
+pub(super) fn unfounded(context: &Context, row: &UnfoundedPrune) -> String {
+    let arguments = [
+        ("document", printable(&row.document).into()),
+        ("orders", row.orders.into()),
+        ("at", context.zone.show(row.prunes_from_ms).into()),
+        ("why", context.text.word("prune-flaw", &row.why).into()),
+    ];
+    context.text.say("prune-unfounded", &arguments)
 }
 
 /// The plans that are in force.

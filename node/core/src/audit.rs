@@ -145,6 +145,8 @@ whats! {
     Unpacked = 35 "unpacked";
     /// A checkpoint was found that contradicts what is held.
     WrongCheckpoint = 36 "wrong-checkpoint";
+    /// An order to carriers to prune was found that rests on nothing.
+    UnfoundedOrder = 37 "unfounded-order";
     /// A person, or somebody at the node, read a record.
     Read = 40 "read";
     /// A person, or somebody at the node, saw a list.

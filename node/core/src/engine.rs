@@ -48,6 +48,7 @@ mod receive;
 mod recovery;
 mod removal;
 mod times;
+mod unfounded;
 
 pub use edit::{Acting, Edit};
 pub use error::{CoreError, EditError};
@@ -56,6 +57,7 @@ pub use reading::{HeldWrite, Readable};
 pub use receive::{Arrival, Changed};
 pub use recovery::{HeldSplit, Proved, prove, splits, wanted};
 pub use removal::Renewed;
+pub use unfounded::{OrderFlaw, Unfounded};
 
 /// Everything the core reads: the clock, the community, and what is held.
 #[derive(Clone, Copy)]
@@ -131,6 +133,8 @@ pub struct Core {
     signed_late: BTreeSet<(SpaceTag, DocTag)>,
     /// Checkpoints that contradicted what is held when they were last compared, since the start.
     wrong: BTreeMap<(SpaceTag, DocTag), Vec<Checkpoint>>,
+    /// Orders to prune that rest on nothing, as they were looked at last, since the start.
+    unfounded: BTreeMap<(SpaceTag, DocTag), Vec<Unfounded>>,
     /// The checkpoint that was last read from.
     table: open::Table,
     uses: u64,
@@ -264,6 +268,7 @@ impl Core {
             signed_late: BTreeSet::new(),
             table: open::Table::default(),
             wrong: BTreeMap::new(),
+            unfounded: BTreeMap::new(),
             uses: 0,
         };
         for (shelf, key, value) in records {

@@ -180,8 +180,10 @@ impl Space {
         self.changed || self.written != WrittenRecord::Durable
     }
 
-    /// Notes that the record goes to disk with an urgent entry.
+    /// Notes that the record goes to disk with an urgent entry. It is written once more when the node is closed: an older
+    /// one that waited may have become durable after it.
     pub(crate) const fn written_with(&mut self, entry: EntryId) {
+        self.named = true;
         self.written = WrittenRecord::With(entry);
     }
 

@@ -36,6 +36,7 @@ impl Backlog {
             Err(SendError::NotConnected(_)) => {}
             Err(error @ (SendError::TooLarge { .. } | SendError::Empty)) => {
                 tracing::error!(%error, "a frame was made that no lane takes");
+                self.note_free(way);
             }
         }
     }
@@ -74,9 +75,11 @@ impl Backlog {
         if self.free.contains(&way) {
             return;
         }
-        match way.1 {
-            Lane::Urgent => self.free.push_front(way),
-            Lane::Normal | Lane::Bulk => self.free.push_back(way),
-        }
+        let urgent = |way: &&Way| way.1 == Lane::Urgent;
+        let at = match way.1 {
+            Lane::Urgent => self.free.iter().take_while(urgent).count(),
+            Lane::Normal | Lane::Bulk => self.free.len(),
+        };
+        self.free.insert(at, way);
     }
 }

@@ -56,6 +56,19 @@ impl Cut {
     }
 }
 
+/// What a reader of the document found of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// The space.
+    pub space: SpaceTag,
+    /// The document that it is about.
+    pub document: DocTag,
+    /// The order.
+    pub order: PruneId,
+    /// Whether logs may begin late here by it.
+    pub is_followed: bool,
+}
+
 /// The entries that hold the checkpoint: consecutive, of one log of the same document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Checkpoint {

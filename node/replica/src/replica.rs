@@ -207,6 +207,7 @@ impl Replica {
             Input::Erase { order, records } => self.erase(order, records),
             Input::Declined(space) => self.declined(&space),
             Input::Want(space) => self.want(space),
+            Input::Judged(judged) => self.world.orders_judged(judged),
             Input::Forget(space) => self.forget(&space),
             Input::Reconcile { peer } => {
                 if let Some(session) = self.sessions.get_mut(&peer) {
@@ -344,7 +345,7 @@ impl Replica {
             outputs.push(Output::Refused { peer: None, reason });
         };
         for page in pages {
-            let Ok(admitted) = self.world.admit(page, held) else {
+            let Ok(admitted) = self.world.admit(page, false, held) else {
                 refuse(Refused::Store);
                 continue;
             };

@@ -383,13 +383,11 @@ impl Session {
         (!list.certificates.is_empty()).then_some(Frame::Certificates(list))
     }
 
-    /// Sends a frame on the urgent lane at once where it can be taken.
+    /// Sends a frame on the urgent lane at once, whether it has room or not: it is not tried again.
     pub(crate) fn send_urgent(&mut self, frame: &Frame, outputs: &mut Vec<Output>) {
         let (peer, lane) = (self.peer, Urgency::Urgent);
-        if let Some(credit) = self.credit.get_mut(slot(lane))
-            && *credit > 0
-        {
-            *credit -= 1;
+        if let Some(credit) = self.credit.get_mut(slot(lane)) {
+            *credit = credit.saturating_sub(1);
             outputs.push(Output::Send { peer, lane, bytes: frame.encode() });
         }
     }

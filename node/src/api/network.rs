@@ -23,6 +23,19 @@ methods! {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Status {}
 
+/// A document of which carriers are told to drop the beginning, by orders that rest on nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UnfoundedPrune {
+    /// The document's name; its tag where that is not known.
+    pub document: String,
+    /// What one of them lacks: `of_facts`, `not_agreed`, `cuts_further` or `fallen`.
+    pub why: String,
+    /// How many they are.
+    pub orders: u64,
+    /// From when on carriers prune by one of them.
+    pub prunes_from_ms: u64,
+}
+
 /// How the node is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StatusAnswer {
@@ -55,6 +68,9 @@ pub struct StatusAnswer {
     /// Logs whose beginning carriers have pruned: it is read from checkpoints here.
     #[serde(default)]
     pub logs_late: u64,
+    /// Documents of which relays are told to drop the beginning by orders that rest on nothing, 32 at most.
+    #[serde(default)]
+    pub prunes_unfounded: Vec<UnfoundedPrune>,
     /// Acts that wait here for officers' signatures; `request.list` lists them.
     pub requests_waiting: u64,
     /// Alerts not yet resolved.

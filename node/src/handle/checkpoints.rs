@@ -7,7 +7,7 @@ use std::ops::Bound;
 use linli_core::audit::{AuditRecord, What};
 use linli_core::authority::Prune;
 use linli_core::checkpoint::{Checkpoint, Finding, Flaw};
-use linli_core::engine::{Authored, CoreError};
+use linli_core::engine::{Authored, CoreError, OrderFlaw, Unfounded};
 use linli_replica::id::{DocTag, EntryId, PartyId, SpaceTag, Timestamp};
 use linli_replica::limits::PRUNE_DELAY_MS;
 use linli_replica::prune::Order;
@@ -20,6 +20,7 @@ use crate::api::checkpoints::{
     CheckpointAnswer, CheckpointList, CheckpointRow, CheckpointWithdraw, CheckpointWithdrawn,
     KeysCheckpoint,
 };
+use crate::api::network::UnfoundedPrune;
 use crate::node::{Node, now, world};
 
 /// Spaces looked at by one request: an alert waits for no longer turn of the driver.
@@ -32,6 +33,12 @@ const COMPARED_AT_ONCE: usize = 8;
 /// overtook stay unordered for ever.
 const AGAIN_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// How long an order rests on nothing until that is in the audit: the certificates it rests on may come after it.
+const UNFOUNDED_MS: u64 = 10 * 60 * 1_000;
+
+/// Documents listed of which orders to prune rest on nothing.
+const UNFOUNDED_MAX: usize = 32;
+
 /// Entries of a document for which somebody who asks gets a checkpoint: of fewer it saves nothing, for
 /// each is sealed by itself and a checkpoint says whose each log is.
 const WORTH_ENTRIES: u64 = 16;
@@ -40,6 +47,8 @@ const WORTH_ENTRIES: u64 = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Ordering {
     tried: BTreeMap<DocTag, Tried>,
+    /// Documents of which it is in the audit that orders to prune them rest on nothing, since the start.
+    unfounded: BTreeSet<DocTag>,
 }
 
 #[derive(Debug)]
@@ -70,6 +79,7 @@ impl Ordering {
     /// Forgets what was tried of documents that are erased.
     pub(crate) fn erase(&mut self, gone: &BTreeSet<DocTag>) {
         self.tried.retain(|document, _| !gone.contains(document));
+        self.unfounded.retain(|document| !gone.contains(document));
     }
 }
 
@@ -247,6 +257,55 @@ fn still_ordered(
         first = first.into_iter().chain(from).min();
     }
     Ok(first)
+}
+
+/// Lists the documents of which carriers are told to drop the beginning, by orders that rest on nothing.
+pub(crate) fn unfounded(node: &Node) -> Vec<UnfoundedPrune> {
+    let mut rows: BTreeMap<DocTag, UnfoundedPrune> = BTreeMap::new();
+    for (_, document, order) in node.core.unfounded(now()) {
+        if rows.len() == UNFOUNDED_MAX && !rows.contains_key(&document) {
+            continue;
+        }
+        let row = rows.entry(document).or_insert_with(|| {
+            let name = node.catalogue.get(&document).map(|row| row.name.to_string());
+            let (why, prunes_from_ms) = (flaw(order.flaw).to_owned(), order.due.0);
+            let document = name.unwrap_or_else(|| document.to_string());
+            UnfoundedPrune { document, why, orders: 0, prunes_from_ms }
+        });
+        row.orders += 1;
+        row.prunes_from_ms = row.prunes_from_ms.min(order.due.0);
+    }
+    rows.into_values().collect()
+}
+
+/// Puts into the audit of which documents orders to prune have rested on nothing for a while.
+pub(crate) fn note_unfounded(node: &mut Node) {
+    let at = now();
+    let noted = &node.ordering.unfounded;
+    let found = node.core.unfounded(at).filter(|(_, document, order)| {
+        at.since_ms(order.since) >= UNFOUNDED_MS && !noted.contains(document)
+    });
+    let found: BTreeMap<DocTag, (SpaceTag, Unfounded)> =
+        found.map(|(space, document, order)| (document, (space, *order))).collect();
+    for (document, (space, order)) in found {
+        node.ordering.unfounded.insert(document);
+        let record = AuditRecord {
+            space: Some(space),
+            of: Some(flaw(order.flaw).to_owned()),
+            detail: Some(order.order.to_string()),
+            ..AuditRecord::new(&mut node.rng, at, What::UnfoundedOrder)
+        };
+        node.note(&record);
+    }
+}
+
+const fn flaw(flaw: OrderFlaw) -> &'static str {
+    match flaw {
+        OrderFlaw::OfFacts => "of_facts",
+        OrderFlaw::NotAgreed => "not_agreed",
+        OrderFlaw::CutsFurther => "cuts_further",
+        OrderFlaw::Fallen => "fallen",
+    }
 }
 
 fn failed(answer: &mut CheckpointAnswer, space: SpaceTag, error: &CoreError) {

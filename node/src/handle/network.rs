@@ -78,6 +78,7 @@ pub(crate) fn status(node: &mut Node, _: Status) -> Outcome<StatusAnswer> {
         entries_carried: counts.carried,
         entries_withheld: node.core.withheld(),
         logs_late: u64::try_from(node.replica.index().late_logs()).unwrap_or(u64::MAX),
+        prunes_unfounded: super::checkpoints::unfounded(node),
         requests_waiting: requests_waiting(node),
         alerts_open: node.ladders.open(),
         plans: node.board.plans(),

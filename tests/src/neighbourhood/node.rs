@@ -214,6 +214,9 @@ impl Node {
         self.told.refused_items.extend(arrival.refused);
         let mut inputs = inputs(arrival.authored);
         inputs.extend(arrival.declined.into_iter().map(Input::Declined));
+        if !arrival.judged.is_empty() {
+            inputs.push(Input::Judged(arrival.judged));
+        }
         if arrival.own_log_elsewhere {
             self.told.own_log_elsewhere += 1;
             inputs.push(self.renew_logs(now));
@@ -253,7 +256,12 @@ impl Node {
         for output in self.replica.handle(now, &self.disk.store, Input::Tick) {
             inputs.extend(self.follow(now, output));
         }
-        inputs.extend(self.core.spaces().map(Input::Want));
+        for space in self.core.spaces().collect::<Vec<_>>() {
+            inputs.push(Input::Want(space));
+            let judged =
+                self.with_core(now, |core, world, _| core.judge_orders(world, space, None));
+            inputs.push(Input::Judged(judged.expect("the store can be read")));
+        }
         let arrival = self
             .with_core(now, |core, world, rng| core.recover(world, rng))
             .expect("the store can be read");

@@ -42,6 +42,8 @@ pub struct Agreement {
     /// Whether one of them signed while nobody else had ever been a steward: whoever became one did so by a
     /// certificate that follows the signature.
     pub alone: bool,
+    /// Whether it stood at any time, whatever fell since: carriers may have pruned by it.
+    pub was_reached: bool,
 }
 
 impl Agreement {

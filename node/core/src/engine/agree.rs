@@ -12,8 +12,9 @@ use rand_core::CryptoRng;
 
 use super::checkpoint::is_open_to_all;
 use super::draft::Draft;
+use super::unfounded::flaw;
 use super::{Authored, Core, CoreError, World};
-use crate::authority::{Act, Agreement, Prune, Right, SpaceState};
+use crate::authority::{Act, Agreement, Prune, Right};
 use crate::checkpoint::{Checkpoint, Finding};
 use crate::seal::{Place, order_page};
 use crate::space::Space;
@@ -224,8 +225,7 @@ impl Core {
         Ok(standing.max_by_key(|(_, upto)| *upto))
     }
 
-    /// Withdraws the orders to prune in a space for whose checkpoint no agreement stands, and those about documents of
-    /// facts, where this node keeps the key that gives them. Who ended or was expelled since leaves them as they are, and so does everybody once they
+    /// Withdraws the orders to prune in a space that rest on nothing, where this node keeps the key that gives them. Who ended or was expelled since leaves them as they are, and so does everybody once they
     /// are due: carriers have carried them out, and hand on what is left by them.
     pub(super) fn withdraw_orders(
         &mut self,
@@ -240,12 +240,11 @@ impl Core {
         for document in world.index.ordered(&tag) {
             let orders = self.prune_orders(world, tag, document)?;
             let space = self.space_mut(world.directory, tag)?;
-            let (state, of_facts) = (space.state(), is_of_facts(space, &document) == Some(true));
-            let undue = |order: &Order| world.now < order.terms().at.plus_ms(PRUNE_DELAY_MS);
-            let fallen = orders
-                .iter()
-                .filter(|order| undue(order) && (of_facts || !is_agreed(state, order)));
-            let mut fallen: Vec<PruneId> = fallen.map(Order::id).collect();
+            let undue = |order: &&Order| world.now < order.terms().at.plus_ms(PRUNE_DELAY_MS);
+            let mut fallen: Vec<PruneId> = Vec::new();
+            for order in orders.iter().filter(undue) {
+                fallen.extend(flaw(world, space, order)?.map(|_| order.id()));
+            }
             fallen.sort();
             for some in fallen.chunks(PRUNE_WITHDRAWN_MAX) {
                 self.order(draft, tag, document, |order| order.withdraws = some.to_vec())?;
@@ -322,7 +321,7 @@ pub(super) fn is_prunable(space: &Space, document: &DocTag) -> bool {
 }
 
 /// Says whether a document is one of facts, as certificates are; none where its name is not known, or is of no kind that is.
-fn is_of_facts(space: &Space, document: &DocTag) -> Option<bool> {
+pub(super) fn is_of_facts(space: &Space, document: &DocTag) -> Option<bool> {
     names_facts(space.name_of(document)?)
 }
 
@@ -338,17 +337,12 @@ fn cuts(found: &Checkpoint) -> Vec<Cut> {
 }
 
 /// Says whether an order rests on a checkpoint.
-fn is_by(order: &Order, prune: &Prune) -> bool {
+pub(super) fn is_by(order: &Order, prune: &Prune) -> bool {
     order.terms().document == prune.document
         && order.terms().checkpoint.is_some_and(|checkpoint| {
             let of = (checkpoint.log, checkpoint.first, checkpoint.last, checkpoint.entry);
             of == (prune.log, prune.first, prune.last, prune.entry)
         })
-}
-
-fn is_agreed(state: &SpaceState, order: &Order) -> bool {
-    let mut agreements = state.agreements.iter();
-    agreements.any(|(prune, agreement)| agreement.stands() && is_by(order, prune))
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ impl Core {
         }
         self.unsettled.retain(|_, own| !own.is_empty());
         self.wrong.retain(|(space, document), _| !erase.covers(space, document));
+        self.unfounded.retain(|(space, document), _| !erase.covers(space, document));
         match documents {
             None if self.spaces.remove(tag).is_some() => {
                 Ok(vec![Record { shelf: Shelf::Space, key: tag.0.to_vec(), value: None }])

@@ -377,6 +377,11 @@ struct Standing {
     frozen: BTreeSet<EntryId>,
 }
 
+/// Decrypts an entry that is a part of a checkpoint; none where it is none, or cannot be opened.
+pub(super) fn part(space: &Space, entry: &Entry) -> Option<Arc<Part>> {
+    open_piece(space, entry).ok()?.part
+}
+
 /// Decrypts one entry and reads what it holds.
 fn open_piece(space: &Space, entry: &Entry) -> Result<Piece, Withheld> {
     let header = entry.header();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linli_replica::entry::{Entry, Urgency};
 use linli_replica::id::{DocTag, EpochId, LogKey, NodeId, SpaceTag};
+use linli_replica::prune::Judged;
 use rand_core::CryptoRng;
 
 use super::draft::Draft;
@@ -44,6 +45,8 @@ pub struct Arrival {
     /// Whether an entry of this node's own log arrived that it had not written: a disk image was
     /// restored, and fresh logs must be started ([`Core::renew_logs`]).
     pub own_log_elsewhere: bool,
+    /// What was found of orders to prune that came, or of which what they rest on did.
+    pub judged: Vec<Judged>,
 }
 
 impl Core {
@@ -80,6 +83,13 @@ impl Core {
             }
         }
         self.settle(world, rng, news, &mut arrival)?;
+        let mut changed: BTreeMap<SpaceTag, BTreeSet<DocTag>> = BTreeMap::new();
+        for Changed { space, document, .. } in &arrival.changed {
+            changed.entry(*space).or_default().insert(*document);
+        }
+        for (space, changed) in changed {
+            arrival.judged.extend(self.judge_orders(world, space, Some(&changed))?);
+        }
         Ok(arrival)
     }
 

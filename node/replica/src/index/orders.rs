@@ -72,6 +72,8 @@ pub(super) struct Orders {
     withdrawn: BTreeMap<(SpaceTag, DocTag), BTreeSet<PruneId>>,
     /// Documents of which more was taken back in this run than is remembered, though some of that was lost since.
     full: BTreeSet<(SpaceTag, DocTag)>,
+    /// Orders that this node looked at as a reader, and whether logs may begin late by them. Found again at each start.
+    judged: BTreeMap<OrderKey, bool>,
 }
 
 impl Orders {
@@ -83,6 +85,7 @@ impl Orders {
         let key = (space, document, order.id());
         if self.notes.get(&key).is_some_and(|note| (note.log, note.sequence) == place) {
             self.notes.remove(&key);
+            self.judged.remove(&key);
             let left = self.of(space, document).flat_map(|(_, note)| note.withdraws.clone());
             let left: BTreeSet<PruneId> = left.collect();
             self.withdrawn.insert((space, document), left);
@@ -117,6 +120,12 @@ impl Orders {
         self.of(*space, *document).filter(counts).count() < PRUNE_ORDERS_MAX
     }
 
+    /// Says whether an order about a document came that does not count, since as many did.
+    fn has_passed_over(&self, (space, document, _): &OrderKey) -> bool {
+        self.of(*space, *document)
+            .any(|(_, note)| note.cuts.is_empty() && note.checkpoint.is_some())
+    }
+
     /// Lists what an order takes back, as far as it is remembered: also what others do, for they may yet fail.
     fn remembered(&self, key: &OrderKey, withdraws: &[PruneId]) -> Vec<PruneId> {
         let known = |id: &PruneId| self.withdrawn(key).is_some_and(|all| all.contains(id));
@@ -129,7 +138,9 @@ impl Index {
     /// Lists the orders about a document, held or admitted, of which something counts: what they cut, or what they
     /// take back.
     pub fn orders(&self, space: &SpaceTag, document: &DocTag) -> impl Iterator<Item = PruneId> {
-        self.orders.of(*space, *document).map(|(order, _)| order)
+        let counts = |note: &Note| !note.cuts.is_empty() || !note.withdraws.is_empty();
+        let orders = self.orders.of(*space, *document).filter(move |(_, note)| counts(note));
+        orders.map(|(order, _)| order)
     }
 
     /// Lists the documents of a space about which there are orders, held or admitted.
@@ -171,7 +182,7 @@ impl Index {
 
     /// Returns how much of a log may be missing, by the orders held here, at whoever says to hold it: the
     /// sequence of the last entry before the furthest cut, due or not, and though it be taken back since. All of it where more
-    /// orders came than count, or than `budget` allows to be read: asked again with the same `seen` it goes on.
+    /// orders ever came than count, or than `budget` allows to be read: asked again with the same `seen` it goes on.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -183,7 +194,8 @@ impl Index {
         held: &dyn Held,
     ) -> Result<u64, HeldError> {
         let Some(space) = self.space_of(document) else { return Ok(0) };
-        if !self.orders.has_room(&(space, *document, PruneId([0; 32]))) {
+        let key = (space, *document, PruneId([0; 32]));
+        if !self.orders.has_room(&key) || self.orders.has_passed_over(&key) {
             return Ok(u64::MAX);
         }
         let cutting = self.orders.of(space, *document).filter(|(_, note)| !note.cuts.is_empty());
@@ -206,7 +218,8 @@ impl Index {
 
     /// Returns the base that an order gives to the log of an entry at which it cuts: one that is held or
     /// admitted, is due, is not taken back, and whose checkpoint is held or admitted, all of it. The checkpoint may still be on
-    /// its way where it stands in this very log, of which it follows.
+    /// its way where it stands in this very log, of which it follows. Readers do not follow what they found to rest on
+    /// nothing; `unjudged` says whether what was not looked at is followed.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -214,6 +227,7 @@ impl Index {
         &self,
         entry: &Entry,
         now: Timestamp,
+        unjudged: bool,
         held: &dyn Held,
     ) -> Result<Option<Base>, HeldError> {
         let header = entry.header();
@@ -225,6 +239,7 @@ impl Index {
         for (order, note) in self.orders.of(space, document) {
             if note.cuts.binary_search(&cut).is_ok()
                 && note.is_due(now)
+                && self.orders.judged.get(&(space, document, order)).copied().unwrap_or(unjudged)
                 && !self.orders.is_withdrawn(&(space, document, order))
                 && let Some(checkpoint) = &note.checkpoint
                 && (checkpoint.log == header.log
@@ -295,7 +310,9 @@ impl Index {
         if !self.orders.has_room(&key) {
             cuts.clear();
         }
-        if cuts.is_empty() && withdraws.is_empty() {
+        // Of those that do not count one is remembered: elsewhere they may have come before others.
+        let is_noted = terms.checkpoint.is_none() || self.orders.has_passed_over(&key);
+        if cuts.is_empty() && withdraws.is_empty() && is_noted {
             return None;
         }
         let (log, sequence) = (entry.header().log, entry.header().sequence);
@@ -303,6 +320,12 @@ impl Index {
         let note = Note { log, sequence, at, since_ms, cuts, checkpoint, withdraws, done };
         self.set_note(key, note);
         Some(key)
+    }
+
+    /// Notes what a reader found of an order; says whether that is news.
+    pub(crate) fn judge_order(&mut self, key: OrderKey, is_followed: bool) -> bool {
+        self.orders.notes.contains_key(&key)
+            && self.orders.judged.insert(key, is_followed) != Some(is_followed)
     }
 
     /// Returns the note of an order.
@@ -327,6 +350,7 @@ impl Index {
             found.filter(|(space, document, _)| erase.covers(space, document)).collect();
         for key in &gone {
             self.orders.notes.remove(key);
+            self.orders.judged.remove(key);
             self.orders.withdrawn.remove(&(key.0, key.1));
             self.orders.full.remove(&(key.0, key.1));
         }

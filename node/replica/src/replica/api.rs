@@ -11,6 +11,7 @@ use crate::frame::{Cell, Frame, FrameError};
 use crate::frontier::{Frontier, Tip};
 use crate::id::{BlobId, CertificateId, DocTag, LogKey, NodeId, OrderId, SpaceTag};
 use crate::index::AdmissionRefusal;
+use crate::prune::Judged;
 
 /// Numbers the commits of one run; what the shell answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,8 +116,8 @@ pub enum Input {
         bytes: Vec<u8>,
     },
     /// The network has taken every frame sent so far on a lane: the session may send
-    /// [`LANE_FRAMES_MAX`](crate::limits::LANE_FRAMES_MAX) more. Said after the outputs of a
-    /// `handle` were carried out, or when a full lane is free again.
+    /// [`LANE_FRAMES_MAX`](crate::limits::LANE_FRAMES_MAX) more. Said some time after the outputs
+    /// of a `handle` were carried out, or when a full lane is free again.
     Writable {
         /// To whom.
         peer: NodeId,
@@ -177,6 +178,9 @@ pub enum Input {
     Declined(SpaceTag),
     /// This node is a member of a space and wants all of it.
     Want(SpaceTag),
+    /// Orders to prune were looked at by whoever reads the documents. In a space that this node wants, no log begins late that
+    /// comes over the network by an order that was not, or that is not to be followed.
+    Judged(Vec<Judged>),
     /// This node wants a space no longer. What it holds stays.
     Forget(SpaceTag),
     /// Compares with a peer again, as happens by itself every five minutes.
@@ -240,7 +244,7 @@ pub enum Written {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Send a frame. At most [`LANE_FRAMES_MAX`](crate::limits::LANE_FRAMES_MAX) come for a lane
-    /// between two [`Input::Writable`].
+    /// between two [`Input::Writable`], but for alerts that are sent ahead.
     Send {
         /// To whom.
         peer: NodeId,

@@ -131,7 +131,7 @@ impl World {
         // What is beyond the rate is taken as if it were not urgent.
         let urgent = urgent && self.carried_urgent <= URGENT_RATE_BYTES_MAX;
         self.takes(&from, &space, bytes, (urgent, throughout))?;
-        let admitted = self.admit(page, held).map_err(|_| Refused::Store)?;
+        let admitted = self.admit(page, false, held).map_err(|_| Refused::Store)?;
         match admitted.admission {
             Admission::Known => carried.known += 1,
             Admission::New(entries) | Admission::Fork(entries) => {

@@ -27,7 +27,7 @@ use crate::limits::{
     PRUNE_RETRY_MS, PRUNE_RETRY_MS_MAX,
 };
 use crate::planted::{self, Bug};
-use crate::prune::{Base, Checkpoint, Cut, Terms};
+use crate::prune::{Base, Checkpoint, Cut, Judged, Terms};
 
 /// What the names of notes of orders begin with, on the node's own shelf: then space, document, order.
 const NOTE_KEY: &[u8] = b"prune/";
@@ -67,7 +67,7 @@ pub(crate) struct Pruning {
     work: Option<Work>,
     commits: BTreeMap<Save, Done>,
     pruned: Pruned,
-    /// Documents of which an order was taken in, or the checkpoint of one, until the sessions are told.
+    /// Documents of which an order was taken in or looked at, or the checkpoint of one, until the sessions are told.
     ordered: BTreeSet<DocTag>,
 }
 
@@ -167,14 +167,19 @@ pub(crate) fn is_about(key: &[u8], erase: &Erase) -> bool {
 
 impl World {
     /// Admits a page: what is new of it continues what is held, or begins where an order held here
-    /// cuts its log. Takes note of orders in it.
+    /// cuts its log. Takes note of orders in it. What comes `live` may come again: in a space that this node reads no log
+    /// begins by an order that it has not looked at.
     pub(crate) fn admit(
         &mut self,
         page: VerifiedPage,
+        live: bool,
         held: &dyn Held,
     ) -> Result<Admitted, HeldError> {
         let cut = match page.entries().first() {
-            Some(first) => self.index.cut_at(first, self.now, held)?,
+            Some(first) => {
+                let unjudged = !live || !self.wanted.contains_key(&first.header().space);
+                self.index.cut_at(first, self.now, unjudged, held)?
+            }
             None => None,
         };
         let again = cut.map(|cut| (cut, page.clone()));
@@ -212,7 +217,16 @@ impl World {
         Some(record)
     }
 
-    /// Takes the documents of which an order was taken in, or the checkpoint of one.
+    /// Notes what this node found of orders as a reader; logs are asked for again that may begin by one.
+    pub(crate) fn orders_judged(&mut self, judged: Vec<Judged>) {
+        for Judged { space, document, order, is_followed } in judged {
+            if self.index.judge_order((space, document, order), is_followed) && is_followed {
+                self.pruning.ordered.insert(document);
+            }
+        }
+    }
+
+    /// Takes the documents of which an order was taken in or looked at, or the checkpoint of one.
     pub(crate) fn take_ordered(&mut self) -> BTreeSet<DocTag> {
         std::mem::take(&mut self.pruning.ordered)
     }

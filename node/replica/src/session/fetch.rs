@@ -51,8 +51,9 @@ struct Gap {
     before: EntryId,
     /// Whether it is not wanted: asked again, the peer began at the same place.
     given_up: bool,
-    /// Until when, at least, and for how long it was given up last, in milliseconds.
+    /// Until when, at least, it is waited for, or not wanted.
     until: Timestamp,
+    /// For how long it was given up last, in milliseconds.
     pause_ms: u64,
 }
 
@@ -121,7 +122,7 @@ impl Fetch {
 
     /// Says whether a peer that was asked for a log begins again with the same entry, which continues
     /// nothing held: it has the log from there on only, and no order is held here that says so.
-    fn is_stuck(&mut self, key: Key, before: EntryId) -> bool {
+    fn is_stuck(&mut self, key: Key, before: EntryId, now: Timestamp) -> bool {
         if !self.asked.contains_key(&key) {
             return false;
         }
@@ -130,7 +131,8 @@ impl Fetch {
             Some(known) => known.before == before,
             None if full => true,
             None => {
-                self.gaps.insert(key, Gap { before, ..Gap::default() });
+                let until = now.plus_ms(WANT_PATIENCE_MS);
+                self.gaps.insert(key, Gap { before, until, ..Gap::default() });
                 false
             }
         }
@@ -189,6 +191,7 @@ impl Fetch {
             self.drop_asked(world);
             self.again = true;
         }
+        self.drop_gaps(world, now);
         self.unblock();
         if now.since_ms(self.gaps_since) >= COMPARE_INTERVAL_MS {
             // What comes again at the same place is given up at once.
@@ -197,6 +200,15 @@ impl Fetch {
                 gap.given_up &= now < gap.until;
             }
             self.gaps_since = now;
+        }
+    }
+
+    /// Asks anew, of whoever has it, for what this peer sent from a later place on only, though other logs still come.
+    fn drop_gaps(&mut self, world: &mut World, now: Timestamp) {
+        let is_late = |key: &Key| self.gaps.get(key).is_some_and(|gap| now >= gap.until);
+        let asked = self.asked.keys().filter(|key| self.offers.contains_key(key) && is_late(key));
+        for key in asked.copied().collect::<Vec<_>>() {
+            self.release(world, key);
         }
     }
 
@@ -271,6 +283,9 @@ impl Fetch {
             let tips = self.offers.remove(&key).unwrap_or_default();
             self.asked.insert(key, tips);
             world.asked.insert(key, peer);
+            if let Some(gap) = self.gaps.get_mut(&key) {
+                gap.until = gap.until.max(world.now.plus_ms(WANT_PATIENCE_MS));
+            }
             let (document, log) = key;
             let after = world.index.admitted_tips(&document, &log);
             logs.push(WantLog { document, log, after });
@@ -385,7 +400,7 @@ impl Session {
             }
             return self.refuse(reason, outputs);
         }
-        let Ok(Admitted { admission, base, records }) = world.admit(page, held) else {
+        let Ok(Admitted { admission, base, records }) = world.admit(page, true, held) else {
             self.fetch.again = true;
             return self.refuse(Refused::Store, outputs);
         };
@@ -416,7 +431,7 @@ impl Session {
                     self.owe_receipt(key.0, key.1, urgent);
                 }
             }
-            Admission::Gap if self.fetch.is_stuck(key, before) => {
+            Admission::Gap if self.fetch.is_stuck(key, before, world.now) => {
                 return self.fetch.give_up_until_ordered(world, key);
             }
             Admission::Gap => {

@@ -13,6 +13,7 @@ use linli_replica::frame::Frame;
 use linli_replica::frontier::{Frontier, Tip};
 use linli_replica::id::{BlobId, DocTag, EntryId, EpochId, LogKey, NodeId, SpaceTag, Timestamp};
 use linli_replica::limits::{FRAME_BYTES_MAX, LANE_FRAMES_MAX};
+use linli_replica::prune::Judged;
 use linli_replica::replica::{
     Carried, Ending, Input, Output, Policy, Refused, Replica, Ticket, Written,
 };
@@ -254,13 +255,7 @@ impl Network {
                     node.commits.push_back((ticket, batch));
                 }
             }
-            Output::Held { from, entries, .. } => {
-                for entry in entries {
-                    let header = entry.header();
-                    assert!(node.store.contains(header.document, header.log, entry.tip()));
-                    node.told.held.push((from, entry));
-                }
-            }
+            Output::Held { from, entries, .. } => self.held(id, from, entries),
             Output::Lost { from, entries, .. } => {
                 for entry in entries.iter().filter(|_| from.is_none()) {
                     node.writing.remove(&entry.header().document);
@@ -423,7 +418,32 @@ impl Network {
         node.writing.clear();
         for space in node.wanted.clone() {
             self.input(id, Input::Want(space));
+            self.judge_orders(id, space);
         }
+    }
+
+    fn held(&mut self, id: NodeId, from: Option<NodeId>, entries: Vec<Entry>) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        let mut ordered = BTreeSet::new();
+        for entry in entries {
+            let header = entry.header();
+            assert!(node.store.contains(header.document, header.log, entry.tip()));
+            ordered.extend((header.suite == Suite::Prune).then_some(header.space));
+            node.told.held.push((from, entry));
+        }
+        ordered.into_iter().for_each(|space| self.judge_orders(id, space));
+    }
+
+    /// Finds nothing wrong with the orders to prune of a space.
+    fn judge_orders(&mut self, id: NodeId, space: SpaceTag) {
+        let index = self.nodes[&id].replica.index();
+        let judged = index.ordered(&space).into_iter().flat_map(|document| {
+            let orders = index.orders(&space, &document);
+            let judged = orders.map(|order| Judged { space, document, order, is_followed: true });
+            judged.collect::<Vec<_>>()
+        });
+        let judged = Input::Judged(judged.collect());
+        self.input(id, judged);
     }
 
     /// The key of a node's log in a space.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use linli_core::authority::{Prune, Under};
 use linli_core::checkpoint::Flaw;
-use linli_replica::id::LogKey;
+use linli_core::engine::OrderFlaw;
+use linli_replica::frontier::Tip;
+use linli_replica::id::{CommunityId, LogKey};
+use linli_replica::prune::{Checkpoint, Cut, Order, Terms};
 
 use super::*;
 use crate::authority::{forge, grant_of};
@@ -247,4 +250,117 @@ fn an_agreement_asks_for_an_order_where_the_key_is_and_once() {
     let (entry, _) = town.furthest(town.a);
     assert!(town.takes_back(town.b, entry));
     assert!(!would_order(&mut town, a), "it was taken back");
+}
+
+/// Has the household's node order a document pruned by itself: every log is cut at its latest entry, but for the one that holds
+/// what it calls the checkpoint.
+fn orders_alone(town: &mut Town, name: &str, checkpoint: Option<Checkpoint>) -> DocTag {
+    let (a, space) = (town.a, town.space);
+    let document = town.net.space(a, space, |space| space.document(name));
+    let frontier = town.net.node(a).replica.index().frontier(&document).unwrap();
+    let mut tips: Vec<(LogKey, Tip)> =
+        frontier.0.into_iter().map(|(log, tips)| (log, tips[0])).collect();
+    let checkpoint = checkpoint.unwrap_or_else(|| {
+        let (log, Tip { sequence, id: entry }) = tips[0];
+        Checkpoint { log, first: sequence, last: sequence, entry }
+    });
+    tips.retain(|(log, _)| *log != checkpoint.log);
+    let cut = |(log, tip): (LogKey, Tip)| Cut { log, sequence: tip.sequence, entry: tip.id };
+    let terms = Terms {
+        community: CommunityId([0; 32]),
+        space: [0; 32].into(),
+        carrier_key: [0; 32].into(),
+        document,
+        cuts: tips.into_iter().map(cut).collect(),
+        checkpoint: Some(checkpoint),
+        withdraws: Vec::new(),
+        at: town.net.now,
+    };
+    town.net.order_pruning(a, space, terms);
+    town.net.settle();
+    document
+}
+
+/// What orders were found to rest on nothing at a node, and why.
+fn unfounded(town: &mut Town, id: NodeId) -> Vec<(DocTag, OrderFlaw)> {
+    let now = town.net.now;
+    let found = town.net.node(id).core.unfounded(now);
+    found.map(|(_, document, order)| (document, order.flaw)).collect()
+}
+
+/// How many logs of a document begin late at a node.
+fn late(town: &mut Town, id: NodeId, document: DocTag) -> usize {
+    town.net.node(id).replica.index().bases(&document).count()
+}
+
+/// What a node holds of a document.
+fn held(town: &mut Town, id: NodeId, document: DocTag) -> BTreeSet<EntryId> {
+    let entries = town.net.entries(id, town.space).into_iter();
+    entries.filter(|entry| entry.header().document == document).map(|entry| entry.id()).collect()
+}
+
+/// Whoever began the record has the key that gives orders, and carriers cannot tell.
+#[test]
+fn what_nobody_agreed_to_is_told_at_members_and_begins_no_log_late_there() {
+    for (seed, name, why) in
+        [(460, "consents", OrderFlaw::OfFacts), (461, PROFILE, OrderFlaw::NotAgreed)]
+    {
+        let mut town = Town::new(seed);
+        for (day, id) in [town.a, town.b, town.c].repeat(3).into_iter().enumerate() {
+            let text = format!("day {day}");
+            town.net.add_fact(id, town.space, "consents", &text, Urgency::Normal).unwrap();
+            town.net.settle();
+        }
+        town.net.isolate(town.late);
+        let grants = grant(town.net.party(town.late), Right::Read, true);
+        town.net.grant(town.a, town.space, grants).unwrap();
+        town.net.settle();
+        let document = orders_alone(&mut town, name, None);
+        let told = vec![(document, why)];
+        let (b, c, carrier, newcomer) = (town.b, town.c, town.carrier, town.late);
+        assert_eq!(
+            (unfounded(&mut town, b), unfounded(&mut town, c)),
+            (told.clone(), told.clone())
+        );
+        town.net.crash(c);
+        assert_eq!(unfounded(&mut town, c), told, "after a start, too");
+        town.pass(DELAY_HOURS);
+        assert_eq!(unfounded(&mut town, c), told, "carriers have pruned by it");
+        assert_eq!(late(&mut town, carrier, document), 2);
+        town.meets_the_carrier(newcomer);
+        assert_eq!(late(&mut town, newcomer, document), 0);
+        assert_eq!(unfounded(&mut town, newcomer).len(), 1, "it has the order");
+        // The carrier was asked first, and goes on sending other things.
+        town.net.heal();
+        for round in 0..3 {
+            town.write(&format!("since {round}"));
+        }
+        assert_eq!(late(&mut town, newcomer, document), 0);
+        assert_eq!(held(&mut town, newcomer, document), held(&mut town, b, document));
+    }
+}
+
+#[test]
+fn an_order_that_cuts_further_than_its_checkpoint_is_told_and_taken_back() {
+    let mut town = Town::new(462);
+    town.agree();
+    let mut orders: Vec<Order> = Vec::new();
+    town.asks(town.a, |core, world, _, space, document| {
+        orders = core.prune_orders(world, space, document)?;
+        Ok(None)
+    })
+    .unwrap();
+    let checkpoint = orders[0].terms().checkpoint;
+    let (a, b, newcomer) = (town.a, town.b, town.late);
+    assert_eq!(unfounded(&mut town, b), []);
+    town.write("later");
+    let document = orders_alone(&mut town, PROFILE, checkpoint);
+    assert_eq!(unfounded(&mut town, b), [(document, OrderFlaw::CutsFurther)]);
+    assert_eq!(town.standing(b), 2);
+    // Its own node takes it back as soon as it looks: the honest one stays.
+    let grants = grant(town.net.party(newcomer), Right::Read, true);
+    town.net.grant(b, town.space, grants).unwrap();
+    town.net.settle();
+    assert_eq!((town.standing(a), town.standing(b)), (1, 1));
+    assert_eq!(unfounded(&mut town, b), []);
 }

@@ -14,24 +14,32 @@ impl<C: Community> Evaluation<'_, C> {
         let made = self.accepted.keys().map(|place| (*place, self.made_stewards(*place)));
         let made: Vec<_> = made.filter(|(_, stewards)| !stewards.is_empty()).collect();
         state.ever_stewards = made.iter().flat_map(|(_, stewards)| stewards).copied().collect();
-        let counting = self.counting().filter(|(_, id, ..)| !state.void.contains_key(id));
-        let counting: Vec<_> = counting.collect();
+        let counts = |id| !state.void.contains_key(&id);
+        let counting: Vec<_> =
+            self.counting().map(|(place, id, of, _)| (place, counts(id), of)).collect();
         let mut withdrawn: BTreeMap<&Prune, Vec<usize>> = BTreeMap::new();
-        for (place, _, certificate, _) in &counting {
+        for (place, _, certificate) in counting.iter().filter(|(_, counts, _)| *counts) {
             if let Some(Act::Withdraw(of)) = certificate.act() {
                 withdrawn.entry(of).or_default().push(*place);
             }
         }
-        for (place, _, certificate, _) in counting {
+        let mut ever: BTreeMap<&Prune, BTreeSet<PartyId>> = BTreeMap::new();
+        for (place, counts, certificate) in counting {
             let Some(Act::Prune(prune)) = certificate.act() else { continue };
             let agreement = state.agreements.entry(*prune).or_default();
-            let mut against = withdrawn.get(prune).into_iter().flatten();
-            let stands = against.all(|withdrawal| self.graph.precedes(*withdrawal, place));
             // Officers have nothing to compare it with.
-            if stands && !matches!(certificate.body().under, Under::Officers { .. }) {
-                let party = certificate.body().party;
+            if matches!(certificate.body().under, Under::Officers { .. }) {
+                continue;
+            }
+            let party = certificate.body().party;
+            let alone = self.was_only_steward(place, party, &made);
+            let signed = ever.entry(prune).or_default();
+            signed.insert(party);
+            agreement.was_reached |= alone || signed.len() > 1;
+            let mut against = withdrawn.get(prune).into_iter().flatten();
+            if counts && against.all(|withdrawal| self.graph.precedes(*withdrawal, place)) {
                 agreement.parties.insert(party);
-                agreement.alone |= self.was_only_steward(place, party, &made);
+                agreement.alone |= alone;
             }
         }
     }
