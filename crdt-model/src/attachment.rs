@@ -113,7 +113,8 @@ pub fn file<'a, B: FileBody>(facts: &'a Facts<B>, attached: &Attached) -> Option
     known.fact.body.file()
 }
 
-/// Puts a file beside a document: sound, once for each party, and not more than `max`.
+/// Puts a file beside a document: sound, once for each party, and of each not more than `max`: nobody displaces the files of
+/// others.
 pub(crate) fn attach<B: Body>(
     files: &mut Vec<Attached>,
     known: &Known<B>,
@@ -121,10 +122,11 @@ pub(crate) fn attach<B: Body>(
     proof: bool,
     max: usize,
 ) -> Result<(), Reason> {
-    if !file.is_sound() || files.len() >= max {
+    let author = &known.author;
+    let own = files.iter().filter(|of| of.by.party == author.party).count();
+    if !file.is_sound() || own >= max {
         return Err(Reason::OutOfRange);
     }
-    let author = &known.author;
     let same = |of: &Attached| of.file.blob == file.blob && of.by.party == author.party;
     if files.iter().any(same) {
         return Err(Reason::AlreadyDone);

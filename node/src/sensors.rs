@@ -126,11 +126,12 @@ impl Sensors {
             for (sensor, after) in &known.sensors {
                 let key = (*elder, sensor.clone());
                 let mut of = heard.remove(&key).unwrap_or_default();
-                // Nobody listens: what is silent then is not told, and has all its time afterwards.
-                of.silent_ms = match known.is_off(sensor, now) {
-                    true => 0,
-                    false => of.silent_ms.saturating_add(ms),
-                };
+                // Nobody listens: what is silent then is not told, and has all its time afterwards, also what was told before.
+                if known.is_off(sensor, now) {
+                    (of.silent_ms, of.told) = (0, false);
+                } else {
+                    of.silent_ms = of.silent_ms.saturating_add(ms);
+                }
                 if of.silent_ms >= *after && !of.told {
                     dead.push(key.clone());
                 }
@@ -193,25 +194,30 @@ fn save(node: &mut Node) -> Save {
     node.author(Authored { records, ..Authored::default() })
 }
 
-/// The open alert about sensors of this home.
-fn open(node: &mut Node) -> Option<(DocTag, AlertView)> {
+/// The open alerts about sensors of this home.
+fn open(node: &mut Node) -> Vec<(DocTag, AlertView)> {
     let documents: Vec<DocTag> = node.ladders.documents().collect();
     let views = documents.into_iter().filter_map(|document| {
         let view = alerts::read(node, document).ok()?;
         let is_open = view.what == Some(AlertKind::Sensors) && view.resolved.is_none();
         is_open.then_some((document, view))
     });
-    views.max_by_key(|(_, view)| view.since)
+    views.collect()
+}
+
+/// Says whether an alert tells that a sensor is silent.
+fn tells(view: &AlertView, elder: Uuid, sensor: &Private) -> bool {
+    view.sensors.iter().any(|told| told.silent.is(elder, sensor) && told.spoke.is_none())
 }
 
 /// Writes into the open alert that a sensor spoke again.
 fn spoke(node: &mut Node, elder: Uuid, sensor: &Private) {
-    let Some((document, view)) = open(node) else { return };
-    let is_silent = |of: &sensor::Silence| of.silent.is(elder, sensor) && of.spoke.is_none();
-    let (Some(raise), true) = (view.round, view.sensors.iter().any(is_silent)) else { return };
-    let fact = AlertFact::SensorSpoke { raise, elder, sensor: sensor.clone() };
-    if let Err(error) = facts::add(node, document, Urgency::Urgent, None, fact) {
-        tracing::warn!(%error, "that a sensor speaks again could not be written down");
+    for (document, view) in open(node) {
+        let (Some(raise), true) = (view.round, tells(&view, elder, sensor)) else { continue };
+        let fact = AlertFact::SensorSpoke { raise, elder, sensor: sensor.clone() };
+        if let Err(error) = facts::add(node, document, Urgency::Urgent, None, fact) {
+            tracing::warn!(%error, "that a sensor speaks again could not be written down");
+        }
     }
 }
 
@@ -248,7 +254,7 @@ pub(crate) fn tick(node: &mut Node) {
     }
 }
 
-/// Tells of sensors: in the open alert, or else in one of their own.
+/// Tells of sensors: in an open alert that nobody has, or else in one of their own, which rings.
 fn raise(node: &mut Node, dead: &[(Uuid, String)]) -> Result<(), ApiError> {
     let silent: Vec<SilentSensor> = dead
         .iter()
@@ -258,17 +264,17 @@ fn raise(node: &mut Node, dead: &[(Uuid, String)]) -> Result<(), ApiError> {
             seen: node.sensors.heard(*elder, sensor).and_then(|of| of.seen_ms).map(Timestamp),
         })
         .collect();
-    let known = |view: &AlertView, of: &SilentSensor| {
-        let is_told =
-            |told: &sensor::Silence| told.silent.is(of.elder, &of.sensor) && told.spoke.is_none();
-        view.sensors.iter().any(is_told)
-    };
-    let (document, view, silent) = match open(node) {
-        Some((document, view)) => {
-            // Told before a crash that forgot it.
-            let news = silent.into_iter().filter(|of| !known(&view, of)).collect();
-            (document, view, news)
-        }
+    let open = open(node);
+    // Told before a crash that forgot it, or before monitoring was off.
+    let is_told =
+        |of: &SilentSensor| open.iter().any(|(_, view)| tells(view, of.elder, &of.sensor));
+    let silent: Vec<SilentSensor> = silent.into_iter().filter(|of| !is_told(of)).collect();
+    if silent.is_empty() {
+        return Ok(());
+    }
+    let unowned = open.into_iter().filter(|(_, view)| view.owner.is_none());
+    let (document, view, silent) = match unowned.max_by_key(|(_, view)| view.since) {
+        Some((document, view)) => (document, view, silent),
         None => begin(node, silent)?,
     };
     let Some(raise) = view.round else { return Ok(()) };

@@ -262,6 +262,10 @@ impl Fold<'_> {
         }
         let at = known.fact.at;
         self.view.responding.get_or_insert(at);
+        // Whoever lost the alert to somebody else does not say when that one comes.
+        if self.view.owner.as_ref().is_some_and(|owner| owner.fact != ack) {
+            return Ok(());
+        }
         self.view.expected = within_ms.map(|within_ms| at.plus_ms(within_ms));
         Ok(())
     }
