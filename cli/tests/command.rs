@@ -220,7 +220,8 @@ fn a_call_carries_who_acts_and_shows_the_answer() {
     let acting = json!({ "person": "li", "pin": "4711" });
     assert_eq!(
         body,
-        json!({ "alert": "a1", "act": "ack", "from": null, "outcome": null, "service": null, "acting": acting })
+        json!({ "alert": "a1", "act": "ack", "from": null, "outcome": null, "service": null,
+            "within_minutes": null, "acting": acting })
     );
 }
 
