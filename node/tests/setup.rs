@@ -95,7 +95,8 @@ fn a_restore_that_was_interrupted_is_done_again() {
     let key = linli_store::keyring::unlock(home.path(), PASSPHRASE).unwrap();
     let sealed = linli_store::keyring::read(home.path()).unwrap();
     let store = linli_store::Store::open(&home.store(), &key).unwrap();
-    store.backup(&backup, Some(&sealed)).unwrap();
+    fs::create_dir_all(backup.join("blobs")).unwrap();
+    store.backup(&backup.join("store.redb"), Some(&sealed)).unwrap();
     drop(store);
     let path = dir.path().join("restored");
     let restored = Home::create(&path).unwrap();

@@ -131,6 +131,7 @@ const FAMILIES: [&str; 48] = [
     "desk-service-",
     "paper-to-",
     "sensor-state-",
+    "prune-flaw-",
 ];
 
 #[test]

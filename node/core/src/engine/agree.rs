@@ -389,7 +389,7 @@ mod tests {
             }
             looked_at += 1;
         }
-        assert_eq!(looked_at, 15);
+        assert_eq!(looked_at, 16);
         for unknown in [format!("{elder}/photo/1"), "later".to_owned(), String::new()] {
             assert_eq!(names_facts(&unknown), None, "{unknown}");
         }
