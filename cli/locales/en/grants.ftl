@@ -116,7 +116,6 @@ checkpoint-unknown = not all of it is held here
 checkpoint-wrong = wrong
 flaw-unreadable = it cannot be read
 flaw-unbound = it does not prove whose a log is
-flaw-bad-change = its changes build on others that it lacks
 flaw-other-entry = it leaves out or exchanges an entry
 flaw-other-changes = it gives an entry other changes
 flaw-other-author = it gives an entry another author or time

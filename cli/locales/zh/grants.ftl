@@ -104,7 +104,6 @@ checkpoint-unknown = 本方未全部持有
 checkpoint-wrong = 错误
 flaw-unreadable = 无法读取
 flaw-unbound = 未证明日志属于谁
-flaw-bad-change = 所含更改依据了未包含的更改
 flaw-other-entry = 遗漏或调换了条目
 flaw-other-changes = 条目的更改不同
 flaw-other-author = 条目的作者或时间不同

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-use automerge::Change;
+use automerge::{Change, ChangeHash};
 use linli_replica::codec;
 use linli_replica::id::{EntryId, LogKey, NodeId, PartyId, SpaceTag, Timestamp};
 use minicbor::bytes::{ByteArray, ByteVec};
@@ -23,7 +23,9 @@ use crate::limits::{
 };
 use crate::payload::{Binding, Content};
 use crate::person::PersonCertificate;
+use bare::Bare;
 
+mod bare;
 mod check;
 mod join;
 
@@ -169,9 +171,6 @@ pub enum Flaw {
     /// A log is not proved to be the node's that it names.
     #[error("it says of a log without proof whose it is")]
     Unbound,
-    /// Its changes build on some that it lacks.
-    #[error("its changes build on others that it lacks")]
-    BadChange,
     /// An entry that is held stands in another place, or is left out.
     #[error("it leaves out an entry that is held here, or puts another in its place")]
     OtherEntry,
@@ -199,11 +198,17 @@ struct WireLog {
     /// How many changes each entry has, 2 bytes each.
     #[n(4)]
     counts: ByteVec,
-    /// Bytes of each change, 4 bytes each.
+    /// On how many changes each change builds, 2 bytes each.
     #[n(5)]
-    lengths: ByteVec,
-    /// The changes one behind the other.
+    builds: ByteVec,
+    /// For each of these its place in the table less the change's own, modulo 2³², 4 bytes each.
     #[n(6)]
+    places: ByteVec,
+    /// Bytes of each change's rest, 4 bytes each.
+    #[n(7)]
+    lengths: ByteVec,
+    /// The rests of the changes one behind the other.
+    #[n(8)]
     changes: ByteVec,
 }
 
@@ -291,10 +296,14 @@ impl Whole {
     }
 
     fn table(&self) -> Option<Vec<u8>> {
-        let mut people = People::default();
+        let changes = || self.0.iter().flat_map(|log| &log.rows).flat_map(|row| row.changes.iter());
+        let places: BTreeMap<ChangeHash, usize> = changes().map(Change::hash).zip(0..).collect();
+        let bare: Option<Vec<Bare<'_>>> =
+            changes().map(|change| Bare::new(change, &places)).collect();
+        let (mut people, mut bare) = (People::default(), bare?.into_iter().zip(0..));
         let mut logs = Vec::new();
         for log in &self.0 {
-            logs.push(WireLog::new(log, &mut people)?);
+            logs.push(WireLog::new(log, &mut people, &mut bare)?);
         }
         let mut bytes = Vec::new();
         codec::begin_array(2, &mut bytes);
@@ -323,11 +332,12 @@ pub(crate) fn open(
     if logs.len() != manifest.frontier.len() || changes > CHECKPOINT_CHANGES_MAX {
         return Err(Flaw::Unreadable);
     }
+    let mut changes = read_changes(&logs).ok_or(Flaw::Unreadable)?.into_iter();
     let mut stated = Vec::with_capacity(logs.len());
     let mut sum = Cost::default();
-    for (upto, log) in manifest.frontier.iter().zip(logs) {
+    for (upto, log) in manifest.frontier.iter().zip(&logs) {
         log.binding.verify(upto.log, space).map_err(|_| Flaw::Unbound)?;
-        let log = log.open(*upto, &people).ok_or(Flaw::Unreadable)?;
+        let log = log.open(*upto, &people, &mut changes).ok_or(Flaw::Unreadable)?;
         for change in log.rows.iter().flat_map(|row| &row.changes) {
             sum.add(cost(change).filter(|_| is_moderate(sum)).ok_or(Flaw::Unreadable)?);
         }
@@ -419,13 +429,20 @@ impl People {
 }
 
 impl WireLog {
-    fn new(log: &Covered, people: &mut People) -> Option<Self> {
+    /// `bare` goes on with the changes of this log and their places.
+    fn new<'a>(
+        log: &Covered,
+        people: &mut People,
+        bare: &mut impl Iterator<Item = (Bare<'a>, usize)>,
+    ) -> Option<Self> {
         let mut wire = Self {
             binding: log.binding.clone(),
             entries: Vec::with_capacity(log.rows.len() * 32).into(),
             times: Vec::new().into(),
             people: Vec::new().into(),
             counts: Vec::new().into(),
+            builds: Vec::new().into(),
+            places: Vec::new().into(),
             lengths: Vec::new().into(),
             changes: Vec::new().into(),
         };
@@ -436,53 +453,90 @@ impl WireLog {
             wire.times.extend_from_slice(&row.at.0.wrapping_sub(before).to_le_bytes());
             wire.people.extend_from_slice(&place.to_le_bytes());
             wire.counts.extend_from_slice(&u16::try_from(row.changes.len()).ok()?.to_le_bytes());
-            for change in row.changes.iter() {
-                let raw = change.raw_bytes();
-                wire.lengths.extend_from_slice(&u32::try_from(raw.len()).ok()?.to_le_bytes());
-                wire.changes.extend_from_slice(raw);
+            for (change, place) in bare.by_ref().take(row.changes.len()) {
+                wire.push(&change, u32::try_from(place).ok()?)?;
             }
             before = row.at.0;
         }
         Some(wire)
     }
 
-    fn open(self, upto: Upto, people: &[Arc<[u8]>]) -> Option<StatedLog> {
+    fn push(&mut self, change: &Bare<'_>, place: u32) -> Option<()> {
+        self.builds.extend_from_slice(&u16::try_from(change.on.len()).ok()?.to_le_bytes());
+        for on in &change.on {
+            let apart = u32::try_from(*on).ok()?.wrapping_sub(place);
+            self.places.extend_from_slice(&apart.to_le_bytes());
+        }
+        self.lengths.extend_from_slice(&u32::try_from(change.body.len()).ok()?.to_le_bytes());
+        self.changes.extend_from_slice(change.body);
+        Some(())
+    }
+
+    /// Reads its changes, of which so many stand before it in the table.
+    fn bare(&self, before: usize) -> Option<Vec<Bare<'_>>> {
+        let (builds, lengths) = (fixed::<2>(&self.builds)?, fixed::<4>(&self.lengths)?);
+        let mut places = fixed::<4>(&self.places)?.iter();
+        let mut rest = self.changes.as_slice();
+        let mut all = Vec::with_capacity(lengths.len());
+        for ((builds, length), own) in builds.iter().zip(lengths).zip(before..) {
+            let own = u32::try_from(own).ok()?;
+            let apart = places.by_ref().take(u16::from_le_bytes(*builds).into());
+            let on = apart.map(|apart| own.wrapping_add(u32::from_le_bytes(*apart)) as usize);
+            let on: Vec<usize> = on.collect();
+            let (body, after) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            (on.len() == usize::from(u16::from_le_bytes(*builds))).then_some(())?;
+            all.push(Bare { on, body });
+            rest = after;
+        }
+        let even = builds.len() == lengths.len() && rest.is_empty() && places.next().is_none();
+        even.then_some(all)
+    }
+
+    /// `changes` goes on with those of this log.
+    fn open(
+        &self,
+        upto: Upto,
+        people: &[Arc<[u8]>],
+        changes: &mut impl Iterator<Item = Vec<u8>>,
+    ) -> Option<StatedLog> {
         let entries = fixed::<32>(&self.entries)?;
         let times = fixed::<8>(&self.times)?;
         let signers = fixed::<2>(&self.people)?;
         let counts = fixed::<2>(&self.counts)?;
-        let mut lengths = fixed::<4>(&self.lengths)?.iter();
         let count = entries.len();
         let even = [times.len(), signers.len(), counts.len()].iter().all(|other| *other == count);
         let ends = entries.last().map(|entry| EntryId(*entry)) == Some(upto.entry);
-        if !even || !ends || upto.sequence != count as u64 {
+        let of_rows = counts.iter().map(|count| usize::from(u16::from_le_bytes(*count)));
+        let all = of_rows.clone().sum::<usize>() == self.lengths.len() / 4;
+        if !even || !ends || !all || upto.sequence != count as u64 {
             return None;
         }
-        let mut rest = self.changes.as_slice();
         let (mut rows, mut at) = (Vec::with_capacity(count), 0_u64);
-        for (((entry, time), signer), count) in entries.iter().zip(times).zip(signers).zip(counts) {
+        for (((entry, time), signer), count) in entries.iter().zip(times).zip(signers).zip(of_rows)
+        {
             at = at.wrapping_add(u64::from_le_bytes(*time));
             let certificate = match usize::from(u16::from_le_bytes(*signer)).checked_sub(1) {
                 None => None,
                 Some(place) => Some(Arc::clone(people.get(place)?)),
             };
-            let mut changes = Vec::new();
-            for _ in 0..u16::from_le_bytes(*count) {
-                let length = u32::from_le_bytes(*lengths.next()?) as usize;
-                let (raw, after) = rest.split_at_checked(length)?;
-                changes.push(raw.to_vec());
-                rest = after;
-            }
             rows.push(StatedRow {
                 entry: EntryId(*entry),
                 at: Timestamp(at),
                 certificate,
-                changes,
+                changes: changes.take(count).collect(),
             });
         }
-        let all = rest.is_empty() && lengths.next().is_none();
-        all.then_some(StatedLog { log: upto.log, binding: self.binding, rows })
+        Some(StatedLog { log: upto.log, binding: self.binding.clone(), rows })
     }
+}
+
+/// Works out the changes of all logs, one behind the other.
+fn read_changes(logs: &[WireLog]) -> Option<Vec<Vec<u8>>> {
+    let mut bare = Vec::new();
+    for log in logs {
+        bare.extend(log.bare(bare.len())?);
+    }
+    bare::whole(&bare)
 }
 
 fn deflated(table: &[u8], level: flate2::Compression) -> Option<Vec<u8>> {

@@ -10,7 +10,7 @@ mod change;
 mod run;
 
 pub use change::read_change;
-pub(crate) use change::{Cost, cost};
+pub(crate) use change::{CHUNK_TYPE_CHANGE, Cost, MAGIC, Reader, cost};
 pub(crate) use run::{Judged, apply};
 
 const ACTOR_CONTEXT: &str = "linli 1 automerge actor";

@@ -96,7 +96,7 @@ pub struct CheckpointRow {
     pub finding: String,
     /// Of how many entries nothing is known here.
     pub unknown: u64,
-    /// What is wrong: `unreadable`, `unbound`, `bad_change`, `other_entry`, `other_changes` or `other_author`.
+    /// What is wrong: `unreadable`, `unbound`, `other_entry`, `other_changes` or `other_author`.
     pub flaw: Option<String>,
     /// The stewards of this time who have signed for it.
     pub signed: Vec<PartyRef>,

@@ -420,7 +420,6 @@ const fn flaw_word(flaw: Flaw) -> &'static str {
     match flaw {
         Flaw::Unreadable => "unreadable",
         Flaw::Unbound => "unbound",
-        Flaw::BadChange => "bad_change",
         Flaw::OtherEntry => "other_entry",
         Flaw::OtherChanges => "other_changes",
         Flaw::OtherAuthor => "other_author",

@@ -9,8 +9,8 @@ use automerge::Change;
 use super::Withheld;
 use crate::limits::CHANGE_BYTES_MAX;
 
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const CHUNK_TYPE_CHANGE: u8 = 1;
+pub(crate) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+pub(crate) const CHUNK_TYPE_CHANGE: u8 = 1;
 
 /// Operations in one change, and values in one of its columns. A month of readings at three-minute
 /// intervals has 14,880.
@@ -159,10 +159,11 @@ fn booleans(data: &[u8]) -> Option<Cost> {
     (values <= OPERATIONS_MAX).then_some(Cost { values, text_bytes: 0 })
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads numbers and pieces of bytes, one behind the other.
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: u64) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, count: u64) -> Option<&'a [u8]> {
         let (head, tail) = self.0.split_at_checked(usize::try_from(count).ok()?)?;
         self.0 = tail;
         Some(head)
@@ -192,7 +193,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unsigned(&mut self) -> Option<u64> {
+    pub(crate) fn unsigned(&mut self) -> Option<u64> {
         self.leb().map(|(value, ..)| value)
     }
 
