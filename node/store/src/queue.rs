@@ -152,7 +152,9 @@ impl Queue {
 
     /// Waits for normal batches to commit together, and for every urgent batch submitted before
     /// them. An empty group asks to settle urgent batches; none means the lane is closed and empty.
-    pub(crate) fn next_normal(&self) -> Option<Vec<Job>> {
+    /// The number is that of the first batch that still waits, or the next: urgent ones from there on are to be
+    /// settled after it.
+    pub(crate) fn next_normal(&self) -> Option<(Vec<Job>, u64)> {
         let idle = Duration::from_millis(SETTLE_IDLE_MS);
         let mut state = self.lock();
         loop {
@@ -163,7 +165,7 @@ impl Queue {
                 continue;
             }
             if std::mem::take(&mut state.settle) {
-                return Some(Vec::new());
+                return Some((Vec::new(), state.next));
             }
             if state.normal.closed {
                 return None;
@@ -173,7 +175,7 @@ impl Queue {
                     self.changed.wait_timeout(state, idle).unwrap_or_else(PoisonError::into_inner);
                 state = guard;
                 if waited.timed_out() && state.normal.waiting.is_empty() && state.unsettled {
-                    return Some(Vec::new());
+                    return Some((Vec::new(), state.next));
                 }
             } else {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -181,12 +183,13 @@ impl Queue {
         }
         let jobs = state.normal.start();
         let last = jobs.last().map_or(0, |job| job.number);
-        drop(
-            self.changed
-                .wait_while(state, |state| state.urgent.owes_before(last))
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        Some(jobs)
+        let state = self
+            .changed
+            .wait_while(state, |state| state.urgent.owes_before(last))
+            .unwrap_or_else(PoisonError::into_inner);
+        let bound = state.normal.waiting.front().map_or(state.next, |job| job.number);
+        drop(state);
+        Some((jobs, bound))
     }
 
     /// Waits for urgent batches. Returns them with the normal batches that are not yet durable;
@@ -250,6 +253,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use linli_replica::batch::{Record, Shelf};
+
     use super::*;
 
     fn asks_to_settle(batches: usize, bytes: usize) -> bool {
@@ -282,7 +287,28 @@ mod tests {
     fn what_was_held_back_is_given_out_once_the_time_is_over() {
         let queue = Queue::new(1, false);
         queue.submit(Batch { relaxed: true, ..Batch::default() }, Box::new(drop));
-        assert_eq!(queue.next_normal().map(|jobs| jobs.len()), Some(1));
+        assert_eq!(queue.next_normal().map(|(jobs, _)| jobs.len()), Some(1));
+    }
+
+    #[test]
+    fn urgent_batches_wait_for_what_was_submitted_before_them() {
+        let queue = Queue::new(1, false);
+        let record = |number: usize| Record {
+            shelf: Shelf::Own,
+            key: number.to_be_bytes().to_vec(),
+            value: None,
+        };
+        let records: Vec<Record> = (0..TRANSACTION_ENTRIES_MAX).map(record).collect();
+        for (records, urgent) in [(records, false), (Vec::new(), false), (Vec::new(), true)] {
+            queue.submit(Batch { records, urgent, ..Batch::default() }, Box::new(drop));
+        }
+        let mut next = || {
+            let (jobs, bound) = queue.next_normal().unwrap();
+            queue.finish(LaneName::Normal, Arc::default);
+            (jobs.iter().map(|job| job.number).collect::<Vec<_>>(), bound)
+        };
+        assert_eq!(next(), (vec![1], 2), "the second still waits");
+        assert_eq!(next(), (vec![2], 4));
     }
 
     #[test]

@@ -33,6 +33,12 @@ impl Unsettled {
         self.batches.get(start..).unwrap_or_default()
     }
 
+    /// Returns those below `bound`.
+    pub(crate) fn before(&self, bound: u64) -> Self {
+        let below = self.batches.iter().take_while(|(number, _)| *number < bound);
+        Self::new(below.cloned().collect())
+    }
+
     pub(crate) fn last(&self) -> Option<u64> {
         self.batches.last().map(|(number, _)| *number)
     }

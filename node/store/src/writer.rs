@@ -54,8 +54,8 @@ impl Shared {
 /// Writes normal batches, and urgent ones a second time, into the main file.
 pub(crate) fn run_main(shared: &Shared) {
     let _stop = Abandon(shared, LaneName::Normal);
-    while let Some(jobs) = shared.queue.next_normal() {
-        let verdicts = commit_main(shared, &jobs);
+    while let Some((jobs, bound)) = shared.queue.next_normal() {
+        let verdicts = commit_main(shared, &jobs, bound);
         shared.queue.finish(LaneName::Normal, || shared.unsettled());
         answer(jobs, verdicts);
     }
@@ -94,8 +94,9 @@ fn rng() -> Result<StdRng, StoreError> {
     StdRng::try_from_rng(&mut SysRng).map_err(|error| std::io::Error::other(error).into())
 }
 
-fn commit_main(shared: &Shared, jobs: &[Job]) -> Verdicts {
-    let urgent = shared.unsettled();
+/// Writes these batches and the urgent ones below `bound`.
+fn commit_main(shared: &Shared, jobs: &[Job], bound: u64) -> Verdicts {
+    let urgent = shared.unsettled().before(bound);
     if shared.full.load(Ordering::Acquire) && !make_room(shared, jobs, &urgent) {
         return all(jobs, &StoreError::Full);
     }

@@ -280,12 +280,14 @@ impl Commits {
     }
 
     /// An urgent parcel overtakes local ones that were made before it: their records that it writes
-    /// anew would otherwise be the last to arrive.
+    /// anew would otherwise be the last to arrive. Those under way would be written again if they fail and are needed.
     fn supersede(&mut self, urgent: &Parcel, taken: &mut BTreeMap<Kind, Vec<Parcel>>) {
         let keys: BTreeSet<(Shelf, &[u8])> =
             urgent.records.iter().map(|record| (record.shelf, record.key.as_slice())).collect();
         let local = taken.get_mut(&Kind::Local).into_iter().flatten();
-        for parcel in self.waiting.iter_mut().chain(local).filter(|p| p.from.is_none()) {
+        let under_way = self.flights.values_mut().flat_map(|flight| &mut flight.parcels);
+        let older = self.waiting.iter_mut().chain(local).chain(under_way);
+        for parcel in older.filter(|parcel| parcel.from.is_none()) {
             parcel.records.retain(|record| !keys.contains(&(record.shelf, record.key.as_slice())));
         }
     }
@@ -478,6 +480,22 @@ mod tests {
         let purged = commits.purge(&erase, &BTreeSet::from([DocTag([1; 32])]));
         assert_eq!(purged, [(None, entries)]);
         assert_eq!(commits.due()[0].1.records, [stays]);
+    }
+
+    #[test]
+    fn what_is_written_again_brings_no_older_record() {
+        let (log, alert) = (chain(1, DocTag([1; 32]), 2, 0), chain(1, DocTag([2; 32]), 1, 0));
+        let mut commits = Commits::default();
+        commits.push_own(parcel(&log[..1], 1, false));
+        let slow = commits.due()[0].0;
+        commits.push_own(parcel(&alert, 2, true));
+        let quick = commits.due()[0].0;
+        commits.push_own(Parcel { records: Vec::new(), ..parcel(&log[1..], 0, true) });
+        commits.persisted(quick);
+        assert!(commits.failed(slow).is_empty(), "an urgent entry continues it");
+        let again = commits.due();
+        assert_eq!(again[0].1.entries, log);
+        assert!(again[0].1.records.is_empty());
     }
 
     #[test]
