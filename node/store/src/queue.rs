@@ -302,7 +302,7 @@ mod tests {
         for (records, urgent) in [(records, false), (Vec::new(), false), (Vec::new(), true)] {
             queue.submit(Batch { records, urgent, ..Batch::default() }, Box::new(drop));
         }
-        let mut next = || {
+        let next = || {
             let (jobs, bound) = queue.next_normal().unwrap();
             queue.finish(LaneName::Normal, Arc::default);
             (jobs.iter().map(|job| job.number).collect::<Vec<_>>(), bound)

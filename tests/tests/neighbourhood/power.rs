@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use linli_core::authority::Right;
 use linli_core::document::Withheld;
 use linli_model::profile::ProfileField;
+use linli_replica::batch::Shelf;
 use linli_replica::certificate::PartyKind;
 use linli_replica::entry::{Suite, Urgency};
 use linli_replica::id::{NodeId, SpaceTag};
@@ -285,4 +286,31 @@ fn what_arrives_while_an_own_entry_is_on_its_way_to_disk_forks_nothing() {
     assert_eq!(net.check_same(&[a, b], space), 160);
     let view = net.view(a, space, "profile").unwrap();
     assert!(view.withheld.is_empty(), "{:?}", view.withheld);
+}
+
+/// Raises an alert; says how often the record of its space goes to disk with what is urgent.
+fn brings(net: &mut Neighbourhood, id: NodeId, space: SpaceTag, alerts: &[&str]) -> usize {
+    let before = net.node(id).disk.history().len();
+    for alert in alerts {
+        net.add_fact(id, space, alert, "raised", Urgency::Urgent).unwrap();
+    }
+    net.drain();
+    let batches = net.node(id).disk.history().iter().skip(before).filter(|batch| batch.urgent);
+    let records = batches.flat_map(|batch| &batch.records);
+    records.filter(|record| record.shelf == Shelf::Space && record.key == space.0).count()
+}
+
+#[test]
+fn an_alert_brings_the_record_of_its_space_until_one_did_and_is_durable() {
+    let mut net = Neighbourhood::new(32);
+    let [a, b] = [PartyKind::Household, PartyKind::Centre].map(|kind| net.join(kind));
+    net.drain();
+    let space = net.begin(a, vec![]);
+    assert_eq!(brings(&mut net, a, space, &["alert/1", "alert/2"]), 2, "none of them is durable");
+    assert_eq!(brings(&mut net, a, space, &["alert/3", "alert/4"]), 0);
+    net.grant(a, space, grant(net.party(b), Right::Write, true)).unwrap();
+    assert_eq!(brings(&mut net, a, space, &["alert/5"]), 1, "the record with the grant may wait");
+    assert_eq!(brings(&mut net, a, space, &["alert/6"]), 0);
+    net.crash(a);
+    assert_eq!(brings(&mut net, a, space, &["alert/7"]), 1, "who starts does not know");
 }

@@ -1,6 +1,8 @@
 //! Frames, lanes, back-pressure.
 
-use linli_net::{Lane, MAX_FRAME_BYTES, NetEvent, SendError};
+use std::collections::BTreeSet;
+
+use linli_net::{Backlog, Lane, MAX_FRAME_BYTES, NetEvent, SendError};
 
 use crate::support::{LIMIT, Node, id, pair, until};
 
@@ -107,6 +109,45 @@ async fn a_full_lane_becomes_writable_when_the_receiver_takes() {
     .await;
     a.net.try_send(&id(2), Lane::Bulk, refused).unwrap();
     tokio::time::timeout(LIMIT, taker).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_waits_for_room_goes_in_order_and_urgent_lanes_are_free_first() {
+    let (mut a, mut b) = pair().await;
+    let (mut backlog, frames) = (Backlog::default(), 64);
+    for number in 0..frames {
+        backlog.send(&a.net, id(2), Lane::Bulk, numbered(number));
+    }
+    assert_eq!(backlog.next_free(), None, "frames wait for the lane that was free");
+    backlog.send(&a.net, id(2), Lane::Normal, b"2".to_vec());
+    backlog.send(&a.net, id(2), Lane::Urgent, b"1".to_vec());
+    backlog.send(&a.net, id(2), Lane::Urgent, vec![0; MAX_FRAME_BYTES + 1]);
+    let free = [(); 3].map(|()| backlog.next_free());
+    assert_eq!(free, [Some((id(2), Lane::Urgent)), Some((id(2), Lane::Normal)), None]);
+    let taker = tokio::spawn(async move {
+        let mut next = 0;
+        while next < frames {
+            let (lane, frame) = b.frame().await;
+            if lane == Lane::Bulk {
+                assert_eq!(number(&frame), next);
+                next += 1;
+            }
+        }
+    });
+    let mut free = BTreeSet::new();
+    while !free.contains(&(id(2), Lane::Bulk)) {
+        let lane = a.wait(|event| match event {
+            NetEvent::Writable { lane, .. } => Some(lane),
+            _ => None,
+        });
+        let lane = lane.await;
+        backlog.writable(&a.net, id(2), lane);
+        free.extend(std::iter::from_fn(|| backlog.next_free()));
+    }
+    tokio::time::timeout(LIMIT, taker).await.unwrap().unwrap();
+    backlog.send(&a.net, id(2), Lane::Bulk, numbered(frames));
+    backlog.forget(&id(2));
+    assert!(!backlog.has_free(), "what is gone is not sent to");
 }
 
 /// Sends numbered frames until one waits in the queue; hands back the next number.

@@ -1,6 +1,7 @@
 use linli_replica::entry::Urgency;
 use linli_replica::frame::{Cell, Frame};
 use linli_replica::id::NodeId;
+use linli_replica::limits::LANE_FRAMES_MAX;
 use linli_replica::replica::Input;
 
 use crate::community::node;
@@ -124,6 +125,31 @@ fn an_overdue_alert_goes_ahead_of_its_commit_and_is_not_receipted() {
     assert_eq!(network.nodes[&a].replica.index().frontier(&document(7, 1)), None);
     network.settle();
     assert_eq!(network.check_equal(a, b, &[space(7)]), 1);
+}
+
+#[test]
+fn overdue_alerts_go_ahead_however_many_they_are() {
+    let mut network = Network::new(1, &[1, 2], &[]);
+    let (a, b) = (node(1), node(2));
+    for id in [a, b] {
+        network.want(id, space(7));
+    }
+    network.connect(a, b);
+    network.drain();
+    let alerts = 2 * u32::try_from(LANE_FRAMES_MAX).unwrap();
+    for number in 0..alerts {
+        network.write(a, space(7), document(7, number), Urgency::Urgent, 1, 100);
+    }
+    let tickets = network.pending(a);
+    assert_eq!(tickets.len(), alerts as usize);
+    for ticket in tickets {
+        network.input(a, Input::Overdue { ticket });
+    }
+    while network.deliver(a, b, Urgency::Urgent) {}
+    while network.persist(b) {}
+    assert_eq!(held(&network, b), alerts as usize);
+    network.settle();
+    assert_eq!(network.check_equal(a, b, &[space(7)]), alerts as usize);
 }
 
 #[test]
