@@ -111,6 +111,7 @@ error-row-unreadable = the row could not be read as comma-separated values: save
 error-photo-beside = name either the elder or the order
 error-photo-may-not = the household, its family and the centre put files beside an order, and the provider while it holds it; files of an elder whoever serves the elder: ask one of them
 error-photo-not-standing = the file does not stand: `linli order show` or `linli elder show` says why
+error-photo-many = your party has put { $max } files there, which is as many as it may: take one away first
 error-photo-none = there is no such file: see `linli photo list` or `linli order photo list`
 error-photo-several = several files fit: give more of the id
 error-photo-remover = a file is taken away by whoever attached it; one of an elder by a centre too, one of an order by the node that decides about it: ask there

@@ -110,6 +110,7 @@ error-row-unreadable = 该行不是逗号分隔的内容：请重新另存为 CS
 error-photo-beside = 请写明是老人还是工单，二者选一
 error-photo-may-not = 工单的文件由承接的服务方、家庭、其亲属和社区中心附上，老人的文件由照护老人的各方附上：请找其中一方
 error-photo-not-standing = 文件没有附上：`linli order show` 或 `linli elder show` 写明了原因
+error-photo-many = 本单位已在此存放 { $max } 份文件，达到上限：请先撤下一份
 error-photo-none = 没有这个文件：请看 `linli photo list` 或 `linli order photo list`
 error-photo-several = 有几个文件符合：请给出更长的编号
 error-photo-remover = 文件由附上的一方撤下；老人的文件社区中心也可以，工单的文件裁定该工单的节点也可以：请在那里做

@@ -287,12 +287,42 @@ fn whoever_loses_a_right_is_said_to_have_had_the_files() {
     let household = hub.ask(&["status"])["party"].as_str().unwrap().to_owned();
     let (path, _) = photo(folder.path(), "contract.jpg", 3_000);
     centre.ask(&["photo", "add", &elder, path.to_str().unwrap()]);
-    let [file] = come(&hub, &["photo", "list", &elder]);
-    wait("the centre knows that the hub has it", || {
+    let (path, _) = photo(folder.path(), "letter.jpg", 4_000);
+    let letter = centre.ask(&["photo", "add", &elder, path.to_str().unwrap()]);
+    let [_, _] = come(&hub, &["photo", "list", &elder]);
+    wait("the centre knows that the hub has them", || {
         (centre.ask(&["leave"])["waiting_files"] == 0).then_some(())
     });
+    // What was taken away it has had all the same.
+    centre.ask(&["photo", "remove", &elder, letter["file"].as_str().unwrap()]);
+    wait("the letter is gone", || (blobs(&centre, "").len() == 1).then_some(()));
     let lost = centre.ask(&["keys", "revoke", &elder, &household, "--scope", "care"]);
     let had = lost[0]["had"].as_array().unwrap();
     let files = had.iter().find(|row| row["kind"] == "files").unwrap();
-    assert_eq!((&files["files"], &files["files_known"]), (&1.into(), &1.into()), "{file}");
+    assert_eq!((&files["files"], &files["files_known"]), (&2.into(), &1.into()), "{files}");
+}
+
+#[test]
+fn a_file_too_many_is_refused_before_it_is_sealed() {
+    let folder = folder();
+    let (_centre, hub) = centre_and_hub(folder.path());
+    let elder = add_elder(&hub, "王秀英");
+    let new = ["order", "new", &elder, "daily.meal_delivery"];
+    let order = hub.ask(&new)["order"].as_str().unwrap().to_owned();
+    let (path, _) = photo(folder.path(), "lunch.jpg", 1_000);
+    let add = ["order", "photo", "add", &order, path.to_str().unwrap()];
+    let first = hub.ask(&add)["file"].as_str().unwrap().to_owned();
+    for _ in 1..64 {
+        hub.ask(&add);
+    }
+    let run = hub.run(&add);
+    assert_eq!(run.refusal().0, "conflict", "{run:?}");
+    assert_eq!(blobs(&hub, "").len(), 64);
+    let shown = hub.ask(&["order", "show", &order]).to_string();
+    assert_eq!(
+        shown.matches("\"not_standing\":null").count(),
+        shown.matches("not_standing").count()
+    );
+    hub.ask(&["order", "photo", "remove", &order, &first]);
+    hub.ask(&add);
 }

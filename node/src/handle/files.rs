@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
@@ -11,7 +11,9 @@ use linli_core::blob::{BlobError, open, seal};
 use linli_core::engine::Acting;
 use linli_core::limits::FILE_BYTES_MAX;
 use linli_core::secret::Secret;
-use linli_model::attachment::{self, Attached, Attachment};
+use linli_model::attachment::{
+    self, ATTACHMENTS_MAX, Attached, Attachment, FileBody, RECORD_FILES_MAX,
+};
 use linli_model::author::PartyKind;
 use linli_model::document::DocumentName;
 use linli_model::event::{Entry, FactId, Facts, Reason};
@@ -149,26 +151,28 @@ impl Beside {
         facts::add_to(node, *space, name, Urgency::Normal, person, fact)
     }
 
-    /// The key of a file that stands.
-    fn key(&self, node: &mut Node, of: &Attached) -> Result<Secret, ApiError> {
+    /// The keys of files that stand, one each.
+    fn keys(&self, node: &mut Node, of: &[&Attached]) -> Result<Vec<Secret>, ApiError> {
         let world = world(&node.replica, &node.store);
         let opened = node.core.document(world, self.space, &self.name.to_string())?;
         let (doc, authors) = opened.parts();
         let doc = doc.document();
-        let file = match self.name {
-            Name::Elder(..) => {
-                attachment::file(&Facts::<FileFact>::read(doc, authors), of).cloned()
-            }
-            Name::Plain(_) => {
-                attachment::file(&Facts::<OrderFact>::read(doc, authors), of).cloned()
-            }
-        };
-        let mut key = [0; 32];
-        file.and_then(|file| file.key)
-            .and_then(|text| hex::decode_to_slice(text.as_str(), &mut key).ok())
-            .ok_or_else(|| ApiError::internal("there is no key of this file"))?;
-        Ok(Secret::new(key))
+        match self.name {
+            Name::Elder(..) => keys(&Facts::<FileFact>::read(doc, authors), of),
+            Name::Plain(_) => keys(&Facts::<OrderFact>::read(doc, authors), of),
+        }
     }
+}
+
+fn keys<B: FileBody>(facts: &Facts<B>, of: &[&Attached]) -> Result<Vec<Secret>, ApiError> {
+    let key = |of: &&Attached| {
+        let text = attachment::file(facts, of)?.key.as_ref()?;
+        let mut key = [0; 32];
+        hex::decode_to_slice(text.as_str(), &mut key).ok()?;
+        Some(Secret::new(key))
+    };
+    let keys: Option<Vec<Secret>> = of.iter().map(key).collect();
+    keys.ok_or_else(|| ApiError::internal("there is no key of this file"))
 }
 
 fn refused<B>(timeline: &[Entry<B>]) -> BTreeMap<FactId, Reason> {
@@ -185,6 +189,20 @@ fn may_attach(node: &Node, view: &OrderView) -> bool {
         PartyKind::Provider => holder == Some(author.party),
         PartyKind::Regulator | PartyKind::Evaluator => false,
     })
+}
+
+/// Says so before a file is sealed that could not stand: each party keeps so many at once.
+fn has_room(node: &Node, place: &Beside, standing: &Standing) -> Result<(), ApiError> {
+    let max = match place.name {
+        Name::Elder(..) => RECORD_FILES_MAX,
+        Name::Plain(_) => ATTACHMENTS_MAX,
+    };
+    let party = node.core.party();
+    let own = standing.attached.iter().filter(|of| of.by.party.0 == party.0);
+    if own.count() < max {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::Conflict, "error-photo-many").with("max", max))
 }
 
 /// A file that is being sealed.
@@ -207,6 +225,7 @@ pub(super) fn add(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>, A
     if !standing.may_attach {
         return Err(ApiError::new(Code::Forbidden, "error-photo-may-not"));
     }
+    has_room(node, &place, &standing)?;
     // Before it is opened: a pipe would be waited for.
     let meta = std::fs::metadata(&request.path).map_err(|error| unusable(&request.path, &error))?;
     if !meta.is_file() {
@@ -248,7 +267,11 @@ impl Adding {
         let file = Attachment { blob: attachment::BlobId(id.0), sealed: size, ..self.file.clone() };
         node.feed(Input::KeepBlob(Blob { id, space, document, size }));
         let mut saves = BTreeSet::from([node.replica.last_save()]);
-        let (fact, more) = self.beside.attach(node, self.person.as_ref(), file)?;
+        let attached = self.beside.attach(node, self.person.as_ref(), file);
+        if attached.is_err() {
+            node.feed(Input::DropBlobs(BTreeSet::from([id])));
+        }
+        let (fact, more) = attached?;
         saves.extend(more);
         let standing = self.beside.read(node)?;
         if let Some(of) = standing.attached.iter().find(|of| of.fact == fact) {
@@ -256,6 +279,7 @@ impl Adding {
             let row = FileRow { here: true, come: of.file.sealed, ..row(node, of) };
             return Ok((super::json(&row)?, saves));
         }
+        // The blob stays for as long as any that no document names: the fact may come to stand.
         let refused = ApiError::new(Code::Forbidden, "error-photo-not-standing");
         Err(match standing.refused.get(&fact) {
             Some(why) => refused.because(why),
@@ -274,13 +298,7 @@ impl Work for Adding {
             }
             Err(TryRecvError::Disconnected) => Err(stopped()),
         };
-        Some(sealed.and_then(|(id, size)| {
-            let attached = self.attach(node, (id, size));
-            if attached.is_err() {
-                node.feed(Input::DropBlobs(BTreeSet::from([id])));
-            }
-            attached
-        }))
+        Some(sealed.and_then(|blob| self.attach(node, blob)))
     }
 
     fn waits(&self) -> bool {
@@ -324,23 +342,23 @@ pub(super) fn list(node: &mut Node, request: PhotoList) -> Outcome<Vec<FileRow>>
     now_known(standing.attached.iter().map(|of| row(node, of)).collect())
 }
 
-/// Finds a file by its id or its fact's, or the beginning of one. Of one that several parties attached it is
-/// the preferred one.
+/// Finds a file by its id or its fact's, or the beginning of one: the preferred one first, and behind it what other parties
+/// attached of the same blob.
 fn find<'a>(
     standing: &'a Standing,
     text: &str,
     preferred: impl Fn(&Attached) -> bool,
-) -> Result<&'a Attached, ApiError> {
+) -> Result<(&'a Attached, Vec<&'a Attached>), ApiError> {
     let fits = |of: &&Attached| {
         of.file.blob.to_string().starts_with(text) || of.fact.to_string().starts_with(text)
     };
     let mut found: Vec<&Attached> = standing.attached.iter().filter(fits).collect();
     found.sort_by_key(|of| !preferred(of));
-    let first = found.first().ok_or_else(|| not_found("error-photo-none"))?;
+    let first = *found.first().ok_or_else(|| not_found("error-photo-none"))?;
     if found.iter().any(|of| of.file.blob != first.file.blob) {
         return Err(not_found("error-photo-several"));
     }
-    Ok(first)
+    Ok((first, found))
 }
 
 pub(super) fn remove(node: &mut Node, request: PhotoRemove) -> Outcome<Done> {
@@ -348,7 +366,7 @@ pub(super) fn remove(node: &mut Node, request: PhotoRemove) -> Outcome<Done> {
     let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
     let standing = place.read(node)?;
     let is_own = |of: &Attached| of.by.party.0 == node.core.party().0;
-    let of = find(&standing, &request.file, is_own)?;
+    let (of, _) = find(&standing, &request.file, is_own)?;
     if !is_own(of) && !standing.may_detach {
         return Err(ApiError::new(Code::Forbidden, "error-photo-remover"));
     }
@@ -358,9 +376,10 @@ pub(super) fn remove(node: &mut Node, request: PhotoRemove) -> Outcome<Done> {
 
 /// A file that is being opened.
 struct Saving {
-    row: FileRow,
+    /// What each key of it was attached as.
+    rows: Vec<FileRow>,
     saves: BTreeSet<Save>,
-    opened: Receiver<Result<(), ApiError>>,
+    opened: Receiver<Result<usize, ApiError>>,
     waits: bool,
 }
 
@@ -372,38 +391,53 @@ pub(super) fn save(
 ) -> Result<Box<dyn Work>, ApiError> {
     let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
     let standing = place.read(node)?;
-    let of = find(&standing, &request.file, |of| of.proof)?.clone();
+    let (of, same) = find(&standing, &request.file, |of| of.proof)?;
     let blob = node.replica.blob(&BlobId(of.file.blob.0)).copied();
-    let row = row(node, &of);
     let blob = blob.ok_or_else(|| {
+        let row = row(node, of);
         let (come, all) = (row.come, row.sealed);
         ApiError::new(Code::Waits, "error-photo-coming").with("come", come).with("all", all)
     })?;
-    let key = place.key(node, &of)?;
+    let keys = place.keys(node, &same)?;
+    let rows = same.into_iter().map(|of| row(node, of)).collect();
     let sealed = node.blobs.bytes(&blob)?;
     let path = PathBuf::from(&request.path);
     let (answer, opened) = sync_channel(1);
     beside(move || {
         // Whoever asked may have gone.
-        let _ = answer.send(write_out(&key, sealed, blob.size, &path));
+        let _ = answer.send(write_out(&keys, sealed, blob.size, &path));
     })?;
     let save = node.read_by_somebody(What::Read, PhotoSave::NAME, standing.elder, 1, asked);
-    Ok(Box::new(Saving { row, saves: BTreeSet::from([save]), opened, waits: false }))
+    Ok(Box::new(Saving { rows, saves: BTreeSet::from([save]), opened, waits: false }))
 }
 
+/// Writes a file that is opened with the first of these keys that fits, and says which that is: whoever knows a blob's id can
+/// attach it with another key.
 fn write_out(
-    key: &Secret,
-    sealed: impl std::io::Read,
+    keys: &[Secret],
+    mut sealed: impl Read + Seek,
     size: u64,
     path: &Path,
-) -> Result<(), ApiError> {
+) -> Result<usize, ApiError> {
     let failed = |error: std::io::Error| unusable(path, &error);
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    open(key, sealed, size, &mut file).map_err(|error| unsealed(path, error))?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let mut refused = BlobError::Damaged;
+    for (at, key) in keys.iter().enumerate() {
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        sealed.rewind().map_err(failed)?;
+        match open(key, &mut sealed, size, &mut file) {
+            Ok(_) => {
+                file.as_file().sync_all().map_err(failed)?;
+                file.persist_noclobber(path).map_err(|error| failed(error.error))?;
+                return Ok(at);
+            }
+            Err(error) => refused = error,
+        }
+        if !matches!(refused, BlobError::Damaged) {
+            break;
+        }
+    }
+    Err(unsealed(path, refused))
 }
 
 impl Work for Saving {
@@ -417,7 +451,7 @@ impl Work for Saving {
             Err(TryRecvError::Disconnected) => Err(stopped()),
         };
         let saves = std::mem::take(&mut self.saves);
-        Some(opened.and_then(|()| Ok((super::json(&self.row)?, saves))))
+        Some(opened.and_then(|at| Ok((super::json(&self.rows.get(at))?, saves))))
     }
 
     fn waits(&self) -> bool {
@@ -434,7 +468,7 @@ fn name_of(path: &str) -> Option<String> {
 fn media_type(file: &mut File) -> std::io::Result<&'static str> {
     let mut head = [0; 12];
     let count = file.read(&mut head)?;
-    std::io::Seek::rewind(file)?;
+    file.rewind()?;
     let head = head.get(..count).unwrap_or_default();
     Ok(match head {
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
@@ -445,4 +479,29 @@ fn media_type(file: &mut File) -> std::io::Result<&'static str> {
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => "video/mp4",
         _ => "application/octet-stream",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_with_a_wrong_key_keeps_nobody_from_a_file() {
+        let content = vec![5; 70_000];
+        let (wrong, right) = (Secret::new([1; 32]), Secret::new([2; 32]));
+        let mut sealed = Vec::new();
+        seal(&right, &*content, 70_000, &mut sealed).unwrap();
+        let size = sealed.len() as u64;
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("letter.pdf");
+        let keys = [wrong, right];
+        let sealed = Cursor::new(sealed);
+        assert!(write_out(&keys[..1], sealed.clone(), size, &out).is_err());
+        assert!(!out.exists());
+        assert_eq!(write_out(&keys, sealed, size, &out).unwrap(), 1);
+        assert!(std::fs::read(&out).unwrap() == content);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

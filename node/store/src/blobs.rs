@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -156,7 +156,7 @@ impl Blobs {
     ///
     /// # Errors
     /// It is not there, or cannot be read.
-    pub fn bytes(&self, blob: &Blob) -> Result<impl Read + Send + use<>, StoreError> {
+    pub fn bytes(&self, blob: &Blob) -> Result<impl Read + Seek + Send + use<>, StoreError> {
         Ok(File::open(self.folder.whole(&blob.id))?.take(blob.size))
     }
 }
