@@ -29,6 +29,7 @@ error-file-empty = the file is empty: choose another one
 error-file-changed = the file changed while it was read: try again when nobody writes it
 error-file-damaged = this file does not open under its key: it was damaged, or sealed by mistake; have it attached again
 error-path-taken = there is something at this path already: choose another one
+error-backup-runs = a backup is being written there: wait until it is done
 error-backup-failed = no backup was made
 
 ## Who is meant

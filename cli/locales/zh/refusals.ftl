@@ -28,6 +28,7 @@ error-file-empty = 文件是空的：请另选一个
 error-file-changed = 文件在读取时被改动：请在没有人写入时重试
 error-file-damaged = 这个文件用它的密钥打不开：已损坏，或封存有误；请让人重新附上
 error-path-taken = 这个路径上已有内容：请另选一个
+error-backup-runs = 那里正在写一个备份：请等它写完
 error-backup-failed = 没有做成备份
 
 ## Who is meant

@@ -289,6 +289,10 @@ fn an_elders_papers_come_to_who_reads_the_record_and_go_when_it_is_erased() {
         blobs(&carrier, "").iter().any(|(path, _)| path.ends_with(id)).then_some(())
     });
     assert_eq!(carrier.run(&list).refusal().0, "not-found");
+    let backup = folder.path().join("carrier-backup");
+    let answer = carrier.ask(&["backup", backup.to_str().unwrap()]);
+    assert_eq!(answer["files"], 0, "what it carries is no part of it: {answer}");
+    assert_eq!(fs::read_dir(backup.join("blobs")).unwrap().count(), 0);
     carrier.stop();
     for site in [&centre, &hub, &carrier] {
         assert!(!told(site, "出院小结"), "{:?} tells the name of a file", site.data());

@@ -239,14 +239,8 @@ impl Folder {
         self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether so many bytes may be written.
     fn room(&self, bytes: u64) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(&self.path)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < bytes.saturating_add(self.leave) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
+        room(&self.path, bytes, self.leave)
     }
 
     fn run(&self, job: Job) {
@@ -341,6 +335,19 @@ impl Folder {
         sync_directory(&self.path)?;
         Ok(true)
     }
+}
+
+/// Says whether so many bytes may be written in a folder where so many are left free.
+///
+/// # Errors
+/// [`io::ErrorKind::StorageFull`], or the folder cannot be looked at.
+pub fn room(folder: &Path, bytes: u64, leave: u64) -> io::Result<()> {
+    let disk = rustix::fs::statvfs(folder)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < bytes.saturating_add(leave) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
 }
 
 /// What of a file lies behind its first bytes.
