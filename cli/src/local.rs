@@ -60,7 +60,12 @@ pub(crate) struct Joined {
 
 /// A data directory that was restored.
 #[derive(Debug, Serialize)]
-pub(crate) struct Restored {}
+pub(crate) struct Restored {
+    /// Files in the backup; none where it has no folder of them.
+    pub(crate) files: Option<u64>,
+    /// How many of them could not be restored.
+    pub(crate) missing: u64,
+}
 
 /// Makes a node in an empty data directory. Stretching the passphrase takes a second or so.
 pub(crate) async fn init(home: &Home, label: String, passphrase: &Secret) -> anyhow::Result<Made> {
@@ -150,8 +155,8 @@ pub(crate) async fn restore(
     let lock = Home::create(data)?.lock()?;
     let (from, passphrase) = (from.to_owned(), passphrase.clone());
     let restored = spawn_blocking(move || setup::restore(lock.home(), &from, &passphrase)).await?;
-    restored.map_err(error::setup)?;
-    Ok(Restored {})
+    let setup::Restored { files, missing } = restored.map_err(error::setup)?;
+    Ok(Restored { files, missing })
 }
 
 /// Runs the node until `stop` is done or it is asked to stop.

@@ -1,5 +1,5 @@
-//! The files of an elder (document `<elder>/files`, in the elder's care space): photos, an assessment, a contract, a
-//! prescription, a discharge letter.
+//! The files of an elder (document `<elder>/files`, in the elder's health space, and in the care space for what is not medical): a
+//! discharge letter, a prescription, photos, a contract.
 
 use automerge::Automerge;
 use serde::{Deserialize, Serialize};

@@ -25,6 +25,8 @@ const LOOK_MS: u64 = 60_000;
 pub(crate) struct Named {
     /// By document.
     documents: BTreeMap<DocTag, Vec<Blob>>,
+    /// All that were ever put beside a document, whether they stand or not.
+    ever: BTreeMap<DocTag, BTreeSet<BlobId>>,
     /// Those of them that this node's party attached.
     own: BTreeMap<DocTag, BTreeSet<BlobId>>,
     /// Documents that could not be opened: what they name is not known.
@@ -41,9 +43,9 @@ impl Named {
         self.documents.values().flatten()
     }
 
-    /// The blobs that stand beside a document.
-    pub(crate) fn beside(&self, document: &DocTag) -> &[Blob] {
-        self.documents.get(document).map_or(&[], Vec::as_slice)
+    /// The blobs that were ever put beside a document: who read it had them, whether they stand or not.
+    pub(crate) fn ever(&self, document: &DocTag) -> impl Iterator<Item = &BlobId> {
+        self.ever.get(document).into_iter().flatten()
     }
 
     /// The blobs that this node's party put beside its documents.
@@ -56,6 +58,7 @@ impl Named {
         self.documents.retain(|document, blobs| {
             !blobs.first().is_some_and(|blob| erase.covers(&blob.space, document))
         });
+        self.ever.retain(|document, _| !gone.contains(document));
         let documents = &self.documents;
         self.own.retain(|document, _| documents.contains_key(document));
         self.unread.retain(|document| !gone.contains(document));
@@ -82,6 +85,8 @@ pub(crate) fn note<B: FileBody>(
         .map(|of| (of.file.blob, of.file.sealed))
         .map(|(id, size)| Blob { id: BlobId(id.0), space, document, size })
         .collect();
+    let ever = timeline.iter().filter_map(|entry| Some(BlobId(entry.body.file()?.blob.0)));
+    node.named.ever.insert(document, ever.collect());
     let party = node.core.party();
     let own = attached.iter().filter(|of| of.by.party.0 == party.0);
     node.named.own.insert(document, own.map(|of| BlobId(of.file.blob.0)).collect());

@@ -29,7 +29,7 @@ mod found;
 mod join;
 mod officer;
 
-pub use backup::restore;
+pub use backup::{Restored, restore};
 pub use found::{Founded, NewFounding, begin_founding, finish_founding};
 pub use join::{Inviter, JoinError, finish, join};
 pub(crate) use join::{ask_again, is_joining};

@@ -90,6 +90,7 @@ file-comes = { $percent } % has come
 file-proof = proof
 column-file = file
 column-title = title
+column-scope = record
 column-media-type = kind
 column-bytes = bytes
 column-proof = proof

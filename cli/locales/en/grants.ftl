@@ -27,7 +27,7 @@ exposure-some-remain = { $party } lost this right over the { $scope } and keeps 
 exposure-not-removed = { $party } keeps its right over the { $scope }: this party may not take it away there. Ask the owner or a steward.
 exposure-had-nothing = It could open nothing that was written before.
 exposure-had = What it had cannot be taken back. It had the keys of:
-exposure-had-files = { $files } files, of which it has said to hold { $known }
+exposure-had-files = { $files } files, taken away or not, of which it has said to hold { $known } since the last start here
 exposure-had-kind =
     { "  " }{ $kind }: { $entries ->
         [one] one entry

@@ -29,6 +29,7 @@ error-file-empty = the file is empty: choose another one
 error-file-changed = the file changed while it was read: try again when nobody writes it
 error-file-damaged = this file does not open under its key: it was damaged, or sealed by mistake; have it attached again
 error-path-taken = there is something at this path already: choose another one
+error-backup-runs = a backup is being written there: wait until it is done
 error-backup-failed = no backup was made
 
 ## Who is meant
@@ -109,8 +110,11 @@ error-row-same-record = the record number was used before, on line { $line }: gi
 error-row-too-many = a register has at most { $max } rows: split the file
 error-row-unreadable = the row could not be read as comma-separated values: save the file again as CSV
 error-photo-beside = name either the elder or the order
-error-photo-may-not = the household, its family and the centre put files beside an order, and the provider while it holds it; files of an elder whoever serves the elder: ask one of them
+error-photo-may-not = the household, its family and the centre put files beside an order, and the provider while it holds it; files of an elder whoever may write the health record, or with `--scope care` the care record: ask one of them
+error-photo-health = there is no health record of this elder here, and your party begins none: have the centre or the household begin it or let you write there, or use `--scope care` where the file is not medical
+error-photo-scope = an elder's file stands in health or care; a file beside an order takes no scope
 error-photo-not-standing = the file does not stand: `linli order show` or `linli elder show` says why
+error-photo-many = your party has put { $max } files there, which is as many as it may: take one away first
 error-photo-none = there is no such file: see `linli photo list` or `linli order photo list`
 error-photo-several = several files fit: give more of the id
 error-photo-remover = a file is taken away by whoever attached it; one of an elder by a centre too, one of an order by the node that decides about it: ask there

@@ -90,6 +90,7 @@ file-comes = 已收到 { $percent } %
 file-proof = 凭证
 column-file = 文件
 column-title = 名称
+column-scope = 档案
 column-media-type = 类型
 column-bytes = 字节
 column-proof = 凭证

@@ -28,6 +28,7 @@ error-file-empty = 文件是空的：请另选一个
 error-file-changed = 文件在读取时被改动：请在没有人写入时重试
 error-file-damaged = 这个文件用它的密钥打不开：已损坏，或封存有误；请让人重新附上
 error-path-taken = 这个路径上已有内容：请另选一个
+error-backup-runs = 那里正在写一个备份：请等它写完
 error-backup-failed = 没有做成备份
 
 ## Who is meant
@@ -108,8 +109,11 @@ error-row-same-record = 这个编号在第 { $line } 行已用过：请另编一
 error-row-too-many = 一份名册最多 { $max } 行：请拆成几个文件
 error-row-unreadable = 该行不是逗号分隔的内容：请重新另存为 CSV
 error-photo-beside = 请写明是老人还是工单，二者选一
-error-photo-may-not = 工单的文件由承接的服务方、家庭、其亲属和社区中心附上，老人的文件由照护老人的各方附上：请找其中一方
+error-photo-may-not = 工单的文件由承接的服务方、家庭、其亲属和社区中心附上，老人的文件由可写健康档案的各方附上（用 `--scope care` 则为可写照护档案的各方）：请找其中一方
+error-photo-health = 本节点没有这位老人的健康档案，贵方也不能新建：请由社区中心或家庭新建或授予写入权；与医疗无关的文件请用 `--scope care`
+error-photo-scope = 老人的文件属于 health（健康）或 care（照护）；工单的文件不分类
 error-photo-not-standing = 文件没有附上：`linli order show` 或 `linli elder show` 写明了原因
+error-photo-many = 本单位已在此存放 { $max } 份文件，达到上限：请先撤下一份
 error-photo-none = 没有这个文件：请看 `linli photo list` 或 `linli order photo list`
 error-photo-several = 有几个文件符合：请给出更长的编号
 error-photo-remover = 文件由附上的一方撤下；老人的文件社区中心也可以，工单的文件裁定该工单的节点也可以：请在那里做

@@ -62,7 +62,13 @@ impl Day<'_> {
         let far = &["hub2", "centre", "station"];
         Ok(vec![
             marker(ELDER, Shows::Elder(own("hub1")?), near, &["provider", "hub2", "relay"]),
-            marker(PHOTO_TITLE, Shows::Elder(own("hub1")?), near, &["provider", "hub2", "relay"]),
+            // Of the health record, which stations do not read.
+            marker(
+                PHOTO_TITLE,
+                Shows::Elder(own("hub1")?),
+                &["hub1", "centre"],
+                &["station", "provider", "hub2", "relay"],
+            ),
             marker(FAR_ELDER, Shows::Elder(own("hub2")?), far, &["provider", "hub1", "relay"]),
             marker(
                 REGISTERED,

@@ -16,6 +16,13 @@ impl Backup {
         let spinner = Spinner::start(context, context.text.say("backup-runs", &[]));
         let answer = context.ask(&network::Backup { to: to.clone() }).await?;
         drop(spinner);
-        context.show(&answer, || context.text.say("backup-done", &[("path", to.into())]))
+        context.show(&answer, || {
+            let done = context.text.say("backup-done", &[("path", to.into())]);
+            if answer.missing == 0 {
+                return done;
+            }
+            let numbers = [("files", answer.files.into()), ("missing", answer.missing.into())];
+            format!("{}\n{done}", context.text.say("backup-missing", &numbers))
+        })
     }
 }

@@ -26,6 +26,9 @@ enum Act {
         /// What it is called, instead of the file's name
         #[arg(long)]
         title: Option<String>,
+        /// Where an elder's stands: with the health record, or with the care record where it is not medical [default: health]
+        #[arg(long, value_parser = ["health", "care"])]
+        scope: Option<String>,
     },
     List {
         /// The elder's or the order's id, or a part that fits one only; of an elder the name too
@@ -74,12 +77,12 @@ impl Photo {
     pub(crate) async fn of(self, context: &Context, beside: Beside) -> anyhow::Result<Exit> {
         let text = &context.text;
         match self.act {
-            Act::Add { of, file, title } => {
+            Act::Add { of, file, title, scope } => {
                 let path = absolute(&file)?.display().to_string();
                 let acting = context.acting()?;
                 let (elder, order) = beside.named(of);
                 let spinner = Spinner::start(context, text.say("file-seals", &[]));
-                let request = PhotoAdd { elder, order, path, title, acting };
+                let request = PhotoAdd { elder, order, path, title, scope, acting };
                 let answer = context.ask(&request).await?;
                 drop(spinner);
                 context.show(&answer, || text.say("file-added", &numbers(&answer)))
@@ -125,6 +128,7 @@ fn table(context: &Context, files: &[FileRow]) -> String {
         vec![
             short(&file.file),
             file.title.as_deref().map(printable).unwrap_or_default(),
+            file.scope.as_deref().map(|scope| text.word("kind", scope)).unwrap_or_default(),
             file.content_type.clone(),
             file.bytes.to_string(),
             context.zone.show(file.at_ms),
@@ -137,6 +141,7 @@ fn table(context: &Context, files: &[FileRow]) -> String {
     let columns = Columns(&[
         "file",
         "title",
+        "scope",
         "media-type",
         "bytes",
         "since",

@@ -19,6 +19,17 @@ impl Restore {
         let restored = local::restore(&data, &self.dir, &passphrase).await?;
         drop(spinner);
         let path = data.display().to_string();
-        context.show(&restored, || context.text.say("restore-done", &[("path", path.into())]))
+        context.show(&restored, || {
+            let done = context.text.say("restore-done", &[("path", path.into())]);
+            let missing = match restored.files {
+                None => context.text.say("restore-no-files", &[]),
+                Some(_) if restored.missing == 0 => return done,
+                Some(files) => {
+                    let numbers = [("files", files.into()), ("missing", restored.missing.into())];
+                    context.text.say("restore-missing", &numbers)
+                }
+            };
+            format!("{missing}\n{done}")
+        })
     }
 }

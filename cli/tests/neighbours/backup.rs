@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use serde_json::Value;
+use linli_tests::{Capability, requires};
+use serde_json::{Value, json};
 
 use crate::{
     community::{LOOPBACK, add_elder, centre_and_hub, documents, elders, folder, met, sees},
+    full_disk::SmallDisk,
     photos,
     site::{Desk, Site, finished, wait},
 };
@@ -106,7 +108,8 @@ fn a_backup_brings_photos_back_and_what_was_damaged_in_it_comes_from_others() {
     fs::write(&copy, bytes).unwrap();
 
     let mut restored = Site::at(folder.path().join("restored"), None);
-    restored.ask(&["restore", backup.to_str().unwrap()]);
+    let answer = restored.ask(&["restore", backup.to_str().unwrap()]);
+    assert_eq!(answer, json!({ "files": 2, "missing": 1 }));
     restored.configure(LOOPBACK);
     restored.up();
     let files = restored.ask(&list);
@@ -126,6 +129,85 @@ fn a_backup_brings_photos_back_and_what_was_damaged_in_it_comes_from_others() {
     centre.up();
     let [_, _]: [Value; 2] = photos::come(&restored, &list);
     restored.stop();
+}
+
+#[test]
+fn a_backup_without_some_photos_or_any_is_a_backup_and_says_so() {
+    let folder = folder();
+    let (centre, mut hub) = centre_and_hub(folder.path());
+    let elder = add_elder(&hub, "王秀英");
+    let add = |name, bytes| {
+        let (path, _) = photos::photo(folder.path(), name, bytes);
+        hub.ask(&["photo", "add", &elder, path.to_str().unwrap()])["file"].clone()
+    };
+    let (sound, lost) = (add("wound.jpg", 3_000), add("letter.jpg", 4_000));
+    let list = ["photo", "list", elder.as_str()];
+    let [_, _]: [Value; 2] = photos::come(&centre, &list);
+    // One that the disk does not give any more, and the half of a backup that a power cut left.
+    let blobs = hub.data().join("store/blobs");
+    let gone = blobs.join(lost.as_str().unwrap());
+    fs::remove_file(&gone).unwrap();
+    fs::create_dir(&gone).unwrap();
+    let left = folder.path().join(".linli-backup.partial");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("store.redb"), "half of it").unwrap();
+    let backup = folder.path().join("backup");
+    let answer = hub.ask(&["backup", backup.to_str().unwrap()]);
+    assert_eq!(answer, json!({ "files": 2, "missing": 1 }));
+    assert!(!left.exists());
+    let copies: Vec<_> = fs::read_dir(backup.join("blobs")).unwrap().flatten().collect();
+    assert!(matches!(&copies[..], [copy] if copy.file_name() == sound.as_str().unwrap()));
+    hub.kill();
+
+    // Somebody saved the store alone.
+    fs::remove_dir_all(backup.join("blobs")).unwrap();
+    let mut restored = Site::at(folder.path().join("restored"), None);
+    let answer = restored.ask(&["restore", backup.to_str().unwrap()]);
+    assert_eq!(answer, json!({ "files": null, "missing": 0 }));
+    restored.configure(LOOPBACK);
+    restored.up();
+    let [_, _]: [Value; 2] = photos::come(&restored, &list);
+    restored.stop();
+}
+
+#[test]
+fn a_backup_or_a_disk_too_small_for_photos_takes_those_that_fit() {
+    if !requires(Capability::Mounts) {
+        return;
+    }
+    let folder = folder();
+    let (_centre, mut hub) = centre_and_hub(folder.path());
+    let elder = add_elder(&hub, "王秀英");
+    let add = |name, bytes| {
+        let (path, _) = photos::photo(folder.path(), name, bytes);
+        hub.ask(&["photo", "add", &elder, path.to_str().unwrap()])["file"].clone()
+    };
+    let (large, small) = (add("film.jpg", 40 << 20), add("letter.jpg", 4_000));
+    // 64 MiB are left free, and the store has its room.
+    let stick = SmallDisk::at(folder.path().join("stick"), 96);
+    let to = folder.path().join("stick/backup");
+    let answer = hub.ask(&["backup", to.to_str().unwrap()]);
+    assert_eq!(answer, json!({ "files": 2, "missing": 1 }));
+    assert!(to.join("blobs").join(small.as_str().unwrap()).exists());
+    let names: Vec<_> = fs::read_dir(folder.path().join("stick")).unwrap().flatten().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    drop(stick);
+
+    let whole = folder.path().join("whole");
+    let answer = hub.ask(&["backup", whole.to_str().unwrap()]);
+    assert_eq!(answer, json!({ "files": 2, "missing": 0 }));
+    hub.kill();
+    let disk = SmallDisk::at(folder.path().join("disk"), 96);
+    let mut restored = Site::at(folder.path().join("disk/node"), None);
+    let answer = restored.ask(&["restore", whole.to_str().unwrap()]);
+    assert_eq!(answer, json!({ "files": 2, "missing": 1 }));
+    restored.configure(LOOPBACK);
+    restored.up();
+    for file in restored.ask(&["photo", "list", &elder]).as_array().unwrap() {
+        assert_eq!(file["here"], file["file"] != large, "{file}");
+    }
+    restored.stop();
+    drop(disk);
 }
 
 /// Waits until a node finds the elder, and nobody else, by a telephone number.

@@ -20,12 +20,13 @@ use crate::{
 
 /// A small disk, mounted while this lives.
 #[derive(Debug)]
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn at(path: PathBuf) -> Self {
+    pub(crate) fn at(path: PathBuf, mib: u32) -> Self {
         fs::create_dir(&path).unwrap();
-        let mount = ["-t", "tmpfs", "-o", "size=48m,mode=0700", "none"];
+        let options = format!("size={mib}m,mode=0700");
+        let mount = ["-t", "tmpfs", "-o", &options, "none"];
         let mounted = Command::new("mount").args(mount).arg(&path).status().unwrap();
         assert!(mounted.success(), "{mounted}");
         Self(path)
@@ -81,7 +82,7 @@ fn a_full_disk_loses_no_alert_and_hides_no_reading() {
         return;
     }
     let folder = folder();
-    let disk = SmallDisk::at(folder.path().join("centre"));
+    let disk = SmallDisk::at(folder.path().join("centre"), 48);
     let mut centre = centre(folder.path(), None, LOOPBACK);
     centre.ask(&["person", "add", "李明", "--role", "operator"]);
     let [elder, other] = ["王秀英", "李桂兰"].map(|name| add_elder(&centre, name));
@@ -127,7 +128,7 @@ fn an_alert_is_stored_where_what_opens_the_card_has_no_room() {
         return;
     }
     let folder = folder();
-    let disk = SmallDisk::at(folder.path().join("hub"));
+    let disk = SmallDisk::at(folder.path().join("hub"), 48);
     let mut centre = centre(folder.path(), None, LOOPBACK);
     let mut hub = Site::init(folder.path().join("hub"), None, LOOPBACK);
     join(&centre, &hub, &["household"]);
@@ -160,7 +161,7 @@ fn what_could_not_be_kept_hides_nothing_and_is_kept_the_next_time() {
         return;
     }
     let folder = folder();
-    let disk = SmallDisk::at(folder.path().join("centre"));
+    let disk = SmallDisk::at(folder.path().join("centre"), 48);
     let mut centre = centre(folder.path(), None, LOOPBACK);
     let [elder, other] = ["王秀英", "李桂兰"].map(|name| add_elder(&centre, name));
     centre.ask(&["person", "add", "高主任", "--role", "operator"]);
@@ -219,7 +220,7 @@ fn a_relay_with_a_full_disk_keeps_alerts_and_once_there_is_room_the_rest() {
     }
     let folder = folder();
     let mut centre = centre(folder.path(), None, LOOPBACK);
-    let disk = SmallDisk::at(folder.path().join("relay"));
+    let disk = SmallDisk::at(folder.path().join("relay"), 48);
     let place = Place::draw();
     let mut relay = place.relay(folder.path(), "relay", &centre);
     let mut hub = Site::init(folder.path().join("hub"), None, LOOPBACK);

@@ -201,11 +201,34 @@ fn a_photo_that_is_taken_away_is_gone_where_it_is_known_and_others_may_not_take_
 /// An elder of the centre's whose care record the hub's household writes.
 fn shared_elder(centre: &Desk, hub: &Desk, name: &str) -> String {
     let elder = add_elder(centre, name);
-    let household = hub.ask(&["status"])["party"].as_str().unwrap().to_owned();
-    let grant = ["keys", "grant", &elder, &household, "--scope", "care"];
-    centre.ask(&[&grant[..], &["--right", "write", "--purpose", "home"]].concat());
+    share(centre, hub, &elder, "care", "write");
     sees(hub, &elder);
     elder
+}
+
+fn share(centre: &Desk, hub: &Desk, elder: &str, scope: &str, right: &str) {
+    let household = household(hub);
+    let grant = ["keys", "grant", elder, &household, "--scope", scope];
+    centre.ask(&[&grant[..], &["--right", right, "--purpose", "home"]].concat());
+}
+
+fn household(hub: &Desk) -> String {
+    hub.ask(&["status"])["party"].as_str().unwrap().to_owned()
+}
+
+/// Keeps a paper of some bytes with an elder; returns its id.
+fn kept(site: &Desk, elder: &str, paper: &Path, scope: &str) -> String {
+    let add = ["photo", "add", elder, paper.to_str().unwrap(), "--scope", scope];
+    let added = site.ask(&add);
+    assert_eq!(added["scope"], scope);
+    added["file"].as_str().unwrap().to_owned()
+}
+
+/// The ids of files that are in a list.
+fn listed(site: &Desk, elder: &str) -> Vec<String> {
+    let files = site.ask(&["photo", "list", elder]);
+    let files = files.as_array().unwrap().iter();
+    files.map(|file| file["file"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Whether some text is in any file of a node.
@@ -243,6 +266,8 @@ fn an_elders_papers_come_to_who_reads_the_record_and_go_when_it_is_erased() {
         (&"application/pdf".into(), &70_008.into())
     );
     assert_eq!((&added["title"], &added["proof"]), (&"出院小结.pdf".into(), &false.into()));
+    assert_eq!(added["scope"], "health", "unless something else is said");
+    share(&centre, &hub, &elder, "health", "write");
     let list = ["photo", "list", elder.as_str()];
     let [file] = come(&hub, &list);
     let out = folder.path().join("letter.pdf");
@@ -264,6 +289,10 @@ fn an_elders_papers_come_to_who_reads_the_record_and_go_when_it_is_erased() {
         blobs(&carrier, "").iter().any(|(path, _)| path.ends_with(id)).then_some(())
     });
     assert_eq!(carrier.run(&list).refusal().0, "not-found");
+    let backup = folder.path().join("carrier-backup");
+    let answer = carrier.ask(&["backup", backup.to_str().unwrap()]);
+    assert_eq!(answer["files"], 0, "what it carries is no part of it: {answer}");
+    assert_eq!(fs::read_dir(backup.join("blobs")).unwrap().count(), 0);
     carrier.stop();
     for site in [&centre, &hub, &carrier] {
         assert!(!told(site, "出院小结"), "{:?} tells the name of a file", site.data());
@@ -280,19 +309,100 @@ fn an_elders_papers_come_to_who_reads_the_record_and_go_when_it_is_erased() {
 }
 
 #[test]
+fn medical_papers_are_for_who_reads_the_health_record_and_a_contract_for_care() {
+    let folder = folder();
+    let (centre, hub) = centre_and_hub(folder.path());
+    let mut station = Site::init(folder.path().join("station"), None, LOOPBACK);
+    join(&centre, &station, &["station", "--name", "North"]);
+    station.up();
+    met(&station, &centre);
+    let elder = shared_elder(&centre, &hub, "王秀英");
+    sees(&station, &elder);
+    let (letter, _) = photo(folder.path(), "letter.jpg", 4_000);
+    let (contract, _) = photo(folder.path(), "contract.jpg", 3_000);
+    // A station writes the care record. It begins no health record.
+    let add = ["photo", "add", &elder, letter.to_str().unwrap()];
+    let run = station.run(&add);
+    assert_eq!(run.refusal().0, "forbidden", "{run:?}");
+    let contract = kept(&station, &elder, &contract, "care");
+    let letter = kept(&centre, &elder, &letter, "health");
+    share(&centre, &hub, &elder, "health", "read");
+    let files: [Value; 2] = come(&hub, &["photo", "list", &elder]);
+    let rows = files.map(|file| (file["scope"].clone(), file["file"].clone()));
+    assert_eq!(
+        rows,
+        [("health".into(), letter.as_str().into()), ("care".into(), contract.as_str().into())]
+    );
+    let shown = hub.ask(&["elder", "show", &elder])["documents"].clone();
+    for (scope, file) in [("health", &letter), ("care", &contract)] {
+        let files = &shown[&format!("{elder}/files/{scope}")]["attached"];
+        assert_eq!(files[0]["file"]["blob"], **file, "{shown}");
+    }
+    assert_eq!(hub.run(&add).refusal().0, "forbidden", "it only reads");
+    wait("the station has the contract", || (blobs(&station, "").len() == 1).then_some(()));
+
+    // Who loses health keeps what it had, and gets no more. Care goes on.
+    let lost = centre.ask(&["keys", "revoke", &elder, &household(&hub), "--scope", "health"]);
+    assert_eq!(lost.as_array().unwrap().len(), 1);
+    let had = lost[0]["had"].as_array().unwrap();
+    let files = had.iter().find(|row| row["kind"] == "files").unwrap();
+    assert_eq!((&lost[0]["scope"], &files["files"]), (&"health".into(), &1.into()));
+    let (path, _) = photo(folder.path(), "prescription.jpg", 5_000);
+    let prescription = kept(&centre, &elder, &path, "health");
+    let (path, _) = photo(folder.path(), "door.jpg", 2_000);
+    let door = kept(&centre, &elder, &path, "care");
+    hub.await_answer(&["photo", "list", &elder], |files| {
+        let is_there = |of: &Value| of["file"] == *door && of["here"] == true;
+        files.as_array()?.iter().any(is_there).then_some(())
+    });
+    let files = listed(&hub, &elder);
+    assert!(files.contains(&letter) && !files.contains(&prescription), "{files:?}");
+    let held = blobs(&hub, "");
+    assert!(!held.iter().any(|(path, _)| path.ends_with(&prescription)), "{held:?}");
+    let files = listed(&station, &elder);
+    assert!(!files.contains(&letter) && !files.contains(&prescription), "{files:?}");
+    assert!(!blobs(&station, "").iter().any(|(path, _)| path.ends_with(&letter)));
+    station.stop();
+}
+
+#[test]
 fn whoever_loses_a_right_is_said_to_have_had_the_files() {
     let folder = folder();
     let (centre, hub) = centre_and_hub(folder.path());
     let elder = shared_elder(&centre, &hub, "李桂兰");
-    let household = hub.ask(&["status"])["party"].as_str().unwrap().to_owned();
     let (path, _) = photo(folder.path(), "contract.jpg", 3_000);
-    centre.ask(&["photo", "add", &elder, path.to_str().unwrap()]);
-    let [file] = come(&hub, &["photo", "list", &elder]);
-    wait("the centre knows that the hub has it", || {
+    kept(&centre, &elder, &path, "care");
+    let (path, _) = photo(folder.path(), "door.jpg", 4_000);
+    let door = kept(&centre, &elder, &path, "care");
+    let [_, _] = come(&hub, &["photo", "list", &elder]);
+    wait("the centre knows that the hub has them", || {
         (centre.ask(&["leave"])["waiting_files"] == 0).then_some(())
     });
-    let lost = centre.ask(&["keys", "revoke", &elder, &household, "--scope", "care"]);
+    // What was taken away it has had all the same.
+    centre.ask(&["photo", "remove", &elder, &door]);
+    wait("the photo is gone", || (blobs(&centre, "").len() == 1).then_some(()));
+    let lost = centre.ask(&["keys", "revoke", &elder, &household(&hub), "--scope", "care"]);
     let had = lost[0]["had"].as_array().unwrap();
     let files = had.iter().find(|row| row["kind"] == "files").unwrap();
-    assert_eq!((&files["files"], &files["files_known"]), (&1.into(), &1.into()), "{file}");
+    assert_eq!((&files["files"], &files["files_known"]), (&2.into(), &1.into()), "{files}");
+}
+
+#[test]
+fn a_file_too_many_is_refused_before_it_is_sealed() {
+    let folder = folder();
+    let (_centre, hub) = centre_and_hub(folder.path());
+    let elder = add_elder(&hub, "王秀英");
+    let new = ["order", "new", &elder, "daily.meal_delivery"];
+    let order = hub.ask(&new)["order"].as_str().unwrap().to_owned();
+    let (path, _) = photo(folder.path(), "lunch.jpg", 1_000);
+    let add = ["order", "photo", "add", &order, path.to_str().unwrap()];
+    let first = hub.ask(&add)["file"].as_str().unwrap().to_owned();
+    for _ in 1..64 {
+        hub.ask(&add);
+    }
+    let run = hub.run(&add);
+    assert_eq!(run.refusal().0, "conflict", "{run:?}");
+    assert_eq!(blobs(&hub, "").len(), 64);
+    hub.ask(&["order", "photo", "remove", &order, &first]);
+    hub.ask(&add);
 }

@@ -22,6 +22,8 @@ pub struct PhotoAdd {
     pub path: String,
     /// What it is called; the file's name where it is not given.
     pub title: Option<String>,
+    /// Where an elder's stands: `health`, where it is not given, or `care` for what is not medical.
+    pub scope: Option<String>,
     /// Who acts.
     pub acting: Option<Acting>,
 }
@@ -33,6 +35,8 @@ pub struct FileRow {
     pub file: String,
     /// The fact that attached it, 64 hexadecimal digits: tells apart where several parties attached one file.
     pub fact: String,
+    /// Where an elder's stands: `health` or `care`.
+    pub scope: Option<String>,
     /// What it is called.
     pub title: Option<String>,
     /// The media type, such as `image/jpeg`.

@@ -272,7 +272,7 @@ pub struct HadRow {
     pub entries: u64,
     /// How many of these it has said to hold.
     pub known: u64,
-    /// Files that stand beside these documents.
+    /// Files that stand beside these documents, or stood there.
     pub files: u64,
     /// How many of these files it has said to hold since this node's start.
     pub files_known: u64,

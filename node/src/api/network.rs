@@ -15,7 +15,7 @@ methods! {
     "person.list" PersonList => Vec<PersonRow>;
     "party.list" PartyList => Vec<PartyRow>;
     "leave" Leave => LeaveAnswer;
-    "backup" Backup => Done;
+    "backup" Backup => BackupAnswer;
     "stop" Stop => Done;
 }
 
@@ -381,6 +381,15 @@ pub struct LeaveAnswer {
 pub struct Backup {
     /// Where to: a folder that does not exist yet.
     pub to: String,
+}
+
+/// What a backup has and has not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupAnswer {
+    /// Files of this node's spaces that it holds whole.
+    pub files: u64,
+    /// How many of them are not in the backup: they could not be read, or there was no room.
+    pub missing: u64,
 }
 
 /// Ends the node after all that was accepted is durable.

@@ -172,8 +172,7 @@ fn begin<E: std::error::Error + Into<ApiError>>(
         elders::space_of(node, elder, spaces::CARE).ok_or_else(|| not_found("error-no-profile"))?;
     let at = world(&node.replica, &node.store);
     let outline = node.core.outline(at, care)?;
-    let begun = |(owner, steward)| owner == Owner::Party(own) || steward == Some(own);
-    if !outline.owner.is_some_and(begun) {
+    if !outline.owner.is_some_and(|owner| spaces::is_kept_by(owner, own)) {
         return Err(ApiError::new(Code::Forbidden, "error-card-keeper"));
     }
     let grants = outline.members.iter().filter(|party| is_family(at.directory, party));
@@ -196,7 +195,7 @@ fn begin<E: std::error::Error + Into<ApiError>>(
     Ok(saves)
 }
 
-fn is_family(directory: &Directory, party: &PartyId) -> bool {
+pub(super) fn is_family(directory: &Directory, party: &PartyId) -> bool {
     let known = directory.party(party);
     known.is_some_and(|party| party.kind == PartyKind::Family && !party.expelled)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::AutoCommit;
-use linli_core::authority::Right;
+use linli_core::authority::{Owner, Right};
 use linli_core::engine::{Acting, Authored, Edit};
 use linli_model::card::CardField;
 use linli_model::document::DocumentName;
@@ -139,11 +139,49 @@ pub(crate) fn care_of(node: &mut Node, elder: Uuid) -> Option<SpaceTag> {
     of_kind(node, spaces, spaces::CARE)
 }
 
+/// Of several the one that this party writes; what a provider began for an elder comes behind what others keep.
 fn of_kind(node: &mut Node, spaces: BTreeSet<SpaceTag>, kind: &str) -> Option<SpaceTag> {
-    spaces.into_iter().find(|tag| {
+    let own = node.core.party();
+    let fitting = spaces.into_iter().filter_map(|tag| {
         let world = world(&node.replica, &node.store);
-        node.core.space(world, *tag).is_ok_and(|space| space.kind() == kind)
-    })
+        let outline = node.core.outline(world, tag).ok()?;
+        let owner = match outline.owner?.0 {
+            Owner::Party(party) => world.directory.party(&party).map(|known| known.kind),
+            Owner::Community => None,
+        };
+        let foreign = owner == Some(PartyKind::Provider);
+        (outline.kind == kind).then(|| (foreign, !outline.writers.contains(&own), tag))
+    });
+    fitting.min().map(|(.., tag)| tag)
+}
+
+/// The health space of an elder; it begins where this node knows of none. Centres read it, and the family that reads the
+/// care record.
+pub(crate) fn health(node: &mut Node, elder: Uuid) -> Result<SpaceTag, ApiError> {
+    if let Some(space) = space_of(node, elder, spaces::HEALTH) {
+        return Ok(space);
+    }
+    let mut grants = spaces::grants_to(node, &[PartyKind::Centre], Right::Read, spaces::HEALTH);
+    if let Some(care) = care_of(node, elder) {
+        let own = node.core.party();
+        let world = world(&node.replica, &node.store);
+        let outline = node.core.outline(world, care)?;
+        let family = outline.members.iter().filter(|party| **party != own);
+        let family = family.filter(|party| cards::is_family(world.directory, party));
+        grants.extend(family.map(|party| spaces::grant(*party, Right::Read, spaces::HEALTH)));
+    }
+    begin_other(node, spaces::HEALTH, grants)
+}
+
+/// Whether this party may begin the health record of an elder: it keeps the care record, or is the household or the family
+/// and writes there.
+pub(crate) fn begins_health(node: &mut Node, elder: Uuid) -> Result<bool, ApiError> {
+    let own = node.core.party();
+    let home = matches!(spaces::own_kind(node)?, PartyKind::Household | PartyKind::Family);
+    let Some(care) = care_of(node, elder) else { return Ok(false) };
+    let outline = node.core.outline(world(&node.replica, &node.store), care)?;
+    let begun = outline.owner.is_some_and(|owner| spaces::is_kept_by(owner, own));
+    Ok(begun || (home && outline.writers.contains(&own)))
 }
 
 pub(crate) fn show(node: &mut Node, request: ElderShow) -> Outcome<Value> {
@@ -158,7 +196,12 @@ pub(crate) fn show(node: &mut Node, request: ElderShow) -> Outcome<Value> {
     for (document, space, name) in documents {
         let card = matches!(name, Name::Elder(_, DocumentName::EmergencyCard));
         if !card || cards::is_shown(node, space) {
-            views.insert(name.to_string(), views::view(node, document)?);
+            let mut key = name.to_string();
+            // They stand in two spaces.
+            if matches!(name, Name::Elder(_, DocumentName::Files)) {
+                key = format!("{key}/{}", spaces::kind_of(node, space)?);
+            }
+            views.insert(key, views::view(node, document)?);
         }
     }
     let openings = cards::openings(node, elder);

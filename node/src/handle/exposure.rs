@@ -195,8 +195,8 @@ fn had(node: &Node, party: PartyId, readable: &[Readable]) -> Had {
             files_known: 0,
         });
         row.documents += 1;
-        for blob in node.named.beside(document) {
-            let said = nodes.iter().any(|id| node.replica.blob_is_at(&blob.id, id));
+        for blob in node.named.ever(document) {
+            let said = nodes.iter().any(|id| node.replica.blob_is_at(blob, id));
             row.files += 1;
             row.files_known += u64::from(said);
         }

@@ -1,8 +1,8 @@
 //! Files of elders and beside orders: sealed and opened on a thread of their own, so that an alert never waits for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
@@ -11,28 +11,24 @@ use linli_core::blob::{BlobError, open, seal};
 use linli_core::engine::Acting;
 use linli_core::limits::FILE_BYTES_MAX;
 use linli_core::secret::Secret;
-use linli_model::attachment::{self, Attached, Attachment};
-use linli_model::author::PartyKind;
-use linli_model::document::DocumentName;
-use linli_model::event::{Entry, FactId, Facts, Reason};
-use linli_model::files::{self, FileFact};
-use linli_model::order::{OrderFact, OrderView};
+use linli_model::attachment::{self, ATTACHMENTS_MAX, Attached, Attachment, RECORD_FILES_MAX};
 use linli_model::private::Private;
 use linli_model::time::Timestamp;
 use linli_replica::blob::Blob;
-use linli_replica::entry::Urgency;
-use linli_replica::id::{BlobId, DocTag, SpaceTag};
+use linli_replica::id::BlobId;
 use linli_replica::replica::{Input, Save};
 use serde_json::Value;
-use uuid::Uuid;
 
+use self::beside::{Beside, Place, Standing};
 use super::refusals::unusable;
-use super::{Outcome, Work, elders, facts, invalid, not_found, now_known, orders};
+use super::{Outcome, Work, invalid, not_found, now_known, orders};
 use crate::api::blobs::{FileRow, PhotoAdd, PhotoList, PhotoRemove, PhotoSave};
 use crate::api::{ApiError, Code, Done, Method as _};
 use crate::audit::Asked;
 use crate::catalogue::Name;
-use crate::node::{Node, now, world};
+use crate::node::{Node, now};
+
+mod beside;
 
 /// How files are sealed.
 const SUITE: u8 = 1;
@@ -48,148 +44,30 @@ fn unsealed(path: &Path, error: BlobError) -> ApiError {
     }
 }
 
-/// The document that a file stands beside: an order, or the files of an elder.
-struct Beside {
-    space: SpaceTag,
-    document: DocTag,
-    name: Name,
-}
-
-/// What stands there, and what this node may do about it.
-struct Standing {
-    attached: Vec<Attached>,
-    /// Facts that do not stand, and why.
-    refused: BTreeMap<FactId, Reason>,
-    /// The order's opening.
-    opened: Option<FactId>,
-    elder: Option<Uuid>,
-    may_attach: bool,
-    /// Whether it takes away what others attached.
-    may_detach: bool,
-}
-
-impl Beside {
-    fn find(node: &mut Node, elder: Option<&str>, order: Option<&str>) -> Result<Self, ApiError> {
-        match (elder, order) {
-            (Some(text), None) => {
-                let elder = elders::find(node, text)?;
-                let care = elders::care_of(node, elder);
-                let space = care.ok_or_else(|| not_found("error-elder-no-profile"))?;
-                let name = Name::Elder(elder, DocumentName::Files);
-                let world = world(&node.replica, &node.store);
-                let document = node.core.space(world, space)?.document(&name.to_string());
-                Ok(Self { space, document, name })
-            }
-            (None, Some(text)) => {
-                let document = orders::document(node, text)?;
-                let row = node.catalogue.get(&document);
-                let row = row.ok_or_else(|| not_found("error-order-none"))?;
-                Ok(Self { space: row.space, document, name: row.name.clone() })
-            }
-            (Some(_), Some(_)) | (None, None) => Err(invalid("error-photo-beside")),
-        }
+/// Says so before a file is sealed that could not stand: each party keeps so many at once.
+fn may_add(node: &mut Node, beside: &Beside) -> Result<(), ApiError> {
+    let standing = beside.read(node)?;
+    if standing.opened.is_none() && beside.scope.is_none() {
+        return Err(orders::not_yet("error-order-not-opened"));
     }
-
-    fn read(&self, node: &mut Node) -> Result<Standing, ApiError> {
-        let Name::Elder(elder, _) = self.name else {
-            let view = orders::read(node, self.document)?;
-            let me = node.core.node().0;
-            return Ok(Standing {
-                may_attach: may_attach(node, &view),
-                may_detach: view.arbiter.is_some_and(|arbiter| arbiter.node.0 == me),
-                refused: refused(&view.timeline),
-                opened: view.opened,
-                elder: view.request.map(|request| request.elder),
-                attached: view.attached,
-            });
-        };
-        let author = node.core.own_author(world(&node.replica, &node.store), None);
-        let may = |rule: fn(&_) -> Result<(), Reason>| {
-            author.as_ref().is_some_and(|author| rule(author).is_ok())
-        };
-        let (may_attach, may_detach) = (may(files::may_attach), may(files::may_detach));
-        let world = world(&node.replica, &node.store);
-        let opened = node.core.document(world, self.space, &self.name.to_string())?;
-        let (doc, authors) = opened.parts();
-        let view = files::view(doc.document(), authors);
-        let (refused, elder) = (refused(&view.timeline), Some(elder));
-        let attached = view.attached;
-        Ok(Standing { attached, refused, opened: None, elder, may_attach, may_detach })
+    if !standing.may_attach {
+        return Err(ApiError::new(Code::Forbidden, "error-photo-may-not"));
     }
-
-    fn attach(
-        &self,
-        node: &mut Node,
-        person: Option<&Acting>,
-        file: Attachment,
-    ) -> Outcome<FactId> {
-        let Self { space, name, .. } = self;
-        if let Name::Elder(..) = name {
-            let fact = FileFact::Attached { file };
-            return facts::add_to(node, *space, name, Urgency::Normal, person, fact);
-        }
-        let opened = self.read(node)?.opened;
-        let opened = opened.ok_or_else(|| orders::not_yet("error-order-not-opened"))?;
-        let fact = OrderFact::Attached { opened, file };
-        facts::add_to(node, *space, name, Urgency::Normal, person, fact)
+    let max = match beside.name {
+        Name::Elder(..) => RECORD_FILES_MAX,
+        Name::Plain(_) => ATTACHMENTS_MAX,
+    };
+    let party = node.core.party();
+    let own = standing.attached.iter().filter(|of| of.by.party.0 == party.0);
+    if own.count() < max {
+        return Ok(());
     }
-
-    fn detach(
-        &self,
-        node: &mut Node,
-        person: Option<&Acting>,
-        attached: FactId,
-    ) -> Outcome<FactId> {
-        let Self { space, name, .. } = self;
-        if let Name::Elder(..) = name {
-            let fact = FileFact::Detached { attached };
-            return facts::add_to(node, *space, name, Urgency::Normal, person, fact);
-        }
-        let fact = OrderFact::Detached { attached };
-        facts::add_to(node, *space, name, Urgency::Normal, person, fact)
-    }
-
-    /// The key of a file that stands.
-    fn key(&self, node: &mut Node, of: &Attached) -> Result<Secret, ApiError> {
-        let world = world(&node.replica, &node.store);
-        let opened = node.core.document(world, self.space, &self.name.to_string())?;
-        let (doc, authors) = opened.parts();
-        let doc = doc.document();
-        let file = match self.name {
-            Name::Elder(..) => {
-                attachment::file(&Facts::<FileFact>::read(doc, authors), of).cloned()
-            }
-            Name::Plain(_) => {
-                attachment::file(&Facts::<OrderFact>::read(doc, authors), of).cloned()
-            }
-        };
-        let mut key = [0; 32];
-        file.and_then(|file| file.key)
-            .and_then(|text| hex::decode_to_slice(text.as_str(), &mut key).ok())
-            .ok_or_else(|| ApiError::internal("there is no key of this file"))?;
-        Ok(Secret::new(key))
-    }
-}
-
-fn refused<B>(timeline: &[Entry<B>]) -> BTreeMap<FactId, Reason> {
-    let refused = timeline.iter().filter_map(|entry| Some((entry.id, entry.not_standing.clone()?)));
-    refused.collect()
-}
-
-/// Says so before a file is worked through for nothing; the rules of the order have the last word.
-fn may_attach(node: &Node, view: &OrderView) -> bool {
-    let author = node.core.own_author(world(&node.replica, &node.store), None);
-    let holder = view.holder.as_ref().map(|holder| holder.provider);
-    author.is_some_and(|author| match author.kind {
-        PartyKind::Centre | PartyKind::Station | PartyKind::Household | PartyKind::Family => true,
-        PartyKind::Provider => holder == Some(author.party),
-        PartyKind::Regulator | PartyKind::Evaluator => false,
-    })
+    Err(ApiError::new(Code::Conflict, "error-photo-many").with("max", max))
 }
 
 /// A file that is being sealed.
 struct Adding {
-    beside: Beside,
+    place: Place,
     person: Option<Acting>,
     file: Attachment,
     sealed: Receiver<Result<(BlobId, u64), ApiError>>,
@@ -199,13 +77,10 @@ struct Adding {
 /// Begins to seal a file.
 pub(super) fn add(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>, ApiError> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
-    let standing = place.read(node)?;
-    if standing.opened.is_none() && request.order.is_some() {
-        return Err(orders::not_yet("error-order-not-opened"));
-    }
-    if !standing.may_attach {
-        return Err(ApiError::new(Code::Forbidden, "error-photo-may-not"));
+    let PhotoAdd { elder, order, scope, .. } = &request;
+    let place = beside::place(node, elder.as_deref(), order.as_deref(), scope.as_deref())?;
+    if let Place::There(beside) = &place {
+        may_add(node, beside)?;
     }
     // Before it is opened: a pipe would be waited for.
     let meta = std::fs::metadata(&request.path).map_err(|error| unusable(&request.path, &error))?;
@@ -229,13 +104,13 @@ pub(super) fn add(node: &mut Node, request: PhotoAdd) -> Result<Box<dyn Work>, A
     };
     let (answer, sealed) = sync_channel(1);
     let (path, length) = (PathBuf::from(request.path), meta.len());
-    beside(move || {
+    aside(move || {
         let sealed = seal(&key, file, length, &mut draft).map_err(|error| unsealed(&path, error));
         let sealed = sealed.and_then(|()| Ok(draft.finish()?));
         // Whoever asked may have gone; the blob is removed at the next start.
         let _ = answer.send(sealed);
     })?;
-    Ok(Box::new(Adding { beside: place, person, file: of, sealed, waits: false }))
+    Ok(Box::new(Adding { place, person, file: of, sealed, waits: false }))
 }
 
 impl Adding {
@@ -244,18 +119,24 @@ impl Adding {
         node: &mut Node,
         (id, size): (BlobId, u64),
     ) -> Result<(Value, BTreeSet<Save>), ApiError> {
-        let Beside { space, document, .. } = self.beside;
+        let beside = self.place.there(node)?;
+        let Beside { space, document, scope, .. } = beside;
         let file = Attachment { blob: attachment::BlobId(id.0), sealed: size, ..self.file.clone() };
         node.feed(Input::KeepBlob(Blob { id, space, document, size }));
         let mut saves = BTreeSet::from([node.replica.last_save()]);
-        let (fact, more) = self.beside.attach(node, self.person.as_ref(), file)?;
+        let attached = beside.attach(node, self.person.as_ref(), file);
+        if attached.is_err() {
+            node.feed(Input::DropBlobs(BTreeSet::from([id])));
+        }
+        let (fact, more) = attached?;
         saves.extend(more);
-        let standing = self.beside.read(node)?;
+        let standing = beside.read(node)?;
         if let Some(of) = standing.attached.iter().find(|of| of.fact == fact) {
             // It is answered once it is durable, hence here.
-            let row = FileRow { here: true, come: of.file.sealed, ..row(node, of) };
+            let row = FileRow { here: true, come: of.file.sealed, ..row(node, scope, of) };
             return Ok((super::json(&row)?, saves));
         }
+        // The blob stays for as long as any that no document names: the fact may come to stand.
         let refused = ApiError::new(Code::Forbidden, "error-photo-not-standing");
         Err(match standing.refused.get(&fact) {
             Some(why) => refused.because(why),
@@ -274,13 +155,7 @@ impl Work for Adding {
             }
             Err(TryRecvError::Disconnected) => Err(stopped()),
         };
-        Some(sealed.and_then(|(id, size)| {
-            let attached = self.attach(node, (id, size));
-            if attached.is_err() {
-                node.feed(Input::DropBlobs(BTreeSet::from([id])));
-            }
-            attached
-        }))
+        Some(sealed.and_then(|blob| self.attach(node, blob)))
     }
 
     fn waits(&self) -> bool {
@@ -289,7 +164,7 @@ impl Work for Adding {
 }
 
 /// Works on a file beside the driver.
-fn beside(work: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {
+fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {
     let thread = std::thread::Builder::new().name("file".to_owned()).spawn(work);
     thread.map(drop).map_err(ApiError::internal)
 }
@@ -298,13 +173,14 @@ fn stopped() -> ApiError {
     ApiError::internal("the file was not worked through to its end")
 }
 
-fn row(node: &Node, of: &Attached) -> FileRow {
+fn row(node: &Node, scope: Option<&str>, of: &Attached) -> FileRow {
     let id = BlobId(of.file.blob.0);
     let here = node.replica.blob(&id).is_some();
     let come = node.replica.blob_bytes(&id).unwrap_or_default();
     FileRow {
         file: of.file.blob.to_string(),
         fact: of.fact.to_string(),
+        scope: scope.map(str::to_owned),
         title: of.file.title.as_ref().map(|title| title.as_str().to_owned()),
         content_type: of.file.content_type.clone(),
         bytes: of.file.size,
@@ -318,49 +194,64 @@ fn row(node: &Node, of: &Attached) -> FileRow {
     }
 }
 
-pub(super) fn list(node: &mut Node, request: PhotoList) -> Outcome<Vec<FileRow>> {
-    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
-    let standing = place.read(node)?;
-    now_known(standing.attached.iter().map(|of| row(node, of)).collect())
+/// What files stand beside, with what stands there.
+type Shelf = (Beside, Standing);
+
+fn shelves(
+    node: &mut Node,
+    elder: Option<&str>,
+    order: Option<&str>,
+) -> Result<Vec<Shelf>, ApiError> {
+    let places = beside::places(node, elder, order)?.into_iter();
+    places.map(|beside| beside.read(node).map(|standing| (beside, standing))).collect()
 }
 
-/// Finds a file by its id or its fact's, or the beginning of one. Of one that several parties attached it is
-/// the preferred one.
+pub(super) fn list(node: &mut Node, request: PhotoList) -> Outcome<Vec<FileRow>> {
+    let shelves = shelves(node, request.elder.as_deref(), request.order.as_deref())?;
+    let rows = shelves.iter().flat_map(|(beside, standing)| {
+        standing.attached.iter().map(|of| row(node, beside.scope, of))
+    });
+    now_known(rows.collect())
+}
+
+/// Finds a file by its id or its fact's, or the beginning of one: the preferred one first, and behind it what else was
+/// attached of the same blob.
 fn find<'a>(
-    standing: &'a Standing,
+    shelves: &'a [Shelf],
     text: &str,
     preferred: impl Fn(&Attached) -> bool,
-) -> Result<&'a Attached, ApiError> {
-    let fits = |of: &&Attached| {
+) -> Result<Vec<(&'a Shelf, &'a Attached)>, ApiError> {
+    let fits = |of: &Attached| {
         of.file.blob.to_string().starts_with(text) || of.fact.to_string().starts_with(text)
     };
-    let mut found: Vec<&Attached> = standing.attached.iter().filter(fits).collect();
-    found.sort_by_key(|of| !preferred(of));
-    let first = found.first().ok_or_else(|| not_found("error-photo-none"))?;
-    if found.iter().any(|of| of.file.blob != first.file.blob) {
+    let all = shelves.iter().flat_map(|shelf| shelf.1.attached.iter().map(move |of| (shelf, of)));
+    let mut found: Vec<(&Shelf, &Attached)> = all.filter(|(_, of)| fits(of)).collect();
+    found.sort_by_key(|(_, of)| !preferred(of));
+    let (_, first) = found.first().ok_or_else(|| not_found("error-photo-none"))?;
+    if found.iter().any(|(_, of)| of.file.blob != first.file.blob) {
         return Err(not_found("error-photo-several"));
     }
-    Ok(first)
+    Ok(found)
 }
 
 pub(super) fn remove(node: &mut Node, request: PhotoRemove) -> Outcome<Done> {
     let person = node.people.acting(&node.pepper, request.acting.as_ref())?;
-    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
-    let standing = place.read(node)?;
+    let shelves = shelves(node, request.elder.as_deref(), request.order.as_deref())?;
     let is_own = |of: &Attached| of.by.party.0 == node.core.party().0;
-    let of = find(&standing, &request.file, is_own)?;
-    if !is_own(of) && !standing.may_detach {
-        return Err(ApiError::new(Code::Forbidden, "error-photo-remover"));
-    }
-    let (_, saves) = place.detach(node, person.as_ref(), of.fact)?;
+    let found = find(&shelves, &request.file, is_own)?;
+    let may = |(shelf, of): &&(&Shelf, &Attached)| is_own(of) || shelf.1.may_detach;
+    let remover = || ApiError::new(Code::Forbidden, "error-photo-remover");
+    let (shelf, of) = *found.iter().find(may).ok_or_else(remover)?;
+    let (_, saves) = shelf.0.detach(node, person.as_ref(), of.fact)?;
     Ok((Done {}, saves))
 }
 
 /// A file that is being opened.
 struct Saving {
-    row: FileRow,
+    /// What each key of it was attached as.
+    rows: Vec<FileRow>,
     saves: BTreeSet<Save>,
-    opened: Receiver<Result<(), ApiError>>,
+    opened: Receiver<Result<usize, ApiError>>,
     waits: bool,
 }
 
@@ -370,40 +261,59 @@ pub(super) fn save(
     request: PhotoSave,
     asked: Asked,
 ) -> Result<Box<dyn Work>, ApiError> {
-    let place = Beside::find(node, request.elder.as_deref(), request.order.as_deref())?;
-    let standing = place.read(node)?;
-    let of = find(&standing, &request.file, |of| of.proof)?.clone();
-    let blob = node.replica.blob(&BlobId(of.file.blob.0)).copied();
-    let row = row(node, &of);
+    let shelves = shelves(node, request.elder.as_deref(), request.order.as_deref())?;
+    let found = find(&shelves, &request.file, |of| of.proof)?;
+    let rows: Vec<FileRow> =
+        found.iter().map(|((beside, _), of)| row(node, beside.scope, of)).collect();
+    let id = found.first().map(|(_, of)| BlobId(of.file.blob.0));
+    let blob = id.and_then(|id| node.replica.blob(&id)).copied();
     let blob = blob.ok_or_else(|| {
-        let (come, all) = (row.come, row.sealed);
+        let (come, all) = rows.first().map_or((0, 0), |row| (row.come, row.sealed));
         ApiError::new(Code::Waits, "error-photo-coming").with("come", come).with("all", all)
     })?;
-    let key = place.key(node, &of)?;
+    let mut keys = Vec::new();
+    for ((beside, _), of) in &found {
+        keys.push(beside.key(node, of)?);
+    }
+    let elder = found.first().and_then(|(shelf, _)| shelf.1.elder);
     let sealed = node.blobs.bytes(&blob)?;
     let path = PathBuf::from(&request.path);
     let (answer, opened) = sync_channel(1);
-    beside(move || {
+    aside(move || {
         // Whoever asked may have gone.
-        let _ = answer.send(write_out(&key, sealed, blob.size, &path));
+        let _ = answer.send(write_out(&keys, sealed, blob.size, &path));
     })?;
-    let save = node.read_by_somebody(What::Read, PhotoSave::NAME, standing.elder, 1, asked);
-    Ok(Box::new(Saving { row, saves: BTreeSet::from([save]), opened, waits: false }))
+    let save = node.read_by_somebody(What::Read, PhotoSave::NAME, elder, 1, asked);
+    Ok(Box::new(Saving { rows, saves: BTreeSet::from([save]), opened, waits: false }))
 }
 
+/// Writes a file that is opened with the first of these keys that fits, and says which that is: whoever knows a blob's id can
+/// attach it with another key.
 fn write_out(
-    key: &Secret,
-    sealed: impl std::io::Read,
+    keys: &[Secret],
+    mut sealed: impl Read + Seek,
     size: u64,
     path: &Path,
-) -> Result<(), ApiError> {
+) -> Result<usize, ApiError> {
     let failed = |error: std::io::Error| unusable(path, &error);
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    open(key, sealed, size, &mut file).map_err(|error| unsealed(path, error))?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let mut refused = BlobError::Damaged;
+    for (at, key) in keys.iter().enumerate() {
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        sealed.rewind().map_err(failed)?;
+        match open(key, &mut sealed, size, &mut file) {
+            Ok(_) => {
+                file.as_file().sync_all().map_err(failed)?;
+                file.persist_noclobber(path).map_err(|error| failed(error.error))?;
+                return Ok(at);
+            }
+            Err(error) => refused = error,
+        }
+        if !matches!(refused, BlobError::Damaged) {
+            break;
+        }
+    }
+    Err(unsealed(path, refused))
 }
 
 impl Work for Saving {
@@ -417,7 +327,7 @@ impl Work for Saving {
             Err(TryRecvError::Disconnected) => Err(stopped()),
         };
         let saves = std::mem::take(&mut self.saves);
-        Some(opened.and_then(|()| Ok((super::json(&self.row)?, saves))))
+        Some(opened.and_then(|at| Ok((super::json(&self.rows.get(at))?, saves))))
     }
 
     fn waits(&self) -> bool {
@@ -434,7 +344,7 @@ fn name_of(path: &str) -> Option<String> {
 fn media_type(file: &mut File) -> std::io::Result<&'static str> {
     let mut head = [0; 12];
     let count = file.read(&mut head)?;
-    std::io::Seek::rewind(file)?;
+    file.rewind()?;
     let head = head.get(..count).unwrap_or_default();
     Ok(match head {
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
@@ -445,4 +355,29 @@ fn media_type(file: &mut File) -> std::io::Result<&'static str> {
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => "video/mp4",
         _ => "application/octet-stream",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_with_a_wrong_key_keeps_nobody_from_a_file() {
+        let content = vec![5; 70_000];
+        let (wrong, right) = (Secret::new([1; 32]), Secret::new([2; 32]));
+        let mut sealed = Vec::new();
+        seal(&right, &*content, 70_000, &mut sealed).unwrap();
+        let size = sealed.len() as u64;
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("letter.pdf");
+        let keys = [wrong, right];
+        let sealed = Cursor::new(sealed);
+        assert!(write_out(&keys[..1], sealed.clone(), size, &out).is_err());
+        assert!(!out.exists());
+        assert_eq!(write_out(&keys, sealed, size, &out).unwrap(), 1);
+        assert!(std::fs::read(&out).unwrap() == content);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use linli_core::authority::Right;
 use linli_model::alert::{AlertKind, CauseId};
 use linli_model::document::DocumentName;
 use linli_model::readings::{self, Measure, Reading};
 use linli_model::rule::{episodes, standard_rules};
 use linli_model::time::{Month, Timestamp};
-use linli_replica::certificate::PartyKind;
 use linli_replica::id::SpaceTag;
 use linli_replica::replica::Save;
 use uuid::Uuid;
 
-use super::{Outcome, alerts, elders, invalid, spaces};
+use super::{Outcome, alerts, elders, invalid};
 use crate::api::ApiError;
 use crate::api::care::{ReadingAdd, ReadingAnswer};
 use crate::catalogue::Name;
@@ -29,7 +27,7 @@ pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer
         Reading { at: Timestamp(request.time_ms), measure, device: request.device, value };
     let month = reading.month()?;
     let elder = elders::find(node, &request.elder)?;
-    let space = space(node, elder)?;
+    let space = elders::health(node, elder)?;
     let name = DocumentName::Readings(month);
     let known = series(node, space, elder, month)?.contains(&reading);
     if known {
@@ -40,17 +38,6 @@ pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer
         elders::write(node, space, elder, name, None, |doc| readings::add(doc, month, &reading))?;
     let (alert, raised) = judge(node, space, elder, month, &reading, &mut saves)?;
     Ok((ReadingAnswer { new: true, alert, raised }, saves))
-}
-
-fn space(node: &mut Node, elder: Uuid) -> Result<SpaceTag, ApiError> {
-    match elders::space_of(node, elder, spaces::HEALTH) {
-        Some(space) => Ok(space),
-        None => {
-            let kinds = [PartyKind::Centre, PartyKind::Family];
-            let grants = spaces::grants_to(node, &kinds, Right::Read, spaces::HEALTH);
-            elders::begin_other(node, spaces::HEALTH, grants)
-        }
-    }
 }
 
 fn series(

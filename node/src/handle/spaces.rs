@@ -81,10 +81,14 @@ pub(crate) fn own(node: &mut Node, kind: &str) -> Option<SpaceTag> {
     spaces.into_iter().find(|tag| {
         let world = world(&node.replica, &node.store);
         node.core.outline(world, *tag).is_ok_and(|space| {
-            let begun = |(owner, steward)| owner == Owner::Party(party) || steward == Some(party);
-            space.kind == kind && space.owner.is_some_and(begun)
+            space.kind == kind && space.owner.is_some_and(|owner| is_kept_by(owner, party))
         })
     })
+}
+
+/// Whether a party keeps a space: it owns it, or is the steward that was named with the owner.
+pub(crate) fn is_kept_by((owner, steward): (Owner, Option<PartyId>), party: PartyId) -> bool {
+    owner == Owner::Party(party) || steward == Some(party)
 }
 
 /// Finds a party by its id, the beginning of it, or its public name.

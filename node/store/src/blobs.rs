@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -156,7 +156,7 @@ impl Blobs {
     ///
     /// # Errors
     /// It is not there, or cannot be read.
-    pub fn bytes(&self, blob: &Blob) -> Result<impl Read + Send + use<>, StoreError> {
+    pub fn bytes(&self, blob: &Blob) -> Result<impl Read + Seek + Send + use<>, StoreError> {
         Ok(File::open(self.folder.whole(&blob.id))?.take(blob.size))
     }
 }
@@ -239,14 +239,8 @@ impl Folder {
         self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether so many bytes may be written.
     fn room(&self, bytes: u64) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(&self.path)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < bytes.saturating_add(self.leave) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
+        room(&self.path, bytes, self.leave)
     }
 
     fn run(&self, job: Job) {
@@ -341,6 +335,19 @@ impl Folder {
         sync_directory(&self.path)?;
         Ok(true)
     }
+}
+
+/// Says whether so many bytes may be written in a folder where so many are left free.
+///
+/// # Errors
+/// [`io::ErrorKind::StorageFull`], or the folder cannot be looked at.
+pub fn room(folder: &Path, bytes: u64, leave: u64) -> io::Result<()> {
+    let disk = rustix::fs::statvfs(folder)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < bytes.saturating_add(leave) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
 }
 
 /// What of a file lies behind its first bytes.

@@ -20,7 +20,8 @@ pub(super) fn told(context: &Context, parties: &Parties, shown: &Value) -> Strin
     for (name, view) in documents.into_iter().flatten() {
         let name = name.strip_prefix(&format!("{id}/")).unwrap_or(name);
         let (kind, rest) = name.split_once('/').unwrap_or((name, ""));
-        let head = format!("{} {}", text.word("kind", kind), short(rest));
+        let rest = if kind == "files" { text.word("kind", rest) } else { short(rest) };
+        let head = format!("{} {rest}", text.word("kind", kind));
         let lines = document(context, parties, kind, view);
         parts.push(section(head.trim(), &lines));
     }
