@@ -1,6 +1,6 @@
 //! Times as people write and read them, in their own time zone.
 
-use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, civil, tz::TimeZone};
 use linli_node::config::{ConfigError, Environment};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -66,6 +66,23 @@ impl Zone {
         u64::try_from(zoned.timestamp().as_millisecond()).map_err(|_| wrong())
     }
 
+    /// Returns the first and the next beginning of a local day, month or year: `2026-03-01`, `2026-03` or `2026`.
+    pub(crate) fn span_of(&self, text: &str) -> Result<(u64, u64), CliError> {
+        let wrong = || CliError::Value { value: text.to_owned(), example: "2026-03" };
+        let (first, step) = match text.len() {
+            4 => (format!("{text}-01-01"), 1.year()),
+            7 => (format!("{text}-01"), 1.month()),
+            _ => (text.to_owned(), 1.day()),
+        };
+        let first: civil::Date = first.parse().map_err(|_| wrong())?;
+        let next = first.checked_add(step).map_err(|_| wrong())?;
+        let begin = |date: civil::Date| {
+            let zoned = date.to_zoned(self.0.clone()).map_err(|_| wrong())?;
+            u64::try_from(zoned.timestamp().as_millisecond()).map_err(|_| wrong())
+        };
+        Ok((begin(first)?, begin(next)?))
+    }
+
     /// Reads `2026-03-01T08:30:00Z`, or the same without a zone for local time.
     pub(crate) fn time_of(&self, text: &str) -> Result<u64, CliError> {
         let wrong = || CliError::Value { value: text.to_owned(), example: "2026-03-01T08:30:00" };
@@ -102,6 +119,22 @@ mod tests {
 
     fn shanghai() -> Zone {
         Zone::choose(&Environment::of(&[("LINLI_TZ", "Asia/Shanghai")])).unwrap()
+    }
+
+    #[test]
+    fn a_day_a_month_and_a_year_end_where_the_next_begins() {
+        let zone = shanghai();
+        for (text, first, next) in [
+            ("2024-02-29", "2024-02-29", "2024-03-01"),
+            ("2024-12", "2024-12-01", "2025-01-01"),
+            ("2024", "2024-01-01", "2025-01-01"),
+        ] {
+            let span = (zone.start_of(first).unwrap(), zone.start_of(next).unwrap());
+            assert_eq!(zone.span_of(text).unwrap(), span, "{text}");
+        }
+        for wrong in ["", "24", "2024-13", "2023-02-29", "9999", "1969"] {
+            assert!(zone.span_of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

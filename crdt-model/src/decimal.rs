@@ -33,6 +33,17 @@ impl Decimal {
         Self { digits, places }
     }
 
+    /// The mean of numbers, to the nearest of two places; `None` of no numbers.
+    pub fn mean(values: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let (sum, count) = values.into_iter().fold((0_i128, 0_i128), |(sum, count), value| {
+            (sum.saturating_add(value.scaled()), count.saturating_add(1))
+        });
+        // Half a hundredth, in millionths, away from zero.
+        let half = count.saturating_mul(5_000).saturating_mul(sum.signum());
+        let hundredths = sum.saturating_add(half).checked_div(count.saturating_mul(10_000))?;
+        Some(Self::new(i64::try_from(hundredths).ok()?, 2))
+    }
+
     fn scaled(self) -> i128 {
         let missing = u32::from(6_u8.saturating_sub(self.places));
         i128::from(self.digits).saturating_mul(10_i128.pow(missing))
@@ -117,6 +128,25 @@ mod tests {
         }
         assert!("3.9".parse::<Decimal>().unwrap() > "3.89".parse().unwrap());
         assert!("-1".parse::<Decimal>().unwrap() < "0.1".parse().unwrap());
+    }
+
+    #[test]
+    fn a_mean_is_rounded_to_two_places_away_from_zero() {
+        let mean = |text: &str| {
+            let values = text.split_whitespace().map(|value| value.parse::<Decimal>().unwrap());
+            Decimal::mean(values).map(|mean| mean.to_string())
+        };
+        assert_eq!(mean(""), None);
+        for (text, form) in [
+            ("3.9", "3.9"),
+            ("70 71 73", "71.33"),
+            ("0 0 0.02", "0.01"),
+            ("0.01 0.02", "0.02"),
+            ("-0.01 -0.02", "-0.02"),
+            ("999999999999.999999", "1000000000000"),
+        ] {
+            assert_eq!(mean(text).as_deref(), Some(form), "{text}");
+        }
     }
 
     #[test]

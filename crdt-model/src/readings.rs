@@ -42,6 +42,9 @@ pub enum Measure {
     Steps,
 }
 
+/// The LOINC code of the blood pressure panel, which is systolic and diastolic pressure together.
+pub const BLOOD_PRESSURE: &str = "85354-9";
+
 /// The code, unit and plausible range of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coding {
@@ -90,6 +93,14 @@ impl Measure {
             Self::Glucose => coding("15074-8", "mmol/L", 5, 350),
             Self::GlucoseMeter => coding("14743-9", "mmol/L", 5, 350),
             Self::Steps => coding("41950-7", "/d", 0, 1_000_000),
+        }
+    }
+
+    /// The measures of a LOINC code: of the blood pressure panel two, of a code that is not known none.
+    pub fn of_panel(loinc: &str) -> Vec<Self> {
+        match loinc {
+            BLOOD_PRESSURE => vec![Self::Systolic, Self::Diastolic],
+            _ => Self::of_loinc(loinc).into_iter().collect(),
         }
     }
 

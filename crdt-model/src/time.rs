@@ -130,6 +130,15 @@ impl Month {
     }
 }
 
+impl Month {
+    /// Whether the month has an instant from `from` up to and without `until`.
+    pub fn overlaps(self, from: Timestamp, until: Timestamp) -> bool {
+        let last = Timestamp(until.0.saturating_sub(1));
+        let begins = Self::of(from).is_ok_and(|first| first <= self);
+        begins && from < until && Self::of(last).map_or(true, |last| self <= last)
+    }
+}
+
 impl std::fmt::Display for Month {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:04}-{:02}", self.year, self.month)
@@ -166,6 +175,19 @@ mod tests {
         assert_eq!(time.date(Offset::UTC).unwrap().to_string(), "2024-01-31");
         assert_eq!(time.date(Offset::CHINA).unwrap().to_string(), "2024-02-01");
         assert_eq!(Month::of(time).unwrap().to_string(), "2024-01");
+    }
+
+    #[test]
+    fn a_month_overlaps_what_has_an_instant_of_it() {
+        let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+        let month: Month = "2024-02".parse().unwrap();
+        let begin = at("2024-02-01T00:00:00Z");
+        let end = at("2024-03-01T00:00:00Z");
+        assert!(month.overlaps(begin, Timestamp(begin.0 + 1)));
+        assert!(!month.overlaps(Timestamp(0), begin));
+        assert!(month.overlaps(Timestamp(end.0 - 1), Timestamp(u64::MAX)));
+        assert!(!month.overlaps(end, Timestamp(u64::MAX)));
+        assert!(!month.overlaps(begin, begin));
     }
 
     #[test]

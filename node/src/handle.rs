@@ -50,6 +50,7 @@ mod seat;
 mod sensors;
 pub(crate) mod spaces;
 pub(crate) mod tablets;
+mod trends;
 mod watch;
 
 /// What a method leads to.
@@ -126,6 +127,8 @@ fn dispatch(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiErro
         "elder.card" => opening(node, body, cards::of_elder),
         "join.decide" => answer(node, body, joins::decide),
         "reading.add" => urgent(node, body, readings::add),
+        "reading.list" => reading(node, body, What::Listed, trends::list),
+        "reading.chart" => reading(node, body, What::Listed, trends::chart),
         "offer.sign" => answer(node, body, offers::sign),
         "offer.list" => answer(node, body, offers::list),
         "order.new" => answer(node, body, orders::new),
@@ -277,7 +280,8 @@ fn reading<M: Method>(
     let answer = json(&answer)?;
     let elder = answer.get("elder").and_then(Value::as_str).and_then(|id| id.parse().ok());
     let elder = elder.or_else(|| elders::find(node, &of?).ok());
-    let rows = ["elders", "calls"].into_iter().find_map(|list| answer.get(list)?.as_array());
+    let rows =
+        ["elders", "calls", "readings"].into_iter().find_map(|list| answer.get(list)?.as_array());
     let rows = answer.as_array().or(rows);
     let count = rows.map_or(1, |rows| u64::try_from(rows.len()).unwrap_or(u64::MAX));
     saves.insert(node.read_by_somebody(what, M::NAME, elder, count, asked));

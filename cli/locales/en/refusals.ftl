@@ -95,6 +95,7 @@ error-reading-unit = the unit must be { $unit }: convert the value first
 error-reading-value = the value must be a decimal number, such as 36.6
 error-reading-time = the time of the reading is not one that can be: set the device's clock
 error-reading-device = a device's name has 1 to { $max } letters, digits and . : _ -
+error-reading-span = a chart is about a time of at most 400 days that ends after it begins
 error-register-too-large = the file has { $bytes } bytes, which is more than is taken: split it
 error-register-empty = the file is empty: its first row must name the columns
 error-register-not-text = the file is no text ({ $found }): save it as CSV in UTF-8

@@ -94,6 +94,7 @@ error-reading-unit = 单位必须是 { $unit }：请先换算
 error-reading-value = 数值必须是小数，例如 36.6
 error-reading-time = 测量时间不可能：请校准设备的时钟
 error-reading-device = 设备名为 1 到 { $max } 个字母、数字和 . : _ -
+error-reading-span = 图表的时段须先起后止，且不超过 400 天
 error-register-too-large = 文件有 { $bytes } 字节，超过了上限：请拆成几个文件
 error-register-empty = 文件是空的：第一行必须写列名
 error-register-not-text = 文件不是文本（{ $found }）：请另存为 UTF-8 编码的 CSV

@@ -38,6 +38,7 @@ mod people;
 mod photos;
 mod plans;
 mod pruned;
+mod readings;
 mod recovery;
 mod refused;
 mod registers;

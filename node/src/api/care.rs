@@ -15,6 +15,8 @@ methods! {
     "join.list" JoinList => JoinAnswer;
     "join.decide" JoinDecide => Done;
     "reading.add" ReadingAdd => ReadingAnswer;
+    "reading.list" ReadingList => ReadingPage;
+    "reading.chart" ReadingChart => ChartAnswer;
     "offer.sign" OfferSign => OfferAnswer;
     "offer.list" OfferList => Vec<Value>;
     "order.new" OrderNew => OrderAnswer;
@@ -199,6 +201,132 @@ pub struct ReadingAnswer {
     pub alert: Option<String>,
     /// Whether that alert began with this reading.
     pub raised: bool,
+}
+
+/// Lists the readings of an elder that this node may read, the latest first.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ReadingList {
+    /// The elder.
+    pub elder: String,
+    /// Of one LOINC code only; `85354-9` is both blood pressures.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// From when, by the device's clock.
+    #[serde(default)]
+    pub from_ms: Option<u64>,
+    /// Until when, that instant excluded.
+    #[serde(default)]
+    pub until_ms: Option<u64>,
+    /// How many at most, from 1 to 1000; 0 is 100.
+    #[serde(default)]
+    pub limit: u64,
+}
+
+/// Readings of an elder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadingPage {
+    /// The elder's id.
+    pub elder: String,
+    /// How many there are.
+    pub total: u64,
+    /// The latest of them.
+    pub readings: Vec<ReadingRow>,
+}
+
+/// A reading.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadingRow {
+    /// When it was measured, by the device's clock.
+    pub at_ms: u64,
+    /// When it was written down first, by that node's clock.
+    pub received_ms: u64,
+    /// What was measured, as `systolic`.
+    pub measure: String,
+    /// Its LOINC code.
+    pub code: String,
+    /// The value as a decimal number.
+    pub value: String,
+    /// UCUM unit.
+    pub unit: String,
+    /// The device.
+    pub device: String,
+    /// Whether a living body can have this value; rules pass over what it cannot.
+    pub plausible: bool,
+    /// The party whose node wrote it down first.
+    pub party: String,
+}
+
+/// Asks what readings come to over a day, a month or a year.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadingChart {
+    /// The elder.
+    pub elder: String,
+    /// LOINC code; `85354-9` is both blood pressures.
+    pub code: String,
+    /// From when, by the device's clock.
+    pub from_ms: u64,
+    /// Until when, that instant excluded: at most 400 days later.
+    pub until_ms: u64,
+}
+
+/// Readings over a time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChartAnswer {
+    /// The elder's id.
+    pub elder: String,
+    /// From when.
+    pub from_ms: u64,
+    /// Until when.
+    pub until_ms: u64,
+    /// How long a step is: 15 minutes, an hour, 6 hours or a day.
+    pub step_ms: u64,
+    /// A line for each measure.
+    pub series: Vec<ChartSeries>,
+}
+
+/// The readings of a measure over a time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChartSeries {
+    /// What was measured.
+    pub measure: String,
+    /// Its LOINC code.
+    pub code: String,
+    /// UCUM unit.
+    pub unit: String,
+    /// The steps in which something was measured, by time.
+    pub points: Vec<ChartPoint>,
+    /// How many values are left out since no living body can have them.
+    pub implausible: u64,
+    /// Where rules begin to fire.
+    pub limits: Vec<ChartLimit>,
+}
+
+/// What was measured in one step.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChartPoint {
+    /// When the first was measured.
+    pub at_ms: u64,
+    /// How many.
+    pub count: u64,
+    /// The lowest, a decimal number.
+    pub low: String,
+    /// The mean, to two places.
+    pub mean: String,
+    /// The highest.
+    pub high: String,
+}
+
+/// Where a rule begins to fire.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChartLimit {
+    /// The rule's id.
+    pub rule: String,
+    /// `below`, `at_most`, `at_least` or `above`.
+    pub side: String,
+    /// The threshold, a decimal number.
+    pub value: String,
+    /// Where it comes from.
+    pub source: String,
 }
 
 /// Signs a standing offer, which hubs may order under while the centre is out of reach.

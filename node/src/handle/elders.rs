@@ -83,9 +83,15 @@ pub(crate) fn find(node: &mut Node, text: &str) -> Result<Uuid, ApiError> {
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(elder), None) => Ok(elder),
-        (None, _) => Err(not_found("error-elder-none")),
+        (None, _) => without_profile(node, text).ok_or_else(|| not_found("error-elder-none")),
         (Some(_), Some(_)) => Err(not_found("error-elder-several")),
     }
+}
+
+/// An elder of whom this node may read something, but not the profile: by the whole id.
+fn without_profile(node: &Node, text: &str) -> Option<Uuid> {
+    let elder = text.parse().ok()?;
+    node.catalogue.of_elder(elder).next().map(|_| elder)
 }
 
 /// The names of elders whose profile this node may read; several where they differ.
