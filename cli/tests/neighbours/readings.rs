@@ -27,7 +27,7 @@ fn three_parties_see_the_same_values_and_others_see_none() {
     let centre = centre(folder.path(), None, LOOPBACK);
     let [mut hub, mut doctor, mut other] =
         ["hub", "doctor", "other"].map(|name| Site::init(folder.path().join(name), None, LOOPBACK));
-    join(&centre, &hub, &["household", "--name", "Flat 7"]);
+    join(&centre, &hub, &["household"]);
     join(&centre, &doctor, &["provider", "--name", "Clinic"]);
     join(&centre, &other, &["provider", "--name", "Fast Care"]);
     for site in [&mut hub, &mut doctor, &mut other] {
