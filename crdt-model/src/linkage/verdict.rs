@@ -6,10 +6,10 @@ use super::level::{AddressLevel, BirthLevel, Evidence, IdLevel, NameLevel, Phone
 use super::weights::Weights;
 
 /// From this score on, in tenths of bits, two records are one person unless a rule says otherwise.
-pub const SAME_FROM: i32 = 70;
+pub const SAME_FROM: i32 = 45;
 
 /// From this score on, in tenths of bits, a clerk is asked unless a rule says otherwise.
-pub const ASK_FROM: i32 = 30;
+pub const ASK_FROM: i32 = 15;
 
 /// Whether two records are one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -160,7 +160,14 @@ fn log2_tenths(over: u128, under: u128) -> i32 {
 }
 
 /// Version 1: trained on the two registers of `data/registers` ([`train`] over their pairs that share a key).
-const PUBLISHED: [i32; PLACES] = [0; PLACES];
+const PUBLISHED: [i32; PLACES] = [
+    82, 57, 64, 59, -28, -84, // id
+    37, 29, -7, -77, // name
+    20, 14, 9, 24, -1, -85, // birth
+    10, -79, // sex
+    14, 31, -11, // phone
+    12, -13, -18, -37, // address
+];
 
 #[cfg(test)]
 mod tests {
