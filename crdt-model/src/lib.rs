@@ -51,6 +51,7 @@ pub mod files;
 pub mod history;
 pub mod joins;
 pub mod limits;
+pub mod linkage;
 pub mod matching;
 pub mod national_id;
 pub mod order;

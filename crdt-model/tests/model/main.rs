@@ -16,6 +16,7 @@ mod fields;
 mod files;
 mod joins;
 mod ladders;
+mod linkage;
 mod orders;
 mod plans;
 mod readings;
