@@ -59,7 +59,7 @@ fn three_parties_see_the_same_values_and_others_see_none() {
     hub.ask(&["person", "add", "王女士", "--role", "family"]);
     let consent = ["--as", "王女士", "keys", "consent", "record", &elder, "--to", "Clinic"];
     let rest = ["--purpose", "blood pressure", "--category", "health", "--paper", "folder 7"];
-    hub.ask(&[&consent[..], &rest].concat());
+    hub.ask(&[&consent[..], &rest, &["--until", "2098-12-31"]].concat());
     let grant = ["keys", "grant", &elder, "Clinic", "--scope", "health", "--right", "read"];
     hub.ask(&[&grant[..], &["--purpose", "blood pressure"]].concat());
     doctor.await_answer(&["documents"], |rows| (!rows.as_array()?.is_empty()).then_some(()));
