@@ -13,7 +13,7 @@ use super::level::{Evidence, Field, PLACES};
 pub struct Weights {
     /// Which table.
     pub version: u16,
-    /// A weight for each level in the order of [`super::level`], in tenths of bits.
+    /// A weight for each level in the order of `level`, in tenths of bits.
     pub tenths: [i32; PLACES],
 }
 

@@ -14,6 +14,9 @@ const COLOURS: [RGBColor; 2] = [RGBColor(0, 90, 160), RGBColor(150, 75, 0)];
 /// Where rules begin to fire.
 const LIMIT: RGBColor = RGBColor(190, 0, 60);
 
+/// Times that are written below.
+const MARKS_MAX: usize = 8;
+
 /// Fonts that have Chinese, first.
 const FONT: &str = "Noto Sans CJK SC, Microsoft YaHei, PingFang SC, sans-serif";
 
@@ -46,10 +49,13 @@ fn draw(
         .margin(14)
         .x_label_area_size(36)
         .y_label_area_size(60)
-        .build_cartesian_2d(chart.from_ms..chart.until_ms, range(chart))?;
+        .build_cartesian_2d(
+            (chart.from_ms..chart.until_ms).with_key_points(marks(chart)),
+            range(chart),
+        )?;
     plot.configure_mesh()
         .light_line_style(WHITE)
-        .x_labels(8)
+        .x_labels(MARKS_MAX)
         .x_label_formatter(&|at| minute(zone, *at))
         .y_label_formatter(&|value| format!("{value:.1}").trim_end_matches(".0").to_owned())
         .label_style((FONT, 14))
@@ -59,11 +65,10 @@ fn draw(
         plot.draw_series(DashedLineSeries::new(line, 6, 4, LIMIT.stroke_width(1)))?;
         let word = format!("{} · {}", limit.rule, limit.source);
         let place = (chart.from_ms, limit_of(limit));
-        plot.draw_series([plotters::element::Text::new(
-            word,
-            place,
-            (FONT, 12).into_font().color(&LIMIT),
-        )])?;
+        let font = (FONT, 12).into_font().color(&LIMIT);
+        // Above its line, which it would else stand on.
+        let word = plotters::element::Text::new(word, (4, -14), font);
+        plot.draw_series([EmptyElement::at(place) + word])?;
     }
     for (series, colour) in chart.series.iter().zip(COLOURS) {
         let of = &series.points;
@@ -86,6 +91,16 @@ fn draw(
     }
     area.present()?;
     Ok(())
+}
+
+/// Where the time is written: every so many whole hours or days from the beginning, which is a midnight for most.
+fn marks(chart: &ChartAnswer) -> Vec<u64> {
+    const HOUR: u64 = 60 * 60 * 1_000;
+    let span = chart.until_ms.saturating_sub(chart.from_ms);
+    let between = span.div_ceil(u64::try_from(MARKS_MAX).unwrap_or(1));
+    let unit = if between > 12 * HOUR { 24 * HOUR } else { HOUR };
+    let step = between.max(1).next_multiple_of(unit);
+    (0..span.div_ceil(step)).map(|i| chart.from_ms.saturating_add(i.saturating_mul(step))).collect()
 }
 
 /// The values that are shown: all that were measured, with the rules that they come near to.
@@ -171,6 +186,20 @@ mod tests {
         }
         assert!(!shown.contains("e1\""), "nobody is named");
         assert!(drawn(&chart(1), Language::En).contains("glucose"));
+    }
+
+    #[test]
+    fn times_are_written_at_whole_days_and_hours() {
+        let days = |first: u64, length: u64| {
+            let until_ms = first + length * 86_400_000;
+            marks(&ChartAnswer { from_ms: first, until_ms, ..chart(0) })
+        };
+        assert_eq!(days(57_600_000, 1).len(), 8);
+        for (length, step) in [(1, 3), (31, 4 * 24), (366, 46 * 24)] {
+            let marks = days(57_600_000, length);
+            assert!((7..=8).contains(&marks.len()) && marks[0] == 57_600_000, "{marks:?}");
+            assert!(marks.windows(2).all(|two| two[1] - two[0] == step * 3_600_000), "{marks:?}");
+        }
     }
 
     #[test]
