@@ -43,6 +43,10 @@ fn three_parties_see_the_same_values_and_others_see_none() {
     ] {
         measured(&hub, &elder, code, value, time);
     }
+    // What was sent before is known, also what cannot be.
+    let again = ["reading", "add", &elder, "--code", "8480-6", "--value", "950"];
+    let rest = ["--unit", "mm[Hg]", "--time", "2026-03-02T08:30:00Z", "--device", "cuff-1"];
+    assert_eq!(hub.ask(&[&again[..], &rest].concat())["new"], false);
     let known = pressures(&hub, &elder);
     let rows: Vec<_> =
         known.as_array().unwrap().iter().map(|row| (&row["value"], &row["plausible"])).collect();

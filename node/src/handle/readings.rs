@@ -29,17 +29,19 @@ pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer
     let elder = elders::find(node, &request.elder)?;
     let space = elders::health(node, elder)?;
     let name = DocumentName::Readings(month);
-    let known = series(node, space, elder, month)?.contains(&reading);
-    if known {
+    let mut series = series(node, space, elder, month)?;
+    if series.contains(&reading) {
         let answer = ReadingAnswer { new: false, alert: None, raised: false };
         return Ok((answer, BTreeSet::new()));
     }
     let (mut saves, _) =
         elders::write(node, space, elder, name, None, |doc| readings::add(doc, month, &reading))?;
-    let (alert, raised) = judge(node, space, elder, month, &reading, &mut saves)?;
+    series.push(reading.clone());
+    let (alert, raised) = judge(node, elder, &reading, &series, &mut saves)?;
     Ok((ReadingAnswer { new: true, alert, raised }, saves))
 }
 
+/// The readings of a month, those that cannot be among them.
 fn series(
     node: &mut Node,
     space: SpaceTag,
@@ -53,19 +55,17 @@ fn series(
     let view = readings::view(month, doc.document(), authors);
     let tag = node.core.space(world, space)?.document(&name.to_string());
     node.catalogue.put(tag, space, name);
-    Ok(view.observations.into_iter().filter(|o| o.plausible).map(|o| o.reading).collect())
+    Ok(view.observations.into_iter().map(|o| o.reading).collect())
 }
 
 /// Raises an alert for each episode that this reading begins, and joins those it goes on with.
 fn judge(
     node: &mut Node,
-    space: SpaceTag,
     elder: Uuid,
-    month: Month,
     reading: &Reading,
+    series: &[Reading],
     saves: &mut BTreeSet<Save>,
 ) -> Result<(Option<String>, bool), ApiError> {
-    let series = series(node, space, elder, month)?;
     let series: Vec<&Reading> = series.iter().collect();
     for rule in standard_rules().iter().filter(|rule| rule.measure == reading.measure) {
         if !rule.fires(reading.value) {
