@@ -47,6 +47,8 @@ pub enum DocumentName {
     Files,
     /// `sensors`: what should speak at an elder's home, and when nobody listens.
     Sensors,
+    /// `rules`: the thresholds that a clinician set for an elder.
+    Rules,
     /// `plan/<uuid>`: one contingency plan.
     Plan(Uuid),
     /// `authority`: the certificates of the space; not an Automerge document.
@@ -85,6 +87,8 @@ pub enum Kind {
     Files,
     /// What should speak at an elder's home.
     Sensors,
+    /// The thresholds that a clinician set for an elder.
+    Rules,
     /// One contingency plan.
     Plan,
     /// The certificates of the space.
@@ -110,6 +114,7 @@ impl Kind {
             | Self::Checks
             | Self::Files
             | Self::Sensors
+            | Self::Rules
             | Self::Plan => true,
         }
     }
@@ -118,7 +123,7 @@ impl Kind {
 /// The text names no document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, files, sensors, plan/<id> or authority is expected"
+    "no document has this name: profile, card, card/<epoch>, readings/<month>, order/<id>, alert/<id>, ladders, joins, offers, consents, contacts, checks, files, sensors, rules, plan/<id> or authority is expected"
 )]
 pub struct NameError;
 
@@ -152,6 +157,7 @@ impl DocumentName {
             Self::Checks => Kind::Checks,
             Self::Files => Kind::Files,
             Self::Sensors => Kind::Sensors,
+            Self::Rules => Kind::Rules,
             Self::Plan(_) => Kind::Plan,
             Self::Authority => Kind::Authority,
         }
@@ -175,6 +181,7 @@ impl std::fmt::Display for DocumentName {
             Self::Checks => f.write_str("checks"),
             Self::Files => f.write_str("files"),
             Self::Sensors => f.write_str("sensors"),
+            Self::Rules => f.write_str("rules"),
             Self::Plan(id) => write!(f, "plan/{}", id.hyphenated()),
             Self::Authority => f.write_str("authority"),
         }
@@ -198,6 +205,7 @@ impl FromStr for DocumentName {
                 "checks" => Self::Checks,
                 "files" => Self::Files,
                 "sensors" => Self::Sensors,
+                "rules" => Self::Rules,
                 "authority" => Self::Authority,
                 _ => return Err(NameError),
             },
@@ -332,6 +340,7 @@ mod tests {
             "consents",
             "files",
             "sensors",
+            "rules",
             "authority",
         ]
         .map(String::from)

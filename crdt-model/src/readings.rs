@@ -4,7 +4,7 @@
 //! are decimals, never floats; what cannot be true of a living body is kept and marked implausible.
 
 use automerge::{Automerge, ScalarValue, transaction::Transactable};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::author::Authors;
 use crate::decimal::Decimal;
@@ -15,7 +15,7 @@ use crate::limits::DEVICE_BYTES_MAX;
 use crate::time::{Month, Timestamp};
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Systolic blood pressure.

@@ -7,7 +7,8 @@ use linli_model::event::FactId;
 use linli_model::field::FieldsView;
 use linli_model::standing::Offers;
 use linli_model::{
-    alert, card, consent, contact, files, joins, order, plan, profile, readings, sensor, standing,
+    alert, card, consent, contact, files, joins, order, plan, profile, readings, rule, sensor,
+    standing,
 };
 use linli_replica::id::DocTag;
 use serde_json::Value;
@@ -72,6 +73,7 @@ pub(crate) fn view(node: &mut Node, document: DocTag) -> Result<Value, CoreError
         DocumentName::Checks => serde_json::to_value(plan::checks(doc, authors)),
         DocumentName::Files => serde_json::to_value(files::view(doc, authors)),
         DocumentName::Sensors => serde_json::to_value(sensor::view(doc, authors)),
+        DocumentName::Rules => serde_json::to_value(rule::view(doc, authors)),
         DocumentName::Plan(id) => serde_json::to_value(plan::view(id, doc, authors)),
         DocumentName::Authority => Ok(Value::Null),
     };

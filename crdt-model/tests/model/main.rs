@@ -20,4 +20,5 @@ mod linkage;
 mod orders;
 mod plans;
 mod readings;
+mod rules;
 mod sensors;

@@ -4,7 +4,7 @@ use automerge::{ROOT, transaction::Transactable};
 use linli_model::author::PartyKind;
 use linli_model::document::canonical;
 use linli_model::readings::{self, AddError, Measure, Reading, ReadingError};
-use linli_model::rule::{self, Rule};
+use linli_model::rule::{self, Rule, Source};
 use linli_model::time::{Month, Offset, Timestamp};
 
 use crate::community::{commit, directory, node, sync};
@@ -101,7 +101,7 @@ fn three_crossings_of_one_episode_are_one_cause() {
     let explained = rule::explain(&low(), episode);
     assert_eq!((explained.loinc, explained.unit), ("15074-8", "mmol/L"));
     assert_eq!(explained.limit.to_string(), "3.9");
-    assert!(explained.source.contains("ADA"));
+    assert!(matches!(explained.source, Source::Published { text } if text.contains("ADA")));
 }
 
 #[test]
@@ -120,20 +120,6 @@ fn every_beginning_of_the_day_gives_the_same_cause() {
 }
 
 #[test]
-fn a_reading_that_arrives_late_keeps_the_cause_that_was_raised() {
-    let day = cgm();
-    let start = day.iter().position(|r| low().fires(r.value)).unwrap();
-    let without: Vec<&Reading> = day.iter().skip(start + 1).collect();
-    let raised = rule::episodes(&low(), &without)[0].cause();
-    let whole: Vec<&Reading> = day.iter().collect();
-    let episode = &rule::episodes(&low(), &whole)[0];
-    assert_ne!(episode.cause(), raised);
-    assert_eq!(episode.known_cause([&raised]), Some(raised));
-    let far = linli_model::alert::CauseId("rule/glucose-low/1/cgm-1/1".to_owned());
-    assert_eq!(episode.known_cause([&far]), None);
-}
-
-#[test]
 fn two_episodes_far_apart_are_two_causes() {
     let mut day = cgm();
     let next: Vec<Reading> =
@@ -143,16 +129,4 @@ fn two_episodes_far_apart_are_two_causes() {
     let found = rule::episodes(&low(), &series);
     assert_eq!(found.len(), 2);
     assert_ne!(found[0].cause(), found[1].cause());
-}
-
-#[test]
-fn an_elders_own_threshold_needs_a_clinician() {
-    use linli_model::author::Role;
-    let (limit, clear) = ("4.4".parse().unwrap(), "5".parse().unwrap());
-    let doctor = node(1, PartyKind::Provider, Some(Role::Clinician)).author;
-    let own = low().for_elder(&doctor, limit, clear).unwrap();
-    assert!(own.fires("4.3".parse().unwrap()) && !low().fires("4.3".parse().unwrap()));
-    assert!(low().for_elder(&doctor, clear, limit).is_err());
-    let carer = node(1, PartyKind::Provider, Some(Role::Carer)).author;
-    assert!(low().for_elder(&carer, limit, clear).is_err());
 }

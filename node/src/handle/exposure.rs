@@ -241,6 +241,7 @@ const fn word(document: &DocumentName) -> &'static str {
         DocumentName::Checks => "checks",
         DocumentName::Files => "files",
         DocumentName::Sensors => "sensors",
+        DocumentName::Rules => "rules",
         DocumentName::Plan(_) => "plan",
         DocumentName::Authority => "authority",
     }

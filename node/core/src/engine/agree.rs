@@ -370,7 +370,8 @@ mod tests {
             Name::Contacts => (true, Name::Checks),
             Name::Checks => (true, Name::Files),
             Name::Files => (true, Name::Sensors),
-            Name::Sensors => (true, Name::Plan(ID.parse().unwrap())),
+            Name::Sensors => (true, Name::Rules),
+            Name::Rules => (true, Name::Plan(ID.parse().unwrap())),
             Name::Plan(_) => (true, Name::Authority),
             Name::Authority => return (true, None),
         };
