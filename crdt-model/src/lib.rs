@@ -31,12 +31,14 @@
 //!
 //! Beside the documents stand the things an office deals with: [`national_id`], [`phone`], [`dates`], the [`register`] files
 //! of stations, and [`matching`], which says which rows are certainly one person and what a clerk must decide.
-//! [`contact`] says when somebody who lives alone is to be asked how they are. [`rule`] turns readings into causes for alerts, [`trend`] draws them together over a day or a year, [`catalogue`] names the services, [`area`] says where an address lies.
+//! [`contact`] says when somebody who lives alone is to be asked how they are. [`rule`] turns readings into causes for alerts, [`trend`] draws them together over a day or a year, [`catalogue`] names the services, [`area`] says where an address lies,
+//! [`bluetooth`] reads what cuffs, meters and scales send.
 
 pub mod alert;
 pub mod area;
 pub mod attachment;
 pub mod author;
+pub mod bluetooth;
 pub mod card;
 pub mod catalogue;
 pub mod codes;

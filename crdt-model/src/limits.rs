@@ -21,6 +21,9 @@ pub const AFTER_MAX: usize = 64;
 /// Bytes of a device's name in a reading's key: twice the longest UUID or MAC form.
 pub const DEVICE_BYTES_MAX: usize = 64;
 
+/// Bytes of a payload that a Bluetooth device sends. The longest of fixed form has 20; a list of heartbeats may be longer.
+pub const PAYLOAD_BYTES_MAX: usize = 64;
+
 /// Bytes of a register file. A district's 151,000 people take about 25 MB.
 pub const REGISTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 

@@ -1,5 +1,7 @@
 //! Points in time, calendar dates and months; the only place that talks to `jiff`, beside [`crate::dates`].
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use jiff::tz::{Offset as JiffOffset, TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -97,9 +99,17 @@ impl Timestamp {
     /// [`TimeError::Unreadable`] for another form or an impossible time, [`TimeError::OutOfRange`] before 1970.
     pub fn parse_local(text: &str, offset: Offset) -> Result<Self, TimeError> {
         let civil = text
-            .parse::<jiff::civil::DateTime>()
+            .parse::<DateTime>()
             .map_err(|_| TimeError::Unreadable { expected: "2024-01-01 17:18:00" })?;
-        let zoned = civil.to_zoned(offset.zone()?).map_err(|_| TimeError::OutOfRange)?;
+        Self::of_device(DeviceTime(civil), offset)
+    }
+
+    /// The point in time of a device's wall clock at the given offset.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] before 1970.
+    pub fn of_device(time: DeviceTime, offset: Offset) -> Result<Self, TimeError> {
+        let zoned = time.0.to_zoned(offset.zone()?).map_err(|_| TimeError::OutOfRange)?;
         Self::from_jiff(zoned.timestamp())
     }
 
@@ -109,6 +119,51 @@ impl Timestamp {
     /// [`TimeError::OutOfRange`] after the year 9999.
     pub fn date(self, offset: Offset) -> Result<Date, TimeError> {
         Ok(self.jiff()?.to_zoned(offset.zone()?).date())
+    }
+}
+
+/// What a device's clock shows: date and time of day to the second, without an offset. Serialises as
+/// `2024-01-01T17:18:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct DeviceTime(DateTime);
+
+impl DeviceTime {
+    /// A year (1582 to 9999, as devices may send), a month and a day from 1, and the time of day.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] for a date or time that does not exist.
+    pub fn new(
+        year: u16,
+        month_day: [u8; 2],
+        hour_minute_second: [u8; 3],
+    ) -> Result<Self, TimeError> {
+        let part = |value: u8| i8::try_from(value).map_err(|_| TimeError::OutOfRange);
+        let ([month, day], [hour, minute, second]) = (month_day, hour_minute_second);
+        if !(1582..=9999).contains(&year) {
+            return Err(TimeError::OutOfRange);
+        }
+        let year = i16::try_from(year).map_err(|_| TimeError::OutOfRange)?;
+        DateTime::new(year, part(month)?, part(day)?, part(hour)?, part(minute)?, part(second)?, 0)
+            .map(Self)
+            .map_err(|_| TimeError::OutOfRange)
+    }
+
+    /// This time and `minutes`, which may be negative.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] after the year 9999.
+    pub fn plus_minutes(self, minutes: i16) -> Result<Self, TimeError> {
+        self.0
+            .checked_add(SignedDuration::from_mins(i64::from(minutes)))
+            .map(Self)
+            .map_err(|_| TimeError::OutOfRange)
+    }
+}
+
+impl std::fmt::Display for DeviceTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -167,6 +222,32 @@ mod tests {
         assert_eq!(time.rfc3339().unwrap(), "2024-01-01T09:18:00.000Z");
         assert_eq!(Timestamp::parse_rfc3339("2024-01-01T09:18:00.000Z"), Ok(time));
         assert_eq!(Timestamp::parse_local("2024-01-01 17:18:00", Offset::CHINA), Ok(time));
+    }
+
+    #[test]
+    fn a_device_shows_a_time_without_an_offset() {
+        let time = DeviceTime::new(2024, [1, 1], [17, 18, 0]).unwrap();
+        assert_eq!(time.to_string(), "2024-01-01T17:18:00");
+        assert_eq!(serde_json::to_string(&time).unwrap(), "\"2024-01-01T17:18:00\"");
+        assert_eq!(Timestamp::of_device(time, Offset::CHINA), Ok(Timestamp(1_704_100_680_000)));
+        assert_eq!(
+            time.plus_minutes(-18 - 17 * 60 - 1),
+            DeviceTime::new(2023, [12, 31], [23, 59, 0])
+        );
+        let last = DeviceTime::new(9999, [12, 31], [23, 59, 59]).unwrap();
+        assert_eq!(last.plus_minutes(1), Err(TimeError::OutOfRange));
+        for (year, date, day) in [
+            (2023, [2, 29], [0, 0, 0]),
+            (2024, [13, 1], [0, 0, 0]),
+            (2024, [0, 1], [0, 0, 0]),
+            (2024, [1, 1], [24, 0, 0]),
+            (2024, [1, 1], [0, 0, 60]),
+            (2024, [1, 255], [0, 0, 0]),
+            (1581, [1, 1], [0, 0, 0]),
+            (10_000, [1, 1], [0, 0, 0]),
+        ] {
+            assert_eq!(DeviceTime::new(year, date, day), Err(TimeError::OutOfRange));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod bluetooth;
 mod cards;
 mod community;
 mod consents;

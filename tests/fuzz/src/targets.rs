@@ -120,6 +120,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target::new("typed", model::typed),
     Target::new("name", model::name),
     Target::new("fact", model::fact),
+    Target::new("bluetooth", model::bluetooth),
     Target::new("directory", authority::directory).of_memory(0, 1 << 20),
     Target::new("space-set", authority::space_set).of_memory(0, 1 << 20),
     Target::new("fold", fold::fold).of_memory(512, 4 << 20),

@@ -361,6 +361,7 @@ fn typed(seeds: &mut Seeds) {
     let lines = |text: &str| text.lines().map(|line| line.as_bytes().to_vec()).collect();
     seeds.insert("typed", lines(TYPED));
     seeds.insert("name", lines(NAMES));
+    seeds.insert("bluetooth", BLUETOOTH.lines().map(unhex).collect());
     let consents: Vec<Value> =
         serde_json::from_slice(&file("crdt-model/tests/vectors/consents.json")).unwrap();
     let consents = consents.iter().map(|vector| vector["body"].clone());
@@ -385,6 +386,16 @@ const TYPED: &str = "2024-01-02
 36.5
 -0.25
  Ｗang  王秀英 ";
+
+/// The place of a characteristic and a frame of it with every field; at last one that measured nothing.
+const BLUETOOTH: &str = "001e780050005d00e80701011112004800022500
+010b0100e8070101111200f6ff3ab0110400
+0207da0300ffe807010111120006
+031d2c01ffff0002
+041fd2f3d1f2e807010111120020403000000af0
+051f60004700610048005f00460020000800000af0
+060f463ce8070101111200ffde00ab02
+0004ff070008ff07fe07";
 
 const NAMES: &str = "profile
 card

@@ -1,6 +1,7 @@
-//! What offices and people write: registers, dates, numbers, names of documents, facts.
+//! What offices and people write: registers, dates, numbers, names of documents, facts. What devices send.
 
 use linli_model::alert::AlertFact;
+use linli_model::bluetooth::{CHARACTERISTICS, decode};
 use linli_model::card::CardField;
 use linli_model::consent::ConsentFact;
 use linli_model::dates;
@@ -96,6 +97,21 @@ pub(super) fn name(bytes: &[u8]) {
         Ok(reading) => {
             assert_eq!(reading.key(), text);
             let _ = (reading.month(), reading.is_plausible());
+        }
+        Err(error) => words(&error),
+    }
+}
+
+/// What a device sends; the first byte says as which characteristic.
+pub(super) fn bluetooth(bytes: &[u8]) {
+    let Some((first, payload)) = bytes.split_first() else { return };
+    let at = usize::from(*first) % CHARACTERISTICS.len();
+    let Some((_, characteristic)) = CHARACTERISTICS.get(at) else { return };
+    match decode(*characteristic, payload) {
+        Ok(measurement) => {
+            for (_, value) in measurement.values {
+                assert_eq!(value.to_string().parse(), Ok(value));
+            }
         }
         Err(error) => words(&error),
     }
