@@ -39,6 +39,7 @@ mod plan;
 mod reading;
 mod relay;
 mod restore;
+mod rule;
 mod sensor;
 mod service;
 mod status;
@@ -93,6 +94,7 @@ verbs! {
     Alert alert,
     Plan plan,
     Sensor sensor,
+    Rule rule,
     Desk desk,
     Calls calls,
     Leave leave,

@@ -3,7 +3,7 @@
 //! The key holds the whole observation, so a duplicate upload writes the same key and is the same observation. Values
 //! are decimals, never floats; what cannot be true of a living body is kept and marked implausible.
 
-use automerge::{Automerge, ScalarValue, transaction::Transactable};
+use automerge::{Automerge, ObjId, ReadDoc as _, ScalarValue, transaction::Transactable};
 use serde::{Deserialize, Serialize};
 
 use crate::author::Authors;
@@ -218,6 +218,17 @@ pub fn add(doc: &mut impl Transactable, month: Month, reading: &Reading) -> Resu
     state_schema(doc)?;
     doc.put(automerge::ROOT, reading.key(), reading.measure.coding().ucum)?;
     Ok(())
+}
+
+/// Says whether somebody who counts wrote a reading already, without reading the others.
+pub fn is_known(doc: &Automerge, authors: &impl Authors, reading: &Reading) -> bool {
+    let counts = |id: &ObjId| match id {
+        ObjId::Id(counter, actor, _) => authors.author(actor, *counter).is_some(),
+        ObjId::Root => false,
+    };
+    let unit = reading.measure.coding().ucum;
+    let written = doc.get_all(automerge::ROOT, reading.key()).unwrap_or_default();
+    written.iter().any(|(value, id)| value.as_str() == Some(unit) && counts(id))
 }
 
 /// A reading and who brought it.

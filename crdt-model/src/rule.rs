@@ -19,7 +19,7 @@ mod own;
 pub use episode::{Episode, Explanation, Trial, episodes, explain, trial};
 pub use judge::{Judged, alert_of, judge};
 pub use own::{
-    OWN_MAX, REASON_MAX, RULE_ID_MAX, RuleFact, RulesView, check, in_force, may_write, view,
+    OWN_MAX, REASON_MAX, RULE_ID_MAX, RuleFact, RulesView, Thresholds, in_force, may_write, view,
 };
 
 /// For how long values must stay clear, in milliseconds.
@@ -88,6 +88,8 @@ pub enum Source {
         /// Why.
         reason: Private,
     },
+    /// Nobody set it yet: it is tried on past readings.
+    Proposed,
 }
 
 /// A rule over one measure.

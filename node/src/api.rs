@@ -27,6 +27,7 @@ pub mod people;
 pub mod plans;
 pub mod reach;
 pub mod recovery;
+pub mod rules;
 pub mod seat;
 pub mod sensors;
 pub mod tablets;
@@ -57,6 +58,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         contacts::NAMES,
         plans::NAMES,
         sensors::NAMES,
+        rules::NAMES,
     ]
     .into_iter()
     .flatten()

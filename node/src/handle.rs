@@ -46,6 +46,7 @@ pub(crate) mod recovery;
 mod refusals;
 mod report;
 pub(crate) mod rotation;
+mod rules;
 mod seat;
 mod sensors;
 pub(crate) mod spaces;
@@ -194,6 +195,10 @@ fn at_home(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError
         "sensor.list" => reading(node, body, What::Listed, sensors::list),
         "monitoring.off" => answer(node, body, sensors::off),
         "monitoring.on" => answer(node, body, sensors::on),
+        "rule.list" => reading(node, body, What::Listed, rules::list),
+        "rule.set" => answer(node, body, rules::set),
+        "rule.unset" => answer(node, body, rules::unset),
+        "rule.try" => reading(node, body, What::Listed, rules::try_on),
         "tablet.pair" => answer(node, body, tablets::pair),
         "tablet.list" => answer(node, body, tablets::list),
         "tablet.remove" => answer(node, body, tablets::remove),

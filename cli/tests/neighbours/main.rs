@@ -43,6 +43,7 @@ mod recovery;
 mod refused;
 mod registers;
 mod relays;
+mod rules;
 mod seat;
 mod sensors;
 mod service;

@@ -26,24 +26,32 @@ pub const RULE_ID_MAX: usize = 40;
 /// Letters of why a rule was set.
 pub const REASON_MAX: usize = 200;
 
+/// When a rule fires and when its episode ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// The rule's id: that of a published one, or small letters, digits and hyphens.
+    pub rule: String,
+    /// What it looks at.
+    pub measure: Measure,
+    /// On which side it fires.
+    pub side: Side,
+    /// The threshold, in the measure's unit.
+    pub limit: Decimal,
+    /// The value at which an episode begins to end.
+    pub clear: Decimal,
+    /// How grave.
+    pub severity: Severity,
+}
+
 /// A fact of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum RuleFact {
     /// A rule for this elder, in the place of the published one of its id where there is one.
     Set {
-        /// Its id.
-        rule: String,
-        /// What it looks at.
-        measure: Measure,
-        /// On which side it fires.
-        side: Side,
-        /// The threshold, in the measure's unit.
-        limit: Decimal,
-        /// The value at which an episode begins to end.
-        clear: Decimal,
-        /// How grave.
-        severity: Severity,
+        /// The rule.
+        #[serde(flatten)]
+        thresholds: Thresholds,
         /// Why.
         reason: Private,
     },
@@ -101,12 +109,14 @@ fn apply(
     known: &Known<RuleFact>,
 ) -> Result<(), Reason> {
     may_write(&known.author)?;
-    let body = known.fact.body.clone();
-    check(&body)?;
-    match body {
-        RuleFact::Set { rule: id, measure, side, limit, clear, severity, reason } => {
+    match known.fact.body.clone() {
+        RuleFact::Set { thresholds, reason } => {
+            if !thresholds.can_be() || !is_line(&reason, REASON_MAX) {
+                return Err(Reason::OutOfRange);
+            }
+            let id = &thresholds.rule;
             let is_seen =
-                |fact: &FactId, old: &Rule| old.id == id && facts.had_seen(known.id, *fact);
+                |fact: &FactId, old: &Rule| old.id == *id && facts.had_seen(known.id, *fact);
             let replaced = view.own.iter().filter(|(fact, old)| is_seen(fact, old));
             let replaced: BTreeMap<FactId, u32> =
                 replaced.map(|(fact, old)| (*fact, old.version)).collect();
@@ -117,20 +127,7 @@ fn apply(
             view.own.retain(|fact, _| !replaced.contains_key(fact));
             let by = Box::new(known.author.clone());
             let source = Source::Clinician { fact: known.id, at: known.fact.at, by, reason };
-            let (clear_ms, gap_ms) = (CLEAR_MS, GAP_MS);
-            let rule = Rule {
-                id,
-                version,
-                source,
-                measure,
-                side,
-                limit,
-                clear,
-                clear_ms,
-                gap_ms,
-                severity,
-            };
-            view.own.insert(known.id, rule);
+            view.own.insert(known.id, thresholds.rule(version, source));
         }
         RuleFact::Unset { set } => {
             if view.own.remove(&set).is_none() {
@@ -161,24 +158,23 @@ pub fn may_write(author: &Author) -> Result<(), Reason> {
     if person.role.fits(author.kind) { Ok(()) } else { Err(Reason::PartyMayNot) }
 }
 
-/// Says whether what a fact says can be a rule: the value that ends an episode does not begin one, both are values that a
-/// living body can have, and a published rule keeps its measure and side.
-///
-/// # Errors
-/// The reason why it would not stand.
-pub fn check(fact: &RuleFact) -> Result<(), Reason> {
-    let RuleFact::Set { rule, measure, side, limit, clear, reason, .. } = fact else {
-        return Ok(());
-    };
-    let coding = measure.coding();
-    let can_be = [limit, clear].iter().all(|value| (coding.low..=coding.high).contains(*value));
-    let ends = if side.is_low() { clear >= limit } else { clear <= limit };
-    let begins_again = side.fires(*limit, *clear);
-    let same = standard(rule).is_none_or(|of| (of.measure, of.side) == (*measure, *side));
-    if is_id(rule) && can_be && ends && !begins_again && same && is_line(reason, REASON_MAX) {
-        Ok(())
-    } else {
-        Err(Reason::OutOfRange)
+impl Thresholds {
+    /// Says whether this can be a rule: the value that ends an episode does not begin one, both are values that a living
+    /// body can have, and a published rule keeps its measure and side.
+    pub fn can_be(&self) -> bool {
+        let Self { rule, measure, side, limit, clear, .. } = self;
+        let coding = measure.coding();
+        let lives = [limit, clear].iter().all(|value| (coding.low..=coding.high).contains(*value));
+        let ends = if side.is_low() { clear >= limit } else { clear <= limit };
+        let same = standard(rule).is_none_or(|of| (of.measure, of.side) == (*measure, *side));
+        is_id(rule) && lives && ends && !side.fires(*limit, *clear) && same
+    }
+
+    /// The rule of a version and a source.
+    pub fn rule(self, version: u32, source: Source) -> Rule {
+        let Self { rule: id, measure, side, limit, clear, severity } = self;
+        let (clear_ms, gap_ms) = (CLEAR_MS, GAP_MS);
+        Rule { id, version, source, measure, side, limit, clear, clear_ms, gap_ms, severity }
     }
 }
 

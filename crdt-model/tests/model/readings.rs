@@ -77,6 +77,11 @@ fn deletions_and_strange_keys_hide_nothing_and_are_seen() {
     assert_eq!(view.observations.len(), 2);
     assert_eq!(view.observations.iter().filter(|o| o.plausible).count(), 1);
     assert_eq!(view.series(Measure::Glucose), [&first]);
+    // Written by nobody who counts, it may be written again; and what was deleted as well.
+    let strange = Reading { device: "y".to_owned(), value: "5".parse().unwrap(), ..first.clone() };
+    let mut is_known = |reading| readings::is_known(doc.document(), &people, reading);
+    let strange = Reading { at: Timestamp(1_704_100_680_000), ..strange };
+    assert!(is_known(&implausible) && !is_known(&strange) && !is_known(&first));
     let mut reasons: Vec<_> = view.refused.iter().map(|(_, reason)| reason.clone()).collect();
     reasons.sort();
     assert_eq!(reasons, [ReadingError::Unit, ReadingError::Month, ReadingError::UnknownAuthor]);

@@ -11,7 +11,7 @@ use linli_model::event::{FactId, Reason};
 use linli_model::readings::{Measure, Reading};
 use linli_model::rule::{
     self, OWN_MAX, REASON_MAX, RULE_ID_MAX, Rule, RuleFact as F, RulesView, Severity, Side, Source,
-    in_force, judge, standard, standard_rules, trial,
+    Thresholds, in_force, judge, standard, standard_rules, trial,
 };
 use linli_model::time::{MINUTE_MS, Timestamp};
 use proptest::prelude::*;
@@ -22,17 +22,20 @@ fn doctor() -> Node {
     node(1, PartyKind::Provider, Some(Role::Clinician))
 }
 
-fn set(rule: &str, limit: &str, clear: &str) -> F {
+fn thresholds(rule: &str, limit: &str, clear: &str) -> Thresholds {
     let of = standard(rule);
-    F::Set {
+    Thresholds {
         rule: rule.to_owned(),
         measure: of.as_ref().map_or(Measure::HeartRate, |of| of.measure),
         side: of.as_ref().map_or(Side::Below, |of| of.side),
         limit: limit.parse().unwrap(),
         clear: clear.parse().unwrap(),
         severity: Severity::High,
-        reason: "COPD".into(),
     }
+}
+
+fn set(rule: &str, limit: &str, clear: &str) -> F {
+    F::Set { thresholds: thresholds(rule, limit, clear), reason: "COPD".into() }
 }
 
 fn reason_of(view: &RulesView, id: FactId) -> Option<Reason> {
@@ -89,26 +92,18 @@ fn a_rule_has_its_bounds() {
     for wrong in ["", "Pulse", "pulse low", "脉搏", &format!("{id}a")] {
         assert_eq!(said(wrong, "45", "50"), bad, "{wrong:?}");
     }
-    let F::Set { rule, measure, side, limit, clear, severity, .. } = set("oxygen-low", "88", "90")
-    else {
-        unreachable!()
+    let with = |measure, side, reason: &str| {
+        let thresholds = Thresholds { measure, side, ..thresholds("oxygen-low", "88", "90") };
+        judged(&doctor(), F::Set { thresholds, reason: reason.into() })
     };
-    let with = |measure, side, reason: &str| F::Set {
-        rule: rule.clone(),
-        measure,
-        side,
-        limit,
-        clear,
-        severity,
-        reason: reason.into(),
-    };
+    let (measure, side) = (Measure::OxygenSaturation, Side::AtMost);
     let long = "长".repeat(REASON_MAX);
-    assert_eq!(judged(&doctor(), with(measure, side, &long)), None);
+    assert_eq!(with(measure, side, &long), None);
     for wrong in ["", "two\nlines", &format!("{long}x")] {
-        assert_eq!(judged(&doctor(), with(measure, side, wrong)), bad, "{wrong:?}");
+        assert_eq!(with(measure, side, wrong), bad, "{wrong:?}");
     }
-    assert_eq!(judged(&doctor(), with(measure, Side::Below, "x")), bad, "another side");
-    assert_eq!(judged(&doctor(), with(Measure::HeartRate, side, "x")), bad, "another measure");
+    assert_eq!(with(measure, Side::Below, "x"), bad, "another side");
+    assert_eq!(with(Measure::HeartRate, side, "x"), bad, "another measure");
 }
 
 #[test]

@@ -325,8 +325,8 @@ pub struct ChartLimit {
     pub side: String,
     /// The threshold, a decimal number.
     pub value: String,
-    /// Where it comes from.
-    pub source: String,
+    /// The guideline that it is from; none: a clinician set it for this elder.
+    pub source: Option<String>,
 }
 
 /// Signs a standing offer, which hubs may order under while the centre is out of reach.

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use linli_model::alert::{AlertKind, CauseId};
+use linli_model::alert::AlertKind;
 use linli_model::document::DocumentName;
 use linli_model::readings::{self, Measure, Reading};
-use linli_model::rule::{episodes, standard_rules};
-use linli_model::time::{Month, Timestamp};
-use linli_replica::id::SpaceTag;
+use linli_model::rule;
+use linli_model::time::{DAY_MS, Timestamp};
 use linli_replica::replica::Save;
 use uuid::Uuid;
 
-use super::{Outcome, alerts, elders, invalid};
+use super::{Outcome, alerts, elders, invalid, rules, trends};
 use crate::api::ApiError;
 use crate::api::care::{ReadingAdd, ReadingAnswer};
 use crate::catalogue::Name;
 use crate::node::{Node, world};
+
+/// Among the readings of how long before and after it one is judged, in milliseconds: what goes on for longer is told again.
+const AROUND_MS: u64 = 2 * DAY_MS;
 
 pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer> {
     let measure = Measure::of_loinc(&request.code).ok_or_else(|| invalid("error-reading-code"))?;
@@ -28,63 +30,49 @@ pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer
     let month = reading.month()?;
     let elder = elders::find(node, &request.elder)?;
     let space = elders::health(node, elder)?;
-    let name = DocumentName::Readings(month);
-    let mut series = series(node, space, elder, month)?;
-    if series.contains(&reading) {
-        let answer = ReadingAnswer { new: false, alert: None, raised: false };
-        return Ok((answer, BTreeSet::new()));
-    }
-    let (mut saves, _) =
-        elders::write(node, space, elder, name, None, |doc| readings::add(doc, month, &reading))?;
-    series.push(reading.clone());
-    let (alert, raised) = judge(node, elder, &reading, &series, &mut saves)?;
-    Ok((ReadingAnswer { new: true, alert, raised }, saves))
-}
-
-/// The readings of a month, those that cannot be among them.
-fn series(
-    node: &mut Node,
-    space: SpaceTag,
-    elder: Uuid,
-    month: Month,
-) -> Result<Vec<Reading>, ApiError> {
-    let name = Name::Elder(elder, DocumentName::Readings(month));
+    let document = DocumentName::Readings(month);
+    let name = Name::Elder(elder, document.clone());
     let world = world(&node.replica, &node.store);
-    let document = node.core.document(world, space, &name.to_string())?;
-    let (doc, authors) = document.parts();
-    let view = readings::view(month, doc.document(), authors);
-    let tag = node.core.space(world, space)?.document(&name.to_string());
-    node.catalogue.put(tag, space, name);
-    Ok(view.observations.into_iter().map(|o| o.reading).collect())
+    let (doc, authors) = node.core.document(world, space, &name.to_string())?.parts();
+    let new = !readings::is_known(doc.document(), authors, &reading);
+    let mut saves = BTreeSet::new();
+    if new {
+        let add = |doc: &mut automerge::AutoCommit| readings::add(doc, month, &reading);
+        saves = elders::write(node, space, elder, document, None, add)?.0;
+        let world = crate::node::world(&node.replica, &node.store);
+        let tag = node.core.space(world, space)?.document(&name.to_string());
+        node.catalogue.put(tag, space, name);
+    }
+    // What is sent again is judged again: the power may have gone before its alert was stored.
+    let (alert, raised) = judge(node, elder, &reading, &mut saves)?;
+    Ok((ReadingAnswer { new, alert, raised }, saves))
 }
 
-/// Raises an alert for each episode that this reading begins, and joins those it goes on with.
+/// Raises an alert where the reading begins an event, and joins the one it goes on with.
 fn judge(
     node: &mut Node,
     elder: Uuid,
     reading: &Reading,
-    series: &[Reading],
     saves: &mut BTreeSet<Save>,
 ) -> Result<(Option<String>, bool), ApiError> {
-    let series: Vec<&Reading> = series.iter().collect();
-    for rule in standard_rules().iter().filter(|rule| rule.measure == reading.measure) {
-        if !rule.fires(reading.value) {
-            continue;
-        }
-        let Some(episode) = episodes(rule, &series)
-            .into_iter()
-            .find(|e| (e.first.at..=e.last.at).contains(&reading.at))
-        else {
-            continue;
-        };
-        let cause = CauseId(format!("{elder}/{}", episode.cause().0));
-        let id = linli_model::alert::alert_id(&cause).to_string();
-        let raised = episode.first == *reading;
-        if raised {
-            let event = alerts::Event::now(cause, AlertKind::Reading);
-            saves.extend(alerts::raise_cause(node, elder, event, None)?.1);
-        }
-        return Ok((Some(id), raised));
+    let rules = rules::in_force(node, elder)?;
+    let mut of = rules.iter().filter(|rule| rule.measure == reading.measure);
+    if !reading.is_plausible() || !of.any(|rule| rule.fires(reading.value)) {
+        return Ok((None, false));
     }
-    Ok((None, false))
+    let from = Timestamp(reading.at.0.saturating_sub(AROUND_MS));
+    let known = trends::between(node, elder, from, reading.at.plus_ms(AROUND_MS))?;
+    let series: Vec<&Reading> = known.keys().collect();
+    let is_raised = rules::raised(node, elder);
+    let is_raised = |cause: &_| is_raised(cause).is_some();
+    let Some(judged) = rule::judge(&rules, &series, reading, is_raised) else {
+        return Ok((None, false));
+    };
+    let cause = rules::cause_of(elder, &judged.cause);
+    let id = linli_model::alert::alert_id(&cause).to_string();
+    if !judged.known {
+        let event = alerts::Event::now(cause, AlertKind::Reading);
+        saves.extend(alerts::raise_cause(node, elder, event, None)?.1);
+    }
+    Ok((Some(id), !judged.known))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linli_model::document::DocumentName;
 use linli_model::field::Statement;
 use linli_model::readings::{self, Measure, Reading};
-use linli_model::rule::standard_rules;
+use linli_model::rule::{Rule, Source};
 use linli_model::time::Timestamp;
 use linli_model::trend::{Span, trend};
 use linli_replica::id::DocTag;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Outcome, elders, invalid, now_known};
+use super::{Outcome, elders, invalid, now_known, rules};
 use crate::api::ApiError;
 use crate::api::care::{
     ChartAnswer, ChartLimit, ChartPoint, ChartSeries, ReadingChart, ReadingList, ReadingPage,
@@ -52,6 +52,7 @@ pub(crate) fn chart(node: &mut Node, request: ReadingChart) -> Outcome<ChartAnsw
     let (from, until) = (Timestamp(request.from_ms), Timestamp(request.until_ms));
     let span = Span::new(from, until).map_err(|_| invalid("error-reading-span"))?;
     let elder = elders::find(node, &request.elder)?;
+    let rules = rules::in_force(node, elder)?;
     let known = between(node, elder, from, until)?;
     let series = measures.into_iter().map(|measure| {
         let of: Vec<&Reading> = known.keys().filter(|of| of.measure == measure).collect();
@@ -70,7 +71,7 @@ pub(crate) fn chart(node: &mut Node, request: ReadingChart) -> Outcome<ChartAnsw
             unit: coding.ucum.to_owned(),
             points: points.collect(),
             implausible: u64::try_from(implausible).unwrap_or(u64::MAX),
-            limits: limits(measure),
+            limits: limits(&rules, measure),
         }
     });
     now_known(ChartAnswer {
@@ -82,13 +83,13 @@ pub(crate) fn chart(node: &mut Node, request: ReadingChart) -> Outcome<ChartAnsw
     })
 }
 
-fn measures(code: &str) -> Result<Vec<Measure>, ApiError> {
+pub(super) fn measures(code: &str) -> Result<Vec<Measure>, ApiError> {
     let measures = Measure::of_panel(code);
     if measures.is_empty() { Err(invalid("error-reading-code")) } else { Ok(measures) }
 }
 
 /// The readings of a time that this node may read, each with who wrote it down first: they may stand in several records.
-fn between(
+pub(super) fn between(
     node: &mut Node,
     elder: Uuid,
     from: Timestamp,
@@ -134,21 +135,23 @@ fn row(reading: &Reading, first: &Statement) -> ReadingRow {
 }
 
 /// Where the rules of a measure begin to fire, the gravest last.
-fn limits(measure: Measure) -> Vec<ChartLimit> {
-    let mut rules = standard_rules();
-    rules.retain(|rule| rule.measure == measure);
+fn limits(rules: &[Rule], measure: Measure) -> Vec<ChartLimit> {
+    let mut rules: Vec<&Rule> = rules.iter().filter(|rule| rule.measure == measure).collect();
     rules.sort_by_key(|rule| rule.severity);
-    let limit = |rule: &linli_model::rule::Rule| ChartLimit {
+    let limit = |rule: &&Rule| ChartLimit {
         rule: rule.id.clone(),
         side: word(&rule.side),
         value: rule.limit.to_string(),
-        source: rule.source.clone(),
+        source: match rule.source {
+            Source::Published { text } => Some(text.to_owned()),
+            Source::Clinician { .. } | Source::Proposed => None,
+        },
     };
     rules.iter().map(limit).collect()
 }
 
 /// The word of a value that is written as one.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),

@@ -63,7 +63,10 @@ fn draw(
     for limit in chart.series.iter().flat_map(|series| &series.limits) {
         let line = [(chart.from_ms, limit_of(limit)), (last, limit_of(limit))];
         plot.draw_series(DashedLineSeries::new(line, 6, 4, LIMIT.stroke_width(1)))?;
-        let word = format!("{} · {}", limit.rule, limit.source);
+        let word = match &limit.source {
+            Some(source) => format!("{} · {source}", limit.rule),
+            None => limit.rule.clone(),
+        };
         let place = (chart.from_ms, limit_of(limit));
         let font = (FONT, 12).into_font().color(&LIMIT);
         // Above its line, which it would else stand on.
@@ -154,7 +157,7 @@ mod tests {
             rule: "glucose-low".to_owned(),
             side: "below".to_owned(),
             value: "3.9".to_owned(),
-            source: "<ADA> & others".to_owned(),
+            source: Some("<ADA> & others".to_owned()),
         };
         ChartAnswer {
             elder: "e1".to_owned(),
