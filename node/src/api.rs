@@ -23,6 +23,7 @@ pub mod grants;
 pub mod hand_over;
 pub mod network;
 pub mod officers;
+pub mod payloads;
 pub mod people;
 pub mod plans;
 pub mod reach;
@@ -59,6 +60,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         plans::NAMES,
         sensors::NAMES,
         rules::NAMES,
+        payloads::NAMES,
     ]
     .into_iter()
     .flatten()

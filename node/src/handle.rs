@@ -39,6 +39,7 @@ pub(crate) mod network;
 mod offers;
 mod officers;
 pub(crate) mod orders;
+mod payloads;
 mod people;
 pub(crate) mod plans;
 mod readings;
@@ -195,6 +196,7 @@ fn at_home(node: &mut Node, method: &str, body: Value) -> Result<Reply, ApiError
         "sensor.list" => reading(node, body, What::Listed, sensors::list),
         "monitoring.off" => answer(node, body, sensors::off),
         "monitoring.on" => answer(node, body, sensors::on),
+        "reading.payload" => answer(node, body, payloads::add),
         "rule.list" => reading(node, body, What::Listed, rules::list),
         "rule.set" => answer(node, body, rules::set),
         "rule.unset" => answer(node, body, rules::unset),

@@ -426,7 +426,8 @@ fn the_specification_describes_every_method_and_code() {
         include_str!("../../docs/spec/control-contacts.md"),
         include_str!("../../docs/spec/control-plans.md"),
         include_str!("../../docs/spec/control-sensors.md"),
-        include_str!("../../docs/spec/control-rules.md")
+        include_str!("../../docs/spec/control-rules.md"),
+        include_str!("../../docs/spec/control-payloads.md")
     );
     let described: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();

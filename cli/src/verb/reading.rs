@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod chart;
+mod payload;
 
 /// What a chart is about where nobody says: the last 30 days, in milliseconds.
 const LATELY_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
@@ -28,6 +29,7 @@ pub(crate) struct Reading {
 #[derive(Debug, Subcommand)]
 enum Act {
     Add(Add),
+    Payload(payload::Payload),
     List {
         /// The elder's id or name, or a part that fits one only
         elder: String,
@@ -82,6 +84,7 @@ impl Reading {
         let span = |during: Option<String>| during.map(|text| context.zone.span_of(&text));
         match self.act {
             Act::Add(request) => add(context, request).await,
+            Act::Payload(payload) => payload.run(context).await,
             Act::List { elder, code, during, limit } => {
                 let (from_ms, until_ms) = span(during).transpose()?.unzip();
                 let request = ReadingList { elder, code, from_ms, until_ms, limit };

@@ -34,6 +34,7 @@ mod nat;
 mod officers;
 mod offline;
 mod paper;
+mod payloads;
 mod people;
 mod photos;
 mod plans;

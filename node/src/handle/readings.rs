@@ -27,24 +27,29 @@ pub(crate) fn add(node: &mut Node, request: ReadingAdd) -> Outcome<ReadingAnswer
     let value = request.value.parse().map_err(|_| invalid("error-reading-value"))?;
     let reading =
         Reading { at: Timestamp(request.time_ms), measure, device: request.device, value };
-    let month = reading.month()?;
     let elder = elders::find(node, &request.elder)?;
+    take(node, elder, &reading)
+}
+
+/// Keeps a reading of an elder and judges it.
+pub(super) fn take(node: &mut Node, elder: Uuid, reading: &Reading) -> Outcome<ReadingAnswer> {
+    let month = reading.month()?;
     let space = elders::health(node, elder)?;
     let document = DocumentName::Readings(month);
     let name = Name::Elder(elder, document.clone());
     let world = world(&node.replica, &node.store);
     let (doc, authors) = node.core.document(world, space, &name.to_string())?.parts();
-    let new = !readings::is_known(doc.document(), authors, &reading);
+    let new = !readings::is_known(doc.document(), authors, reading);
     let mut saves = BTreeSet::new();
     if new {
-        let add = |doc: &mut automerge::AutoCommit| readings::add(doc, month, &reading);
+        let add = |doc: &mut automerge::AutoCommit| readings::add(doc, month, reading);
         saves = elders::write(node, space, elder, document, None, add)?.0;
         let world = crate::node::world(&node.replica, &node.store);
         let tag = node.core.space(world, space)?.document(&name.to_string());
         node.catalogue.put(tag, space, name);
     }
     // What is sent again is judged again: the power may have gone before its alert was stored.
-    let (alert, raised) = judge(node, elder, &reading, &mut saves)?;
+    let (alert, raised) = judge(node, elder, reading, &mut saves)?;
     Ok((ReadingAnswer { new, alert, raised }, saves))
 }
 

@@ -9,10 +9,11 @@ use linli_core::engine::{CoreError, EditError};
 use linli_core::person::PersonError;
 use linli_core::seal::SealError;
 use linli_model::alert::{LadderError, STEPS_MAX};
+use linli_model::bluetooth::PayloadError;
 use linli_model::card::SheetError;
 use linli_model::event::FactError;
 use linli_model::field::WriteError;
-use linli_model::limits::{DEVICE_BYTES_MAX, FACT_BYTES_MAX, FIELD_BYTES_MAX};
+use linli_model::limits::{DEVICE_BYTES_MAX, FACT_BYTES_MAX, FIELD_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use linli_model::plan::{self, PlanError};
 use linli_model::readings::{AddError, ReadingError};
 use linli_store::StoreError;
@@ -106,6 +107,22 @@ impl From<AddError> for ApiError {
         match error {
             AddError::Reading(error) => error.into(),
             AddError::Document(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<PayloadError> for ApiError {
+    fn from(error: PayloadError) -> Self {
+        match error {
+            PayloadError::Characteristic { .. } => invalid("error-payload-characteristic"),
+            PayloadError::Long => invalid("error-payload-long").with("max", PAYLOAD_BYTES_MAX),
+            PayloadError::Short => invalid("error-payload-short"),
+            PayloadError::Trailing => invalid("error-payload-trailing"),
+            PayloadError::Reserved => invalid("error-payload-reserved"),
+            PayloadError::Time => invalid("error-payload-time"),
+            PayloadError::Number => invalid("error-payload-number"),
+            PayloadError::ControlSolution => invalid("error-payload-control"),
+            PayloadError::Demonstration => invalid("error-payload-demonstration"),
         }
     }
 }
