@@ -20,6 +20,6 @@ rule-alert = (alert { $alert })
 rule-no-alert = (no alert is known here)
 column-rule = rule
 column-fires = fires at
-column-ends = ends at
+column-ends-at = ends at
 column-severity = severity
 column-rule-source = source

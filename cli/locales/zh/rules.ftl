@@ -20,6 +20,6 @@ rule-alert = （警报 { $alert }）
 rule-no-alert = （这里不知道有警报）
 column-rule = 规则
 column-fires = 触发值
-column-ends = 结束值
+column-ends-at = 结束值
 column-severity = 程度
 column-rule-source = 来源

@@ -153,7 +153,7 @@ fn table(context: &Context, answer: &RulesAnswer) -> String {
             source(context, row),
         ]
     };
-    let columns = Columns(&["rule", "measure", "fires", "ends", "severity", "rule-source"]);
+    let columns = Columns(&["rule", "measure", "fires", "ends-at", "severity", "rule-source"]);
     columns.table(&context.text, answer.rules.iter().map(row).collect())
 }
 

@@ -49,7 +49,8 @@ fn a_clinician_sets_a_threshold_that_the_hub_judges_by() {
     hub.ask(&[&consent[..], &rest, &["--until", "2098-12-31"]].concat());
     let grant = ["keys", "grant", &elder, "Clinic", "--scope", "health", "--right", "write"];
     hub.ask(&[&grant[..], &["--purpose", "lungs"]].concat());
-    clinic.await_answer(&["documents"], |rows| (!rows.as_array()?.is_empty()).then_some(()));
+    let list = ["rule", "list", elder.as_str()];
+    clinic.await_answer(&list, |answer| oxygen(answer).map(drop));
     clinic.ask(&["person", "add", "李医生", "--role", "clinician"]);
     clinic.ask(&["person", "add", "张护工", "--role", "carer"]);
     let set = ["rule", "set", elder.as_str(), "oxygen-low", "--limit", "88", "--clear", "90"];
@@ -66,7 +67,6 @@ fn a_clinician_sets_a_threshold_that_the_hub_judges_by() {
     let side = ["--code", "8867-4", "--side", "below"];
     clinic.ask(&[&unknown[..], &side].concat());
 
-    let list = ["rule", "list", elder.as_str()];
     let pulse = |answer: &Value| {
         answer["rules"].as_array()?.iter().find(|of| of["rule"] == "pulse-low").cloned()
     };

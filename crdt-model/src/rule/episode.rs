@@ -38,9 +38,10 @@ impl Episode {
         CauseId(format!("rule/{}/{}/{}/{}", self.rule, self.version, first.device, first.at.0))
     }
 
-    /// Whether it lies in the same time as another.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.first.at <= other.last.at && other.first.at <= self.last.at
+    /// Whether it lies in the same time as another: the readings of two devices follow each other by less than `apart_ms`.
+    pub fn overlaps(&self, other: &Self, apart_ms: u64) -> bool {
+        self.first.at <= other.last.at.plus_ms(apart_ms)
+            && other.first.at <= self.last.at.plus_ms(apart_ms)
     }
 }
 

@@ -51,7 +51,9 @@ pub fn alert_of(
     let as_grave = rules.iter().filter(|of| (of.measure, of.side.is_low()) == side);
     let mut as_grave = as_grave.filter(|of| !is_graver(rule, of));
     as_grave.find_map(|of| {
-        let mut overlapping = episodes(of, readings).into_iter().filter(|e| e.overlaps(episode));
+        // Before values have stayed clear for so long nothing is over, whichever device says so.
+        let is_same = |e: &Episode| e.overlaps(episode, of.clear_ms);
+        let mut overlapping = episodes(of, readings).into_iter().filter(is_same);
         overlapping.find_map(|e| causes(of, &e, readings).find(|cause| is_raised(cause)))
     })
 }

@@ -220,6 +220,10 @@ fn two_devices_tell_of_one_event() {
     let rules = standard_rules();
     let all = [reading(0, "cgm", "3.8"), reading(9, "cgm", "3.6"), reading(5, "old", "3.7")];
     assert_eq!(arrive(&rules, &all), [reading(0, "cgm", "3.8")]);
+    let once = [reading(0, "cgm", "3.8"), reading(15, "old", "3.6"), reading(31, "cgm", "3.7")];
+    assert_eq!(arrive(&rules, &once), [reading(0, "cgm", "3.8")]);
+    let later = [reading(0, "cgm", "3.8"), reading(16, "old", "3.6")];
+    assert_eq!(arrive(&rules, &later), later, "nothing in between says that it went on");
     // One that is well does not speak for the other.
     let apart = [reading(0, "cgm", "3.8"), reading(1, "old", "6"), reading(2, "cgm", "3.8")];
     assert_eq!(arrive(&rules, &apart), [reading(0, "cgm", "3.8")]);
