@@ -3,6 +3,8 @@
 //! The key holds the whole observation, so a duplicate upload writes the same key and is the same observation. Values
 //! are decimals, never floats; what cannot be true of a living body is kept and marked implausible.
 
+use std::ops::Range;
+
 use automerge::{Automerge, ObjId, ReadDoc as _, ScalarValue, transaction::Transactable};
 use serde::{Deserialize, Serialize};
 
@@ -229,6 +231,51 @@ pub fn is_known(doc: &Automerge, authors: &impl Authors, reading: &Reading) -> b
     let unit = reading.measure.coding().ucum;
     let written = doc.get_all(automerge::ROOT, reading.key()).unwrap_or_default();
     written.iter().any(|(value, id)| value.as_str() == Some(unit) && counts(id))
+}
+
+/// The readings of a measure in a time, by every device, as the document holds them now: found by ranges of keys, without
+/// reading the others. What somebody deleted is not among them; [`view`] has it all the same.
+pub fn within(
+    doc: &Automerge,
+    authors: &impl Authors,
+    measure: Measure,
+    time: Range<Timestamp>,
+) -> Vec<Reading> {
+    let of = format!("reading/{}/", measure.coding().loinc);
+    let mut found = Vec::new();
+    let mut next = of.clone();
+    // What follows `/` is `0`: the keys of a measure, and of a device, end there.
+    let end = after(&of);
+    while let Some(first) = doc.map_range(automerge::ROOT, next..end.clone()).next() {
+        let Some((device, _)) = first.key.strip_prefix(&of).and_then(|rest| rest.split_once('/'))
+        else {
+            next = format!("{}\0", first.key);
+            continue;
+        };
+        let of_device = format!("{of}{device}/");
+        next = after(&of_device);
+        let readings = doc.map_range(automerge::ROOT, keys(&of_device, &time));
+        found.extend(
+            readings
+                .filter_map(|item| Reading::of_key(&item.key).ok())
+                .filter(|reading| time.contains(&reading.at) && is_known(doc, authors, reading)),
+        );
+    }
+    found
+}
+
+/// The keys of a device in a time. They are in the order of time only among numbers of as many digits.
+fn keys(of: &str, time: &Range<Timestamp>) -> Range<String> {
+    let (from, until) = (time.start.0.to_string(), time.end.0.to_string());
+    match from.len() == until.len() {
+        true => format!("{of}{from}")..format!("{of}{until}"),
+        false => of.to_owned()..after(of),
+    }
+}
+
+/// The first text after all that begin with this one, which ends with `/`.
+fn after(of: &str) -> String {
+    format!("{}0", of.trim_end_matches('/'))
 }
 
 /// A reading and who brought it.

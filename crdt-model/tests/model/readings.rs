@@ -6,6 +6,7 @@ use linli_model::document::canonical;
 use linli_model::readings::{self, AddError, Measure, Reading, ReadingError};
 use linli_model::rule::{self, Rule, Source};
 use linli_model::time::{Month, Offset, Timestamp};
+use proptest::prelude::*;
 
 use crate::community::{commit, directory, node, sync};
 
@@ -85,6 +86,46 @@ fn deletions_and_strange_keys_hide_nothing_and_are_seen() {
     let mut reasons: Vec<_> = view.refused.iter().map(|(_, reason)| reason.clone()).collect();
     reasons.sort();
     assert_eq!(reasons, [ReadingError::Unit, ReadingError::Month, ReadingError::UnknownAuthor]);
+}
+
+proptest! {
+    /// Whatever devices are called and whenever they measured, ranges of keys find what the view has.
+    #[test]
+    fn ranges_of_keys_find_what_a_view_has(
+        all in prop::collection::vec(("[a-c./:-]{1,3}", 0_usize..4, 0_u64..40, 0_usize..2), 0..60),
+        from in 0_u64..40,
+        length in 0_u64..20,
+    ) {
+        let hub = node(1, PartyKind::Household, None);
+        let people = directory(&[&hub]);
+        // The first month has times of few digits.
+        let month: Month = "1970-01".parse().unwrap();
+        let time = |step: u64| Timestamp(step * 30_000_000);
+        let mut doc = hub.doc();
+        for (device, measure, step, more) in &all {
+            let reading = Reading {
+                at: time(*step).plus_ms([0, 1][*more]),
+                measure: Measure::ALL[*measure],
+                device: device.replace('/', "_"),
+                value: "90".parse().unwrap(),
+            };
+            readings::add(&mut doc, month, &reading).unwrap();
+        }
+        commit(&mut doc, 1);
+        let view = readings::view(month, doc.document(), &people);
+        let span = time(from)..time(from + length);
+        for measure in &Measure::ALL[..4] {
+            let mut found = readings::within(doc.document(), &people, *measure, span.clone());
+            found.sort();
+            let of = view.observations.iter().map(|o| &o.reading);
+            let of = of.filter(|r| r.measure == *measure && span.contains(&r.at));
+            let mut expected: Vec<Reading> = of.cloned().collect();
+            expected.sort();
+            prop_assert_eq!(found, expected);
+        }
+        let nobody = directory(&[]);
+        prop_assert!(readings::within(doc.document(), &nobody, Measure::Systolic, span).is_empty());
+    }
 }
 
 #[test]

@@ -66,8 +66,9 @@ fn judge(
         return Ok((None, false));
     }
     let from = Timestamp(reading.at.0.saturating_sub(AROUND_MS));
-    let known = trends::between(node, elder, from, reading.at.plus_ms(AROUND_MS))?;
-    let series: Vec<&Reading> = known.keys().collect();
+    let until = reading.at.plus_ms(AROUND_MS);
+    let known = trends::within(node, elder, reading.measure, from, until)?;
+    let series: Vec<&Reading> = known.iter().collect();
     let is_raised = rules::raised(node, elder);
     let is_raised = |cause: &_| is_raised(cause).is_some();
     let Some(judged) = rule::judge(&rules, &series, reading, is_raised) else {

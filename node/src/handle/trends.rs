@@ -1,12 +1,12 @@
 //! What was measured: the readings of an elder one by one, and what they come to over a day or a year.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use linli_model::document::DocumentName;
 use linli_model::field::Statement;
 use linli_model::readings::{self, Measure, Reading};
 use linli_model::rule::{Rule, Source};
-use linli_model::time::Timestamp;
+use linli_model::time::{Month, Timestamp};
 use linli_model::trend::{Span, trend};
 use linli_replica::id::DocTag;
 use serde::Serialize;
@@ -95,15 +95,8 @@ pub(super) fn between(
     from: Timestamp,
     until: Timestamp,
 ) -> Result<BTreeMap<Reading, Statement>, ApiError> {
-    let months = node.catalogue.of_elder(elder).filter_map(|(document, row)| match row.name {
-        Name::Elder(_, DocumentName::Readings(month)) if month.overlaps(from, until) => {
-            Some((*document, month))
-        }
-        Name::Elder(..) | Name::Plain(_) => None,
-    });
-    let months: Vec<(DocTag, _)> = months.collect();
     let mut known: BTreeMap<Reading, Statement> = BTreeMap::new();
-    for (document, month) in months {
+    for (document, month) in months(node, elder, from, until) {
         let (opened, _) = views::open(node, document)?;
         let (doc, authors) = opened.parts();
         for observation in readings::view(month, doc.document(), authors).observations {
@@ -115,6 +108,33 @@ pub(super) fn between(
                 }
             }
         }
+    }
+    Ok(known)
+}
+
+/// The documents in which an elder's readings of a time stand.
+fn months(node: &Node, elder: Uuid, from: Timestamp, until: Timestamp) -> Vec<(DocTag, Month)> {
+    let months = node.catalogue.of_elder(elder).filter_map(|(document, row)| match row.name {
+        Name::Elder(_, DocumentName::Readings(month)) if month.overlaps(from, until) => {
+            Some((*document, month))
+        }
+        Name::Elder(..) | Name::Plain(_) => None,
+    });
+    months.collect()
+}
+
+/// The readings of a measure in a time, without reading the others: what a rule judges.
+pub(super) fn within(
+    node: &mut Node,
+    elder: Uuid,
+    measure: Measure,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<BTreeSet<Reading>, ApiError> {
+    let mut known = BTreeSet::new();
+    for (document, _) in months(node, elder, from, until) {
+        let (doc, authors) = views::open(node, document)?.0.parts();
+        known.extend(readings::within(doc.document(), authors, measure, from..until));
     }
     Ok(known)
 }

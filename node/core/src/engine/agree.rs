@@ -390,7 +390,7 @@ mod tests {
             }
             looked_at += 1;
         }
-        assert_eq!(looked_at, 16);
+        assert_eq!(looked_at, 17);
         for unknown in [format!("{elder}/photo/1"), "later".to_owned(), String::new()] {
             assert_eq!(names_facts(&unknown), None, "{unknown}");
         }
