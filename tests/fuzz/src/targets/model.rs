@@ -16,6 +16,8 @@ use linli_model::order::OrderFact;
 use linli_model::phone::Phone;
 use linli_model::readings::Reading;
 use linli_model::register;
+use linli_model::rule::RuleFact;
+use linli_model::sensor::SensorFact;
 use linli_model::standing::OfferFact;
 use linli_model::time::{Month, Offset, Timestamp};
 
@@ -123,6 +125,8 @@ pub(super) fn fact(bytes: &[u8]) {
     one::<OrderFact>(text);
     one::<AlertFact>(text);
     one::<JoinFact>(text);
+    one::<RuleFact>(text);
+    one::<SensorFact>(text);
     one::<ConsentFact>(text);
     one::<OfferFact>(text);
 }
